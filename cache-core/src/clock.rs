@@ -1,0 +1,134 @@
+//! [`Clock`]: where a backend takes the time from, so that a test can move it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+#[cfg(not(target_os = "linux"))]
+use std::time::Instant;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// The time, as a backend reads it: monotonic for what stays in this process, the wall clock for
+/// deadlines that other processes read. Cheap to clone.
+///
+/// ```
+/// use std::time::Duration;
+/// use cache_core::Clock;
+///
+/// let (clock, hands) = Clock::manual();
+/// let before = clock.monotonic_ns();
+/// hands.advance(Duration::from_secs(1));
+/// assert_eq!(clock.monotonic_ns() - before, 1_000_000_000);
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct Clock(Option<Arc<Hands>>);
+
+/// Moves a [`Clock::manual`] clock. Clones move the same clock.
+#[derive(Clone, Debug)]
+pub struct ManualClock(Arc<Hands>);
+
+#[derive(Debug)]
+struct Hands {
+    monotonic_ns: AtomicU64,
+    wall_ms: AtomicI64,
+}
+
+/// Where this process's monotonic time starts, on systems without a clock id to ask.
+#[cfg(not(target_os = "linux"))]
+static START: std::sync::OnceLock<Instant> = std::sync::OnceLock::new();
+
+impl Clock {
+    /// The machine's clock.
+    #[must_use]
+    pub const fn system() -> Self {
+        Self(None)
+    }
+
+    /// A clock that stands still until its [`ManualClock`] is moved. It starts at today's date.
+    #[must_use]
+    pub fn manual() -> (Self, ManualClock) {
+        let hands = Arc::new(Hands {
+            monotonic_ns: AtomicU64::new(1_000_000_000),
+            wall_ms: AtomicI64::new(Self::system().wall_ms()),
+        });
+        (Self(Some(Arc::clone(&hands))), ManualClock(hands))
+    }
+
+    /// Monotonic nanoseconds since some fixed moment. About 17 ns.
+    #[must_use]
+    pub fn monotonic_ns(&self) -> u64 {
+        match &self.0 {
+            None => precise_ns(),
+            Some(hands) => hands.monotonic_ns.load(Ordering::SeqCst),
+        }
+    }
+
+    /// As [`Clock::monotonic_ns`], but up to one scheduler tick (4 ms on common Linux) behind it
+    /// and about four times cheaper: good for "has this expired?", where late is allowed and
+    /// early is not.
+    #[must_use]
+    pub fn coarse_ns(&self) -> u64 {
+        match &self.0 {
+            None => coarse_ns(),
+            Some(hands) => hands.monotonic_ns.load(Ordering::SeqCst),
+        }
+    }
+
+    /// Milliseconds since the Unix epoch by the wall clock; negative before it.
+    #[must_use]
+    pub fn wall_ms(&self) -> i64 {
+        match &self.0 {
+            None => system_wall_ms(),
+            Some(hands) => hands.wall_ms.load(Ordering::SeqCst),
+        }
+    }
+}
+
+impl ManualClock {
+    /// Lets time pass: both the monotonic and the wall clock move on.
+    pub fn advance(&self, by: Duration) {
+        let ns = u64::try_from(by.as_nanos()).unwrap_or(u64::MAX);
+        let ms = i64::try_from(by.as_millis()).unwrap_or(i64::MAX);
+        self.0.monotonic_ns.fetch_add(ns, Ordering::SeqCst);
+        self.0.wall_ms.fetch_add(ms, Ordering::SeqCst);
+    }
+
+    /// Sets the wall clock forward or, with a negative number, back; no time passes.
+    pub fn step_wall_ms(&self, by: i64) {
+        self.0.wall_ms.fetch_add(by, Ordering::SeqCst);
+    }
+}
+
+fn system_wall_ms() -> i64 {
+    let ms = |d: Duration| i64::try_from(d.as_millis()).unwrap_or(i64::MAX);
+    match SystemTime::now().duration_since(UNIX_EPOCH) {
+        Ok(since) => ms(since),
+        Err(before) => -ms(before.duration()),
+    }
+}
+
+#[cfg(target_os = "linux")]
+fn read_ns(id: rustix::time::ClockId) -> u64 {
+    let now = rustix::time::clock_gettime(id);
+    // The monotonic clocks count up from the machine's start: never negative, never near 2^64 ns.
+    now.tv_sec.unsigned_abs() * 1_000_000_000 + now.tv_nsec.unsigned_abs()
+}
+
+#[cfg(target_os = "linux")]
+fn precise_ns() -> u64 {
+    read_ns(rustix::time::ClockId::Monotonic)
+}
+
+#[cfg(target_os = "linux")]
+fn coarse_ns() -> u64 {
+    read_ns(rustix::time::ClockId::MonotonicCoarse)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn precise_ns() -> u64 {
+    let since = START.get_or_init(Instant::now).elapsed();
+    u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn coarse_ns() -> u64 {
+    precise_ns()
+}

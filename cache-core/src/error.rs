@@ -1,0 +1,213 @@
+//! [`Error`]: everything that can go wrong, with a [`ErrorKind`] to match on.
+
+use std::error::Error as StdError;
+use std::fmt;
+
+/// What every call of this crate returns.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// The kinds of [`Error`], to match on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// The key breaks the key rules, or the key function failed. Django's `InvalidCacheKey`.
+    /// Nothing was sent or stored.
+    InvalidCacheKey,
+    /// A setting is wrong: a prefix, a directory, a table name, an option. Django's
+    /// `InvalidCacheBackendError`.
+    InvalidCacheBackend,
+    /// The timeout is no number of seconds.
+    InvalidTimeout,
+    /// `incr`, `decr`, `incr_version` or `decr_version` of a key that is absent or expired.
+    KeyNotFound,
+    /// `incr` or `decr` of a value that is not a signed 64-bit integer. The value is unchanged.
+    NotAnInteger,
+    /// A counter or a version would leave the signed 64-bit range. The value is unchanged.
+    Overflow,
+    /// The store cannot hold a value of this size. An older value of the key is gone.
+    ValueTooLarge,
+    /// The value could not be written by the codec. Nothing was sent or stored.
+    Encode,
+    /// The stored value is not of the type asked for, or was written by a codec that this cache
+    /// does not read. The entry stays as it is.
+    Decode,
+    /// The store is out of reach or did not answer in time. Nothing is known to be stored.
+    Unavailable,
+    /// `incr`, `decr` or `add` was sent and no reply came: it may or may not have happened.
+    OutcomeUnknown,
+    /// The store refused or failed: a full disk, a missing permission, a broken database.
+    Storage,
+}
+
+/// What went wrong, of which [`ErrorKind`], and with which key or setting.
+///
+/// Neither the text nor the source ever holds a cached value or a password.
+pub struct Error(Box<Inner>);
+
+struct Inner {
+    kind: ErrorKind,
+    key: Option<String>,
+    message: String,
+    source: Option<Box<dyn StdError + Send + Sync>>,
+}
+
+impl Error {
+    /// An error of `kind` with a sentence for people: what is wrong, and what to do.
+    #[must_use]
+    pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
+        Self(Box::new(Inner { kind, key: None, message: message.into(), source: None }))
+    }
+
+    /// The same error, naming the key it is about.
+    #[must_use]
+    pub fn with_key(mut self, key: &str) -> Self {
+        self.0.key = Some(key.to_owned());
+        self
+    }
+
+    /// The same error, with the error that caused it.
+    #[must_use]
+    pub fn with_source(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        self.0.source = Some(source.into());
+        self
+    }
+
+    /// [`ErrorKind::InvalidCacheKey`] for `key`: `reason` says what is wrong with it.
+    #[must_use]
+    pub fn invalid_cache_key(key: &str, reason: impl Into<String>) -> Self {
+        Self::new(ErrorKind::InvalidCacheKey, reason).with_key(key)
+    }
+
+    /// [`ErrorKind::InvalidCacheBackend`]: a setting that cannot be used.
+    #[must_use]
+    pub fn invalid_cache_backend(message: impl Into<String>) -> Self {
+        Self::new(ErrorKind::InvalidCacheBackend, message)
+    }
+
+    /// [`ErrorKind::InvalidTimeout`].
+    #[must_use]
+    pub fn invalid_timeout(message: impl Into<String>) -> Self {
+        Self::new(ErrorKind::InvalidTimeout, message)
+    }
+
+    /// [`ErrorKind::KeyNotFound`].
+    #[must_use]
+    pub fn key_not_found(key: &str) -> Self {
+        Self::new(ErrorKind::KeyNotFound, "the key is not in the cache").with_key(key)
+    }
+
+    /// [`ErrorKind::NotAnInteger`].
+    #[must_use]
+    pub fn not_an_integer(key: &str) -> Self {
+        let message = "the value is not a signed 64-bit integer and cannot be counted";
+        Self::new(ErrorKind::NotAnInteger, message).with_key(key)
+    }
+
+    /// [`ErrorKind::Overflow`].
+    #[must_use]
+    pub fn overflow(key: &str) -> Self {
+        let message = "the result would leave the signed 64-bit range";
+        Self::new(ErrorKind::Overflow, message).with_key(key)
+    }
+
+    /// [`ErrorKind::ValueTooLarge`]: `size` and `limit` in bytes.
+    #[must_use]
+    pub fn value_too_large(key: &str, size: usize, limit: usize) -> Self {
+        let message = format!("a value of {size} bytes is more than the {limit} that the store takes");
+        Self::new(ErrorKind::ValueTooLarge, message).with_key(key)
+    }
+
+    /// [`ErrorKind::Unavailable`]: `what` names the store that is out of reach.
+    #[must_use]
+    pub fn unavailable(what: impl Into<String>) -> Self {
+        Self::new(ErrorKind::Unavailable, what)
+    }
+
+    /// [`ErrorKind::Storage`]: `what` names the file, table or server and what was tried.
+    #[must_use]
+    pub fn storage(what: impl Into<String>) -> Self {
+        Self::new(ErrorKind::Storage, what)
+    }
+
+    /// What kind of error this is.
+    #[must_use]
+    pub const fn kind(&self) -> ErrorKind {
+        self.0.kind
+    }
+
+    /// The key the error is about, as made (prefix and version included), where there is one.
+    #[must_use]
+    pub fn key(&self) -> Option<&str> {
+        self.0.key.as_deref()
+    }
+}
+
+/// A key in an error text: whole when short, else its beginning and its length.
+struct ShownKey<'a>(&'a str);
+
+impl fmt::Display for ShownKey<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const SHOWN: usize = 300;
+        if self.0.len() <= SHOWN {
+            return write!(f, "{:?}", self.0);
+        }
+        let mut end = SHOWN;
+        while !self.0.is_char_boundary(end) {
+            end -= 1;
+        }
+        write!(f, "{:?}… ({} bytes)", &self.0[..end], self.0.len())
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(key) = &self.0.key {
+            write!(f, "cache key {}: ", ShownKey(key))?;
+        }
+        f.write_str(&self.0.message)?;
+        if let Some(source) = &self.0.source {
+            write!(f, ": {source}")?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Error")
+            .field("kind", &self.0.kind)
+            .field("key", &self.0.key.as_deref())
+            .field("message", &self.0.message)
+            .field("source", &self.0.source)
+            .finish()
+    }
+}
+
+impl StdError for Error {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.0.source.as_deref().map(|e| e as &(dyn StdError + 'static))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_says_which_key_and_why() {
+        let e = Error::key_not_found(":1:k\n");
+        assert_eq!(e.to_string(), "cache key \":1:k\\n\": the key is not in the cache");
+        assert_eq!((e.kind(), e.key()), (ErrorKind::KeyNotFound, Some(":1:k\n")));
+    }
+
+    #[test]
+    fn a_long_key_is_shown_in_part() {
+        let text = Error::not_an_integer(&"清".repeat(200)).to_string();
+        assert!(text.contains("(600 bytes)") && text.len() < 500, "{text}");
+    }
+
+    #[test]
+    fn it_is_one_word_wide() {
+        assert_eq!(size_of::<Error>(), size_of::<usize>());
+    }
+}

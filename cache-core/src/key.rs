@@ -1,0 +1,314 @@
+//! Keys: how a caller's key becomes the store's, and which keys are refused.
+
+use std::fmt;
+use std::sync::Arc;
+
+use arrayvec::ArrayString;
+
+use crate::error::{Error, Result};
+
+/// The longest key that memcached takes, in bytes of the made key, under Django's name.
+pub const MEMCACHE_MAX_KEY_LENGTH: usize = 250;
+
+/// A made and validated key: prefix, version and the caller's key in one.
+///
+/// Only a [`Cache`](crate::Cache) makes one (see [`Cache::make_and_validate_key`](crate::Cache::make_and_validate_key)),
+/// so a backend may trust it: no backend formats a prefix or checks a character.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Key<'a>(&'a str);
+
+impl<'a> Key<'a> {
+    /// The key as text.
+    #[must_use]
+    pub const fn as_str(self) -> &'a str {
+        self.0
+    }
+
+    /// The key as the bytes a store compares.
+    #[must_use]
+    pub const fn as_bytes(self) -> &'a [u8] {
+        self.0.as_bytes()
+    }
+}
+
+impl fmt::Display for Key<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0)
+    }
+}
+
+/// A made and validated key that owns its text. Keys of up to 256 bytes need no allocation.
+#[derive(Clone, Debug)]
+pub struct MadeKey(Text);
+
+#[derive(Clone, Debug)]
+enum Text {
+    Inline(ArrayString<256>),
+    Heap(String),
+}
+
+impl MadeKey {
+    /// The key as backends take it.
+    #[must_use]
+    pub fn as_key(&self) -> Key<'_> {
+        Key(match &self.0 {
+            Text::Inline(text) => text,
+            Text::Heap(text) => text,
+        })
+    }
+
+    fn inline(parts: [&str; 5]) -> Option<Self> {
+        let mut text = ArrayString::new();
+        for part in parts {
+            text.try_push_str(part).ok()?;
+        }
+        Some(Self(Text::Inline(text)))
+    }
+}
+
+/// Many made keys in one allocation: what the many-operations hold.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct KeyList {
+    text: String,
+    ends: Vec<usize>,
+}
+
+impl KeyList {
+    pub(crate) fn push(&mut self, key: Key<'_>) {
+        self.text.push_str(key.0);
+        self.ends.push(self.text.len());
+    }
+
+    pub(crate) const fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    pub(crate) fn get(&self, index: usize) -> Key<'_> {
+        let start = if index == 0 { 0 } else { self.ends[index - 1] };
+        Key(&self.text[start..self.ends[index]])
+    }
+
+    pub(crate) fn range(&self, range: std::ops::Range<usize>) -> Vec<Key<'_>> {
+        range.map(|i| self.get(i)).collect()
+    }
+}
+
+/// Makes the store's key from the caller's key, the prefix and the version, in this order, as
+/// Django's `KEY_FUNCTION`. An error refuses the key.
+pub type KeyFunction =
+    dyn Fn(&str, &str, i64) -> Result<String, Box<dyn std::error::Error + Send + Sync>> + Send + Sync;
+
+/// A validator of made keys, in place of memcached's rules. An error refuses the key.
+pub type KeyValidator =
+    dyn Fn(&str) -> Result<(), Box<dyn std::error::Error + Send + Sync>> + Send + Sync;
+
+/// Django's default: `prefix:version:key`, byte for byte.
+///
+/// ```
+/// assert_eq!(cache_core::default_key_func("user:1", "app", 2), "app:2:user:1");
+/// assert_eq!(cache_core::default_key_func("user:1", "", 1), ":1:user:1");
+/// ```
+#[must_use]
+pub fn default_key_func(key: &str, key_prefix: &str, version: i64) -> String {
+    format!("{key_prefix}:{version}:{key}")
+}
+
+/// A reason why memcached would refuse a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum CacheKeyWarning {
+    /// The made key is longer than [`MEMCACHE_MAX_KEY_LENGTH`] bytes.
+    TooLong {
+        /// Its length in bytes.
+        bytes: usize,
+    },
+    /// The made key has a byte 0x00–0x20 or 0x7f.
+    Character {
+        /// The first such byte.
+        byte: u8,
+    },
+}
+
+impl fmt::Display for CacheKeyWarning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::TooLong { bytes } => write!(
+                f,
+                "the key has {bytes} bytes, prefix and version included, and memcached takes at \
+                 most {MEMCACHE_MAX_KEY_LENGTH}"
+            ),
+            Self::Character { byte } => write!(
+                f,
+                "the key has the byte 0x{byte:02x}, and memcached takes no blank and no control character"
+            ),
+        }
+    }
+}
+
+/// Why memcached would refuse this made key, under Django's name; nothing for a good key.
+///
+/// The rules are memcached's: at most 250 bytes, no byte 0x00–0x20, no 0x7f.
+///
+/// ```
+/// use cache_core::{CacheKeyWarning, memcache_key_warnings};
+///
+/// assert_eq!(memcache_key_warnings(":1:good").next(), None);
+/// assert_eq!(
+///     memcache_key_warnings(":1:not good").next(),
+///     Some(CacheKeyWarning::Character { byte: 0x20 })
+/// );
+/// ```
+pub fn memcache_key_warnings(key: &str) -> impl Iterator<Item = CacheKeyWarning> {
+    let bytes = key.len();
+    let long = (bytes > MEMCACHE_MAX_KEY_LENGTH).then_some(CacheKeyWarning::TooLong { bytes });
+    let byte = key.bytes().find(|&b| is_refused(b)).map(|byte| CacheKeyWarning::Character { byte });
+    long.into_iter().chain(byte)
+}
+
+const fn is_refused(byte: u8) -> bool {
+    byte <= 0x20 || byte == 0x7f
+}
+
+/// Without a branch in the loop, so that the compiler can look at many bytes at once.
+fn is_good(key: &str) -> bool {
+    key.len() <= MEMCACHE_MAX_KEY_LENGTH && !key.bytes().fold(false, |bad, b| bad | is_refused(b))
+}
+
+/// What a cache does with a key that memcached would refuse.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyPolicy {
+    /// Nothing.
+    Allow,
+    /// One `tracing` warning per call, and go on: Django's way with every backend but memcached.
+    Warn,
+    /// [`ErrorKind::InvalidCacheKey`](crate::ErrorKind::InvalidCacheKey): nothing is sent or stored.
+    Refuse,
+}
+
+/// Everything that decides how a caller's key becomes a [`MadeKey`].
+pub(crate) struct KeyMaker {
+    pub(crate) prefix: String,
+    pub(crate) function: Option<Arc<KeyFunction>>,
+    pub(crate) validator: Option<Arc<KeyValidator>>,
+    pub(crate) policy: KeyPolicy,
+}
+
+impl KeyMaker {
+    /// Django's `make_key`.
+    pub(crate) fn make(&self, key: &str, version: i64) -> Result<MadeKey> {
+        let Some(function) = &self.function else {
+            let mut digits = itoa::Buffer::new();
+            let parts = [&self.prefix, ":", digits.format(version), ":", key];
+            return Ok(MadeKey::inline(parts).unwrap_or_else(|| MadeKey(Text::Heap(parts.concat()))));
+        };
+        match function(key, &self.prefix, version) {
+            Ok(made) => Ok(MadeKey(Text::Heap(made))),
+            Err(e) => Err(Error::invalid_cache_key(key, "the key function refused the key").with_source(e)),
+        }
+    }
+
+    /// Django's `validate_key`: for the made key.
+    pub(crate) fn validate(&self, key: &str) -> Result<()> {
+        if let Some(validator) = &self.validator {
+            return validator(key).map_err(|e| {
+                Error::invalid_cache_key(key, "the key validator refused the key").with_source(e)
+            });
+        }
+        if self.policy == KeyPolicy::Allow || is_good(key) {
+            return Ok(());
+        }
+        self.complain(key)
+    }
+
+    #[cold]
+    fn complain(&self, key: &str) -> Result<()> {
+        let reasons: Vec<String> = memcache_key_warnings(key).map(|w| w.to_string()).collect();
+        let reasons = reasons.join("; ");
+        if self.policy == KeyPolicy::Refuse {
+            return Err(Error::invalid_cache_key(key, reasons));
+        }
+        tracing::warn!(target: "cache_core::key", key, "CacheKeyWarning: {reasons}");
+        Ok(())
+    }
+
+    /// Django's `make_and_validate_key`.
+    pub(crate) fn make_and_validate(&self, key: &str, version: i64) -> Result<MadeKey> {
+        let made = self.make(key, version)?;
+        self.validate(made.as_key().0)?;
+        Ok(made)
+    }
+}
+
+/// Refuses a prefix under which two different (prefix, version, key) make one key: `p:1` with
+/// key `x` is `p` with version 1 and key `1:x`.
+pub(crate) fn check_prefix(prefix: &str) -> Result<()> {
+    let is_version = |segment: &str| {
+        let digits = segment.strip_prefix('-').unwrap_or(segment);
+        !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit())
+    };
+    match prefix.split(':').skip(1).find(|segment| is_version(segment)) {
+        None => Ok(()),
+        Some(segment) => Err(Error::invalid_cache_backend(format!(
+            "the key prefix {prefix:?} has the part {segment:?} after a colon, which reads as a \
+             version and could make the keys of two caches coincide; use a part with a letter"
+        ))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn maker(prefix: &str, policy: KeyPolicy) -> KeyMaker {
+        KeyMaker { prefix: prefix.to_owned(), function: None, validator: None, policy }
+    }
+
+    #[test]
+    fn inline_and_heap_make_the_same_key() {
+        let maker = maker("p", KeyPolicy::Allow);
+        for len in [0, 1, 250, 251, 252, 253, 300, 70_000] {
+            let key = "k".repeat(len);
+            let made = maker.make(&key, -7).unwrap();
+            assert_eq!(made.as_key().as_str(), default_key_func(&key, "p", -7));
+            assert_eq!(matches!(made.0, Text::Heap(_)), len > 251);
+        }
+    }
+
+    #[test]
+    fn the_fast_check_and_the_reasons_agree() {
+        for byte in 0..=0x7f_u8 {
+            let key = format!("a{}b", char::from(byte));
+            assert_eq!(is_good(&key), memcache_key_warnings(&key).next().is_none(), "{byte:#x}");
+        }
+        for key in ["\u{85}", "\u{a0}", "清", &"x".repeat(250)] {
+            assert!(is_good(key) && memcache_key_warnings(key).next().is_none());
+        }
+        assert_eq!(memcache_key_warnings(&" ".repeat(251)).count(), 2);
+    }
+
+    #[test]
+    fn a_refused_key_says_every_reason() {
+        let e = maker("", KeyPolicy::Refuse).make_and_validate(&" ".repeat(251), 1).unwrap_err();
+        assert!(e.to_string().contains("0x20") && e.to_string().contains("250"), "{e}");
+    }
+
+    #[test]
+    fn prefixes_that_read_as_a_version_are_refused() {
+        for bad in ["p:1", "p:1:q", "a:b:22", ":0", "p:-1"] {
+            assert!(check_prefix(bad).is_err(), "{bad}");
+        }
+        for good in ["", "p", "1", "team:app", "p:1a", "p:", "p:-", "a:b1:c"] {
+            assert!(check_prefix(good).is_ok(), "{good}");
+        }
+    }
+
+    #[test]
+    fn a_key_list_gives_its_keys_back() {
+        let mut list = KeyList::default();
+        for key in ["a", "", "清", "bcd"] {
+            list.push(Key(key));
+        }
+        let texts: Vec<_> = list.range(0..4).into_iter().map(Key::as_str).collect();
+        assert_eq!((texts, list.len()), (vec!["a", "", "清", "bcd"], 4));
+    }
+}

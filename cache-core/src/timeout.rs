@@ -1,0 +1,154 @@
+//! How long an entry lives: [`Timeout`] as a caller says it, [`Expiry`] as a backend gets it.
+
+use std::time::Duration;
+
+use crate::error::{Error, Result};
+
+/// The lifetime a caller asks for, as Django's `timeout` argument.
+///
+/// Zero removes: `set` with a zero timeout deletes the key, `add` stores nothing, `touch`
+/// expires the entry at once. Fractions of a second count.
+///
+/// ```
+/// use std::time::Duration;
+/// use cache_core::{DEFAULT_TIMEOUT, Timeout};
+///
+/// assert_eq!(Timeout::from(Duration::from_secs(5)), Timeout::After(Duration::from_secs(5)));
+/// assert_eq!(Timeout::try_from(2.5)?, Timeout::After(Duration::from_millis(2500)));
+/// assert_eq!(Timeout::try_from(-1.0)?, Timeout::After(Duration::ZERO));
+/// assert!(Timeout::try_from(f64::NAN).is_err());
+/// assert_eq!(DEFAULT_TIMEOUT, Timeout::Default);
+/// # Ok::<(), cache_core::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Timeout {
+    /// The cache's own default timeout: 300 seconds unless it was built with another.
+    #[default]
+    Default,
+    /// The entry does not expire (Django's `timeout=None`).
+    Never,
+    /// The entry expires this long from now. What a backend cannot hold means [`Timeout::Never`].
+    After(Duration),
+}
+
+/// The cache's own default timeout, under Django's name.
+pub const DEFAULT_TIMEOUT: Timeout = Timeout::Default;
+
+/// What [`DEFAULT_TIMEOUT`] means where a cache was built without a timeout: 300 seconds, as Django.
+pub const DEFAULT_TIMEOUT_SECONDS: u64 = 300;
+
+/// From here on a lifetime is "never": the longest a signed 64-bit count of milliseconds can say.
+const LONGEST: Duration = Duration::from_millis(i64::MAX as u64);
+
+impl From<Duration> for Timeout {
+    fn from(after: Duration) -> Self {
+        Self::After(after)
+    }
+}
+
+impl From<i64> for Timeout {
+    /// Whole seconds; zero and negative mean "expire at once", as in Django.
+    fn from(seconds: i64) -> Self {
+        Self::After(Duration::from_secs(seconds.max(0).unsigned_abs()))
+    }
+}
+
+impl TryFrom<f64> for Timeout {
+    type Error = Error;
+
+    /// Seconds with a fraction; zero and negative mean "expire at once", and what no
+    /// [`Duration`] can hold means never.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidTimeout`](crate::ErrorKind::InvalidTimeout) for NaN and the infinities.
+    fn try_from(seconds: f64) -> Result<Self> {
+        if !seconds.is_finite() {
+            return Err(Error::invalid_timeout(format!(
+                "the timeout {seconds} is not a number of seconds; say Timeout::Never for no expiry"
+            )));
+        }
+        if seconds <= 0.0 {
+            return Ok(Self::After(Duration::ZERO));
+        }
+        Ok(Duration::try_from_secs_f64(seconds).map_or(Self::Never, Self::After))
+    }
+}
+
+/// The lifetime a backend is given: never zero, never beyond what milliseconds in an `i64` hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Expiry {
+    /// The entry does not expire.
+    Never,
+    /// The entry expires this long from now; more than zero.
+    After(Duration),
+}
+
+impl Expiry {
+    /// The backend-timeout rule: what `timeout` means where the default is `default`.
+    /// `None` says "expire at once".
+    #[must_use]
+    pub fn resolve(timeout: Timeout, default: Timeout) -> Option<Self> {
+        let after = match (timeout, default) {
+            (Timeout::Never, _) | (Timeout::Default, Timeout::Never) => return Some(Self::Never),
+            (Timeout::After(after), _) | (Timeout::Default, Timeout::After(after)) => after,
+            (Timeout::Default, Timeout::Default) => Duration::from_secs(DEFAULT_TIMEOUT_SECONDS),
+        };
+        if after.is_zero() {
+            None
+        } else if after >= LONGEST {
+            Some(Self::Never)
+        } else {
+            Some(Self::After(after))
+        }
+    }
+
+    /// The moment of expiry in milliseconds, for a store whose clock says `now_ms`: expired when
+    /// `deadline <= now`. `None` is never, also where the sum would not fit.
+    ///
+    /// Rounded up, and one more since `now_ms` was itself rounded down: nothing expires early.
+    #[must_use]
+    pub fn deadline_ms(self, now_ms: i64) -> Option<i64> {
+        match self {
+            Self::Never => None,
+            Self::After(after) => {
+                let ms = i64::try_from(after.as_nanos().div_ceil(1_000_000)).ok()?;
+                now_ms.checked_add(ms)?.checked_add(1)
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn zero_is_at_once_and_too_long_is_never() {
+        let five = Timeout::After(Duration::from_secs(5));
+        assert_eq!(Expiry::resolve(Timeout::from(0), five), None);
+        assert_eq!(Expiry::resolve(Timeout::from(-3), five), None);
+        let max = Timeout::After(Duration::MAX);
+        assert_eq!(Expiry::resolve(max, five), Some(Expiry::Never));
+        assert_eq!(Expiry::resolve(Timeout::Default, five), Some(Expiry::After(Duration::from_secs(5))));
+        assert_eq!(Expiry::resolve(Timeout::Default, Timeout::Never), Some(Expiry::Never));
+        assert_eq!(
+            Expiry::resolve(Timeout::Default, Timeout::Default),
+            Some(Expiry::After(Duration::from_secs(300)))
+        );
+    }
+
+    #[test]
+    fn deadlines_round_up_and_saturate() {
+        let after = |d| Expiry::After(d);
+        assert_eq!(after(Duration::from_nanos(1)).deadline_ms(10), Some(12));
+        assert_eq!(after(Duration::from_millis(2)).deadline_ms(10), Some(13));
+        assert_eq!(after(Duration::from_secs(1)).deadline_ms(i64::MAX), None);
+        assert_eq!(Expiry::Never.deadline_ms(10), None);
+    }
+
+    #[test]
+    fn seconds_beyond_a_duration_mean_never() {
+        assert_eq!(Timeout::try_from(1e300).unwrap(), Timeout::Never);
+        assert!(Timeout::try_from(f64::INFINITY).is_err());
+    }
+}
