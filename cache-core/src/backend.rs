@@ -105,7 +105,7 @@ use crate::timeout::Expiry;
 /// assert_eq!(cache.get_or_set("name", cache_core::DEFAULT_TIMEOUT, || "Ada".to_owned())?, "Ada");
 /// # Ok::<(), Error>(())
 /// ```
-pub trait BaseCache: Send + Sync {
+pub trait BaseCache: Send + Sync + 'static {
     /// The live payload of `key`, or `None`.
     ///
     /// # Errors

@@ -99,8 +99,7 @@ pub type KeyFunction =
     dyn Fn(&str, &str, i64) -> Result<String, Box<dyn std::error::Error + Send + Sync>> + Send + Sync;
 
 /// A validator of made keys, in place of memcached's rules. An error refuses the key.
-pub type KeyValidator =
-    dyn Fn(&str) -> Result<(), Box<dyn std::error::Error + Send + Sync>> + Send + Sync;
+pub type KeyValidator = dyn Fn(&str) -> Result<(), Box<dyn std::error::Error + Send + Sync>> + Send + Sync;
 
 /// Django's default: `prefix:version:key`, byte for byte.
 ///
@@ -210,9 +209,9 @@ impl KeyMaker {
     /// Django's `validate_key`: for the made key.
     pub(crate) fn validate(&self, key: &str) -> Result<()> {
         if let Some(validator) = &self.validator {
-            return validator(key).map_err(|e| {
+            validator(key).map_err(|e| {
                 Error::invalid_cache_key(key, "the key validator refused the key").with_source(e)
-            });
+            })?;
         }
         if self.policy == KeyPolicy::Allow || is_good(key) {
             return Ok(());

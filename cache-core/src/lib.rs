@@ -1,16 +1,36 @@
-//! core
+//! The core of the cache framework: Django's low-level cache API for Rust services.
+//!
+//! - [`Cache`] is the handle people use: typed values, versions, prefixes, timeouts, key rules,
+//!   single flight, sync and async.
+//! - [`BaseCache`] is what a backend author implements: bytes under a final key. Its page has a
+//!   whole custom backend.
+//! - [`Codec`] is how values become bytes; [`Error`] is everything that can go wrong.
+//!
+//! The backends are crates of their own: `cache-locmem`, `cache-file`, `cache-db`,
+//! `cache-dummy`. That they all mean the same is proved by the suite in `conformance-tests`.
+
 mod backend;
+mod cache;
 mod capabilities;
 mod clock;
+mod codec;
+mod culling;
+
 mod error;
 mod key;
 mod payload;
 mod timeout;
+mod value;
 
 pub use backend::{AsyncCache, AsyncWay, BATCH, BaseCache};
 pub use bytes::Bytes;
+pub use cache::{Cache, CacheBuilder};
 pub use capabilities::Capabilities;
 pub use clock::{Clock, ManualClock};
+#[cfg(feature = "json")]
+pub use codec::Json;
+pub use codec::{Codec, CodecError, MessagePack, Visit};
+pub use culling::Culling;
 pub use error::{Error, ErrorKind, Result};
 pub use key::{
     CacheKeyWarning, Key, KeyFunction, KeyPolicy, KeyValidator, MEMCACHE_MAX_KEY_LENGTH, MadeKey,

@@ -1,1 +1,119 @@
-//! cache-locmem
+//! The memory backend: entries live in this process and are gone with it.
+//!
+//! Django's `LocMemCache`, with atomic operations, an exact bound and no pickling: a hit on
+//! bytes copies nothing.
+//!
+//! - **Named stores.** [`LocMemCache::named`] opens Django's `LOCATION`: all handles of a name
+//!   share one store and its limits, for as long as one of them lives.
+//!   [`LocMemCache::default`] is a store of its own.
+//! - **Culling.** At most `max_entries` at every moment. A new key that finds the store full
+//!   drops what has expired, else the least recently used `1/cull_frequency`. Stores of up to
+//!   1,024 entries are exact; larger ones are 64 shards and cull one at a time.
+//! - **Time.** Deadlines are monotonic: a step of the wall clock moves none. An entry may be
+//!   readable for 5 ms after its deadline, never before it is it gone.
+//! - **Hashing** is keyed, by a random key per store.
+//!
+//! ```
+//! use std::time::Duration;
+//! use cache_core::Cache;
+//! use cache_locmem::LocMemCache;
+//!
+//! let cache = Cache::new(LocMemCache::default());
+//! cache.set("greeting", "hello", Duration::from_secs(60))?;
+//! assert_eq!(cache.get::<String>("greeting")?.as_deref(), Some("hello"));
+//! # Ok::<(), cache_core::Error>(())
+//! ```
+
+mod options;
+mod registry;
+mod store;
+mod table;
+
+use std::sync::Arc;
+
+use cache_core::{AsyncWay, BaseCache, Capabilities, Clock, Culling, Expiry, Key, Payload, Result};
+
+pub use self::options::LocMemOptions;
+use self::store::{Over, Store};
+
+/// A memory store, or a handle on a named one. Clones share the store.
+#[derive(Clone, Debug)]
+pub struct LocMemCache {
+    store: Arc<Store>,
+}
+
+impl LocMemCache {
+    /// The store of this name with its limits, made with Django's (300 entries, a third culled)
+    /// where there is none.
+    #[must_use]
+    pub fn named(name: &str) -> Self {
+        let make = || Store::new(Culling::DEFAULT, Clock::system());
+        // Only a demand for other limits is refused.
+        registry::open(name, None, make).map_or_else(|_| Self::default(), |store| Self { store })
+    }
+
+    /// A store with settings of its own.
+    #[must_use]
+    pub fn builder() -> LocMemOptions {
+        LocMemOptions::default()
+    }
+}
+
+impl Default for LocMemCache {
+    /// A store of its own with Django's limits: 300 entries, a third culled.
+    fn default() -> Self {
+        Self { store: Arc::new(Store::new(Culling::DEFAULT, Clock::system())) }
+    }
+}
+
+impl BaseCache for LocMemCache {
+    fn get(&self, key: Key<'_>) -> Result<Option<Payload>> {
+        Ok(self.store.get(key))
+    }
+
+    fn set(&self, key: Key<'_>, value: Payload, expiry: Expiry) -> Result<()> {
+        self.store.put(key, value, expiry, Over::Replace);
+        Ok(())
+    }
+
+    fn add(&self, key: Key<'_>, value: Payload, expiry: Expiry) -> Result<bool> {
+        Ok(self.store.put(key, value, expiry, Over::Keep))
+    }
+
+    fn touch(&self, key: Key<'_>, expiry: Expiry) -> Result<bool> {
+        Ok(self.store.touch(key, expiry))
+    }
+
+    fn delete(&self, key: Key<'_>) -> Result<bool> {
+        Ok(self.store.delete(key))
+    }
+
+    fn incr(&self, key: Key<'_>, delta: i64) -> Result<i64> {
+        self.store.incr(key, delta)
+    }
+
+    fn rename(&self, from: Key<'_>, to: Key<'_>) -> Result<bool> {
+        Ok(self.store.rename(from, to))
+    }
+
+    fn clear(&self) -> Result<()> {
+        self.store.clear();
+        Ok(())
+    }
+
+    fn has_key(&self, key: Key<'_>) -> Result<bool> {
+        Ok(self.store.has_key(key))
+    }
+
+    fn entries(&self) -> Result<Option<u64>> {
+        Ok(Some(self.store.len() as u64))
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        Capabilities { evicting: self.store.culling().limit().is_some(), lru: true, ..Capabilities::DEFAULT }
+    }
+
+    fn as_async(&self) -> AsyncWay<'_> {
+        AsyncWay::Inline
+    }
+}

@@ -1,0 +1,208 @@
+//! [`CacheBuilder`]: the settings of a cache, checked before it exists.
+
+use std::error::Error as StdError;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::backend::BaseCache;
+use crate::cache::flight::Flights;
+use crate::cache::{Cache, Settings};
+use crate::capabilities::Capabilities;
+use crate::codec::{Codec, MessagePack};
+use crate::error::{Error, Result};
+use crate::key::{KeyFunction, KeyMaker, KeyPolicy, KeyValidator, check_prefix};
+use crate::timeout::Timeout;
+use crate::value::Codecs;
+
+/// Builds a [`Cache`] with settings of its own. Building does no I/O.
+///
+/// ```
+/// use std::time::Duration;
+/// use cache_core::{Cache, Json, KeyPolicy};
+/// # use cache_locmem::LocMemCache;
+///
+/// let cache = Cache::builder(LocMemCache::default())
+///     .key_prefix("shop")
+///     .version(2)
+///     .timeout(Duration::from_secs(60))
+///     .key_policy(KeyPolicy::Refuse)
+///     .codec(Json)
+///     .build()?;
+/// assert_eq!(cache.make_key("basket")?, "shop:2:basket");
+/// assert!(cache.set("not good", &1, Duration::from_secs(1)).is_err());
+/// # Ok::<(), cache_core::Error>(())
+/// ```
+pub struct CacheBuilder<B: ?Sized> {
+    backend: Arc<B>,
+    prefix: String,
+    version: i64,
+    timeout: Timeout,
+    function: Option<Arc<KeyFunction>>,
+    validator: Option<Arc<KeyValidator>>,
+    policy: Option<KeyPolicy>,
+    codec: Arc<dyn Codec>,
+    read_also: Vec<Arc<dyn Codec>>,
+    flight_wait: Duration,
+}
+
+impl<B: BaseCache + ?Sized> CacheBuilder<B> {
+    /// Starts with Django's defaults: no prefix, version 1, 300 seconds, MessagePack.
+    #[must_use]
+    pub fn from_arc(backend: Arc<B>) -> Self {
+        Self {
+            backend,
+            prefix: String::new(),
+            version: 1,
+            timeout: Timeout::Default,
+            function: None,
+            validator: None,
+            policy: None,
+            codec: Arc::new(MessagePack),
+            read_also: Vec::new(),
+            flight_wait: Duration::from_secs(10),
+        }
+    }
+
+    /// Django's `KEY_PREFIX`: what every key of this cache begins with. Default: empty.
+    ///
+    /// A prefix with an all-digit part after a colon (`p:1`) is refused by [`build`](Self::build)
+    /// where the default key function is used: its keys could coincide with those of prefix `p`.
+    #[must_use]
+    pub fn key_prefix(mut self, prefix: impl Into<String>) -> Self {
+        self.prefix = prefix.into();
+        self
+    }
+
+    /// Django's `VERSION`: the version of a handle that is given no other. Default: 1.
+    #[must_use]
+    pub const fn version(mut self, version: i64) -> Self {
+        self.version = version;
+        self
+    }
+
+    /// Django's `TIMEOUT`: what [`Timeout::Default`] means. Default: 300 seconds.
+    #[must_use]
+    pub fn timeout(mut self, timeout: impl Into<Timeout>) -> Self {
+        self.timeout = timeout.into();
+        self
+    }
+
+    /// Django's `KEY_FUNCTION`: makes the store's key from key, prefix and version, in place of
+    /// [`default_key_func`](crate::default_key_func). An error refuses the key; nothing is sent.
+    #[must_use]
+    pub fn key_function<F>(mut self, function: F) -> Self
+    where
+        F: Fn(&str, &str, i64) -> Result<String, Box<dyn StdError + Send + Sync>> + Send + Sync + 'static,
+    {
+        self.function = Some(Arc::new(function));
+        self
+    }
+
+    /// Replaces Django's `validate_key`: looks at every made key. An error refuses the key.
+    /// The key policy is then [`KeyPolicy::Allow`] unless it is set too.
+    #[must_use]
+    pub fn key_validator<F>(mut self, validator: F) -> Self
+    where
+        F: Fn(&str) -> Result<(), Box<dyn StdError + Send + Sync>> + Send + Sync + 'static,
+    {
+        self.validator = Some(Arc::new(validator));
+        self
+    }
+
+    /// What happens with a key that memcached would refuse. Default: [`KeyPolicy::Warn`], and
+    /// always [`KeyPolicy::Refuse`] on a backend that declares `strict_keys`.
+    #[must_use]
+    pub const fn key_policy(mut self, policy: KeyPolicy) -> Self {
+        self.policy = Some(policy);
+        self
+    }
+
+    /// The codec that writes values, and reads its own. Default: [`MessagePack`].
+    #[must_use]
+    pub fn codec(mut self, codec: impl Codec + 'static) -> Self {
+        self.codec = Arc::new(codec);
+        self
+    }
+
+    /// One more codec that values are read with: to move from one codec to another without a
+    /// flush. May be called again.
+    #[must_use]
+    pub fn read_also(mut self, codec: impl Codec + 'static) -> Self {
+        self.read_also.push(Arc::new(codec));
+        self
+    }
+
+    /// How long a caller of `get_or_set` waits for another caller's computation of the same key
+    /// before it computes by itself. Default: 10 seconds. Zero turns single flight off.
+    #[must_use]
+    pub const fn flight_wait(mut self, wait: Duration) -> Self {
+        self.flight_wait = wait;
+        self
+    }
+
+    /// The cache.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidCacheBackend`](crate::ErrorKind::InvalidCacheBackend) for a key prefix
+    /// that reads as a version, or a key policy that the backend cannot follow.
+    pub fn build(self) -> Result<Cache<B>> {
+        if self.function.is_none() {
+            check_prefix(&self.prefix)?;
+        }
+        let capabilities = self.backend.capabilities();
+        let policy = match self.policy {
+            Some(policy) if capabilities.strict_keys && policy != KeyPolicy::Refuse => {
+                return Err(Error::invalid_cache_backend(format!(
+                    "the key policy {policy:?} is not possible on this backend, which cannot take such \
+                     keys; leave it out or set KeyPolicy::Refuse"
+                )));
+            }
+            Some(policy) => policy,
+            None if capabilities.strict_keys => KeyPolicy::Refuse,
+            None if self.validator.is_some() => KeyPolicy::Allow,
+            None => KeyPolicy::Warn,
+        };
+        Ok(self.finish(policy, capabilities))
+    }
+
+    /// The cache of a builder that nobody has changed: there is nothing to refuse.
+    pub(super) fn build_default(self) -> Cache<B> {
+        let capabilities = self.backend.capabilities();
+        let policy = if capabilities.strict_keys { KeyPolicy::Refuse } else { KeyPolicy::Warn };
+        self.finish(policy, capabilities)
+    }
+
+    fn finish(self, policy: KeyPolicy, capabilities: Capabilities) -> Cache<B> {
+        Cache {
+            backend: self.backend,
+            version: self.version,
+            settings: Arc::new(Settings {
+                keys: KeyMaker {
+                    prefix: self.prefix,
+                    function: self.function,
+                    validator: self.validator,
+                    policy,
+                },
+                timeout: self.timeout,
+                codecs: Codecs {
+                    write: self.codec,
+                    read_also: self.read_also,
+                    keeps_kinds: capabilities.keeps_kinds,
+                },
+                flights: Flights::new(self.flight_wait),
+            }),
+        }
+    }
+}
+
+impl<B: ?Sized> fmt::Debug for CacheBuilder<B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CacheBuilder")
+            .field("key_prefix", &self.prefix)
+            .field("version", &self.version)
+            .field("timeout", &self.timeout)
+            .field("codec", &self.codec.name())
+            .finish_non_exhaustive()
+    }
+}

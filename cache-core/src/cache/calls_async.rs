@@ -1,0 +1,224 @@
+//! The async half of the API, under Django's names with their `a`. Any runtime will do.
+//!
+//! A backend in memory is called in place, one on disk on the thread pool of the `blocking`
+//! crate, one on the network through its own async client. Dropping a future leaves the store
+//! with the old or the new state.
+
+use std::future::Future;
+
+use bytes::Bytes;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::backend::BaseCache;
+use crate::cache::Cache;
+use crate::cache::reach::Way;
+use crate::error::{Error, Result};
+use crate::timeout::Timeout;
+
+/// Async operations: each means what its namesake without the `a` means.
+impl<B: BaseCache + ?Sized> Cache<B> {
+    /// [`Cache::get`] for async callers.
+    ///
+    /// # Errors
+    /// As [`Cache::get`].
+    pub async fn aget<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>> {
+        self.get_on(Way::Async, key).await
+    }
+
+    /// [`Cache::get_bytes`] for async callers.
+    ///
+    /// # Errors
+    /// As [`Cache::get_bytes`].
+    pub async fn aget_bytes(&self, key: &str) -> Result<Option<Bytes>> {
+        self.get_bytes_on(Way::Async, key).await
+    }
+
+    /// [`Cache::set`] for async callers.
+    ///
+    /// # Errors
+    /// As [`Cache::set`].
+    pub async fn aset<T: Serialize + ?Sized>(
+        &self,
+        key: &str,
+        value: &T,
+        timeout: impl Into<Timeout>,
+    ) -> Result<()> {
+        self.set_on(Way::Async, key, value, timeout.into()).await
+    }
+
+    /// [`Cache::set_bytes`] for async callers.
+    ///
+    /// # Errors
+    /// As [`Cache::set_bytes`].
+    pub async fn aset_bytes(
+        &self,
+        key: &str,
+        value: impl Into<Bytes>,
+        timeout: impl Into<Timeout>,
+    ) -> Result<()> {
+        self.set_bytes_on(Way::Async, key, value.into(), timeout.into()).await
+    }
+
+    /// [`Cache::add`] for async callers.
+    ///
+    /// # Errors
+    /// As [`Cache::add`].
+    pub async fn aadd<T: Serialize + ?Sized>(
+        &self,
+        key: &str,
+        value: &T,
+        timeout: impl Into<Timeout>,
+    ) -> Result<bool> {
+        self.add_on(Way::Async, key, value, timeout.into()).await
+    }
+
+    /// [`Cache::touch`] for async callers.
+    ///
+    /// # Errors
+    /// As [`Cache::touch`].
+    pub async fn atouch(&self, key: &str, timeout: impl Into<Timeout>) -> Result<bool> {
+        self.touch_on(Way::Async, key, timeout.into()).await
+    }
+
+    /// [`Cache::delete`] for async callers.
+    ///
+    /// # Errors
+    /// As [`Cache::delete`].
+    pub async fn adelete(&self, key: &str) -> Result<bool> {
+        self.delete_on(Way::Async, key).await
+    }
+
+    /// [`Cache::has_key`] for async callers.
+    ///
+    /// # Errors
+    /// As [`Cache::has_key`].
+    pub async fn ahas_key(&self, key: &str) -> Result<bool> {
+        self.has_key_on(Way::Async, key).await
+    }
+
+    /// [`Cache::incr`] for async callers.
+    ///
+    /// # Errors
+    /// As [`Cache::incr`].
+    pub async fn aincr(&self, key: &str, delta: i64) -> Result<i64> {
+        self.incr_on(Way::Async, key, delta).await
+    }
+
+    /// [`Cache::decr`] for async callers.
+    ///
+    /// # Errors
+    /// As [`Cache::decr`].
+    pub async fn adecr(&self, key: &str, delta: i64) -> Result<i64> {
+        self.decr_on(Way::Async, key, delta).await
+    }
+
+    /// [`Cache::incr_version`] for async callers.
+    ///
+    /// # Errors
+    /// As [`Cache::incr_version`].
+    pub async fn aincr_version(&self, key: &str, delta: i64) -> Result<i64> {
+        self.incr_version_on(Way::Async, key, Some(delta)).await
+    }
+
+    /// [`Cache::decr_version`] for async callers.
+    ///
+    /// # Errors
+    /// As [`Cache::decr_version`].
+    pub async fn adecr_version(&self, key: &str, delta: i64) -> Result<i64> {
+        self.incr_version_on(Way::Async, key, delta.checked_neg()).await
+    }
+
+    /// [`Cache::get_many`] for async callers.
+    ///
+    /// # Errors
+    /// As [`Cache::get_many`].
+    pub async fn aget_many<T: DeserializeOwned, K: AsRef<str>>(
+        &self,
+        keys: impl IntoIterator<Item = K>,
+    ) -> Result<Vec<(K, T)>> {
+        self.get_many_on(Way::Async, keys).await
+    }
+
+    /// [`Cache::set_many`] for async callers.
+    ///
+    /// # Errors
+    /// As [`Cache::set_many`].
+    pub async fn aset_many<T: Serialize, K: AsRef<str>>(
+        &self,
+        entries: impl IntoIterator<Item = (K, T)>,
+        timeout: impl Into<Timeout>,
+    ) -> Result<Vec<K>> {
+        self.set_many_on(Way::Async, entries, timeout.into()).await
+    }
+
+    /// [`Cache::delete_many`] for async callers.
+    ///
+    /// # Errors
+    /// As [`Cache::delete_many`].
+    pub async fn adelete_many<K: AsRef<str>>(&self, keys: impl IntoIterator<Item = K>) -> Result<()> {
+        self.delete_many_on(Way::Async, keys).await
+    }
+
+    /// [`Cache::clear`] for async callers.
+    ///
+    /// # Errors
+    /// As [`Cache::clear`].
+    pub async fn aclear(&self) -> Result<()> {
+        self.clear_on(Way::Async).await
+    }
+
+    /// [`Cache::close`] for async callers.
+    ///
+    /// # Errors
+    /// As [`Cache::close`].
+    pub async fn aclose(&self) -> Result<()> {
+        self.close_on(Way::Async).await
+    }
+
+    /// [`Cache::get_or`] for async callers.
+    ///
+    /// # Errors
+    /// As [`Cache::get`].
+    pub async fn aget_or<T: DeserializeOwned>(&self, key: &str, default: T) -> Result<T> {
+        Ok(self.aget(key).await?.unwrap_or(default))
+    }
+
+    /// [`Cache::get_or_set`] for async callers, with an async function. A task that is dropped
+    /// while it computes lets the next waiter compute.
+    ///
+    /// # Errors
+    /// As [`Cache::get_or_set`].
+    pub async fn aget_or_set<T, F, Fut>(
+        &self,
+        key: &str,
+        timeout: impl Into<Timeout>,
+        function: F,
+    ) -> Result<T>
+    where
+        T: Serialize + DeserializeOwned,
+        F: FnOnce() -> Fut,
+        Fut: Future<Output = T>,
+    {
+        self.try_aget_or_set(key, timeout, || async { Ok(function().await) }).await
+    }
+
+    /// [`Cache::try_get_or_set`] for async callers, with an async function.
+    ///
+    /// # Errors
+    /// As [`Cache::try_get_or_set`].
+    pub async fn try_aget_or_set<T, E, F, Fut>(
+        &self,
+        key: &str,
+        timeout: impl Into<Timeout>,
+        function: F,
+    ) -> Result<T, E>
+    where
+        T: Serialize + DeserializeOwned,
+        E: From<Error>,
+        F: FnOnce() -> Fut,
+        Fut: Future<Output = Result<T, E>>,
+    {
+        self.get_or_set_on(Way::Async, key, timeout.into(), function).await
+    }
+}

@@ -1,0 +1,234 @@
+//! The sync half of the API, under Django's names. Each call is finished when it returns.
+
+use std::future::ready;
+
+use bytes::Bytes;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::backend::BaseCache;
+use crate::cache::Cache;
+use crate::cache::reach::{Way, now};
+use crate::error::{Error, Result};
+use crate::timeout::Timeout;
+
+/// Sync operations. All of them may fail with
+/// [`InvalidCacheKey`](crate::ErrorKind::InvalidCacheKey), before anything else happens, and with
+/// [`Unavailable`](crate::ErrorKind::Unavailable) or [`Storage`](crate::ErrorKind::Storage) when
+/// the store does.
+impl<B: BaseCache + ?Sized> Cache<B> {
+    /// The value of `key`, or `None` for a miss.
+    ///
+    /// A stored null is a hit: `get::<Option<T>>` gives `Some(None)`. Integers, text and bytes come
+    /// back as any type of that kind; text is not bytes and bytes are not text.
+    ///
+    /// # Errors
+    /// [`Decode`](crate::ErrorKind::Decode) when the stored value is of another type; it stays.
+    pub fn get<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>> {
+        now(self.get_on(Way::Sync, key))
+    }
+
+    /// The bytes of `key` without a codec and, from a store in memory, without a copy.
+    ///
+    /// # Errors
+    /// [`Decode`](crate::ErrorKind::Decode) when the value is neither bytes nor text.
+    pub fn get_bytes(&self, key: &str) -> Result<Option<Bytes>> {
+        now(self.get_bytes_on(Way::Sync, key))
+    }
+
+    /// Stores `value` under `key`. A zero timeout removes the key.
+    ///
+    /// # Errors
+    /// [`Encode`](crate::ErrorKind::Encode), and then nothing changed;
+    /// [`ValueTooLarge`](crate::ErrorKind::ValueTooLarge), and then an older value is gone.
+    pub fn set<T: Serialize + ?Sized>(
+        &self,
+        key: &str,
+        value: &T,
+        timeout: impl Into<Timeout>,
+    ) -> Result<()> {
+        now(self.set_on(Way::Sync, key, value, timeout.into()))
+    }
+
+    /// Stores bytes under `key` without a codec: Python's `bytes` for Django.
+    ///
+    /// # Errors
+    /// [`ValueTooLarge`](crate::ErrorKind::ValueTooLarge), and then an older value is gone.
+    pub fn set_bytes(&self, key: &str, value: impl Into<Bytes>, timeout: impl Into<Timeout>) -> Result<()> {
+        now(self.set_bytes_on(Way::Sync, key, value.into(), timeout.into()))
+    }
+
+    /// Stores `value` if the key is absent; true if it did. Atomic. With a zero timeout nothing is
+    /// stored, and the answer is the same.
+    ///
+    /// # Errors
+    /// As `set`; and [`OutcomeUnknown`](crate::ErrorKind::OutcomeUnknown) when a server's reply is lost.
+    pub fn add<T: Serialize + ?Sized>(
+        &self,
+        key: &str,
+        value: &T,
+        timeout: impl Into<Timeout>,
+    ) -> Result<bool> {
+        now(self.add_on(Way::Sync, key, value, timeout.into()))
+    }
+
+    /// Gives `key` a new lifetime from now; false if it is absent. A zero timeout expires it at once.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn touch(&self, key: &str, timeout: impl Into<Timeout>) -> Result<bool> {
+        now(self.touch_on(Way::Sync, key, timeout.into()))
+    }
+
+    /// Removes `key`; true if it was there.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn delete(&self, key: &str) -> Result<bool> {
+        now(self.delete_on(Way::Sync, key))
+    }
+
+    /// Whether `key` is there. It does not count as a use of the entry.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn has_key(&self, key: &str) -> Result<bool> {
+        now(self.has_key_on(Way::Sync, key))
+    }
+
+    /// Adds `delta` to the integer under `key` and returns the sum. Atomic; the lifetime stays.
+    /// Below zero is legal.
+    ///
+    /// # Errors
+    /// [`KeyNotFound`](crate::ErrorKind::KeyNotFound), [`NotAnInteger`](crate::ErrorKind::NotAnInteger)
+    /// or [`Overflow`](crate::ErrorKind::Overflow), and then the value is unchanged;
+    /// [`OutcomeUnknown`](crate::ErrorKind::OutcomeUnknown) when a server's reply is lost.
+    pub fn incr(&self, key: &str, delta: i64) -> Result<i64> {
+        now(self.incr_on(Way::Sync, key, delta))
+    }
+
+    /// Subtracts `delta` from the integer under `key` and returns the difference, as `incr` adds.
+    ///
+    /// # Errors
+    /// As `incr`.
+    pub fn decr(&self, key: &str, delta: i64) -> Result<i64> {
+        now(self.decr_on(Way::Sync, key, delta))
+    }
+
+    /// Moves `key`, value and remaining lifetime, from this handle's version to that plus `delta`,
+    /// over whatever is there; returns the new version. `delta` 0 changes nothing.
+    ///
+    /// # Errors
+    /// [`KeyNotFound`](crate::ErrorKind::KeyNotFound), and
+    /// [`Overflow`](crate::ErrorKind::Overflow) of the version, and then nothing moved.
+    pub fn incr_version(&self, key: &str, delta: i64) -> Result<i64> {
+        now(self.incr_version_on(Way::Sync, key, Some(delta)))
+    }
+
+    /// Moves `key` to this handle's version minus `delta`, as `incr_version` does.
+    ///
+    /// # Errors
+    /// As `incr_version`.
+    pub fn decr_version(&self, key: &str, delta: i64) -> Result<i64> {
+        now(self.incr_version_on(Way::Sync, key, delta.checked_neg()))
+    }
+
+    /// Those of `keys` that are there, with their values, in the order asked; a key asked for twice
+    /// is there twice. Any number of keys: they go to the store in batches of 1,000.
+    ///
+    /// # Errors
+    /// [`Decode`](crate::ErrorKind::Decode) when one value is of another type.
+    pub fn get_many<T: DeserializeOwned, K: AsRef<str>>(
+        &self,
+        keys: impl IntoIterator<Item = K>,
+    ) -> Result<Vec<(K, T)>> {
+        now(self.get_many_on(Way::Sync, keys))
+    }
+
+    /// Stores all `entries` and returns the keys that the store refused as too large: their older
+    /// values are gone. Every key is checked and every value encoded before the first is stored. A
+    /// zero timeout removes the keys.
+    ///
+    /// # Errors
+    /// [`Encode`](crate::ErrorKind::Encode), and then nothing changed.
+    pub fn set_many<T: Serialize, K: AsRef<str>>(
+        &self,
+        entries: impl IntoIterator<Item = (K, T)>,
+        timeout: impl Into<Timeout>,
+    ) -> Result<Vec<K>> {
+        now(self.set_many_on(Way::Sync, entries, timeout.into()))
+    }
+
+    /// Removes `keys`; those that are absent are none the worse.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn delete_many<K: AsRef<str>>(&self, keys: impl IntoIterator<Item = K>) -> Result<()> {
+        now(self.delete_many_on(Way::Sync, keys))
+    }
+
+    /// Removes everything in the location: other prefixes, other versions and other caches' entries
+    /// there included. Nothing outside it.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn clear(&self) -> Result<()> {
+        now(self.clear_on(Way::Sync))
+    }
+
+    /// Lets go of connections and files. As often as one likes: the next use opens them again.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn close(&self) -> Result<()> {
+        now(self.close_on(Way::Sync))
+    }
+
+    /// The value of `key`, or `default` for a miss: Django's `get(key, default)`.
+    ///
+    /// # Errors
+    /// As [`Cache::get`].
+    pub fn get_or<T: DeserializeOwned>(&self, key: &str, default: T) -> Result<T> {
+        Ok(self.get(key)?.unwrap_or(default))
+    }
+
+    /// [`Cache::has_key`] under the name of Rust's collections: Python's `key in cache`.
+    ///
+    /// # Errors
+    /// As [`Cache::has_key`].
+    pub fn contains(&self, key: &str) -> Result<bool> {
+        self.has_key(key)
+    }
+
+    /// The value of `key`; on a miss the value of `function`, which is stored.
+    ///
+    /// Single flight: however many threads and tasks miss one key at once, one of them calls its
+    /// function and the others get its value. They wait for at most
+    /// [`flight_wait`](crate::CacheBuilder::flight_wait) and then compute by themselves. A value
+    /// that someone else stored meanwhile wins. A call from inside `function` for the same key
+    /// does not deadlock. With a zero timeout the value is returned and not stored.
+    ///
+    /// # Errors
+    /// As [`Cache::get`] and [`Cache::add`].
+    pub fn get_or_set<T, F>(&self, key: &str, timeout: impl Into<Timeout>, function: F) -> Result<T>
+    where
+        T: Serialize + DeserializeOwned,
+        F: FnOnce() -> T,
+    {
+        self.try_get_or_set(key, timeout, || Ok(function()))
+    }
+
+    /// As [`Cache::get_or_set`], for a function that can fail: then nothing is stored, and the
+    /// next waiter calls its own function.
+    ///
+    /// # Errors
+    /// The function's, and those of [`Cache::get_or_set`].
+    pub fn try_get_or_set<T, E, F>(&self, key: &str, timeout: impl Into<Timeout>, function: F) -> Result<T, E>
+    where
+        T: Serialize + DeserializeOwned,
+        E: From<Error>,
+        F: FnOnce() -> Result<T, E>,
+    {
+        now(self.get_or_set_on(Way::Sync, key, timeout.into(), || ready(function())))
+    }
+}

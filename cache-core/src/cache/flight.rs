@@ -1,0 +1,184 @@
+//! Single flight: of all callers that miss one key at once, one computes and the others wait.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::future::{Future, poll_fn};
+use std::hash::{BuildHasher, RandomState};
+use std::pin::pin;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
+
+use event_listener::{Event, Listener};
+
+use crate::cache::reach::Way;
+use crate::payload::Payload;
+
+const SHARDS: usize = 16;
+
+/// The computations under way in one cache, by made key.
+pub(crate) struct Flights {
+    shards: [Shard; SHARDS],
+    hasher: RandomState,
+    next_id: AtomicU64,
+    wait: Duration,
+}
+
+#[derive(Default)]
+struct Shard {
+    flying: Mutex<HashMap<Box<str>, Arc<Flight>>>,
+    /// How many flights have ended here.
+    ended: AtomicU64,
+}
+
+/// One computation of one key.
+pub(crate) struct Flight {
+    id: u64,
+    /// The payload it ended with; `None` where it failed, panicked or was cancelled.
+    outcome: OnceLock<Option<Payload>>,
+    ended: Event,
+}
+
+/// What a caller is, once it has joined.
+pub(crate) enum Joined<'a> {
+    /// It computes; the others wait for it.
+    Leader(Leader<'a>),
+    /// Another caller computes.
+    Waiter(Arc<Flight>),
+    /// The caller runs inside the computation of this very key.
+    Inside,
+}
+
+/// How a wait ended.
+pub(crate) enum Landing {
+    Landed(Payload),
+    Failed,
+    TooLong,
+}
+
+thread_local! {
+    /// The flights whose functions are running on this thread's stack right now.
+    static LEADING: RefCell<Vec<u64>> = const { RefCell::new(Vec::new()) };
+}
+
+impl Flights {
+    pub(crate) fn new(wait: Duration) -> Self {
+        Self { shards: Default::default(), hasher: RandomState::new(), next_id: AtomicU64::new(0), wait }
+    }
+
+    /// How long a waiter waits.
+    pub(crate) const fn wait(&self) -> Duration {
+        self.wait
+    }
+
+    /// A mark to take before looking into the cache: see [`Leader::others_ended_since`].
+    pub(crate) fn mark(&self, key: &str) -> u64 {
+        self.shard(key).ended.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn join(&self, key: &str) -> Joined<'_> {
+        let shard = self.shard(key);
+        let mut flying = shard.lock();
+        if let Some(flight) = flying.get(key) {
+            if LEADING.with_borrow(|leading| leading.contains(&flight.id)) {
+                return Joined::Inside;
+            }
+            return Joined::Waiter(Arc::clone(flight));
+        }
+        let id = self.next_id.fetch_add(1, Ordering::Relaxed);
+        let flight = Arc::new(Flight { id, outcome: OnceLock::new(), ended: Event::new() });
+        flying.insert(key.into(), Arc::clone(&flight));
+        Joined::Leader(Leader { shard, key: key.into(), flight })
+    }
+
+    fn shard(&self, key: &str) -> &Shard {
+        let hash = self.hasher.hash_one(key);
+        &self.shards[usize::try_from(hash % SHARDS as u64).unwrap_or_default()]
+    }
+}
+
+impl Shard {
+    fn lock(&self) -> MutexGuard<'_, HashMap<Box<str>, Arc<Flight>>> {
+        self.flying.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The right, and the duty, to end a flight. Dropped without [`Leader::land`] it fails the
+/// flight, so that an error, a panic or a cancelled task lets the next waiter lead.
+pub(crate) struct Leader<'a> {
+    shard: &'a Shard,
+    key: Box<str>,
+    flight: Arc<Flight>,
+}
+
+impl Leader<'_> {
+    /// Whether another flight may have stored the key after `mark` was taken: then look again.
+    pub(crate) fn others_ended_since(&self, mark: u64) -> bool {
+        self.shard.ended.load(Ordering::Acquire) != mark
+    }
+
+    /// Runs `function` so that a call for the same key from inside it is known as such.
+    pub(crate) async fn run<F: Future>(&self, function: F) -> F::Output {
+        let mut function = pin!(function);
+        poll_fn(|cx| {
+            let _inside = Inside::enter(self.flight.id);
+            function.as_mut().poll(cx)
+        })
+        .await
+    }
+
+    /// Ends the flight with what the cache now holds.
+    pub(crate) fn land(self, payload: Payload) {
+        // Only the one leader sets the outcome.
+        let _ = self.flight.outcome.set(Some(payload));
+    }
+}
+
+impl Drop for Leader<'_> {
+    fn drop(&mut self) {
+        self.shard.lock().remove(&self.key);
+        self.shard.ended.fetch_add(1, Ordering::Release);
+        // Without a landing it has failed.
+        let _ = self.flight.outcome.set(None);
+        self.flight.ended.notify(usize::MAX);
+    }
+}
+
+impl Flight {
+    /// Waits for the end of the flight, until `deadline` at the longest.
+    pub(crate) async fn wait(&self, way: Way, deadline: Instant) -> Landing {
+        loop {
+            if let Some(outcome) = self.outcome.get() {
+                return outcome.clone().map_or(Landing::Failed, Landing::Landed);
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Landing::TooLong;
+            }
+            let listener = self.ended.listen();
+            if self.outcome.get().is_some() {
+                continue;
+            }
+            match way {
+                Way::Sync => drop(listener.wait_timeout(left)),
+                Way::Async => futures_lite::future::or(listener, futures_timer::Delay::new(left)).await,
+            }
+        }
+    }
+}
+
+/// Marks a flight as running on this thread's stack, for as long as it lives.
+struct Inside;
+
+impl Inside {
+    fn enter(id: u64) -> Self {
+        LEADING.with_borrow_mut(|leading| leading.push(id));
+        Self
+    }
+}
+
+impl Drop for Inside {
+    fn drop(&mut self) {
+        LEADING.with_borrow_mut(Vec::pop);
+    }
+}

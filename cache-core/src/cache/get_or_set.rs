@@ -1,0 +1,89 @@
+//! `get_or_set`, written once for all its forms.
+
+use std::future::Future;
+use std::time::Instant;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::backend::BaseCache;
+use crate::cache::Cache;
+use crate::cache::flight::{Joined, Landing};
+use crate::cache::reach::Way;
+use crate::error::{Error, Result};
+use crate::key::MadeKey;
+use crate::payload::Payload;
+use crate::timeout::{Expiry, Timeout};
+
+impl<B: BaseCache + ?Sized> Cache<B> {
+    pub(super) async fn get_or_set_on<T, E, F, Fut>(
+        &self,
+        way: Way,
+        key: &str,
+        timeout: Timeout,
+        function: F,
+    ) -> Result<T, E>
+    where
+        T: Serialize + DeserializeOwned,
+        E: From<Error>,
+        F: FnOnce() -> Fut,
+        Fut: Future<Output = Result<T, E>>,
+    {
+        let key = self.key(key)?;
+        let expiry = self.expiry(timeout);
+        let flights = &self.settings.flights;
+        let name = key.as_key().as_str();
+        let mark = flights.mark(name);
+        if let Some(payload) = self.reach(way).get(&key).await? {
+            return Ok(self.decode(&key, &payload)?);
+        }
+        let deadline = Instant::now() + flights.wait();
+        loop {
+            match flights.join(name) {
+                Joined::Leader(leader) => {
+                    // Someone may have stored the key between our miss and our lead.
+                    if leader.others_ended_since(mark)
+                        && let Some(payload) = self.reach(way).get(&key).await?
+                    {
+                        let value = self.decode(&key, &payload)?;
+                        leader.land(payload);
+                        return Ok(value);
+                    }
+                    let computed = leader.run(async { function().await }).await?;
+                    let (value, payload) = self.store(way, &key, expiry, computed).await?;
+                    leader.land(payload);
+                    return Ok(value);
+                }
+                Joined::Waiter(flight) => match flight.wait(way, deadline).await {
+                    Landing::Landed(payload) => return Ok(self.decode(&key, &payload)?),
+                    Landing::Failed => {}
+                    Landing::TooLong => break,
+                },
+                Joined::Inside => break,
+            }
+        }
+        let computed = function().await?;
+        let (value, _) = self.store(way, &key, expiry, computed).await?;
+        Ok(value)
+    }
+
+    /// Stores a computed value unless one is there by now; returns the one that the cache holds.
+    async fn store<T: Serialize + DeserializeOwned>(
+        &self,
+        way: Way,
+        key: &MadeKey,
+        expiry: Option<Expiry>,
+        computed: T,
+    ) -> Result<(T, Payload)> {
+        let payload = self.encode(key, &computed)?;
+        let Some(expiry) = expiry else { return Ok((computed, payload)) };
+        if self.reach(way).add(key, payload.clone(), expiry).await? {
+            return Ok((computed, payload));
+        }
+        match self.reach(way).get(key).await? {
+            Some(winner) => Ok((self.decode(key, &winner)?, winner)),
+            // Gone again between the two calls.
+            None => Ok((computed, payload)),
+        }
+    }
+}

@@ -1,0 +1,175 @@
+//! [`Cache`]: the handle people use.
+
+mod builder;
+mod calls_async;
+mod calls_sync;
+mod flight;
+mod get_or_set;
+mod operations;
+mod reach;
+
+use std::fmt;
+use std::sync::Arc;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+pub use self::builder::CacheBuilder;
+use self::flight::Flights;
+use self::reach::{Reach, Way};
+use crate::backend::BaseCache;
+use crate::error::Result;
+use crate::key::{KeyMaker, MadeKey};
+use crate::payload::Payload;
+use crate::timeout::{Expiry, Timeout};
+use crate::value::Codecs;
+
+/// A cache: Django's low-level API, typed, sync and async, over any backend.
+///
+/// Cheap to clone (two reference counts), and `Send + Sync`. Each operation is there twice: under
+/// Django's name for sync callers, and with Django's `a` in front (`aget`, `aset`, …) for async
+/// ones, in any runtime. Both mean the same, on every backend.
+///
+/// `Cache<LocMemCache>` calls its backend directly; [`Cache::erase`] turns it into plain `Cache`,
+/// which holds any backend.
+///
+/// ```
+/// use std::time::Duration;
+/// use cache_core::{Cache, DEFAULT_TIMEOUT, Timeout};
+/// # use cache_locmem::LocMemCache;
+/// use serde::{Deserialize, Serialize};
+///
+/// #[derive(Serialize, Deserialize, PartialEq, Debug)]
+/// struct User { name: String }
+///
+/// let cache = Cache::new(LocMemCache::default()).erase();
+/// cache.set("user:1", &User { name: "Ada".into() }, Duration::from_secs(300))?;
+/// let user: Option<User> = cache.get("user:1")?;
+/// assert_eq!(user.unwrap().name, "Ada");
+///
+/// cache.set("views", &0, Timeout::Never)?;
+/// assert_eq!(cache.incr("views", 1)?, 1);
+///
+/// let stats: String = cache.get_or_set("stats", DEFAULT_TIMEOUT, || "computed".to_owned())?;
+/// assert_eq!(stats, "computed");
+///
+/// assert_eq!(cache.version(2).get::<i64>("views")?, None);
+/// # Ok::<(), cache_core::Error>(())
+/// ```
+pub struct Cache<B: ?Sized = dyn BaseCache> {
+    settings: Arc<Settings>,
+    backend: Arc<B>,
+    version: i64,
+}
+
+/// What all handles of one cache share.
+struct Settings {
+    keys: KeyMaker,
+    timeout: Timeout,
+    codecs: Codecs,
+    flights: Flights,
+}
+
+impl<B: BaseCache> Cache<B> {
+    /// A cache over `backend` with Django's defaults: no prefix, version 1, 300 seconds.
+    #[must_use]
+    pub fn new(backend: B) -> Self {
+        CacheBuilder::from_arc(Arc::new(backend)).build_default()
+    }
+
+    /// A cache over `backend` with settings of its own.
+    #[must_use]
+    pub fn builder(backend: B) -> CacheBuilder<B> {
+        CacheBuilder::from_arc(Arc::new(backend))
+    }
+
+    /// The same cache, with the backend's type forgotten: a program then chooses it at run time.
+    #[must_use]
+    pub fn erase(self) -> Cache {
+        Cache { settings: self.settings, backend: self.backend, version: self.version }
+    }
+}
+
+impl<B: BaseCache + ?Sized> Cache<B> {
+    /// A handle on the same cache whose keys have `version`, where Django takes a `version`
+    /// argument with every call.
+    #[must_use]
+    pub fn version(&self, version: i64) -> Self {
+        Self { version, ..self.clone() }
+    }
+
+    /// The backend behind this cache.
+    #[must_use]
+    pub const fn backend(&self) -> &Arc<B> {
+        &self.backend
+    }
+
+    /// The store's key for `key`: prefix, version and key. Django's `make_key`.
+    ///
+    /// # Errors
+    /// When the key function refuses the key.
+    pub fn make_key(&self, key: &str) -> Result<String> {
+        Ok(self.settings.keys.make(key, self.version)?.as_key().as_str().to_owned())
+    }
+
+    /// Applies the key rules to a made key. Django's `validate_key`.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidCacheKey`](crate::ErrorKind::InvalidCacheKey) where the key policy or
+    /// the validator refuses the key.
+    pub fn validate_key(&self, made_key: &str) -> Result<()> {
+        self.settings.keys.validate(made_key)
+    }
+
+    /// Makes the key and applies the key rules: for calling a backend by hand.
+    ///
+    /// # Errors
+    /// As [`Cache::make_key`] and [`Cache::validate_key`].
+    pub fn make_and_validate_key(&self, key: &str) -> Result<MadeKey> {
+        self.key(key)
+    }
+
+    #[inline]
+    fn key(&self, key: &str) -> Result<MadeKey> {
+        self.settings.keys.make_and_validate(key, self.version)
+    }
+
+    #[inline]
+    const fn reach(&self, way: Way) -> Reach<'_, B> {
+        Reach { backend: &self.backend, way }
+    }
+
+    /// `None` is "expire at once".
+    fn expiry(&self, timeout: Timeout) -> Option<Expiry> {
+        Expiry::resolve(timeout, self.settings.timeout)
+    }
+
+    fn encode<T: Serialize + ?Sized>(&self, key: &MadeKey, value: &T) -> Result<Payload> {
+        self.settings.codecs.encode(value).map_err(|e| e.with_key(key.as_key().as_str()))
+    }
+
+    fn decode<T: DeserializeOwned>(&self, key: &MadeKey, payload: &Payload) -> Result<T> {
+        self.settings.codecs.decode(key.as_key().as_str(), payload)
+    }
+}
+
+impl<B: ?Sized> Clone for Cache<B> {
+    fn clone(&self) -> Self {
+        Self {
+            settings: Arc::clone(&self.settings),
+            backend: Arc::clone(&self.backend),
+            version: self.version,
+        }
+    }
+}
+
+impl<B: ?Sized> fmt::Debug for Cache<B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Cache")
+            .field("backend", &std::any::type_name::<B>())
+            .field("key_prefix", &self.settings.keys.prefix)
+            .field("version", &self.version)
+            .field("timeout", &self.settings.timeout)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,219 @@
+//! Every operation but `get_or_set`, written once for both ways.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::backend::{BATCH, BaseCache};
+use crate::cache::Cache;
+use crate::cache::reach::Way;
+use crate::error::{Error, Result};
+use crate::key::{KeyList, MadeKey};
+use crate::payload::Payload;
+use crate::timeout::Timeout;
+
+impl<B: BaseCache + ?Sized> Cache<B> {
+    pub(super) async fn get_on<T: DeserializeOwned>(&self, way: Way, key: &str) -> Result<Option<T>> {
+        let key = self.key(key)?;
+        match self.reach(way).get(&key).await? {
+            None => Ok(None),
+            Some(payload) => self.decode(&key, &payload).map(Some),
+        }
+    }
+
+    pub(super) async fn get_bytes_on(&self, way: Way, key: &str) -> Result<Option<Bytes>> {
+        let key = self.key(key)?;
+        match self.reach(way).get(&key).await? {
+            None => Ok(None),
+            Some(payload) => self.settings.codecs.decode_bytes(key.as_key().as_str(), payload).map(Some),
+        }
+    }
+
+    pub(super) async fn set_on<T: Serialize + ?Sized>(
+        &self,
+        way: Way,
+        key: &str,
+        value: &T,
+        timeout: Timeout,
+    ) -> Result<()> {
+        let key = self.key(key)?;
+        let payload = self.encode(&key, value)?;
+        self.set_payload(way, &key, payload, timeout).await
+    }
+
+    pub(super) async fn set_bytes_on(
+        &self,
+        way: Way,
+        key: &str,
+        value: Bytes,
+        timeout: Timeout,
+    ) -> Result<()> {
+        let key = self.key(key)?;
+        let payload = self.settings.codecs.encode_bytes(value)?;
+        self.set_payload(way, &key, payload, timeout).await
+    }
+
+    async fn set_payload(&self, way: Way, key: &MadeKey, payload: Payload, timeout: Timeout) -> Result<()> {
+        match self.expiry(timeout) {
+            Some(expiry) => self.reach(way).set(key, payload, expiry).await,
+            None => self.reach(way).delete(key).await.map(drop),
+        }
+    }
+
+    pub(super) async fn add_on<T: Serialize + ?Sized>(
+        &self,
+        way: Way,
+        key: &str,
+        value: &T,
+        timeout: Timeout,
+    ) -> Result<bool> {
+        let key = self.key(key)?;
+        let payload = self.encode(&key, value)?;
+        match self.expiry(timeout) {
+            Some(expiry) => self.reach(way).add(&key, payload, expiry).await,
+            None => Ok(!self.reach(way).has_key(&key).await?),
+        }
+    }
+
+    pub(super) async fn touch_on(&self, way: Way, key: &str, timeout: Timeout) -> Result<bool> {
+        let key = self.key(key)?;
+        match self.expiry(timeout) {
+            Some(expiry) => self.reach(way).touch(&key, expiry).await,
+            None => self.reach(way).delete(&key).await,
+        }
+    }
+
+    pub(super) async fn delete_on(&self, way: Way, key: &str) -> Result<bool> {
+        self.reach(way).delete(&self.key(key)?).await
+    }
+
+    pub(super) async fn has_key_on(&self, way: Way, key: &str) -> Result<bool> {
+        self.reach(way).has_key(&self.key(key)?).await
+    }
+
+    pub(super) async fn incr_on(&self, way: Way, key: &str, delta: i64) -> Result<i64> {
+        self.reach(way).incr(&self.key(key)?, delta).await
+    }
+
+    pub(super) async fn decr_on(&self, way: Way, key: &str, delta: i64) -> Result<i64> {
+        let key = self.key(key)?;
+        match delta.checked_neg() {
+            Some(delta) => self.reach(way).incr(&key, delta).await,
+            None => Err(Error::overflow(key.as_key().as_str())),
+        }
+    }
+
+    pub(super) async fn incr_version_on(&self, way: Way, key: &str, delta: Option<i64>) -> Result<i64> {
+        let from = self.key(key)?;
+        let overflow = || Error::overflow(from.as_key().as_str());
+        let version = delta.and_then(|delta| self.version.checked_add(delta)).ok_or_else(overflow)?;
+        let to = self.settings.keys.make_and_validate(key, version)?;
+        let found = if from.as_key() == to.as_key() {
+            self.reach(way).has_key(&from).await?
+        } else {
+            self.reach(way).rename(&from, &to).await?
+        };
+        if found { Ok(version) } else { Err(Error::key_not_found(from.as_key().as_str())) }
+    }
+
+    pub(super) async fn get_many_on<K, T>(
+        &self,
+        way: Way,
+        keys: impl IntoIterator<Item = K>,
+    ) -> Result<Vec<(K, T)>>
+    where
+        K: AsRef<str>,
+        T: DeserializeOwned,
+    {
+        let mut list = KeyList::default();
+        let mut names = Vec::new();
+        for name in keys {
+            list.push(self.key(name.as_ref())?.as_key());
+            names.push(name);
+        }
+        let list = Arc::new(list);
+        let mut payloads = Vec::with_capacity(list.len());
+        for range in batches(list.len()) {
+            payloads.append(&mut self.reach(way).get_many(&list, range).await?);
+        }
+        let mut found = Vec::new();
+        for (place, (name, payload)) in names.into_iter().zip(payloads).enumerate() {
+            if let Some(payload) = payload {
+                found.push((name, self.settings.codecs.decode(list.get(place).as_str(), &payload)?));
+            }
+        }
+        Ok(found)
+    }
+
+    pub(super) async fn set_many_on<K, T>(
+        &self,
+        way: Way,
+        entries: impl IntoIterator<Item = (K, T)>,
+        timeout: Timeout,
+    ) -> Result<Vec<K>>
+    where
+        K: AsRef<str>,
+        T: Serialize,
+    {
+        let mut list = KeyList::default();
+        let mut names = Vec::new();
+        let mut payloads = Vec::new();
+        for (name, value) in entries {
+            let key = self.key(name.as_ref())?;
+            payloads.push(self.encode(&key, &value)?);
+            list.push(key.as_key());
+            names.push(name);
+        }
+        let Some(expiry) = self.expiry(timeout) else {
+            self.delete_list(way, list).await?;
+            return Ok(Vec::new());
+        };
+        let list = Arc::new(list);
+        let mut failed = vec![false; list.len()];
+        for range in batches(list.len()) {
+            let rest = payloads.split_off(range.len());
+            let batch = std::mem::replace(&mut payloads, rest);
+            let start = range.start;
+            for place in self.reach(way).set_many(&list, range, batch, expiry).await? {
+                if let Some(failed) = failed.get_mut(start + place) {
+                    *failed = true;
+                }
+            }
+        }
+        Ok(names.into_iter().zip(failed).filter_map(|(name, failed)| failed.then_some(name)).collect())
+    }
+
+    pub(super) async fn delete_many_on<K>(&self, way: Way, keys: impl IntoIterator<Item = K>) -> Result<()>
+    where
+        K: AsRef<str>,
+    {
+        let mut list = KeyList::default();
+        for name in keys {
+            list.push(self.key(name.as_ref())?.as_key());
+        }
+        self.delete_list(way, list).await
+    }
+
+    async fn delete_list(&self, way: Way, list: KeyList) -> Result<()> {
+        let list = Arc::new(list);
+        for range in batches(list.len()) {
+            self.reach(way).delete_many(&list, range).await?;
+        }
+        Ok(())
+    }
+
+    pub(super) async fn clear_on(&self, way: Way) -> Result<()> {
+        self.reach(way).clear().await
+    }
+
+    pub(super) async fn close_on(&self, way: Way) -> Result<()> {
+        self.reach(way).close().await
+    }
+}
+
+/// `0..len` in pieces of at most [`BATCH`].
+fn batches(len: usize) -> impl Iterator<Item = std::ops::Range<usize>> {
+    (0..len).step_by(BATCH).map(move |start| start..len.min(start + BATCH))
+}

@@ -1,0 +1,163 @@
+//! How a call reaches the backend: in place, on the thread pool, or through its async methods.
+//!
+//! Every operation of the cache is written once, as an async function over a [`Way`]. On the sync
+//! way nothing in it ever suspends, so [`now`] finishes it in one poll.
+
+use std::future::Future;
+use std::ops::Range;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+
+use crate::backend::{AsyncCache, AsyncWay, BaseCache};
+use crate::error::Result;
+use crate::key::{KeyList, MadeKey};
+use crate::payload::Payload;
+use crate::timeout::Expiry;
+
+/// Whether the caller is sync or async.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Way {
+    Sync,
+    Async,
+}
+
+/// The output of a future that does not suspend.
+#[inline]
+pub(crate) fn now<F: Future>(future: F) -> F::Output {
+    let mut future = pin!(future);
+    match future.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(output) => output,
+        // Not on the sync way; and if it were, waiting is right and a panic is not.
+        Poll::Pending => futures_lite::future::block_on(future),
+    }
+}
+
+/// A backend as one call sees it.
+pub(crate) struct Reach<'a, B: ?Sized> {
+    pub(crate) backend: &'a Arc<B>,
+    pub(crate) way: Way,
+}
+
+enum Route<'a> {
+    InPlace,
+    ThreadPool,
+    Native(&'a dyn AsyncCache),
+}
+
+macro_rules! one_key {
+    ($($name:ident($($arg:ident: $type:ty),*) -> $output:ty;)*) => {$(
+        pub(crate) async fn $name(&self, key: &MadeKey $(, $arg: $type)*) -> Result<$output> {
+            match self.route() {
+                Route::InPlace => self.backend.$name(key.as_key() $(, $arg)*),
+                Route::Native(native) => native.$name(key.as_key() $(, $arg)*).await,
+                Route::ThreadPool => {
+                    let key = key.clone();
+                    self.on_pool(move |backend| backend.$name(key.as_key() $(, $arg)*)).await
+                }
+            }
+        }
+    )*};
+}
+
+impl<B: BaseCache + ?Sized> Reach<'_, B> {
+    one_key! {
+        get() -> Option<Payload>;
+        set(value: Payload, expiry: Expiry) -> ();
+        add(value: Payload, expiry: Expiry) -> bool;
+        touch(expiry: Expiry) -> bool;
+        delete() -> bool;
+        incr(delta: i64) -> i64;
+        has_key() -> bool;
+    }
+
+    pub(crate) async fn rename(&self, from: &MadeKey, to: &MadeKey) -> Result<bool> {
+        match self.route() {
+            Route::InPlace => self.backend.rename(from.as_key(), to.as_key()),
+            Route::Native(native) => native.rename(from.as_key(), to.as_key()).await,
+            Route::ThreadPool => {
+                let (from, to) = (from.clone(), to.clone());
+                self.on_pool(move |backend| backend.rename(from.as_key(), to.as_key())).await
+            }
+        }
+    }
+
+    pub(crate) async fn get_many(
+        &self,
+        keys: &Arc<KeyList>,
+        range: Range<usize>,
+    ) -> Result<Vec<Option<Payload>>> {
+        match self.route() {
+            Route::InPlace => self.backend.get_many(&keys.range(range)),
+            Route::Native(native) => native.get_many(&keys.range(range)).await,
+            Route::ThreadPool => {
+                let keys = Arc::clone(keys);
+                self.on_pool(move |backend| backend.get_many(&keys.range(range))).await
+            }
+        }
+    }
+
+    pub(crate) async fn set_many(
+        &self,
+        keys: &Arc<KeyList>,
+        range: Range<usize>,
+        values: Vec<Payload>,
+        expiry: Expiry,
+    ) -> Result<Vec<usize>> {
+        match self.route() {
+            Route::InPlace => self.backend.set_many(&entries(keys, range, values), expiry),
+            Route::Native(native) => native.set_many(&entries(keys, range, values), expiry).await,
+            Route::ThreadPool => {
+                let keys = Arc::clone(keys);
+                self.on_pool(move |backend| backend.set_many(&entries(&keys, range, values), expiry)).await
+            }
+        }
+    }
+
+    pub(crate) async fn delete_many(&self, keys: &Arc<KeyList>, range: Range<usize>) -> Result<()> {
+        match self.route() {
+            Route::InPlace => self.backend.delete_many(&keys.range(range)),
+            Route::Native(native) => native.delete_many(&keys.range(range)).await,
+            Route::ThreadPool => {
+                let keys = Arc::clone(keys);
+                self.on_pool(move |backend| backend.delete_many(&keys.range(range))).await
+            }
+        }
+    }
+
+    pub(crate) async fn clear(&self) -> Result<()> {
+        match self.route() {
+            Route::InPlace => self.backend.clear(),
+            Route::Native(native) => native.clear().await,
+            Route::ThreadPool => self.on_pool(|backend| backend.clear()).await,
+        }
+    }
+
+    pub(crate) async fn close(&self) -> Result<()> {
+        match self.route() {
+            Route::InPlace => self.backend.close(),
+            Route::Native(native) => native.close().await,
+            Route::ThreadPool => self.on_pool(|backend| backend.close()).await,
+        }
+    }
+
+    fn route(&self) -> Route<'_> {
+        match self.way {
+            Way::Sync => Route::InPlace,
+            Way::Async => match self.backend.as_async() {
+                AsyncWay::Inline => Route::InPlace,
+                AsyncWay::ThreadPool => Route::ThreadPool,
+                AsyncWay::Native(native) => Route::Native(native),
+            },
+        }
+    }
+
+    async fn on_pool<T: Send + 'static>(&self, call: impl FnOnce(&B) -> T + Send + 'static) -> T {
+        let backend = Arc::clone(self.backend);
+        blocking::unblock(move || call(&backend)).await
+    }
+}
+
+fn entries(keys: &KeyList, range: Range<usize>, values: Vec<Payload>) -> Vec<(crate::key::Key<'_>, Payload)> {
+    keys.range(range).into_iter().zip(values).collect()
+}

@@ -1,0 +1,260 @@
+//! [`Codec`]: how a value that is no integer, text or bytes becomes bytes. MessagePack by
+//! default, JSON as a choice, others through the trait.
+
+use std::error::Error as StdError;
+use std::fmt;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::payload::CodecId;
+
+/// What a codec fails with. It must not hold any part of a value.
+pub type CodecError = Box<dyn StdError + Send + Sync>;
+
+/// Reads one value from the deserializer it is given: the second half of [`Codec::decode`].
+pub type Visit<'a> =
+    dyn FnMut(&mut dyn erased_serde::Deserializer<'_>) -> Result<(), erased_serde::Error> + 'a;
+
+/// A value format. Small on purpose: a number, a name, and the two directions.
+///
+/// ```
+/// use cache_core::{Cache, Codec, CodecError, CodecId, Visit};
+///
+/// /// JSON with line breaks, for people who look into the store.
+/// #[derive(Debug)]
+/// struct PrettyJson;
+///
+/// impl Codec for PrettyJson {
+///     fn id(&self) -> CodecId { CodecId(200) }
+///     fn name(&self) -> &'static str { "pretty JSON" }
+///     fn is_human_readable(&self) -> bool { true }
+///     fn encode(&self, value: &dyn erased_serde::Serialize) -> Result<Vec<u8>, CodecError> {
+///         Ok(serde_json::to_vec_pretty(value)?)
+///     }
+///     fn decode(&self, bytes: &[u8], visit: &mut Visit<'_>) -> Result<(), CodecError> {
+///         let mut json = serde_json::Deserializer::from_slice(bytes);
+///         visit(&mut <dyn erased_serde::Deserializer<'_>>::erase(&mut json))?;
+///         Ok(json.end()?)
+///     }
+/// }
+/// ```
+pub trait Codec: Send + Sync + fmt::Debug {
+    /// The number stored beside the bytes. Those below 128 belong to this project.
+    fn id(&self) -> CodecId;
+
+    /// The name in error texts.
+    fn name(&self) -> &'static str;
+
+    /// Whether types that have a form for people (a UUID as text, say) use it.
+    fn is_human_readable(&self) -> bool;
+
+    /// The bytes of `value`.
+    ///
+    /// # Errors
+    /// When the format cannot hold the value.
+    fn encode(&self, value: &dyn erased_serde::Serialize) -> Result<Vec<u8>, CodecError>;
+
+    /// Hands a deserializer over `bytes` to `visit`; refuses bytes left over.
+    ///
+    /// # Errors
+    /// When the bytes are not of this format or `visit` fails. Must not panic, nor allocate
+    /// beyond a small multiple of the input, whatever the bytes are.
+    fn decode(&self, bytes: &[u8], visit: &mut Visit<'_>) -> Result<(), CodecError>;
+
+    /// True for [`MessagePack`] alone: the default has a way without dynamic dispatch.
+    #[doc(hidden)]
+    fn is_message_pack(&self) -> bool {
+        false
+    }
+}
+
+/// MessagePack with named fields: compact, and a field can be added or left out later as in JSON.
+/// The default.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct MessagePack;
+
+/// Values nested deeper than this are refused on reading, so that no input overflows the stack.
+const MAX_DEPTH: usize = 128;
+
+impl MessagePack {
+    fn write<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, CodecError> {
+        Ok(rmp_serde::to_vec_named(value)?)
+    }
+
+    fn read<T>(
+        bytes: &[u8],
+        visit: impl FnOnce(
+            &mut rmp_serde::Deserializer<rmp_serde::decode::ReadReader<&[u8]>>,
+        ) -> Result<T, CodecError>,
+    ) -> Result<T, CodecError> {
+        let mut reader = rmp_serde::Deserializer::new(bytes);
+        reader.set_max_depth(MAX_DEPTH);
+        let value = visit(&mut reader)?;
+        if reader.get_ref().is_empty() {
+            Ok(value)
+        } else {
+            Err("bytes are left over after the value".into())
+        }
+    }
+}
+
+impl Codec for MessagePack {
+    fn id(&self) -> CodecId {
+        CodecId(1)
+    }
+
+    fn name(&self) -> &'static str {
+        "MessagePack"
+    }
+
+    fn is_human_readable(&self) -> bool {
+        false
+    }
+
+    fn encode(&self, value: &dyn erased_serde::Serialize) -> Result<Vec<u8>, CodecError> {
+        Self::write(value)
+    }
+
+    fn decode(&self, bytes: &[u8], visit: &mut Visit<'_>) -> Result<(), CodecError> {
+        Self::read(bytes, |reader| Ok(visit(&mut <dyn erased_serde::Deserializer<'_>>::erase(reader))?))
+    }
+
+    fn is_message_pack(&self) -> bool {
+        true
+    }
+}
+
+/// JSON: readable by every language, at about twice the time and size of MessagePack.
+/// Map keys must be text or numbers; NaN and the infinities become `null`.
+#[cfg(feature = "json")]
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Json;
+
+#[cfg(feature = "json")]
+impl Codec for Json {
+    fn id(&self) -> CodecId {
+        CodecId(2)
+    }
+
+    fn name(&self) -> &'static str {
+        "JSON"
+    }
+
+    fn is_human_readable(&self) -> bool {
+        true
+    }
+
+    fn encode(&self, value: &dyn erased_serde::Serialize) -> Result<Vec<u8>, CodecError> {
+        Ok(serde_json::to_vec(value)?)
+    }
+
+    fn decode(&self, bytes: &[u8], visit: &mut Visit<'_>) -> Result<(), CodecError> {
+        let mut json = serde_json::Deserializer::from_slice(bytes);
+        visit(&mut <dyn erased_serde::Deserializer<'_>>::erase(&mut json))?;
+        Ok(json.end()?)
+    }
+}
+
+/// `value` in the bytes of `codec`.
+pub(crate) fn encode<T: Serialize + ?Sized>(codec: &dyn Codec, value: &T) -> Result<Vec<u8>, CodecError> {
+    if codec.is_message_pack() { MessagePack::write(value) } else { codec.encode(&value) }
+}
+
+/// The value that `codec` wrote as `bytes`.
+pub(crate) fn decode<T: DeserializeOwned>(codec: &dyn Codec, bytes: &[u8]) -> Result<T, CodecError> {
+    if codec.is_message_pack() {
+        return MessagePack::read(bytes, |reader| Ok(T::deserialize(reader)?));
+    }
+    let mut value = None;
+    codec.decode(bytes, &mut |deserializer| {
+        value = Some(erased_serde::deserialize(deserializer)?);
+        Ok(())
+    })?;
+    value.ok_or_else(|| "the codec read no value".into())
+}
+
+/// A serde error without the value: serde likes to quote what it found ("invalid type: string
+/// \"hunter2\", expected u32"), and a cached value must not reach a log.
+pub(crate) fn without_value(message: &str) -> String {
+    const FOUND: [&str; 16] = [
+        "string",
+        "integer",
+        "floating point",
+        "boolean",
+        "character",
+        "byte array",
+        "unit value",
+        "null",
+        "Option value",
+        "newtype struct",
+        "sequence",
+        "map",
+        "enum",
+        "unit variant",
+        "newtype variant",
+        "tuple variant",
+    ];
+    for problem in ["invalid type: ", "invalid value: ", "invalid length "] {
+        let Some(found) = message.strip_prefix(problem) else { continue };
+        let found = FOUND.into_iter().find(|kind| found.starts_with(kind)).unwrap_or("something else");
+        // The type's own words come last, after any value.
+        return match message.rsplit_once(", expected ") {
+            Some((_, expected)) => {
+                let expected = expected.split(" at line ").next().unwrap_or_default();
+                format!("found {found}, expected {expected}")
+            }
+            None => format!("found {found}"),
+        };
+    }
+    match message.strip_prefix("missing field `").and_then(|rest| rest.split_once('`')) {
+        Some((field, _)) => format!("missing field `{field}`"),
+        None => "the bytes do not hold such a value".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn errors_lose_the_value_and_keep_the_shape() {
+        let secret = serde_json::from_str::<u32>("\"hunter2, expected nothing\"").unwrap_err().to_string();
+        assert!(secret.contains("hunter2"));
+        assert_eq!(without_value(&secret), "found string, expected u32");
+        let secret = rmp_serde::from_slice::<u32>(&MessagePack::write("hunter2").unwrap()).unwrap_err();
+        assert_eq!(without_value(&secret.to_string()), "found string, expected u32");
+        assert_eq!(without_value("missing field `name` at line 1"), "missing field `name`");
+        assert_eq!(without_value("hunter2 is no colour"), "the bytes do not hold such a value");
+        assert_eq!(without_value("invalid type: hunter2, expected u8"), "found something else, expected u8");
+    }
+
+    #[test]
+    fn bytes_left_over_are_refused() {
+        let mut bytes = MessagePack::write(&(1, 2)).unwrap();
+        bytes.push(0);
+        assert!(decode::<(u8, u8)>(&MessagePack, &bytes).is_err());
+        assert!(decode::<(u8, u8)>(&Json, b"[1,2] 3").is_err());
+    }
+
+    #[test]
+    fn the_short_way_writes_what_the_trait_writes() {
+        let value = (Some("x"), 1.5, [1_u8, 2], None::<()>);
+        let through_trait: &dyn Codec = &MessagePack;
+        assert_eq!(encode(through_trait, &value).unwrap(), through_trait.encode(&value).unwrap());
+    }
+
+    #[test]
+    fn deep_nesting_is_an_error_on_a_small_stack() {
+        std::thread::Builder::new()
+            .stack_size(256 * 1024)
+            .spawn(|| {
+                let nested = vec![0x91; 1 << 20];
+                assert!(decode::<serde_json::Value>(&MessagePack, &nested).is_err());
+                assert!(decode::<serde_json::Value>(&Json, &vec![b'['; 1 << 20]).is_err());
+            })
+            .unwrap()
+            .join()
+            .unwrap();
+    }
+}

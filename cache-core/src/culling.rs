@@ -1,0 +1,87 @@
+//! [`Culling`]: how many entries a location holds, and how many go when it is full.
+
+use crate::error::{Error, Result};
+
+/// Django's `MAX_ENTRIES` and `CULL_FREQUENCY`, for the backends that have a limit.
+///
+/// At most `max_entries` entries are there at every moment. When a new key finds the store full,
+/// expired entries go first; if there are none, one in `cull_frequency` goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Culling {
+    max_entries: Option<u64>,
+    cull_frequency: u32,
+}
+
+impl Culling {
+    /// Django's defaults: 300 entries, of which a third goes.
+    pub const DEFAULT: Self = Self { max_entries: Some(300), cull_frequency: 3 };
+
+    /// At most `max_entries` entries.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidCacheBackend`](crate::ErrorKind::InvalidCacheBackend) for 0, which
+    /// could hold nothing.
+    pub fn max_entries(self, max_entries: u64) -> Result<Self> {
+        if max_entries == 0 {
+            return Err(Error::invalid_cache_backend(
+                "max_entries is 0, which stores nothing: set at least 1, say unlimited, or use the dummy backend",
+            ));
+        }
+        Ok(Self { max_entries: Some(max_entries), ..self })
+    }
+
+    /// No limit: nothing is culled but what has expired.
+    #[must_use]
+    pub const fn unlimited(self) -> Self {
+        Self { max_entries: None, ..self }
+    }
+
+    /// One in `cull_frequency` entries goes when the store is full; 0 means all of them.
+    #[must_use]
+    pub const fn cull_frequency(self, cull_frequency: u32) -> Self {
+        Self { cull_frequency, ..self }
+    }
+
+    /// The most entries there may be; `None` for no limit.
+    #[must_use]
+    pub const fn limit(self) -> Option<u64> {
+        self.max_entries
+    }
+
+    /// Whether a full store loses all its entries.
+    #[must_use]
+    pub const fn drops_all(self) -> bool {
+        self.cull_frequency == 0
+    }
+
+    /// How many of `entries` live entries go: at least one, if there are any.
+    #[must_use]
+    pub fn victims(self, entries: u64) -> u64 {
+        match self.cull_frequency {
+            0 => entries,
+            frequency => (entries / u64::from(frequency)).max(1).min(entries),
+        }
+    }
+}
+
+impl Default for Culling {
+    fn default() -> Self {
+        Self::DEFAULT
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn victims_are_a_share_and_at_least_one() {
+        let share = |frequency, entries| Culling::DEFAULT.cull_frequency(frequency).victims(entries);
+        assert_eq!(
+            [share(3, 30), share(3, 2), share(2, 30), share(1, 30), share(0, 30)],
+            [10, 1, 15, 30, 30]
+        );
+        assert_eq!(share(3, 0), 0);
+        assert!(Culling::DEFAULT.max_entries(0).is_err());
+    }
+}

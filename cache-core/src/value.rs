@@ -1,0 +1,333 @@
+//! Between a typed value and a [`Payload`]: integers, text and bytes by themselves, the rest
+//! through the cache's codec.
+
+use std::any::type_name;
+use std::fmt;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use serde::de::value::SeqDeserializer;
+use serde::de::{DeserializeOwned, Error as _, Unexpected, Visitor};
+use serde::ser::Impossible;
+use serde::{Deserializer, Serialize, Serializer, forward_to_deserialize_any};
+
+use crate::codec::{self, Codec, without_value};
+use crate::error::{Error, ErrorKind, Result};
+use crate::payload::{CodecId, Payload};
+
+/// The codec that writes, and those that are read as well.
+#[derive(Debug)]
+pub(crate) struct Codecs {
+    pub(crate) write: Arc<dyn Codec>,
+    pub(crate) read_also: Vec<Arc<dyn Codec>>,
+    /// Whether the store keeps text and bytes apart from encoded values.
+    pub(crate) keeps_kinds: bool,
+}
+
+impl Codecs {
+    /// The payload of `value`. Text is copied; a struct goes through the codec.
+    pub(crate) fn encode<T: Serialize + ?Sized>(&self, value: &T) -> Result<Payload> {
+        let probe = Probe { human_readable: self.write.is_human_readable() };
+        match value.serialize(probe) {
+            Ok(Payload::Int(n)) => return Ok(Payload::Int(n)),
+            Ok(plain) if self.keeps_kinds => return Ok(plain),
+            Ok(_) | Err(NotPlain) => {}
+        }
+        match codec::encode(&*self.write, value) {
+            Ok(bytes) => Ok(Payload::Encoded(self.write.id(), bytes.into())),
+            Err(e) => {
+                let what = format!("a {} cannot be written as {}", type_name::<T>(), self.write.name());
+                Err(Error::new(ErrorKind::Encode, what).with_source(e))
+            }
+        }
+    }
+
+    /// The payload of bytes that need no codec, where the store can say so.
+    pub(crate) fn encode_bytes(&self, bytes: Bytes) -> Result<Payload> {
+        if self.keeps_kinds { Ok(Payload::Bytes(bytes)) } else { self.encode(&AsBytes(&bytes)) }
+    }
+
+    /// The value in `payload`, which was found under `key`.
+    pub(crate) fn decode<T: DeserializeOwned>(&self, key: &str, payload: &Payload) -> Result<T> {
+        let value = match payload {
+            Payload::Encoded(id, bytes) => return self.decode_encoded(key, *id, bytes),
+            Payload::Int(n) => T::deserialize(Plain::Int(*n)),
+            Payload::Text(text) => match std::str::from_utf8(text) {
+                Ok(text) => T::deserialize(Plain::Text(text, self.write.is_human_readable())),
+                Err(_) => Err(serde::de::value::Error::custom("")),
+            },
+            Payload::Bytes(bytes) => T::deserialize(Plain::Bytes(bytes, self.write.is_human_readable())),
+        };
+        value.map_err(|e| wrong_type::<T>(key, &e.to_string()))
+    }
+
+    fn decode_encoded<T: DeserializeOwned>(&self, key: &str, id: CodecId, bytes: &Bytes) -> Result<T> {
+        let mut failed = None;
+        for codec in std::iter::once(&self.write).chain(&self.read_also) {
+            if id == CodecId::UNKNOWN || id == codec.id() {
+                match codec::decode(&**codec, bytes) {
+                    Ok(value) => return Ok(value),
+                    Err(e) => failed = failed.or(Some(e)),
+                }
+            }
+        }
+        Err(match failed {
+            Some(e) => wrong_type::<T>(key, &e.to_string()),
+            None => Error::new(
+                ErrorKind::Decode,
+                format!(
+                    "codec {} wrote the value, and this cache does not read it: add it with read_also",
+                    id.0
+                ),
+            )
+            .with_key(key),
+        })
+    }
+
+    /// The bytes in `payload`, without a copy.
+    pub(crate) fn decode_bytes(&self, key: &str, payload: Payload) -> Result<Bytes> {
+        match payload {
+            Payload::Bytes(bytes) | Payload::Text(bytes) => Ok(bytes),
+            Payload::Encoded(..) if !self.keeps_kinds => {
+                self.decode::<OwnedBytes>(key, &payload).map(|bytes| Bytes::from(bytes.0))
+            }
+            Payload::Int(_) => Err(wrong_type::<Bytes>(key, "invalid type: integer, expected bytes")),
+            Payload::Encoded(..) => Err(wrong_type::<Bytes>(key, "invalid type: something, expected bytes")),
+        }
+    }
+}
+
+fn wrong_type<T>(key: &str, serde_says: &str) -> Error {
+    let why = without_value(serde_says);
+    Error::new(ErrorKind::Decode, format!("the value cannot be read as {}: {why}", type_name::<T>()))
+        .with_key(key)
+}
+
+/// Serializes as bytes, which a slice by itself does not.
+struct AsBytes<'a>(&'a [u8]);
+
+impl Serialize for AsBytes<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_bytes(self.0)
+    }
+}
+
+/// Bytes or text as a codec gives them.
+struct OwnedBytes(Vec<u8>);
+
+impl<'de> serde::Deserialize<'de> for OwnedBytes {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct BytesVisitor;
+        impl<'de> Visitor<'de> for BytesVisitor {
+            type Value = OwnedBytes;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("bytes")
+            }
+            fn visit_bytes<E>(self, bytes: &[u8]) -> Result<OwnedBytes, E> {
+                Ok(OwnedBytes(bytes.to_vec()))
+            }
+            fn visit_byte_buf<E>(self, bytes: Vec<u8>) -> Result<OwnedBytes, E> {
+                Ok(OwnedBytes(bytes))
+            }
+            fn visit_str<E>(self, text: &str) -> Result<OwnedBytes, E> {
+                Ok(OwnedBytes(text.as_bytes().to_vec()))
+            }
+            fn visit_seq<A: serde::de::SeqAccess<'de>>(self, mut seq: A) -> Result<OwnedBytes, A::Error> {
+                let mut bytes = Vec::new();
+                while let Some(byte) = seq.next_element()? {
+                    bytes.push(byte);
+                }
+                Ok(OwnedBytes(bytes))
+            }
+        }
+        deserializer.deserialize_byte_buf(BytesVisitor)
+    }
+}
+
+/// Serializes integers, text and bytes into their own payload, and refuses everything else.
+struct Probe {
+    human_readable: bool,
+}
+
+/// The value is none of a [`Probe`]'s kinds: it takes the codec.
+#[derive(Debug)]
+struct NotPlain;
+
+impl fmt::Display for NotPlain {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("not an integer, text or bytes")
+    }
+}
+
+impl std::error::Error for NotPlain {}
+
+impl serde::ser::Error for NotPlain {
+    fn custom<T: fmt::Display>(_: T) -> Self {
+        Self
+    }
+}
+
+macro_rules! integers {
+    ($($method:ident: $type:ty),*) => {$(
+        fn $method(self, n: $type) -> Result<Payload, NotPlain> {
+            i64::try_from(n).map(Payload::Int).map_err(|_| NotPlain)
+        }
+    )*};
+}
+
+macro_rules! not_plain {
+    ($($method:ident($($arg:ty),*) -> $ok:ty;)*) => {$(
+        fn $method(self, $(_: $arg),*) -> Result<$ok, NotPlain> {
+            Err(NotPlain)
+        }
+    )*};
+}
+
+impl Serializer for Probe {
+    type Ok = Payload;
+    type Error = NotPlain;
+    type SerializeSeq = Impossible<Payload, NotPlain>;
+    type SerializeTuple = Impossible<Payload, NotPlain>;
+    type SerializeTupleStruct = Impossible<Payload, NotPlain>;
+    type SerializeTupleVariant = Impossible<Payload, NotPlain>;
+    type SerializeMap = Impossible<Payload, NotPlain>;
+    type SerializeStruct = Impossible<Payload, NotPlain>;
+    type SerializeStructVariant = Impossible<Payload, NotPlain>;
+
+    integers! {
+        serialize_i8: i8, serialize_i16: i16, serialize_i32: i32, serialize_i64: i64, serialize_i128: i128,
+        serialize_u8: u8, serialize_u16: u16, serialize_u32: u32, serialize_u64: u64, serialize_u128: u128
+    }
+
+    not_plain! {
+        serialize_bool(bool) -> Payload;
+        serialize_f32(f32) -> Payload;
+        serialize_f64(f64) -> Payload;
+        serialize_none() -> Payload;
+        serialize_unit() -> Payload;
+        serialize_unit_struct(&'static str) -> Payload;
+        serialize_unit_variant(&'static str, u32, &'static str) -> Payload;
+        serialize_seq(Option<usize>) -> Self::SerializeSeq;
+        serialize_tuple(usize) -> Self::SerializeTuple;
+        serialize_tuple_struct(&'static str, usize) -> Self::SerializeTupleStruct;
+        serialize_tuple_variant(&'static str, u32, &'static str, usize) -> Self::SerializeTupleVariant;
+        serialize_map(Option<usize>) -> Self::SerializeMap;
+        serialize_struct(&'static str, usize) -> Self::SerializeStruct;
+        serialize_struct_variant(&'static str, u32, &'static str, usize) -> Self::SerializeStructVariant;
+    }
+
+    fn serialize_char(self, c: char) -> Result<Payload, NotPlain> {
+        self.serialize_str(c.encode_utf8(&mut [0; 4]))
+    }
+
+    fn serialize_str(self, text: &str) -> Result<Payload, NotPlain> {
+        Ok(Payload::Text(Bytes::copy_from_slice(text.as_bytes())))
+    }
+
+    fn serialize_bytes(self, bytes: &[u8]) -> Result<Payload, NotPlain> {
+        Ok(Payload::Bytes(Bytes::copy_from_slice(bytes)))
+    }
+
+    fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Result<Payload, NotPlain> {
+        value.serialize(self)
+    }
+
+    fn serialize_newtype_struct<T: Serialize + ?Sized>(
+        self,
+        _: &'static str,
+        value: &T,
+    ) -> Result<Payload, NotPlain> {
+        value.serialize(self)
+    }
+
+    fn serialize_newtype_variant<T: Serialize + ?Sized>(
+        self,
+        _: &'static str,
+        _: u32,
+        _: &'static str,
+        _: &T,
+    ) -> Result<Payload, NotPlain> {
+        Err(NotPlain)
+    }
+
+    fn is_human_readable(&self) -> bool {
+        self.human_readable
+    }
+}
+
+/// The way back from a [`Probe`]'s payload. Text and bytes are not taken for one another,
+/// but bytes are readable as a sequence of `u8`.
+#[derive(Clone, Copy)]
+enum Plain<'a> {
+    Int(i64),
+    Text(&'a str, bool),
+    Bytes(&'a [u8], bool),
+}
+
+impl Plain<'_> {
+    fn unexpected<'de, V: Visitor<'de>>(visitor: &V, found: Unexpected<'_>) -> serde::de::value::Error {
+        serde::de::value::Error::invalid_type(found, visitor)
+    }
+}
+
+impl<'de> Deserializer<'de> for Plain<'_> {
+    type Error = serde::de::value::Error;
+
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Self::Error> {
+        match self {
+            Self::Int(n) => visitor.visit_i64(n),
+            Self::Text(text, _) => visitor.visit_str(text),
+            Self::Bytes(bytes, _) => visitor.visit_bytes(bytes),
+        }
+    }
+
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Self::Error> {
+        visitor.visit_some(self)
+    }
+
+    fn deserialize_newtype_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        visitor: V,
+    ) -> Result<V::Value, Self::Error> {
+        visitor.visit_newtype_struct(self)
+    }
+
+    fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Self::Error> {
+        match self {
+            Self::Bytes(bytes, _) => visitor.visit_seq(SeqDeserializer::new(bytes.iter().copied())),
+            _ => self.deserialize_any(visitor),
+        }
+    }
+
+    fn deserialize_str<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Self::Error> {
+        match self {
+            Self::Bytes(..) => Err(Self::unexpected(&visitor, Unexpected::Bytes(&[]))),
+            _ => self.deserialize_any(visitor),
+        }
+    }
+
+    fn deserialize_string<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Self::Error> {
+        self.deserialize_str(visitor)
+    }
+
+    fn deserialize_bytes<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Self::Error> {
+        match self {
+            Self::Text(..) => Err(Self::unexpected(&visitor, Unexpected::Str(""))),
+            _ => self.deserialize_any(visitor),
+        }
+    }
+
+    fn deserialize_byte_buf<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Self::Error> {
+        self.deserialize_bytes(visitor)
+    }
+
+    fn is_human_readable(&self) -> bool {
+        matches!(self, Self::Text(_, true) | Self::Bytes(_, true))
+    }
+
+    forward_to_deserialize_any! {
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char unit unit_struct tuple tuple_struct map
+        struct enum identifier ignored_any
+    }
+}

@@ -1,0 +1,88 @@
+//! [`LocMemOptions`]: the settings of a memory store.
+
+use cache_core::{Clock, Culling, Result};
+
+use crate::LocMemCache;
+use crate::registry;
+use crate::store::Store;
+
+/// Builds a [`LocMemCache`].
+///
+/// ```
+/// use cache_core::Cache;
+/// use cache_locmem::LocMemCache;
+///
+/// let backend = LocMemCache::builder().name("sessions").max_entries(10_000).cull_frequency(4).build()?;
+/// let cache = Cache::new(backend);
+/// # Ok::<(), cache_core::Error>(())
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct LocMemOptions {
+    name: Option<String>,
+    max_entries: Option<Option<u64>>,
+    cull_frequency: Option<u32>,
+    clock: Clock,
+}
+
+impl LocMemOptions {
+    /// Django's `LOCATION`: handles of one name in one process share one store, for as long as
+    /// one of them lives. Without a name the store is this handle's and its clones' own.
+    #[must_use]
+    pub fn name(mut self, name: impl Into<String>) -> Self {
+        self.name = Some(name.into());
+        self
+    }
+
+    /// Django's `MAX_ENTRIES`: the most entries at any moment. Default: 300.
+    #[must_use]
+    pub const fn max_entries(mut self, max_entries: u64) -> Self {
+        self.max_entries = Some(Some(max_entries));
+        self
+    }
+
+    /// No limit on the number of entries.
+    #[must_use]
+    pub const fn unlimited(mut self) -> Self {
+        self.max_entries = Some(None);
+        self
+    }
+
+    /// Django's `CULL_FREQUENCY`: one in this many entries goes when a new key finds the store
+    /// full; 0 means all. Default: 3.
+    #[must_use]
+    pub const fn cull_frequency(mut self, cull_frequency: u32) -> Self {
+        self.cull_frequency = Some(cull_frequency);
+        self
+    }
+
+    /// Where the time comes from. Default: the machine's clock.
+    #[must_use]
+    pub fn clock(mut self, clock: Clock) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// The backend.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidCacheBackend`](cache_core::ErrorKind::InvalidCacheBackend) for
+    /// `max_entries` 0, or where a store of this name is open with other limits than those set.
+    pub fn build(self) -> Result<LocMemCache> {
+        let mut culling = Culling::DEFAULT;
+        match self.max_entries {
+            Some(Some(max_entries)) => culling = culling.max_entries(max_entries)?,
+            Some(None) => culling = culling.unlimited(),
+            None => {}
+        }
+        if let Some(cull_frequency) = self.cull_frequency {
+            culling = culling.cull_frequency(cull_frequency);
+        }
+        let limits_are_set = self.max_entries.is_some() || self.cull_frequency.is_some();
+        let make = || Store::new(culling, self.clock);
+        let store = match self.name {
+            None => make().into(),
+            Some(name) => registry::open(&name, limits_are_set.then_some(culling), make)?,
+        };
+        Ok(LocMemCache { store })
+    }
+}

@@ -1,0 +1,30 @@
+//! The named stores of this process, as Django's `LOCATION`.
+
+use std::collections::HashMap;
+use std::sync::{Arc, LazyLock, Mutex, PoisonError, Weak};
+
+use cache_core::{Culling, Error, Result};
+
+use crate::store::Store;
+
+static STORES: LazyLock<Mutex<HashMap<String, Weak<Store>>>> = LazyLock::new(Mutex::default);
+
+/// The store called `name`, made by `make` where there is none. `limits`, where given, must be
+/// those of an open store: a limit belongs to the location and all its handles.
+pub(crate) fn open(name: &str, limits: Option<Culling>, make: impl FnOnce() -> Store) -> Result<Arc<Store>> {
+    let mut stores = STORES.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(store) = stores.get(name).and_then(Weak::upgrade) {
+        return match limits {
+            Some(limits) if limits != store.culling() => Err(Error::invalid_cache_backend(format!(
+                "the memory store {name:?} is open with other limits ({:?}) than these ({limits:?}): \
+                 give all its handles the same, or another name",
+                store.culling()
+            ))),
+            _ => Ok(store),
+        };
+    }
+    stores.retain(|_, store| store.strong_count() > 0);
+    let store = Arc::new(make());
+    stores.insert(name.to_owned(), Arc::downgrade(&store));
+    Ok(store)
+}
