@@ -1,1 +1,56 @@
-//! conformance-tests
+//! The conformance suite: one meaning on every backend, proved.
+//!
+//! A backend's author adds this crate as a dev-dependency, a test with `harness = false`, and:
+//!
+//! ```no_run
+//! use cache_locmem::LocMemCache;
+//! use conformance_tests::Suite;
+//!
+//! fn main() {
+//!     Suite::new("locmem", |spec| {
+//!         let options = LocMemCache::builder().name(&spec.location).clock(spec.clock.clone());
+//!         match spec.max_entries {
+//!             Some(max) => options.max_entries(max).cull_frequency(spec.cull_frequency).build(),
+//!             None => options.unlimited().build(),
+//!         }
+//!     })
+//!     .manual_clock()
+//!     .shared_locations()
+//!     .run()
+//! }
+//! ```
+//!
+//! Every check of `checks.json` that applies is then a test of its own under `cargo test` and
+//! nextest, named `T::half_second::sync` and `T::half_second::async`: one body, run through both
+//! halves of the API. What a backend lacks, as declared in its
+//! [`Capabilities`](cache_core::Capabilities) and in [`Suite`], shows as ignored with the reason,
+//! never as passed.
+//!
+//! - **Time**: a backend that takes its time from [`Spec::clock`] says so with
+//!   [`Suite::manual_clock`], and the suite waits for nothing. Otherwise it waits, briefly.
+//! - **Races** start at a spin gate and run for enough rounds to catch a planted bug.
+//! - **Processes**: the test program runs itself again as workers.
+//! - **Waivers** ([`Suite::waive`]) name a link; a waived check that passes fails.
+//! - **Reports**: `CONFORMANCE_REPORT=FILE` appends a JSON object a line, with `backend`,
+//!   `check`, `mode`, `status`, `reason` and `ms`.
+
+#[macro_use]
+mod outcome;
+mod checks;
+mod context;
+mod handle;
+mod race;
+mod registry;
+mod report;
+mod runner;
+mod spec;
+mod suite;
+mod workers;
+
+pub use context::{Mode, T};
+pub use handle::C;
+pub use outcome::{Finished, Outcome, Status, Stop};
+pub use race::Gate;
+pub use spec::Spec;
+pub use suite::Suite;
+pub use workers::{Process, Worker};

@@ -1,0 +1,276 @@
+//! [`T`]: what a check has in hand.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use cache_core::{BaseCache, CacheBuilder, Capabilities, Clock, ManualClock};
+
+use crate::handle::C;
+use crate::outcome::{Outcome, Stop};
+use crate::spec::Spec;
+use crate::suite::Suite;
+
+/// Which half of the API a check goes through.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// `get`, `set`, … from threads, without a runtime.
+    Sync,
+    /// `aget`, `aset`, … from tasks of a tokio runtime with two threads.
+    Async,
+}
+
+impl Mode {
+    /// The word in test names and reports.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Sync => "sync",
+            Self::Async => "async",
+        }
+    }
+}
+
+/// The context of one check in one mode: caches on locations of its own, time, and what the
+/// backend can do.
+pub struct T {
+    pub(crate) suite: Suite,
+    pub(crate) check: String,
+    mode: Mode,
+    scratch: tempfile::TempDir,
+    clock: Clock,
+    hands: Option<ManualClock>,
+    capabilities: Capabilities,
+    backend: Arc<dyn BaseCache>,
+    main: C,
+}
+
+impl std::fmt::Debug for T {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("T").field("check", &self.check).field("mode", &self.mode).finish_non_exhaustive()
+    }
+}
+
+/// Tells the locations of one process apart; the process's number tells those of several.
+static LOCATIONS: AtomicUsize = AtomicUsize::new(0);
+
+impl T {
+    pub(crate) fn new(suite: &Suite, check: &crate::registry::Check, mode: Mode) -> Outcome<Self> {
+        let scratch = tempfile::Builder::new().prefix("conformance-").tempdir()?;
+        let (clock, hands) = if suite.manual_clock && !check.real_time {
+            let (clock, hands) = Clock::manual();
+            (clock, Some(hands))
+        } else {
+            (Clock::system(), None)
+        };
+        let number = LOCATIONS.fetch_add(1, Ordering::Relaxed);
+        let unique = format!("c{}x{number}", std::process::id());
+        let spec = spec_in(scratch.path(), &unique, &clock)?;
+        let backend = (suite.open)(&spec)?;
+        let capabilities = backend.capabilities();
+        let main = C { cache: suite.builder(Arc::clone(&backend)).build()?, mode };
+        Ok(Self {
+            suite: suite.clone(),
+            check: check.full_name(),
+            mode,
+            scratch,
+            clock,
+            hands,
+            capabilities,
+            backend,
+            main,
+        })
+    }
+
+    /// The mode of this run.
+    #[must_use]
+    pub const fn mode(&self) -> Mode {
+        self.mode
+    }
+
+    /// What the backend says it can do.
+    #[must_use]
+    pub const fn capabilities(&self) -> &Capabilities {
+        &self.capabilities
+    }
+
+    /// A cache with default settings on this check's main location: no prefix, version 1, no
+    /// limit on entries. Each call gives another handle on the same cache.
+    #[must_use]
+    pub fn cache(&self) -> C {
+        self.main.clone()
+    }
+
+    /// A cache on this check's main location and the same backend, with settings of its own.
+    ///
+    /// # Errors
+    /// When the settings are refused.
+    pub fn build(
+        &self,
+        settings: impl FnOnce(CacheBuilder<dyn BaseCache>) -> CacheBuilder<dyn BaseCache>,
+    ) -> cache_core::Result<C> {
+        let cache = settings(self.suite.builder(Arc::clone(&self.backend))).build()?;
+        Ok(C { cache, mode: self.mode })
+    }
+
+    /// A cache with default settings over this backend.
+    ///
+    /// # Errors
+    /// When the settings are refused.
+    pub fn over(&self, backend: Arc<dyn BaseCache>) -> Outcome<C> {
+        Ok(C { cache: self.suite.builder(backend).build()?, mode: self.mode })
+    }
+
+    /// The spec of a location of this check's own: the same `name` is the same location. No
+    /// limit on entries; change what the check needs changed, then [`T::open`] it.
+    ///
+    /// # Errors
+    /// When the location's directory cannot be made.
+    pub fn spec(&self, name: &str) -> Outcome<Spec> {
+        let unique = format!("{}{name}", self.scratch_name());
+        spec_in(self.scratch.path(), &unique, &self.clock)
+    }
+
+    /// Opens a backend: another handle where the location is open already (see
+    /// [`T::needs_shared_locations`]).
+    ///
+    /// # Errors
+    /// When the backend refuses the settings.
+    pub fn open(&self, spec: &Spec) -> cache_core::Result<Arc<dyn BaseCache>> {
+        (self.suite.open)(spec)
+    }
+
+    /// A cache with default settings on a location of that name.
+    ///
+    /// # Errors
+    /// When the backend refuses the settings.
+    pub fn cache_at(&self, name: &str) -> Outcome<C> {
+        self.over(self.open(&self.spec(name)?)?)
+    }
+
+    /// A cache on a new location that holds at most `max_entries`.
+    ///
+    /// # Errors
+    /// When the backend does not evict: then the check is skipped.
+    pub fn culling_cache(&self, name: &str, max_entries: u64, cull_frequency: u32) -> Outcome<C> {
+        let spec = Spec { max_entries: Some(max_entries), cull_frequency, ..self.spec(name)? };
+        let backend = self.open(&spec)?;
+        self.needs(backend.capabilities().evicting, "it has no limit on entries")?;
+        self.over(backend)
+    }
+
+    fn scratch_name(&self) -> String {
+        let path = self.scratch.path().file_name().unwrap_or_default();
+        path.to_string_lossy().replace(|c: char| !c.is_ascii_alphanumeric(), "")
+    }
+
+    /// A directory for this check's own files, gone afterwards.
+    #[must_use]
+    pub fn scratch(&self) -> &Path {
+        self.scratch.path()
+    }
+
+    /// Lets time pass: at once where the backend has a manual clock.
+    pub async fn wait(&self, time: Duration) {
+        match (&self.hands, self.mode) {
+            (Some(hands), _) => hands.advance(time),
+            (None, Mode::Sync) => std::thread::sleep(time),
+            (None, Mode::Async) => tokio::time::sleep(time).await,
+        }
+    }
+
+    /// Lets a lifetime that begins now, and the backend's resolution, pass.
+    pub async fn outlive(&self, lifetime: Duration) {
+        self.wait(lifetime + self.capabilities.ttl_resolution + Duration::from_millis(10)).await;
+    }
+
+    /// The hands of the manual clock.
+    ///
+    /// # Errors
+    /// Without one the check is skipped.
+    pub fn hands(&self) -> Outcome<&ManualClock> {
+        self.hands.as_ref().ok_or_else(|| Stop::Skipped("it has no manual clock".to_owned()))
+    }
+
+    /// Whether `limit` has really passed since `start`: then a machine too slow for this check
+    /// proves nothing about the backend. Never with a manual clock.
+    #[must_use]
+    pub fn overslept(&self, start: Instant, limit: Duration) -> bool {
+        self.hands.is_none() && start.elapsed() >= limit
+    }
+
+    /// Skips the check unless the backend has what it needs.
+    ///
+    /// # Errors
+    /// The skip, with the reason.
+    pub fn needs(&self, has: bool, lack: &str) -> Outcome {
+        if has { Ok(()) } else { Err(Stop::Skipped(lack.to_owned())) }
+    }
+
+    /// Skips the check unless entries survive reopening.
+    ///
+    /// # Errors
+    /// The skip.
+    pub fn needs_persistent(&self) -> Outcome {
+        self.needs(self.capabilities.persistent, "its entries do not outlive the handle")
+    }
+
+    /// Skips the check unless one location can be opened twice.
+    ///
+    /// # Errors
+    /// The skip.
+    pub fn needs_shared_locations(&self) -> Outcome {
+        self.needs(self.suite.shared_locations, "a location cannot be opened twice")
+    }
+
+    /// Skips the check unless several processes share a location.
+    ///
+    /// # Errors
+    /// The skip.
+    pub fn needs_processes(&self) -> Outcome {
+        self.needs(self.capabilities.cross_process, "a location belongs to one process")
+    }
+
+    /// Skips the check unless the data lies below [`Spec::dir`].
+    ///
+    /// # Errors
+    /// The skip.
+    pub fn needs_directory(&self) -> Outcome {
+        self.needs(self.suite.directory, "it keeps nothing in a directory")
+    }
+
+    /// Skips the check unless each entry is a file.
+    ///
+    /// # Errors
+    /// The skip.
+    pub fn needs_file_per_entry(&self) -> Outcome {
+        self.needs(self.suite.file_per_entry, "it keeps no file per entry")
+    }
+
+    /// Skips the check on backends that refuse keys which break memcached's rules.
+    ///
+    /// # Errors
+    /// The skip.
+    pub fn needs_any_key(&self) -> Outcome {
+        self.needs(!self.capabilities.strict_keys, "it refuses such keys (strict_keys)")
+    }
+
+    /// The largest value the backend takes, in bytes.
+    ///
+    /// # Errors
+    /// Without a limit the check is skipped.
+    pub fn max_value_size(&self) -> Outcome<usize> {
+        self.capabilities
+            .max_value_size
+            .ok_or_else(|| Stop::Skipped("it has no limit on a value's size".to_owned()))
+    }
+}
+
+fn spec_in(scratch: &Path, unique: &str, clock: &Clock) -> Outcome<Spec> {
+    let dir: PathBuf = scratch.join(unique);
+    if !dir.exists() {
+        std::fs::create_dir(&dir)?;
+    }
+    Ok(Spec { location: unique.to_owned(), dir, max_entries: None, cull_frequency: 3, clock: clock.clone() })
+}

@@ -1,0 +1,133 @@
+//! Runs checks: one by one, under a watchdog, as named tests.
+
+use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::process::exit;
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+
+use libtest_mimic::{Arguments, Completion, Trial};
+
+use crate::context::{Mode, T};
+use crate::outcome::{Finished, Outcome, Status, Stop};
+use crate::registry::{self, Check};
+use crate::suite::Suite;
+use crate::{report, workers};
+
+/// A check that has not ended by then hangs.
+const WATCHDOG: Duration = Duration::from_secs(120);
+
+/// The whole of a test program.
+pub(crate) fn main(suite: Suite) -> ! {
+    if let Some((said, well)) = workers::run_if_worker(&suite) {
+        #[allow(clippy::print_stdout, reason = "it is how a worker answers")]
+        {
+            println!("{said}");
+        }
+        exit(i32::from(!well));
+    }
+    let arguments = Arguments::from_args();
+    let mut trials = Vec::new();
+    for check in registry::all() {
+        for mode in [Mode::Sync, Mode::Async] {
+            if check.async_only && mode == Mode::Sync {
+                continue;
+            }
+            let suite = suite.clone();
+            let name = format!("{}::{}", check.full_name(), mode.as_str());
+            trials.push(Trial::ignorable_test(name, move || trial(&suite, check, mode)));
+        }
+    }
+    trials.push(waivers_name_checks(&suite));
+    libtest_mimic::run(&arguments, trials).exit()
+}
+
+fn trial(suite: &Suite, check: &'static Check, mode: Mode) -> Result<Completion, libtest_mimic::Failed> {
+    let name = check.full_name();
+    let finished = run_one(suite, check, mode);
+    report::append(&suite.name, &name, mode, &finished)?;
+    match finished.status {
+        Status::Pass => Ok(Completion::Completed),
+        Status::Skip => Ok(Completion::ignored_with(finished.reason)),
+        Status::Waived => Ok(Completion::ignored_with(format!("waived: {}", finished.reason))),
+        Status::Fail => Err(finished.reason.into()),
+    }
+}
+
+/// A waiver for a check that does not exist would hide nothing and promise something.
+fn waivers_name_checks(suite: &Suite) -> Trial {
+    let waivers = suite.waivers.clone();
+    Trial::test("waivers", move || {
+        for (check, link) in &waivers {
+            if registry::find(check).is_none() {
+                return Err(format!("a waiver names the check {check:?}, and there is none").into());
+            }
+            if !link.contains("://") {
+                return Err(format!("the waiver of {check} must name a link, not {link:?}").into());
+            }
+        }
+        Ok(())
+    })
+}
+
+/// Runs one check in one mode and says how it ended, waivers considered.
+pub(crate) fn run_one(suite: &Suite, check: &'static Check, mode: Mode) -> Finished {
+    let start = Instant::now();
+    let outcome = under_watchdog(suite.clone(), check, mode);
+    let took = start.elapsed();
+    let waiver = suite.waivers.iter().find(|(name, _)| *name == check.full_name());
+    let (status, reason) = match (outcome, waiver) {
+        (Ok(()), None) => (Status::Pass, String::new()),
+        (Ok(()), Some((_, link))) => {
+            (Status::Fail, format!("it passes, and a waiver ({link}) says it fails: take the waiver out"))
+        }
+        (Err(Stop::Skipped(reason)), _) => (Status::Skip, reason),
+        (Err(Stop::Failed(why)), None) => (Status::Fail, why),
+        (Err(Stop::Failed(_)), Some((_, link))) => (Status::Waived, link.clone()),
+    };
+    Finished { status, reason, took }
+}
+
+fn under_watchdog(suite: Suite, check: &'static Check, mode: Mode) -> Outcome {
+    let (done, ended) = mpsc::channel();
+    let body = move || {
+        let outcome = catch_unwind(AssertUnwindSafe(|| body(&suite, check, mode)));
+        // The watchdog may have gone.
+        let _ = done.send(outcome.unwrap_or_else(|panic| Err(Stop::failed(panic_text(&*panic)))));
+    };
+    std::thread::Builder::new().name(check.name.to_owned()).spawn(body)?;
+    ended.recv_timeout(WATCHDOG).unwrap_or_else(|_| {
+        Err(Stop::failed(format!("it had not ended after {} s: a deadlock?", WATCHDOG.as_secs())))
+    })
+}
+
+fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().copied().map(str::to_owned);
+    let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
+    format!("it panicked: {}", text.unwrap_or_default())
+}
+
+fn body(suite: &Suite, check: &Check, mode: Mode) -> Outcome {
+    let run = || -> Outcome {
+        let t = T::new(suite, check, mode)?;
+        if !check.storeless {
+            t.needs(t.capabilities().stores, "it stores nothing")?;
+        }
+        block_on(mode, (check.run)(&t))?
+    };
+    run()
+}
+
+/// Sync callers need no runtime, and get none; async ones a runtime with two threads.
+pub(crate) fn block_on<F: Future>(mode: Mode, future: F) -> Outcome<F::Output> {
+    match mode {
+        Mode::Sync => Ok(futures_lite::future::block_on(future)),
+        Mode::Async => {
+            let runtime =
+                tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+            let output = runtime.block_on(future);
+            runtime.shutdown_timeout(Duration::from_secs(5));
+            Ok(output)
+        }
+    }
+}

@@ -1,0 +1,24 @@
+//! [`Spec`]: what the suite asks a backend to be opened with.
+
+use std::path::PathBuf;
+
+use cache_core::Clock;
+use serde::{Deserialize, Serialize};
+
+/// Where and how to open a backend. The same location must mean the same entries, and another
+/// one other entries.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Spec {
+    /// A name of its own for each location: for a named store, a table, a key prefix.
+    pub location: String,
+    /// A directory of the location's own, private and there: for a store on disk.
+    pub dir: PathBuf,
+    /// At most this many entries; `None` for no limit. For backends that evict.
+    pub max_entries: Option<u64>,
+    /// One in this many entries goes when the store is full; 0 means all.
+    pub cull_frequency: u32,
+    /// Where the time comes from. A manual clock only where the suite was told
+    /// [`manual_clock`](crate::Suite::manual_clock).
+    #[serde(skip)]
+    pub clock: Clock,
+}

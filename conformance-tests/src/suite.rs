@@ -1,0 +1,132 @@
+//! [`Suite`]: a backend's declaration, and the way to run the checks against it.
+
+use std::fmt;
+use std::sync::Arc;
+
+use cache_core::{BaseCache, CacheBuilder, Result};
+
+use crate::context::Mode;
+use crate::outcome::Finished;
+use crate::spec::Spec;
+use crate::{registry, runner};
+
+/// Opens the backend under test.
+type Open = dyn Fn(&Spec) -> Result<Arc<dyn BaseCache>> + Send + Sync;
+
+/// Changes the settings of every cache that the suite builds.
+type Configure = dyn Fn(CacheBuilder<dyn BaseCache>) -> CacheBuilder<dyn BaseCache> + Send + Sync;
+
+/// A backend under test: how to open it, and what the backend cannot say of itself.
+///
+/// What it can say it says in [`BaseCache::capabilities`]; checks that it lacks the means for
+/// show as skipped, with the reason.
+#[derive(Clone)]
+pub struct Suite {
+    pub(crate) name: String,
+    pub(crate) open: Arc<Open>,
+    pub(crate) configure: Option<Arc<Configure>>,
+    pub(crate) manual_clock: bool,
+    pub(crate) shared_locations: bool,
+    pub(crate) directory: bool,
+    pub(crate) file_per_entry: bool,
+    pub(crate) waivers: Vec<(String, String)>,
+}
+
+impl Suite {
+    /// The suite for the backend called `name`, which `open` opens. `open` does no I/O: building
+    /// a backend never does.
+    pub fn new<B: BaseCache>(name: &str, open: impl Fn(&Spec) -> Result<B> + Send + Sync + 'static) -> Self {
+        Self {
+            name: name.to_owned(),
+            open: Arc::new(move |spec| Ok(Arc::new(open(spec)?))),
+            configure: None,
+            manual_clock: false,
+            shared_locations: false,
+            directory: false,
+            file_per_entry: false,
+            waivers: Vec::new(),
+        }
+    }
+
+    /// The backend takes its time from [`Spec::clock`]: the suite then moves it and waits for
+    /// nothing.
+    #[must_use]
+    pub const fn manual_clock(mut self) -> Self {
+        self.manual_clock = true;
+        self
+    }
+
+    /// Opening one location twice in a process gives two handles on the same entries.
+    #[must_use]
+    pub const fn shared_locations(mut self) -> Self {
+        self.shared_locations = true;
+        self
+    }
+
+    /// The backend keeps its data below [`Spec::dir`] and nowhere else.
+    #[must_use]
+    pub const fn directory(mut self) -> Self {
+        self.directory = true;
+        self
+    }
+
+    /// Each entry is a regular file of its own below [`Spec::dir`], which holds the made key's
+    /// bytes: the suite damages it.
+    #[must_use]
+    pub const fn file_per_entry(mut self) -> Self {
+        self.directory = true;
+        self.file_per_entry = true;
+        self
+    }
+
+    /// Changes the settings of every cache that the suite builds: a codec, say.
+    #[must_use]
+    pub fn configure(
+        mut self,
+        configure: impl Fn(CacheBuilder<dyn BaseCache>) -> CacheBuilder<dyn BaseCache> + Send + Sync + 'static,
+    ) -> Self {
+        self.configure = Some(Arc::new(configure));
+        self
+    }
+
+    /// Says that the check (`"T::half_second"`) is known to fail, and where that is dealt with.
+    /// Once it passes, the suite fails until the waiver is taken out.
+    #[must_use]
+    pub fn waive(mut self, check: &str, link: &str) -> Self {
+        self.waivers.push((check.to_owned(), link.to_owned()));
+        self
+    }
+
+    pub(crate) fn builder(&self, backend: Arc<dyn BaseCache>) -> CacheBuilder<dyn BaseCache> {
+        let builder = CacheBuilder::from_arc(backend);
+        match &self.configure {
+            Some(configure) => configure(builder),
+            None => builder,
+        }
+    }
+
+    /// Runs the suite as a test program and ends the process: the whole of a
+    /// `harness = false` test's `main`. Takes the arguments of `cargo test` and nextest.
+    pub fn run(self) -> ! {
+        runner::main(self)
+    }
+
+    /// Runs one check (`"T::half_second"`) in one mode, in this process. `None` where there is
+    /// no such check.
+    #[must_use]
+    pub fn check(&self, name: &str, mode: Mode) -> Option<Finished> {
+        registry::find(name).map(|check| runner::run_one(self, check, mode))
+    }
+
+    /// The full names of all checks, in order.
+    #[must_use]
+    pub fn checks() -> Vec<String> {
+        registry::all().map(registry::Check::full_name).collect()
+    }
+}
+
+impl fmt::Debug for Suite {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Suite").field("name", &self.name).finish_non_exhaustive()
+    }
+}
