@@ -1,0 +1,115 @@
+//! Removing rows: the expired, and the oldest when a table is full. No step looks at more than
+//! [`WINDOW`] rows, so that a write costs the same in a table of any size.
+
+use rusqlite::params;
+
+use crate::errors::Fault;
+use crate::ops::{Ops, execute, last_row};
+
+/// The most rows that one step looks at. A table of up to so many is looked at whole.
+pub(crate) const WINDOW: i64 = 1_000;
+
+/// Every so many new keys some rows are looked at, for the expired ones.
+const SWEEP_EVERY: i64 = 64;
+
+/// So many rows: four for each new key, so that at most a third as many expired rows as live
+/// ones stay behind, however large the table.
+const SWEEP_ROWS: i64 = 4 * SWEEP_EVERY;
+
+/// The rows of a large table go together with the expired ones of a window where these are fewer
+/// than one in so many: a window costs about 150 µs, too much for every new key.
+const FEW: i64 = 16;
+
+/// No row comes before it: rowids begin at 1.
+const START: i64 = 0;
+
+/// Whether the row just inserted, if one was, is the one in [`SWEEP_EVERY`] that sweeps.
+pub(crate) const fn sweep_is_due(last_before: i64, last_now: i64) -> bool {
+    last_before != last_now && last_now % SWEEP_EVERY == 0
+}
+
+/// Removes the expired of the next few rows. Within a transaction.
+pub(crate) fn sweep_some(ops: &Ops<'_>, now: i64) -> Result<(), Fault> {
+    let (_, hand) = state(ops)?;
+    sweep(ops, hand, SWEEP_ROWS, now).map(drop)
+}
+
+/// Makes room for one entry: the expired go, and if that is not enough the oldest. Within a
+/// transaction.
+pub(crate) fn make_room(ops: &Ops<'_>, now: i64) -> Result<(), Fault> {
+    let limit = ops.limit();
+    let (entries, hand) = state(ops)?;
+    if entries < limit {
+        return Ok(());
+    }
+    let large = entries > WINDOW;
+    let from = if large { hand } else { START };
+    let (expired, _) = sweep(ops, from, WINDOW, now)?;
+    let left = entries - expired;
+    if left < limit && (!large || expired * FEW >= WINDOW) {
+        return Ok(());
+    }
+    let culling = ops.settings.culling;
+    let share = if culling.drops_all() { left } else { as_i64(culling.victims(as_u64(left.min(WINDOW)))) };
+    // More than the share where the limit was larger when the table was filled.
+    let count = share.max(left - limit + 1);
+    let last = row_after(ops, START, count)?;
+    execute(ops.conn, &ops.sql.drop_oldest, [last.unwrap_or(i64::MAX)])?;
+    let (entries, _) = state(ops)?;
+    if entries >= limit {
+        // Somebody altered the count: the rows say what it is.
+        execute(ops.conn, &ops.sql.recount, [])?;
+    }
+    Ok(())
+}
+
+/// Removes all expired rows, a window at a time and each in its own transaction. Returns how
+/// many went from `from` on, and where to go on; `None` after the last window.
+pub(crate) fn purge(ops: &Ops<'_>, from: i64) -> Result<(u64, Option<i64>), Fault> {
+    let now = ops.settings.clock.wall_ms();
+    let (removed, next) = ops.write(|| sweep(ops, from, WINDOW, now))?;
+    Ok((as_u64(removed), next))
+}
+
+/// Where [`purge`] begins.
+pub(crate) const PURGE_START: i64 = START;
+
+/// How many entries there are.
+pub(crate) fn entries(ops: &Ops<'_>) -> Result<u64, Fault> {
+    state(ops).map(|(entries, _)| as_u64(entries))
+}
+
+/// Removes the expired of the `count` rows after `from`, and moves the hand behind them. Returns
+/// how many went, and the last row looked at; `None` if that is the last of all.
+fn sweep(ops: &Ops<'_>, from: i64, count: i64, now: i64) -> Result<(i64, Option<i64>), Fault> {
+    let last = row_after(ops, from, count)?;
+    let range = params![from, last.unwrap_or(i64::MAX), now];
+    let removed = execute(ops.conn, &ops.sql.drop_expired, range)?;
+    execute(ops.conn, &ops.sql.set_hand, [last.unwrap_or(START)])?;
+    Ok((i64::try_from(removed).unwrap_or(i64::MAX), last))
+}
+
+/// The `count`-th row after `from`, if there are so many.
+fn row_after(ops: &Ops<'_>, from: i64, count: i64) -> Result<Option<i64>, Fault> {
+    last_row(ops.conn, &ops.sql.boundary, [from, count - 1], |row| row.get(0))
+}
+
+/// The count of the entries, and the hand.
+fn state(ops: &Ops<'_>) -> Result<(i64, i64), Fault> {
+    let read = || last_row(ops.conn, &ops.sql.state, [], |row| Ok((row.get(0)?, row.get(1)?)));
+    match read()? {
+        Some(state) => Ok(state),
+        None => {
+            execute(ops.conn, &ops.sql.recount, [])?;
+            Ok(read()?.unwrap_or((0, START)))
+        }
+    }
+}
+
+fn as_u64(n: i64) -> u64 {
+    n.max(0).unsigned_abs()
+}
+
+fn as_i64(n: u64) -> i64 {
+    i64::try_from(n).unwrap_or(i64::MAX)
+}

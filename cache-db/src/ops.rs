@@ -1,0 +1,236 @@
+//! The operations on one connection. Each reads the clock itself, so that an attempt after a wait
+//! knows the new time.
+
+use cache_core::{Bytes, Error, Expiry, Key, Payload, Result as CoreResult};
+use rusqlite::types::{ToSqlOutput, ValueRef};
+use rusqlite::{Connection, params};
+
+use crate::cull;
+use crate::errors::Fault;
+use crate::options::Settings;
+use crate::schema::Sql;
+
+/// A connection with what every operation needs to know.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ops<'a> {
+    pub(crate) conn: &'a Connection,
+    pub(crate) sql: &'a Sql,
+    pub(crate) settings: &'a Settings,
+}
+
+/// Whether a write gives way to a live entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Put {
+    Set,
+    Add,
+}
+
+/// Runs a statement to its end: before that, what it wrote may not be committed.
+pub(crate) fn last_row<T>(
+    conn: &Connection,
+    sql: &str,
+    params: impl rusqlite::Params,
+    read: impl Fn(&rusqlite::Row<'_>) -> rusqlite::Result<T>,
+) -> Result<Option<T>, Fault> {
+    let mut statement = conn.prepare_cached(sql)?;
+    let mut rows = statement.query(params)?;
+    let mut last = None;
+    while let Some(row) = rows.next()? {
+        last = Some(read(row)?);
+    }
+    Ok(last)
+}
+
+/// Runs a statement that gives no rows; returns how many rows it changed.
+pub(crate) fn execute(conn: &Connection, sql: &str, params: impl rusqlite::Params) -> Result<usize, Fault> {
+    Ok(conn.prepare_cached(sql)?.execute(params)?)
+}
+
+impl Ops<'_> {
+    fn now(&self) -> i64 {
+        self.settings.clock.wall_ms()
+    }
+
+    /// Runs `work` in a write transaction, which the pool rolls back where `work` fails.
+    pub(crate) fn write<T>(&self, work: impl FnOnce() -> Result<T, Fault>) -> Result<T, Fault> {
+        execute(self.conn, "BEGIN IMMEDIATE", [])?;
+        let done = work()?;
+        execute(self.conn, "COMMIT", [])?;
+        Ok(done)
+    }
+
+    pub(crate) fn get(&self, key: Key<'_>) -> Result<Option<Payload>, Fault> {
+        let found = last_row(self.conn, &self.sql.get, params![key.as_str(), self.now()], |row| {
+            Ok(payload(row.get_ref(0)?, row.get_ref(1)?, row.get_ref(2)?))
+        })?;
+        Ok(found.flatten())
+    }
+
+    pub(crate) fn has(&self, key: Key<'_>) -> Result<bool, Fault> {
+        let found = last_row(self.conn, &self.sql.has, params![key.as_str(), self.now()], |_| Ok(()))?;
+        Ok(found.is_some())
+    }
+
+    /// All of `keys` as they are at one moment.
+    pub(crate) fn get_many(&self, keys: &[Key<'_>]) -> Result<Vec<Option<Payload>>, Fault> {
+        execute(self.conn, "BEGIN", [])?;
+        let found = keys.iter().map(|&key| self.get(key)).collect::<Result<_, _>>()?;
+        execute(self.conn, "COMMIT", [])?;
+        Ok(found)
+    }
+
+    /// Stores in one statement where the key or room for it is there, else in a transaction that
+    /// makes room. False: `put` is `Add` and a live entry is there.
+    pub(crate) fn put(&self, put: Put, key: Key<'_>, value: &Payload, expiry: Expiry) -> Result<bool, Fault> {
+        // Most adds that fail need no lock to know it.
+        if put == Put::Add && self.has(key)? {
+            return Ok(false);
+        }
+        let before = self.conn.last_insert_rowid();
+        let stored = self.put_if_room(put, key, value, expiry)?
+            || self.write(|| self.put_making_room(put, key, value, expiry))?;
+        // The entry is stored: a sweep that fails is left to the next one.
+        if cull::sweep_is_due(before, self.conn.last_insert_rowid())
+            && let Err(e) = self.write(|| cull::sweep_some(self, self.now()))
+        {
+            tracing::debug!(target: "cache_db", error = ?e, "expired rows were not swept");
+        }
+        Ok(stored)
+    }
+
+    /// Stores all of `entries` in one transaction; returns the places of those too large.
+    pub(crate) fn set_many(
+        &self,
+        entries: &[(Key<'_>, Payload)],
+        expiry: Expiry,
+    ) -> Result<Vec<usize>, Fault> {
+        self.write(|| {
+            let mut refused = Vec::new();
+            for (place, (key, value)) in entries.iter().enumerate() {
+                let before = self.conn.last_insert_rowid();
+                match self.put_making_room(Put::Set, *key, value, expiry) {
+                    Err(Fault::Sqlite(e)) if crate::errors::is_too_large(&e) => {
+                        self.remove(*key)?;
+                        refused.push(place);
+                    }
+                    stored => drop(stored?),
+                }
+                if cull::sweep_is_due(before, self.conn.last_insert_rowid()) {
+                    cull::sweep_some(self, self.now())?;
+                }
+            }
+            Ok(refused)
+        })
+    }
+
+    /// Within a transaction.
+    fn put_making_room(
+        &self,
+        put: Put,
+        key: Key<'_>,
+        value: &Payload,
+        expiry: Expiry,
+    ) -> Result<bool, Fault> {
+        if self.put_if_room(put, key, value, expiry)? {
+            return Ok(true);
+        }
+        if put == Put::Add && self.has(key)? {
+            return Ok(false);
+        }
+        cull::make_room(self, self.now())?;
+        if self.put_if_room(put, key, value, expiry)? {
+            return Ok(true);
+        }
+        Err(Fault::Final(Error::storage(format!(
+            "the table {:?} of the database {} takes no new entry though there is room: something \
+             other than this cache altered it; drop the table, and the cache starts anew",
+            self.settings.table,
+            self.settings.path.display()
+        ))))
+    }
+
+    /// False where nothing was stored: the table is full and the key is not in it, or `put` is
+    /// `Add` and the entry is live.
+    fn put_if_room(&self, put: Put, key: Key<'_>, value: &Payload, expiry: Expiry) -> Result<bool, Fault> {
+        let now = self.now();
+        let sql = if put == Put::Set { &self.sql.set } else { &self.sql.add };
+        let (kind, codec) = value.tags();
+        let data = match value {
+            Payload::Int(n) => ValueRef::Integer(*n),
+            other => ValueRef::Blob(other.bytes()),
+        };
+        let expires = expiry.deadline_ms(now);
+        let limit = self.limit();
+        let row =
+            params![key.as_str(), now, kind as u8, codec.0, expires, ToSqlOutput::Borrowed(data), limit];
+        Ok(execute(self.conn, sql, row)? > 0)
+    }
+
+    /// The most entries, as SQLite's number.
+    pub(crate) fn limit(&self) -> i64 {
+        self.settings.culling.limit().and_then(|n| i64::try_from(n).ok()).unwrap_or(i64::MAX)
+    }
+
+    pub(crate) fn touch(&self, key: Key<'_>, expiry: Expiry) -> Result<bool, Fault> {
+        let now = self.now();
+        let row = params![key.as_str(), now, expiry.deadline_ms(now)];
+        Ok(execute(self.conn, &self.sql.touch, row)? > 0)
+    }
+
+    /// Removes the row, expired or not; true if it was live.
+    pub(crate) fn remove(&self, key: Key<'_>) -> Result<bool, Fault> {
+        let live =
+            last_row(self.conn, &self.sql.delete, params![key.as_str(), self.now()], |row| row.get(0))?;
+        Ok(live.unwrap_or(false))
+    }
+
+    pub(crate) fn delete_many(&self, keys: &[Key<'_>]) -> Result<(), Fault> {
+        self.write(|| keys.iter().try_for_each(|&key| self.remove(key).map(drop)))
+    }
+
+    /// The sum; the inner error says why there is none. `None`: the entry changed in between.
+    pub(crate) fn incr(&self, key: Key<'_>, delta: i64) -> Result<Option<CoreResult<i64>>, Fault> {
+        let (least, most) =
+            if delta < 0 { (i64::MIN - delta, i64::MAX) } else { (i64::MIN, i64::MAX - delta) };
+        let row = params![key.as_str(), self.now(), delta, least, most];
+        if let Some(sum) = last_row(self.conn, &self.sql.incr, row, |row| row.get(0))? {
+            return Ok(Some(Ok(sum)));
+        }
+        Ok(match self.get(key)? {
+            None => Some(Err(Error::key_not_found(key.as_str()))),
+            Some(Payload::Int(n)) if (least..=most).contains(&n) => None,
+            Some(Payload::Int(_)) => Some(Err(Error::overflow(key.as_str()))),
+            Some(_) => Some(Err(Error::not_an_integer(key.as_str()))),
+        })
+    }
+
+    pub(crate) fn rename(&self, from: Key<'_>, to: Key<'_>) -> Result<bool, Fault> {
+        self.write(|| {
+            if !self.has(from)? {
+                return Ok(false);
+            }
+            self.remove(to)?;
+            let row = params![from.as_str(), self.now(), to.as_str()];
+            Ok(execute(self.conn, &self.sql.move_key, row)? > 0)
+        })
+    }
+
+    pub(crate) fn clear(&self) -> Result<(), Fault> {
+        execute(self.conn, &self.sql.clear, []).map(drop)
+    }
+}
+
+/// What a row holds; `None` where its columns contradict one another, which only somebody who
+/// switched SQLite's checks off can bring about.
+fn payload(kind: ValueRef<'_>, codec: ValueRef<'_>, value: ValueRef<'_>) -> Option<Payload> {
+    let small = |number: ValueRef<'_>| number.as_i64().ok().and_then(|n| u8::try_from(n).ok());
+    match (small(kind)?, value) {
+        (0, ValueRef::Integer(n)) => Some(Payload::Int(n)),
+        (kind, ValueRef::Blob(data)) => {
+            let payload = Payload::from_parts(kind, small(codec)?, Bytes::copy_from_slice(data))?;
+            let is_text = matches!(payload, Payload::Text(_));
+            (!is_text || std::str::from_utf8(data).is_ok()).then_some(payload)
+        }
+        _ => None,
+    }
+}

@@ -1,0 +1,166 @@
+//! [`DatabaseOptions`]: the settings of a cache, checked before any I/O.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use cache_core::{Clock, Culling, Error, Result};
+
+use crate::schema::{STATE_SUFFIX, Sql};
+use crate::store::DatabaseCache;
+
+/// The table of a cache that was given no other.
+pub const DEFAULT_TABLE: &str = "cache";
+
+const DEFAULT_BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Beyond a day a wait is a hang; it also keeps every deadline within what the clock can hold.
+const LONGEST_BUSY_TIMEOUT: Duration = Duration::from_secs(86_400);
+
+const LONGEST_TABLE_NAME: usize = 128;
+
+/// The settings of a [`DatabaseCache`]: see [`DatabaseCache::builder`].
+#[derive(Clone, Debug)]
+pub struct DatabaseOptions {
+    path: PathBuf,
+    table: String,
+    max_entries: Option<u64>,
+    culling: Culling,
+    busy_timeout: Duration,
+    clock: Clock,
+}
+
+/// Checked settings.
+#[derive(Debug)]
+pub(crate) struct Settings {
+    /// Absolute, so that a later change of the working directory moves nothing.
+    pub(crate) path: PathBuf,
+    pub(crate) table: String,
+    pub(crate) culling: Culling,
+    pub(crate) busy_timeout: Duration,
+    pub(crate) clock: Clock,
+}
+
+impl DatabaseOptions {
+    pub(crate) fn new(path: &Path) -> Self {
+        Self {
+            path: path.to_owned(),
+            table: DEFAULT_TABLE.to_owned(),
+            max_entries: Culling::DEFAULT.limit(),
+            culling: Culling::DEFAULT,
+            busy_timeout: DEFAULT_BUSY_TIMEOUT,
+            clock: Clock::system(),
+        }
+    }
+
+    /// The table, [`DEFAULT_TABLE`] by default. Any name of 1 to 128 bytes without a NUL byte is
+    /// good, blanks and quotes included, but for those that begin with `sqlite_` or end with
+    /// `~state` (which are SQLite's and this crate's own).
+    #[must_use]
+    pub fn table(mut self, name: impl Into<String>) -> Self {
+        self.table = name.into();
+        self
+    }
+
+    /// Django's `MAX_ENTRIES`: the most entries at any moment, 300 by default; not zero.
+    #[must_use]
+    pub const fn max_entries(mut self, entries: u64) -> Self {
+        self.max_entries = Some(entries);
+        self
+    }
+
+    /// No limit on the number of entries: only expiry removes them.
+    #[must_use]
+    pub const fn unlimited(mut self) -> Self {
+        self.max_entries = None;
+        self
+    }
+
+    /// Django's `CULL_FREQUENCY`: one in this many entries goes, the oldest inserted first, when a
+    /// new key finds the table full and nothing in it has expired; 0 means all. 3 by default.
+    ///
+    /// In a table of more than 1,000 entries it is that share of 1,000 entries, so that no write
+    /// takes longer than in a small table.
+    #[must_use]
+    pub const fn cull_frequency(mut self, one_in: u32) -> Self {
+        self.culling = self.culling.cull_frequency(one_in);
+        self
+    }
+
+    /// How long a call waits for other writers and for a free connection, 5 s by default, at most
+    /// a day. Zero: not at all.
+    #[must_use]
+    pub const fn busy_timeout(mut self, timeout: Duration) -> Self {
+        self.busy_timeout = timeout;
+        self
+    }
+
+    /// Where the cache takes the time from: the machine's clock by default.
+    #[must_use]
+    pub fn clock(mut self, clock: Clock) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// Checks the settings. No I/O: the first use opens the file and makes what is missing.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidCacheBackend`](cache_core::ErrorKind::InvalidCacheBackend) for a path
+    /// that names no file, a table name that cannot be used and a limit of no entries.
+    pub fn build(self) -> Result<DatabaseCache> {
+        check_table(&self.table)?;
+        let path = absolute(&self.path)?;
+        let culling = match self.max_entries {
+            Some(limit) => self.culling.max_entries(limit)?,
+            None => self.culling.unlimited(),
+        };
+        let sql = Sql::new(&self.table);
+        Ok(DatabaseCache::from_settings(
+            Settings {
+                path,
+                table: self.table,
+                culling,
+                busy_timeout: self.busy_timeout.min(LONGEST_BUSY_TIMEOUT),
+                clock: self.clock,
+            },
+            sql,
+        ))
+    }
+}
+
+fn check_table(name: &str) -> Result<()> {
+    let lower = name.to_ascii_lowercase();
+    let problem = if name.is_empty() {
+        "is empty"
+    } else if name.len() > LONGEST_TABLE_NAME {
+        "is longer than 128 bytes"
+    } else if name.contains('\0') {
+        "has a NUL byte"
+    } else if lower.starts_with("sqlite_") {
+        "begins with \"sqlite_\", which SQLite keeps for itself"
+    } else if lower.ends_with(STATE_SUFFIX) {
+        "ends with \"~state\", which is where the count of another cache is kept"
+    } else {
+        return Ok(());
+    };
+    let shown: String = name.chars().take(LONGEST_TABLE_NAME).collect();
+    Err(Error::invalid_cache_backend(format!("the table name {shown:?} {problem}; give another name")))
+}
+
+fn absolute(path: &Path) -> Result<PathBuf> {
+    let invalid = |problem: &str| {
+        Error::invalid_cache_backend(format!(
+            "the database path {} {problem}; give the path of a file",
+            path.display()
+        ))
+    };
+    if path == Path::new(":memory:") {
+        return Err(invalid("is SQLite's name for no file at all: use the memory backend instead"));
+    }
+    if path.file_name().is_none() {
+        return Err(invalid("names no file"));
+    }
+    if path.as_os_str().as_encoded_bytes().contains(&0) {
+        return Err(invalid("has a NUL byte"));
+    }
+    std::path::absolute(path).map_err(|e| invalid("cannot be made absolute").with_source(e))
+}

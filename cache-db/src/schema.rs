@@ -1,0 +1,188 @@
+//! The SQL text: the table, its companions, and every statement, with the names quoted once.
+
+use cache_core::Error;
+use rusqlite::Connection;
+
+use crate::errors::Fault;
+
+/// What follows a cache's table name in the name of its companion table. No cache may have a
+/// name that ends so.
+pub(crate) const STATE_SUFFIX: &str = "~state";
+
+/// Every statement of one cache. Keys, values and numbers are parameters; only names are text.
+#[derive(Debug)]
+pub(crate) struct Sql {
+    /// The objects of the schema, in the order in which they are made.
+    objects: [Object; 4],
+    pub(crate) get: String,
+    pub(crate) has: String,
+    pub(crate) set: String,
+    pub(crate) add: String,
+    pub(crate) touch: String,
+    pub(crate) delete: String,
+    pub(crate) incr: String,
+    pub(crate) move_key: String,
+    pub(crate) clear: String,
+    pub(crate) state: String,
+    pub(crate) set_hand: String,
+    pub(crate) recount: String,
+    pub(crate) boundary: String,
+    pub(crate) drop_expired: String,
+    pub(crate) drop_oldest: String,
+}
+
+/// An object of the schema, as `sqlite_schema` shows it.
+#[derive(Debug)]
+struct Object {
+    kind: &'static str,
+    name: String,
+    /// All of the definition after `CREATE <kind> `.
+    definition: String,
+}
+
+impl Object {
+    fn create(&self) -> String {
+        format!("CREATE {} IF NOT EXISTS {}", self.kind.to_uppercase(), self.definition)
+    }
+
+    /// Tables, views and indexes share their names; triggers have names of their own.
+    fn shares_name_with(&self, kind: &str, name: &str) -> bool {
+        (self.kind == "trigger") == (kind == "trigger") && self.name.eq_ignore_ascii_case(name)
+    }
+
+    fn is(&self, kind: &str, sql: &str) -> bool {
+        let whole = format!("CREATE {} {}", self.kind, self.definition);
+        self.kind == kind && whole.eq_ignore_ascii_case(sql)
+    }
+}
+
+/// A name as SQL text: in double quotes, those inside doubled.
+fn quote(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
+
+/// A row is live at the moment `?2`.
+const LIVE: &str = "(expires IS NULL OR expires > ?2)";
+
+impl Sql {
+    pub(crate) fn new(table: &str) -> Self {
+        let name = |suffix: &str| format!("{table}{suffix}");
+        let t = quote(table);
+        let s = quote(&name(STATE_SUFFIX));
+        let trigger = |event: &str, sign: char| Object {
+            kind: "trigger",
+            name: name(&format!("~{event}")),
+            definition: format!(
+                "{} AFTER {event} ON {t} BEGIN UPDATE {s} SET entries = entries {sign} 1 WHERE id = 1; END",
+                quote(&name(&format!("~{event}")))
+            ),
+        };
+        let objects = [
+            Object {
+                kind: "table",
+                name: table.to_owned(),
+                // The value comes last, so that the columns before it are read without its pages.
+                definition: format!(
+                    "{t} (id INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, kind INTEGER NOT NULL, \
+                     codec INTEGER NOT NULL, expires INTEGER, value ANY NOT NULL, \
+                     CHECK (typeof(value) = CASE kind WHEN 0 THEN 'integer' ELSE 'blob' END)) STRICT"
+                ),
+            },
+            Object {
+                kind: "table",
+                name: name(STATE_SUFFIX),
+                definition: format!(
+                    "{s} (id INTEGER PRIMARY KEY CHECK (id = 1), entries INTEGER NOT NULL, \
+                     hand INTEGER NOT NULL) STRICT"
+                ),
+            },
+            trigger("insert", '+'),
+            trigger("delete", '-'),
+        ];
+        // A full table takes only keys that it has: then no row is inserted or changed.
+        let upsert = format!(
+            "INSERT INTO {t} (key, kind, codec, expires, value) SELECT ?1, ?3, ?4, ?5, ?6 \
+             WHERE (SELECT entries FROM {s} WHERE id = 1) < ?7 OR EXISTS (SELECT 1 FROM {t} WHERE key = ?1) \
+             ON CONFLICT (key) DO UPDATE SET kind = excluded.kind, codec = excluded.codec, \
+             expires = excluded.expires, value = excluded.value"
+        );
+        Self {
+            objects,
+            get: format!("SELECT kind, codec, value FROM {t} WHERE key = ?1 AND {LIVE}"),
+            has: format!("SELECT 1 FROM {t} WHERE key = ?1 AND {LIVE}"),
+            add: format!("{upsert} WHERE expires <= ?2"),
+            // Always true: it lets `set` and `add` be bound alike.
+            set: format!("{upsert} WHERE ?2 IS NOT NULL"),
+            touch: format!("UPDATE {t} SET expires = ?3 WHERE key = ?1 AND {LIVE}"),
+            delete: format!("DELETE FROM {t} WHERE key = ?1 RETURNING {}", LIVE),
+            // The bounds keep the sum within 64 bits: SQLite would turn it into a float.
+            incr: format!(
+                "UPDATE {t} SET value = value + ?3 WHERE key = ?1 AND {LIVE} AND kind = 0 \
+                 AND value BETWEEN ?4 AND ?5 RETURNING value"
+            ),
+            move_key: format!("UPDATE {t} SET key = ?3 WHERE key = ?1 AND {LIVE}"),
+            clear: format!("DELETE FROM {t}"),
+            state: format!("SELECT entries, hand FROM {s} WHERE id = 1"),
+            set_hand: format!("UPDATE {s} SET hand = ?1 WHERE id = 1"),
+            recount: format!(
+                "INSERT INTO {s} (id, entries, hand) VALUES (1, (SELECT count(*) FROM {t}), 0) \
+                 ON CONFLICT (id) DO UPDATE SET entries = excluded.entries"
+            ),
+            boundary: format!("SELECT id FROM {t} WHERE id > ?1 ORDER BY id LIMIT 1 OFFSET ?2"),
+            drop_expired: format!("DELETE FROM {t} WHERE id > ?1 AND id <= ?2 AND expires <= ?3"),
+            drop_oldest: format!("DELETE FROM {t} WHERE id <= ?1"),
+        }
+    }
+
+    /// What makes the table and its companions where they are missing.
+    pub(crate) fn create(&self) -> Vec<String> {
+        let objects = self.objects.iter().map(Object::create);
+        objects.chain([self.recount.clone()]).collect()
+    }
+
+    /// Whether all of the schema is there. Changes nothing.
+    ///
+    /// # Errors
+    /// When something else has one of the names.
+    fn is_complete(&self, conn: &Connection) -> Result<bool, Fault> {
+        let names = "SELECT type, name, ifnull(sql, '') FROM sqlite_schema \
+                     WHERE name COLLATE NOCASE IN (?1, ?2, ?3, ?4)";
+        let mut statement = conn.prepare(names)?;
+        let mut rows = statement.query([0, 1, 2, 3].map(|i| &self.objects[i].name))?;
+        let mut found = 0;
+        while let Some(row) = rows.next()? {
+            let (kind, name, sql): (String, String, String) = (row.get(0)?, row.get(1)?, row.get(2)?);
+            let Some(object) = self.objects.iter().find(|o| o.shares_name_with(&kind, &name)) else {
+                continue;
+            };
+            if !object.is(&kind, &sql) {
+                return Err(Fault::Final(Error::invalid_cache_backend(format!(
+                    "the {kind} {name:?} in the database {} was not made by this cache, or was \
+                     altered since; nothing was changed: give the cache another table name, or drop it",
+                    conn.path().unwrap_or_default()
+                ))));
+            }
+            found += 1;
+        }
+        Ok(found == self.objects.len())
+    }
+
+    /// Makes what is missing of the schema, all of it or nothing.
+    ///
+    /// # Errors
+    /// When something else has one of the names, or SQLite fails.
+    pub(crate) fn ensure(&self, conn: &Connection) -> Result<(), Fault> {
+        if self.is_complete(conn)? {
+            return Ok(());
+        }
+        conn.execute_batch("BEGIN IMMEDIATE")?;
+        // Once more, since another process may just have made it.
+        if !self.is_complete(conn)? {
+            for sql in self.create() {
+                conn.execute(&sql, [])?;
+            }
+        }
+        conn.execute_batch("COMMIT")?;
+        Ok(())
+    }
+}

@@ -1,0 +1,230 @@
+//! [`DatabaseCache`]: the operations with connections, waiting and second attempts around them.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use cache_core::{BaseCache, Capabilities, Error, Expiry, Key, Payload, Result};
+
+use crate::cull;
+use crate::errors::{Fault, Remedy, remedy, surface};
+use crate::ops::{Ops, Put};
+use crate::options::{DatabaseOptions, Settings};
+use crate::pool::Pool;
+use crate::schema::Sql;
+
+/// SQLite's longest row in bytes, key included.
+const LONGEST_ROW: usize = 1_000_000_000;
+
+/// The longest pause between two attempts.
+const LONGEST_PAUSE_US: u64 = 5_000;
+
+/// A cache in one table of a SQLite database. See the [crate's page](crate).
+///
+/// A get is one statement on a connection of a pool of up to 8, and never waits for a writer.
+/// A set, an `incr`, a touch or a delete is one statement too. Dropping the cache closes the file.
+#[derive(Debug)]
+pub struct DatabaseCache {
+    settings: Settings,
+    sql: Sql,
+    pool: Pool,
+}
+
+impl DatabaseCache {
+    /// A cache in the table `table` of the database file `path`, with Django's limits: 300
+    /// entries, of which a third goes. No I/O.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidCacheBackend`](cache_core::ErrorKind::InvalidCacheBackend) for a path
+    /// that names no file and a table name that cannot be used.
+    pub fn new(path: impl AsRef<Path>, table: impl Into<String>) -> Result<Self> {
+        Self::builder(path).table(table).build()
+    }
+
+    /// The settings of a cache in the database file `path`.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use cache_db::DatabaseCache;
+    ///
+    /// let backend = DatabaseCache::builder("cache.db")
+    ///     .table("sessions")
+    ///     .max_entries(100_000)
+    ///     .busy_timeout(Duration::from_secs(2))
+    ///     .build()?;
+    /// # Ok::<(), cache_core::Error>(())
+    /// ```
+    #[must_use]
+    pub fn builder(path: impl AsRef<Path>) -> DatabaseOptions {
+        DatabaseOptions::new(path.as_ref())
+    }
+
+    pub(crate) fn from_settings(settings: Settings, sql: Sql) -> Self {
+        Self { settings, sql, pool: Pool::default() }
+    }
+
+    /// Makes the file, the table and its companions where they are missing, as Django's
+    /// `createcachetable`; asked for again it changes nothing. Returns the SQL. A dry run only
+    /// returns it, without any I/O.
+    ///
+    /// The first use of a cache does the same, so nobody needs to call this.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidCacheBackend`](cache_core::ErrorKind::InvalidCacheBackend) where
+    /// something else in the database has one of the names, and then nothing is changed;
+    /// otherwise when the store fails.
+    pub fn create_table(&self, dry_run: bool) -> Result<Vec<String>> {
+        if !dry_run {
+            self.run(|ops| self.sql.ensure(ops.conn))?;
+        }
+        Ok(self.sql.create())
+    }
+
+    /// Removes all expired rows and returns how many there were. Looks at every row, 1,000 in a
+    /// transaction; other calls go on in between. The cache needs no such call: writes sweep a few
+    /// rows now and then.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn purge_expired(&self) -> Result<u64> {
+        let mut total = 0;
+        let mut from = Some(cull::PURGE_START);
+        while let Some(at) = from {
+            let (removed, next) = self.run(|ops| cull::purge(&ops, at))?;
+            total += removed;
+            from = next;
+        }
+        Ok(total)
+    }
+
+    /// Attempts `work` until it succeeds, the time for waiting is up, or it fails for good. A
+    /// failed attempt has changed nothing, so that the next may do all of it.
+    fn run<T>(&self, work: impl Fn(Ops<'_>) -> Result<T, Fault>) -> Result<T> {
+        let Settings { path, busy_timeout, .. } = &self.settings;
+        let deadline = Instant::now() + *busy_timeout;
+        let mut reopened = false;
+        let mut pause_us = 0;
+        loop {
+            // The connection goes back before each pause: readers need it.
+            let attempt = self.pool.with(path, &self.sql, deadline, |conn| {
+                work(Ops { conn, sql: &self.sql, settings: &self.settings })
+            });
+            let e = match attempt {
+                Ok(done) => return Ok(done),
+                Err(Fault::Final(e)) => return Err(e),
+                Err(Fault::Sqlite(e)) => e,
+            };
+            match remedy(&e) {
+                Remedy::Wait if Instant::now() < deadline => {
+                    pause_us = pause(pause_us, deadline);
+                }
+                Remedy::Reopen => {
+                    self.pool.reset();
+                    if reopened {
+                        return Err(surface(&e, path, *busy_timeout));
+                    }
+                    reopened = true;
+                }
+                _ => return Err(surface(&e, path, *busy_timeout)),
+            }
+        }
+    }
+
+    /// As [`DatabaseCache::run`], for one entry: of a value too large the older one goes too.
+    fn put(&self, put: Put, key: Key<'_>, value: &Payload, expiry: Expiry) -> Result<bool> {
+        self.run(|ops| match ops.put(put, key, value, expiry) {
+            Err(Fault::Sqlite(e)) if remedy(&e) == Remedy::TooLarge => {
+                if put == Put::Set {
+                    ops.remove(key)?;
+                }
+                let size = value.bytes().len();
+                Err(Fault::Final(Error::value_too_large(key.as_str(), size, LONGEST_ROW)))
+            }
+            other => other,
+        })
+    }
+}
+
+/// Sleeps a little longer than the last time, by chance more or less, so that those who wait do
+/// not meet again. Returns for how long at most.
+fn pause(last_us: u64, deadline: Instant) -> u64 {
+    if last_us == 0 {
+        std::thread::yield_now();
+        return 50;
+    }
+    let left = deadline.saturating_duration_since(Instant::now());
+    std::thread::sleep(Duration::from_micros(fastrand::u64(last_us / 2..=last_us)).min(left));
+    (last_us * 3 / 2).min(LONGEST_PAUSE_US)
+}
+
+impl BaseCache for DatabaseCache {
+    fn get(&self, key: Key<'_>) -> Result<Option<Payload>> {
+        self.run(|ops| ops.get(key))
+    }
+
+    fn set(&self, key: Key<'_>, value: Payload, expiry: Expiry) -> Result<()> {
+        self.put(Put::Set, key, &value, expiry).map(drop)
+    }
+
+    fn add(&self, key: Key<'_>, value: Payload, expiry: Expiry) -> Result<bool> {
+        self.put(Put::Add, key, &value, expiry)
+    }
+
+    fn touch(&self, key: Key<'_>, expiry: Expiry) -> Result<bool> {
+        self.run(|ops| ops.touch(key, expiry))
+    }
+
+    fn delete(&self, key: Key<'_>) -> Result<bool> {
+        self.run(|ops| ops.remove(key))
+    }
+
+    fn incr(&self, key: Key<'_>, delta: i64) -> Result<i64> {
+        loop {
+            if let Some(sum) = self.run(|ops| ops.incr(key, delta))? {
+                return sum;
+            }
+        }
+    }
+
+    fn rename(&self, from: Key<'_>, to: Key<'_>) -> Result<bool> {
+        self.run(|ops| ops.rename(from, to))
+    }
+
+    fn clear(&self) -> Result<()> {
+        self.run(|ops| ops.clear())
+    }
+
+    fn has_key(&self, key: Key<'_>) -> Result<bool> {
+        self.run(|ops| ops.has(key))
+    }
+
+    fn get_many(&self, keys: &[Key<'_>]) -> Result<Vec<Option<Payload>>> {
+        self.run(|ops| ops.get_many(keys))
+    }
+
+    fn set_many(&self, entries: &[(Key<'_>, Payload)], expiry: Expiry) -> Result<Vec<usize>> {
+        self.run(|ops| ops.set_many(entries, expiry))
+    }
+
+    fn delete_many(&self, keys: &[Key<'_>]) -> Result<()> {
+        self.run(|ops| ops.delete_many(keys))
+    }
+
+    fn close(&self) -> Result<()> {
+        self.pool.reset();
+        Ok(())
+    }
+
+    fn entries(&self) -> Result<Option<u64>> {
+        self.run(|ops| cull::entries(&ops)).map(Some)
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        Capabilities {
+            persistent: true,
+            cross_process: true,
+            evicting: self.settings.culling.limit().is_some(),
+            ttl_resolution: Duration::from_millis(2),
+            ..Capabilities::DEFAULT
+        }
+    }
+}
