@@ -1,8 +1,41 @@
 //! The checks, by family.
 
+mod asynchronous;
+mod basic;
+mod concurrency;
+mod counters;
+mod culling;
+mod get_or_set;
+mod isolation;
 mod keys;
+mod lifecycle;
+mod many;
+mod move_version;
+mod timeouts;
+mod values;
+mod versions;
+
+use std::time::Duration;
 
 use crate::registry::Check;
 
 /// All families, in the order of `checks.json`.
-pub(crate) const FAMILIES: &[&[Check]] = &[keys::CHECKS];
+pub(crate) const FAMILIES: &[&[Check]] = &[
+    keys::CHECKS,
+    versions::CHECKS,
+    basic::CHECKS,
+    values::CHECKS,
+    timeouts::CHECKS,
+    counters::CHECKS,
+    many::CHECKS,
+    get_or_set::CHECKS,
+    move_version::CHECKS,
+    lifecycle::CHECKS,
+    culling::CHECKS,
+    asynchronous::CHECKS,
+    concurrency::CHECKS,
+    isolation::CHECKS,
+];
+
+/// A lifetime that no check outlives.
+const MINUTE: Duration = Duration::from_secs(60);

@@ -1,0 +1,5 @@
+//! B: basic operations.
+
+use crate::registry::Check;
+
+pub(crate) const CHECKS: &[Check] = &[];

@@ -1,0 +1,5 @@
+//! C: concurrency.
+
+use crate::registry::Check;
+
+pub(crate) const CHECKS: &[Check] = &[];

@@ -1,0 +1,5 @@
+//! L: clear, close, reopen.
+
+use crate::registry::Check;
+
+pub(crate) const CHECKS: &[Check] = &[];

@@ -1,0 +1,5 @@
+//! M: many-operations.
+
+use crate::registry::Check;
+
+pub(crate) const CHECKS: &[Check] = &[];

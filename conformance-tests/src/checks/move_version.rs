@@ -1,0 +1,5 @@
+//! W: incr_version and decr_version.
+
+use crate::registry::Check;
+
+pub(crate) const CHECKS: &[Check] = &[];

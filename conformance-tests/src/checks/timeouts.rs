@@ -1,0 +1,5 @@
+//! T: timeouts.
+
+use crate::registry::Check;
+
+pub(crate) const CHECKS: &[Check] = &[];

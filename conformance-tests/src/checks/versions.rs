@@ -1,0 +1,5 @@
+//! V: versions, prefix, key function.
+
+use crate::registry::Check;
+
+pub(crate) const CHECKS: &[Check] = &[];
