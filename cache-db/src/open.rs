@@ -11,6 +11,7 @@ use cache_core::Error;
 use rusqlite::{Connection, OpenFlags, ffi};
 
 use crate::errors::{Fault, io};
+use crate::schema::Sql;
 
 /// Which file it is, whatever its name: device and inode.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,13 +38,14 @@ pub(crate) fn file_id(path: &Path) -> Option<FileId> {
     Some(FileId(meta.dev(), meta.ino()))
 }
 
-/// A new connection to `path`, whose directories and file are made if they are missing.
+/// A new connection to `path`. The directories, the file and the tables of `sql` are made if they
+/// are missing.
 ///
 /// # Errors
-/// When the file system refuses, or something else is in the file's place.
-pub(crate) fn open(path: &Path, deadline: Instant) -> Result<(Connection, FileId), Fault> {
+/// When the file system refuses, or something else is in the place of the file or of a table.
+pub(crate) fn open(path: &Path, sql: &Sql, deadline: Instant) -> Result<(Connection, FileId), Fault> {
     let real = real_path(path)?;
-    let conn = {
+    let (conn, id) = {
         let _one_at_a_time = OPENING.lock().unwrap_or_else(PoisonError::into_inner);
         if !is_there(&real)? {
             make(&real, deadline)?;
@@ -59,8 +61,8 @@ pub(crate) fn open(path: &Path, deadline: Instant) -> Result<(Connection, FileId
             _ => return Err(Fault::Sqlite(rusqlite::Error::SqliteFailure(moved(), None))),
         }
     };
-    configure(&conn.0, path)?;
-    Ok(conn)
+    configure(&conn, path, sql)?;
+    Ok((conn, id))
 }
 
 fn moved() -> ffi::Error {
@@ -141,11 +143,13 @@ fn make(path: &Path, deadline: Instant) -> Result<(), Fault> {
     made.map(drop).map_err(|e| io(e, "making the database", path))
 }
 
-fn configure(conn: &Connection, path: &Path) -> Result<(), Fault> {
+fn configure(conn: &Connection, path: &Path, sql: &Sql) -> Result<(), Fault> {
     // Waiting is done in one place for all kinds of locks, with the clock read anew each time.
     conn.busy_timeout(Duration::ZERO)?;
     conn.set_prepared_statement_cache_capacity(STATEMENTS);
     conn.execute_batch(&format!("PRAGMA page_size = {PAGE_SIZE}"))?;
+    // Before anything is changed: the journal mode stays with the file.
+    let is_complete = sql.is_complete(conn)?;
     let mode: String = conn.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))?;
     if !mode.eq_ignore_ascii_case("wal") {
         return Err(Fault::Final(Error::storage(format!(
@@ -159,5 +163,5 @@ fn configure(conn: &Connection, path: &Path) -> Result<(), Fault> {
          PRAGMA journal_size_limit = {}; PRAGMA cache_size = -8000; PRAGMA trusted_schema = OFF",
         PAGE_SIZE * WAL_PAGES
     ))?;
-    Ok(())
+    if is_complete { Ok(()) } else { sql.ensure(conn) }
 }

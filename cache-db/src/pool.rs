@@ -60,8 +60,7 @@ impl Pool {
         let pooled = match lease.held.take() {
             Some(pooled) => pooled,
             None => {
-                let (conn, file) = open::open(path, deadline)?;
-                sql.ensure(&conn)?;
+                let (conn, file) = open::open(path, sql, deadline)?;
                 Pooled { conn, file, generation: self.lock().generation }
             }
         };

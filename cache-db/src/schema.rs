@@ -144,7 +144,7 @@ impl Sql {
     ///
     /// # Errors
     /// When something else has one of the names.
-    fn is_complete(&self, conn: &Connection) -> Result<bool, Fault> {
+    pub(crate) fn is_complete(&self, conn: &Connection) -> Result<bool, Fault> {
         let names = "SELECT type, name, ifnull(sql, '') FROM sqlite_schema \
                      WHERE name COLLATE NOCASE IN (?1, ?2, ?3, ?4)";
         let mut statement = conn.prepare(names)?;
@@ -184,5 +184,44 @@ impl Sql {
         }
         conn.execute_batch("COMMIT")?;
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_statement_of_a_call_scans_a_table() {
+        let sql = Sql::new("a \"b");
+        let conn = Connection::open_in_memory().unwrap();
+        sql.ensure(&conn).unwrap();
+        assert!(sql.is_complete(&conn).unwrap());
+        let hot = [
+            &sql.get,
+            &sql.has,
+            &sql.set,
+            &sql.add,
+            &sql.touch,
+            &sql.delete,
+            &sql.incr,
+            &sql.move_key,
+            &sql.state,
+            &sql.set_hand,
+            &sql.boundary,
+            &sql.drop_expired,
+            &sql.drop_oldest,
+        ];
+        for text in hot {
+            let mut statement = conn.prepare(&format!("EXPLAIN QUERY PLAN {text}")).unwrap();
+            let mut rows = statement.raw_query();
+            let mut steps = Vec::new();
+            while let Some(row) = rows.next().unwrap() {
+                steps.push(row.get::<_, String>(3).unwrap());
+            }
+            let scans = |step: &String| step.contains("SCAN") && step != "SCAN CONSTANT ROW";
+            assert!(!steps.iter().any(scans), "{text}: {steps:?}");
+            assert!(steps.iter().any(|step| step.contains("SEARCH")), "{text}: {steps:?}");
+        }
     }
 }

@@ -1,0 +1,280 @@
+//! The file, its modes, what may be in its place, and what happens when it is removed or damaged.
+
+mod common;
+
+use std::fs;
+use std::os::unix::fs::{MetadataExt, symlink};
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+use cache_core::{ErrorKind, Timeout};
+use cache_db::DatabaseCache;
+use common::{cache, count, job, join, look, place, rows_and_count, worker};
+
+fn mode(path: &Path) -> u32 {
+    fs::symlink_metadata(path).unwrap().mode() & 0o7777
+}
+
+#[test]
+fn modes_under_umasks() {
+    if let Some(job) = job() {
+        let cache = cache(Path::new(&job[0]));
+        cache.set("k", &1, Timeout::Never).unwrap();
+        // While the file is open: -wal and -shm are there.
+        for (name, wanted) in [
+            ("a", 0o700),
+            ("a/b", 0o700),
+            ("a/b/c.db", 0o600),
+            ("a/b/c.db-wal", 0o600),
+            ("a/b/c.db-shm", 0o600),
+        ] {
+            let found = mode(&Path::new(&job[1]).join(name));
+            assert_eq!(found, wanted, "{name}: {found:o}");
+        }
+        return;
+    }
+    for umask in ["000", "022", "077"] {
+        let (dir, _) = place();
+        let path = dir.path().join("a/b/c.db");
+        let done = Command::new("sh")
+            .args(["-c", &format!("umask {umask}; exec \"$0\" \"$@\"")])
+            .arg(std::env::current_exe().unwrap())
+            .args(["--exact", "modes_under_umasks", "--nocapture"])
+            .env("CACHE_DB_TEST_JOB", format!("{}|{}", path.display(), dir.path().display()))
+            .output()
+            .unwrap();
+        assert!(done.status.success(), "{umask}: {}", String::from_utf8_lossy(&done.stderr));
+        assert!(path.exists(), "the worker did nothing");
+    }
+}
+
+#[test]
+fn building_does_no_io_and_checks_the_settings() {
+    let (dir, path) = place();
+    let long = "x".repeat(129);
+    for name in ["", "a\0b", long.as_str(), "sqlite_x", "SQLITE_x", "a~state", "a~STATE"] {
+        let e = DatabaseCache::new(&path, name).unwrap_err();
+        assert_eq!(e.kind(), ErrorKind::InvalidCacheBackend, "{name:?}");
+        assert!(e.to_string().contains("give another name"), "{e}");
+    }
+    for bad in ["", "/", "..", ":memory:", "a\0b"] {
+        let e = DatabaseCache::new(bad, "t").unwrap_err();
+        assert_eq!(e.kind(), ErrorKind::InvalidCacheBackend, "{bad:?}");
+    }
+    let none = DatabaseCache::builder(&path).max_entries(0).build();
+    assert_eq!(none.unwrap_err().kind(), ErrorKind::InvalidCacheBackend);
+    let forever =
+        DatabaseCache::builder(&path).busy_timeout(Duration::MAX).cull_frequency(0).build().unwrap();
+    assert!(fs::read_dir(dir.path()).unwrap().next().is_none(), "building made a file");
+    forever.create_table(false).unwrap();
+}
+
+#[test]
+fn a_dry_run_says_what_the_real_run_does() {
+    let (dir, path) = place();
+    let backend = DatabaseCache::new(&path, "my cache").unwrap();
+    let sql = backend.create_table(true).unwrap();
+    assert!(fs::read_dir(dir.path()).unwrap().next().is_none(), "the dry run made a file");
+    // The SQL by hand, twice, is as good.
+    let conn = look(&path);
+    for statement in sql.iter().chain(&sql) {
+        conn.execute(statement, []).unwrap();
+    }
+    drop(conn);
+    assert_eq!(backend.create_table(false).unwrap(), sql);
+    let cache = cache_core::Cache::new(backend);
+    cache.set("k", &1, Timeout::Never).unwrap();
+    for _ in 0..2 {
+        cache.backend().create_table(false).unwrap();
+    }
+    assert_eq!(cache.get::<i64>("k").unwrap(), Some(1), "creating it again emptied it");
+    assert_eq!(rows_and_count(&path, "my cache"), (1, 1));
+}
+
+#[test]
+fn a_file_removed_underneath_is_made_anew() {
+    let (_dir, path) = place();
+    let cache = cache(&path);
+    for with_wal in [false, true] {
+        cache.set("k", &1, Timeout::Never).unwrap();
+        fs::remove_file(&path).unwrap();
+        if with_wal {
+            fs::remove_file(path.with_file_name("cache.db-wal")).unwrap();
+            fs::remove_file(path.with_file_name("cache.db-shm")).unwrap();
+        }
+        assert_eq!(cache.get::<i64>("k").unwrap(), None);
+        cache.set("k", &2, Timeout::Never).unwrap();
+        assert_eq!(rows_and_count(&path, "cache"), (1, 1));
+        assert_eq!(mode(&path), 0o600);
+    }
+    cache.set("n", &1, Timeout::Never).unwrap();
+    fs::remove_file(&path).unwrap();
+    assert_eq!(cache.incr("n", 1).unwrap_err().kind(), ErrorKind::KeyNotFound);
+    fs::remove_dir_all(path.parent().unwrap()).unwrap();
+    assert!(cache.add("n", &1, Timeout::Never).unwrap());
+}
+
+#[test]
+fn a_file_removed_while_another_process_has_it_open() {
+    if let Some(job) = job() {
+        let dir = Path::new(&job[0]);
+        let cache = cache(&dir.join("cache.db"));
+        cache.set("old", &1, Timeout::Never).unwrap();
+        fs::write(dir.join("ready"), "").unwrap();
+        wait_for(&dir.join("go"));
+        assert_eq!(cache.get::<i64>("old").unwrap(), None);
+        assert_eq!(cache.get::<i64>("new").unwrap(), Some(1));
+        assert_eq!(cache.incr("new", 1).unwrap(), 2);
+        return;
+    }
+    let (dir, path) = place();
+    let process =
+        worker("a_file_removed_while_another_process_has_it_open", &dir.path().display().to_string());
+    wait_for(&dir.path().join("ready"));
+    fs::remove_file(&path).unwrap();
+    let cache = cache(&path);
+    cache.set_many((0..500).map(|i| (i.to_string(), i)), Timeout::Never).unwrap();
+    cache.set("new", &1, Timeout::Never).unwrap();
+    fs::write(dir.path().join("go"), "").unwrap();
+    join([process]);
+    assert_eq!(cache.get::<i64>("new").unwrap(), Some(2));
+    assert_eq!(rows_and_count(&path, "cache"), (501, 501));
+    assert_eq!(look(&path).query_row("PRAGMA integrity_check", [], |r| r.get::<_, String>(0)).unwrap(), "ok");
+}
+
+fn wait_for(path: &Path) {
+    for _ in 0..10_000 {
+        if path.exists() {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    panic!("{} never came", path.display());
+}
+
+#[test]
+fn a_damaged_file_is_named_and_a_new_one_works() {
+    for damage in ["garbage", "header", "pages", "empty"] {
+        let (_dir, path) = place();
+        let cache = cache(&path);
+        cache.set_many((0..1_000).map(|i| (i.to_string(), "secret")), Timeout::Never).unwrap();
+        cache.close().unwrap();
+        let mut bytes = fs::read(&path).unwrap();
+        match damage {
+            "garbage" => bytes = b"not a database at all, just text".repeat(100),
+            "header" => bytes[..100].fill(0xee),
+            "pages" => bytes[4_096..].fill(0xee),
+            _ => bytes.clear(),
+        }
+        fs::write(&path, &bytes).unwrap();
+        if damage == "empty" {
+            assert_eq!(cache.get::<String>("7").unwrap(), None);
+        } else {
+            let e = cache.get::<String>("7").unwrap_err();
+            assert_eq!(e.kind(), ErrorKind::Storage, "{damage}: {e}");
+            let text = format!("{e} {e:?}");
+            assert!(text.contains("cache.db") && text.contains("move it away"), "{damage}: {text}");
+            assert!(!text.contains("secret"));
+            assert!(cache.set("7", "secret", Timeout::Never).is_err());
+            fs::remove_file(&path).unwrap();
+        }
+        cache.set("7", "new", Timeout::Never).unwrap();
+        assert_eq!(cache.get::<String>("7").unwrap().as_deref(), Some("new"));
+    }
+}
+
+#[test]
+fn what_is_no_regular_file_is_refused() {
+    let (dir, path) = place();
+    let target = dir.path().join("target");
+    let cache = cache(&path);
+    let refused = |what: &str| {
+        for e in [cache.get::<i64>("k").unwrap_err(), cache.set("k", &1, Timeout::Never).unwrap_err()] {
+            assert_eq!(e.kind(), ErrorKind::Storage, "{what}: {e}");
+            assert!(e.to_string().contains("cache.db") && e.to_string().contains(what), "{e}");
+        }
+    };
+    fs::create_dir(&path).unwrap();
+    refused("a directory");
+    fs::remove_dir(&path).unwrap();
+    symlink(&target, &path).unwrap();
+    refused("a symbolic link");
+    fs::write(&target, "").unwrap();
+    refused("a symbolic link");
+    assert_eq!(fs::read(&target).unwrap(), b"", "something was written through the link");
+    fs::remove_file(&path).unwrap();
+    assert!(Command::new("mkfifo").arg(&path).status().unwrap().success());
+    refused("no regular file");
+    fs::remove_file(&path).unwrap();
+    cache.set("k", &1, Timeout::Never).unwrap();
+    // A link in place of an open file is refused, too.
+    fs::rename(&path, &target).unwrap();
+    symlink(&target, &path).unwrap();
+    refused("a symbolic link");
+    fs::remove_file(&path).unwrap();
+    fs::write(dir.path().join("file"), "").unwrap();
+    let below = common::cache(&dir.path().join("file/cache.db"));
+    assert_eq!(below.get::<i64>("k").unwrap_err().kind(), ErrorKind::Storage);
+}
+
+#[test]
+fn a_directory_may_be_a_link() {
+    let (dir, _) = place();
+    fs::create_dir(dir.path().join("real")).unwrap();
+    symlink(dir.path().join("real"), dir.path().join("link")).unwrap();
+    let (a, b) = (cache(&dir.path().join("link/c.db")), cache(&dir.path().join("real/c.db")));
+    a.set("k", &1, Timeout::Never).unwrap();
+    assert_eq!(b.get::<i64>("k").unwrap(), Some(1));
+}
+
+#[test]
+fn a_path_is_a_path_and_not_a_uri() {
+    let (dir, _) = place();
+    for name in ["a b?mode=memory", "file:x?mode=ro", "%41", "清.db", "it's"] {
+        let path = dir.path().join(name);
+        let cache = cache(&path);
+        cache.set("k", &1, Timeout::Never).unwrap();
+        cache.close().unwrap();
+        assert!(path.is_file(), "{name}");
+        assert_eq!(cache.get::<i64>("k").unwrap(), Some(1));
+    }
+}
+
+#[test]
+fn a_file_that_cannot_grow_fails_with_a_storage_error_and_recovers() {
+    if let Some(job) = job() {
+        let cache = cache(Path::new(&job[0]));
+        let secret = "secret".repeat(2_000);
+        let mut stored = 0;
+        let e = loop {
+            match cache.set(&stored.to_string(), &secret, Timeout::Never) {
+                Ok(()) => stored += 1,
+                Err(e) => break e,
+            }
+            assert!(stored < 10_000, "no write failed");
+        };
+        assert_eq!(e.kind(), ErrorKind::Storage, "{e}");
+        assert!(!format!("{e} {e:?}").contains("secret"));
+        assert!(stored > 5 && cache.get::<String>("3").unwrap().is_some());
+        return;
+    }
+    let (_dir, path) = place();
+    let done = Command::new("sh")
+        .args(["-c", "trap '' XFSZ; ulimit -f 600; exec \"$0\" \"$@\""])
+        .arg(std::env::current_exe().unwrap())
+        .args(["--exact", "a_file_that_cannot_grow_fails_with_a_storage_error_and_recovers", "--nocapture"])
+        .env("CACHE_DB_TEST_JOB", path.display().to_string())
+        .output()
+        .unwrap();
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    let cache = cache(&path);
+    assert!(cache.get::<String>("3").unwrap().is_some());
+    cache.set("more", &1, Timeout::Never).unwrap();
+    let (rows, entries) = rows_and_count(&path, "cache");
+    assert_eq!(rows, entries);
+    assert_eq!(
+        count(&look(&path), "SELECT count(*) FROM pragma_integrity_check WHERE integrity_check = 'ok'"),
+        1
+    );
+}
