@@ -1,0 +1,295 @@
+//! Several threads and processes at once, locks held by others, and writers that are killed.
+
+mod common;
+
+use std::path::Path;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use cache_core::{Cache, ErrorKind, Timeout};
+use cache_db::DatabaseCache;
+use common::{Gate, build, cache, count, job, join, look, place, rows_and_count, worker};
+
+const PROCESSES: usize = 8;
+
+fn wall_us() -> u128 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_micros()
+}
+
+#[test]
+fn eight_processes_count_to_the_last_one() {
+    if let Some(job) = job() {
+        let cache = cache(Path::new(&job[0]));
+        for _ in 0..1_000 {
+            cache.incr("n", 1).unwrap();
+        }
+        return;
+    }
+    let (_dir, path) = place();
+    cache(&path).set("n", &0, Duration::from_secs(600)).unwrap();
+    let job = path.display().to_string();
+    join((0..PROCESSES).map(|_| worker("eight_processes_count_to_the_last_one", &job)));
+    assert_eq!(cache(&path).get::<i64>("n").unwrap(), Some(8_000));
+}
+
+#[test]
+fn eight_processes_open_a_new_file_at_once_and_lose_no_set() {
+    if let Some(job) = job() {
+        spin_until(job[1].parse().unwrap());
+        let cache = cache(Path::new(&job[0]));
+        for i in 0..50 {
+            cache.set(&format!("{}-{i}", job[2]), &i, Timeout::Never).unwrap();
+        }
+        return;
+    }
+    for _ in 0..3 {
+        let (_dir, path) = place();
+        let start = wall_us() + 150_000;
+        join((0..PROCESSES).map(|process| {
+            let job = format!("{}|{start}|{process}", path.display());
+            worker("eight_processes_open_a_new_file_at_once_and_lose_no_set", &job)
+        }));
+        assert_eq!(rows_and_count(&path, "cache"), (400, 400));
+    }
+}
+
+fn spin_until(moment_us: u128) {
+    while wall_us() < moment_us {
+        std::hint::spin_loop();
+    }
+}
+
+#[test]
+fn one_process_wins_each_add() {
+    const ROUNDS: usize = 400;
+    const STEP_US: u128 = 2_000;
+    if let Some(job) = job() {
+        let cache = cache(Path::new(&job[0]));
+        let start: u128 = job[1].parse().unwrap();
+        let wins: Vec<String> = (0..ROUNDS)
+            .filter(|round| {
+                spin_until(start + *round as u128 * STEP_US);
+                cache.add(&round.to_string(), &job[2], Timeout::Never).unwrap()
+            })
+            .map(|round| round.to_string())
+            .collect();
+        std::fs::write(format!("{}.wins{}", job[0], job[2]), wins.join(" ")).unwrap();
+        return;
+    }
+    let (dir, path) = place();
+    // Every other key is there already, and has expired.
+    let cache = cache(&path);
+    let keys = (0..ROUNDS).step_by(2).map(|round| (round.to_string(), "expired"));
+    cache.set_many(keys, Duration::from_millis(1)).unwrap();
+    let start = wall_us() + 200_000;
+    join((0..PROCESSES).map(|process| {
+        worker("one_process_wins_each_add", &format!("{}|{start}|{process}", path.display()))
+    }));
+    let mut wins = vec![0; ROUNDS];
+    for process in 0..PROCESSES {
+        let of_one = std::fs::read_to_string(dir.path().join(format!("cache.db.wins{process}"))).unwrap();
+        for round in of_one.split_whitespace().map(|round| round.parse::<usize>().unwrap()) {
+            wins[round] += 1;
+            let winner = cache.get::<String>(&round.to_string()).unwrap();
+            assert_eq!(winner, Some(process.to_string()), "the winner's value was overwritten");
+        }
+    }
+    assert_eq!(wins, vec![1; ROUNDS]);
+}
+
+#[test]
+fn one_thread_wins_each_add() {
+    const ROUNDS: usize = 2_000;
+    let (_dir, path) = place();
+    let value = "x".repeat(1 << 16);
+    let gate = Gate::new(2);
+    let caches = [cache(&path), cache(&path)];
+    let wins: Vec<Vec<bool>> = std::thread::scope(|scope| {
+        let threads: Vec<_> = caches
+            .iter()
+            .map(|cache| {
+                scope.spawn(|| {
+                    (0..ROUNDS)
+                        .map(|round| {
+                            gate.pass();
+                            // Few keys, so that the file stays small: each is expired or gone.
+                            let won = cache.add(&(round % 8).to_string(), &value, Timeout::Never).unwrap();
+                            gate.pass();
+                            if won {
+                                assert!(cache.delete(&(round % 8).to_string()).unwrap());
+                            }
+                            gate.pass();
+                            won
+                        })
+                        .collect()
+                })
+            })
+            .collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+    });
+    for round in 0..ROUNDS {
+        assert!(wins[0][round] != wins[1][round], "round {round}");
+    }
+    let both = wins[0].iter().filter(|won| **won).count();
+    assert!(both > 0 && both < ROUNDS, "no race: one thread always won");
+}
+
+#[test]
+fn threads_lose_no_set_and_no_incr() {
+    let (_dir, path) = place();
+    let cache = cache(&path);
+    cache.set("n", &0, Timeout::Never).unwrap();
+    std::thread::scope(|scope| {
+        for thread in 0..12 {
+            let cache = &cache;
+            scope.spawn(move || {
+                for i in 0..100 {
+                    let key = format!("{thread}-{i}");
+                    cache.set(&key, &i, Timeout::Never).unwrap();
+                    assert_eq!(cache.get::<i64>(&key).unwrap(), Some(i));
+                    cache.incr("n", 1).unwrap();
+                }
+            });
+        }
+    });
+    assert_eq!(cache.get::<i64>("n").unwrap(), Some(1_200));
+    assert_eq!(rows_and_count(&path, "cache"), (1_201, 1_201));
+}
+
+#[test]
+fn a_lock_held_by_somebody_is_waited_for() {
+    let (_dir, path) = place();
+    let cache = cache(&path);
+    cache.set("k", &1, Timeout::Never).unwrap();
+    let other = look(&path);
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    std::thread::scope(|scope| {
+        let writers: Vec<_> = (0..20)
+            .map(|i| {
+                let cache = &cache;
+                scope.spawn(move || cache.set(&format!("w{i}"), &1, Timeout::Never))
+            })
+            .collect();
+        std::thread::sleep(Duration::from_millis(200));
+        // Writers that wait keep no reader away.
+        let start = Instant::now();
+        for _ in 0..100 {
+            assert_eq!(cache.get::<i64>("k").unwrap(), Some(1));
+        }
+        assert!(start.elapsed() < Duration::from_secs(1), "{:?}", start.elapsed());
+        other.execute_batch("COMMIT").unwrap();
+        for writer in writers {
+            writer.join().unwrap().unwrap();
+        }
+    });
+    assert_eq!(rows_and_count(&path, "cache"), (21, 21));
+}
+
+#[test]
+fn a_lock_held_too_long_is_a_typed_error_in_time() {
+    let (_dir, path) = place();
+    let patient = Duration::from_millis(300);
+    let cache = build(DatabaseCache::builder(&path).busy_timeout(patient));
+    let keys: Vec<String> = (0..5).map(|i| i.to_string()).collect();
+    cache.set("k", &1, Timeout::Never).unwrap();
+    let other = look(&path);
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    type Write<'a> = &'a dyn Fn(&Cache<DatabaseCache>) -> cache_core::Result<()>;
+    let writes: [(&str, Write<'_>); 8] = [
+        ("set present", &|c| c.set("k", &2, Timeout::Never)),
+        ("set absent", &|c| c.set("absent", &2, Timeout::Never)),
+        ("add", &|c| c.add("absent", &2, Timeout::Never).map(drop)),
+        ("incr", &|c| c.incr("k", 1).map(drop)),
+        ("delete", &|c| c.delete("k").map(drop)),
+        ("set_many", &|c| c.set_many(keys.iter().map(|k| (k, 1)), Timeout::Never).map(drop)),
+        ("incr_version", &|c| c.incr_version("k", 1).map(drop)),
+        ("clear", &|c| c.clear()),
+    ];
+    for (name, write) in writes {
+        let start = Instant::now();
+        let e = write(&cache).unwrap_err();
+        let took = start.elapsed();
+        assert_eq!(e.kind(), ErrorKind::Unavailable, "{name}: {e}");
+        assert!(e.to_string().contains("cache.db") && e.to_string().contains("300ms"), "{e}");
+        assert!(took >= patient && took < patient * 4, "{name}: {took:?}");
+        assert_eq!(cache.get::<i64>("k").unwrap(), Some(1), "{name}");
+    }
+    other.execute_batch("ROLLBACK").unwrap();
+    for (name, write) in writes {
+        cache.set("k", &1, Timeout::Never).unwrap();
+        write(&cache).unwrap_or_else(|e| panic!("{name}: {e}"));
+    }
+    let hasty = build(DatabaseCache::builder(&path).busy_timeout(Duration::ZERO));
+    hasty.set("k", &1, Timeout::Never).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    assert_eq!(hasty.set("k", &2, Timeout::Never).unwrap_err().kind(), ErrorKind::Unavailable);
+}
+
+#[test]
+fn a_file_locked_whole_keeps_readers_waiting_no_longer_than_allowed() {
+    let (_dir, path) = place();
+    let other = look(&path);
+    other.execute_batch("CREATE TABLE t (x); BEGIN EXCLUSIVE").unwrap();
+    let cache = build(DatabaseCache::builder(&path).busy_timeout(Duration::from_millis(200)));
+    let start = Instant::now();
+    assert_eq!(cache.get::<i64>("k").unwrap_err().kind(), ErrorKind::Unavailable);
+    assert!(start.elapsed() < Duration::from_secs(1));
+    other.execute_batch("COMMIT").unwrap();
+    assert_eq!(cache.get::<i64>("k").unwrap(), None);
+}
+
+#[test]
+fn killed_writers_leave_whole_entries() {
+    if let Some(job) = job() {
+        let cache = build(DatabaseCache::builder(&job[0]).max_entries(200));
+        for i in (0_u64..).map(|i| i * 7_919) {
+            let key = format!("k{}", i % 300);
+            let value = key.repeat(50 + usize::try_from(i % 200).unwrap());
+            match i % 5 {
+                0 => drop(cache.add(&key, &value, Timeout::Never).unwrap()),
+                1 => drop(cache.delete(&key).unwrap()),
+                2 => drop(cache.incr("n", 1)),
+                3 => {
+                    let pair = [(format!("a{}", i % 50), i), (format!("b{}", i % 50), i)];
+                    drop(cache.set_many(pair, Timeout::Never).unwrap());
+                }
+                _ => cache.set(&key, &value, Duration::from_secs(1 + i % 2)).unwrap(),
+            }
+        }
+        return;
+    }
+    let kills = std::env::var("CACHE_DB_KILLS").map_or(30, |n| n.parse().unwrap());
+    let (_dir, path) = place();
+    let cache = build(DatabaseCache::builder(&path).max_entries(200));
+    let mut counted = 0;
+    for kill in 0..kills {
+        cache.set("n", &counted, Timeout::Never).unwrap();
+        cache.close().unwrap();
+        let mut writers: Vec<_> = (0..2)
+            .map(|_| worker("killed_writers_leave_whole_entries", &path.display().to_string()))
+            .collect();
+        std::thread::sleep(Duration::from_millis(fastrand::u64(20..60)));
+        for writer in &mut writers {
+            writer.kill().unwrap();
+            writer.wait().unwrap();
+        }
+        let conn = look(&path);
+        let check: String = conn.query_row("PRAGMA integrity_check", [], |row| row.get(0)).unwrap();
+        assert_eq!(check, "ok", "after {kill} kills");
+        let (rows, entries) = rows_and_count(&path, "cache");
+        assert!(rows == entries && rows <= 200, "{rows} rows, counted {entries}");
+        for i in 0..300 {
+            let key = format!("k{i}");
+            if let Some(value) = cache.get::<String>(&key).unwrap() {
+                assert_eq!(value, key.repeat(value.len() / key.len()), "a torn value");
+            }
+        }
+        for i in 0..50 {
+            let pair = [format!("a{i}"), format!("b{i}")];
+            if let [(_, a), (_, b)] = cache.get_many::<u64, _>(pair).unwrap()[..] {
+                assert_eq!(a, b, "half of a set_many");
+            }
+        }
+        counted = cache.get::<i64>("n").unwrap().unwrap_or(counted);
+    }
+    assert!(count(&look(&path), "SELECT count(*) FROM cache") > 50, "the writers wrote nothing");
+}
