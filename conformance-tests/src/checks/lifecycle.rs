@@ -1,5 +1,353 @@
 //! L: clear, close, reopen.
 
-use crate::registry::Check;
+use std::path::{Path, PathBuf};
 
-pub(crate) const CHECKS: &[Check] = &[];
+use cache_core::{ErrorKind, KeyPolicy};
+
+use super::MINUTE;
+use super::every_op::every_op;
+use crate::context::T;
+use crate::outcome::{Outcome, Stop};
+use crate::registry::Check;
+use crate::spec::Spec;
+use crate::workers::Worker;
+
+pub(crate) const CHECKS: &[Check] = &[
+    check!("L", clear_empties),
+    check!("L", clear_on_empty).storeless(),
+    check!("L", clear_spans_prefixes),
+    check!("L", clear_spares_other_location),
+    check!("L", clear_spares_foreign_data),
+    check!("L", usable_after_clear),
+    check!("L", close_idempotent).storeless(),
+    check!("L", use_after_close),
+    check!("L", drop_releases_fds),
+    check!("L", location_created),
+    check!("L", location_deleted_underneath),
+    check!("L", reopen_data),
+    check_with_worker!("L", reopen_from_other_process, write_and_leave),
+    check!("L", file_modes),
+    check!("L", readonly_location_err),
+    check!("L", bad_location_err),
+    check!("L", dummy_profile).storeless(),
+];
+
+async fn clear_empties(t: &T) -> Outcome {
+    let cache = t.cache();
+    let keys: Vec<String> = (0..50).map(|n| format!("k{n}")).collect();
+    cache.set_many(keys.iter().map(|key| (key, 1)), MINUTE).await?;
+    cache.set("text", "x", cache_core::Timeout::Never).await?;
+    cache.clear().await?;
+    ensure_eq!(cache.get_many::<i64, _>(&keys).await?, []);
+    ensure!(!cache.has_key("text").await?);
+    ensure_err!(cache.incr("k0", 1).await, KeyNotFound);
+    ensure!(cache.add("k0", &1, MINUTE).await?);
+    if let Some(entries) = cache.cache.backend().entries()? {
+        ensure_eq!(entries, 1, "entries after clear and one add");
+    }
+    Ok(())
+}
+
+async fn clear_on_empty(t: &T) -> Outcome {
+    let cache = t.cache();
+    cache.clear().await?;
+    cache.clear().await?;
+    ensure!(!cache.has_key("k").await?);
+    Ok(())
+}
+
+async fn clear_spans_prefixes(t: &T) -> Outcome {
+    let (one, two) = (t.build(|b| b.key_prefix("one"))?, t.build(|b| b.key_prefix("two").version(7))?);
+    for cache in [&one, &two, &one.version(3)] {
+        cache.set("k", &1, MINUTE).await?;
+    }
+    one.clear().await?;
+    for cache in [&one, &two, &one.version(3)] {
+        ensure!(!cache.has_key("k").await?);
+    }
+    Ok(())
+}
+
+async fn clear_spares_other_location(t: &T) -> Outcome {
+    let (here, there) = (t.cache(), t.cache_at("there")?);
+    here.set("k", &1, MINUTE).await?;
+    there.set("k", &2, MINUTE).await?;
+    here.clear().await?;
+    ensure_eq!(here.get::<i64>("k").await?, None);
+    ensure_eq!(there.get::<i64>("k").await?, Some(2));
+    Ok(())
+}
+
+/// Every path below `dir`, directories included.
+fn walk(dir: &Path) -> std::io::Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    let mut rest = vec![dir.to_owned()];
+    while let Some(dir) = rest.pop() {
+        for entry in std::fs::read_dir(&dir)? {
+            let entry = entry?;
+            if entry.file_type()?.is_dir() {
+                rest.push(entry.path());
+            }
+            found.push(entry.path());
+        }
+    }
+    Ok(found)
+}
+
+async fn clear_spares_foreign_data(t: &T) -> Outcome {
+    t.needs_directory()?;
+    let spec = t.spec("foreign")?;
+    let cache = t.over(t.open(&spec)?)?;
+    cache.set("k", &1, MINUTE).await?;
+    // Beside the data, and in every directory of it.
+    let mut dirs: Vec<PathBuf> = walk(&spec.dir)?.into_iter().filter(|path| path.is_dir()).collect();
+    dirs.push(spec.dir.clone());
+    let mut foreign = Vec::new();
+    for dir in &dirs {
+        for name in ["notes.txt", ".hidden", "backup.cache", "0123.djcache", ".tmp-keep"] {
+            std::fs::write(dir.join(name), name)?;
+            foreign.push(dir.join(name));
+        }
+        std::fs::create_dir(dir.join("a directory"))?;
+        foreign.push(dir.join("a directory"));
+    }
+    cache.clear().await?;
+    ensure!(!cache.has_key("k").await?);
+    for path in foreign {
+        ensure!(path.exists(), "clear removed {}", path.display());
+    }
+    cache.set("k", &2, MINUTE).await?;
+    ensure_eq!(cache.get::<i64>("k").await?, Some(2));
+    Ok(())
+}
+
+async fn usable_after_clear(t: &T) -> Outcome {
+    let cache = t.cache();
+    for round in 0..5 {
+        ensure!(cache.add("k", &round, MINUTE).await?);
+        ensure_eq!(cache.incr("k", 1).await?, round + 1);
+        cache.clear().await?;
+    }
+    Ok(())
+}
+
+async fn close_idempotent(t: &T) -> Outcome {
+    let cache = t.cache();
+    cache.close().await?;
+    cache.get::<i64>("k").await?;
+    cache.close().await?;
+    cache.close().await?;
+    Ok(())
+}
+
+async fn use_after_close(t: &T) -> Outcome {
+    let cache = t.cache();
+    let clone = cache.clone();
+    cache.set("k", &1, MINUTE).await?;
+    for round in 1..5 {
+        cache.close().await?;
+        ensure_eq!(cache.get::<i64>("k").await?, Some(round));
+        cache.close().await?;
+        ensure_eq!(clone.incr("k", 1).await?, round + 1);
+    }
+    Ok(())
+}
+
+fn open_files() -> Outcome<usize> {
+    match std::fs::read_dir("/proc/self/fd") {
+        Ok(fds) => Ok(fds.count()),
+        Err(_) => Err(Stop::Skipped("the system does not list a process's open files".to_owned())),
+    }
+}
+
+async fn drop_releases_fds(t: &T) -> Outcome {
+    // Other checks open files in this process meanwhile: a leak grows with the rounds, they
+    // do not.
+    let mut growth = usize::MAX;
+    for _ in 0..5 {
+        let before = open_files()?;
+        for n in 0..100 {
+            let cache = t.cache_at(&format!("fd{n}"))?;
+            cache.set("k", &1, MINUTE).await?;
+            cache.get::<i64>("k").await?;
+        }
+        growth = growth.min(open_files()?.saturating_sub(before));
+        if growth < 50 {
+            return Ok(());
+        }
+    }
+    Err(Stop::failed(format!("100 dropped handles left at least {growth} files open")))
+}
+
+async fn location_created(t: &T) -> Outcome {
+    t.needs_directory()?;
+    let mut spec = t.spec("nested")?;
+    spec.dir = spec.dir.join("not/there/yet");
+    let cache = t.over(t.open(&spec)?)?;
+    ensure!(!spec.dir.exists(), "building a backend did I/O");
+    ensure_eq!(cache.get::<i64>("k").await?, None);
+    cache.set("k", &1, MINUTE).await?;
+    ensure_eq!(cache.get::<i64>("k").await?, Some(1));
+    ensure!(spec.dir.exists());
+    Ok(())
+}
+
+async fn location_deleted_underneath(t: &T) -> Outcome {
+    t.needs_directory()?;
+    let spec = t.spec("deleted")?;
+    let cache = t.over(t.open(&spec)?)?;
+    for round in 0..3 {
+        cache.set("k", &round, MINUTE).await?;
+        std::fs::remove_dir_all(&spec.dir)?;
+        ensure_eq!(cache.get::<i64>("k").await?, None, "after the location was deleted");
+        ensure!(!cache.has_key("k").await?);
+        ensure!(!cache.touch("k", MINUTE).await?);
+        ensure!(!cache.delete("k").await?);
+        ensure_err!(cache.incr("k", 1).await, KeyNotFound);
+        cache.set("k", &round, MINUTE).await?;
+        ensure_eq!(cache.get::<i64>("k").await?, Some(round), "set after the location was deleted");
+        std::fs::remove_dir_all(&spec.dir)?;
+        cache.clear().await?;
+        ensure!(cache.add("k", &1, MINUTE).await?);
+    }
+    Ok(())
+}
+
+async fn reopen_data(t: &T) -> Outcome {
+    t.needs_persistent()?;
+    let spec = t.spec("again")?;
+    let values = || vec![("text".to_owned(), "x".repeat(5_000)), ("empty".to_owned(), String::new())];
+    {
+        let cache = t.over(t.open(&spec)?)?;
+        cache.set_many(values(), MINUTE).await?;
+        cache.set("n", &41, MINUTE).await?;
+        cache.set("null", &None::<i64>, cache_core::Timeout::Never).await?;
+        cache.close().await?;
+    }
+    let cache = t.over(t.open(&spec)?)?;
+    ensure_eq!(cache.get_many::<String, _>(["text".to_owned(), "empty".to_owned()]).await?, values());
+    ensure_eq!(cache.incr("n", 1).await?, 42);
+    ensure_eq!(cache.get::<Option<i64>>("null").await?, Some(None));
+    ensure!(!cache.has_key("other").await?);
+    Ok(())
+}
+
+async fn reopen_from_other_process(t: &T) -> Outcome {
+    t.needs_persistent()?;
+    t.needs_processes()?;
+    let spec = t.spec("left")?;
+    ensure_eq!(t.run_workers(1, &spec, "first")?, ["left 42"]);
+    let cache = t.over(t.open(&spec)?)?;
+    ensure_eq!(cache.get::<String>("text").await?.as_deref(), Some("from another process"));
+    ensure_eq!(cache.incr("n", 1).await?, 43);
+    ensure_eq!(t.run_workers(1, &spec, "second")?, ["left 44"]);
+    Ok(())
+}
+
+async fn write_and_leave(w: &Worker) -> Outcome<String> {
+    if w.role == "first" {
+        w.cache.set("text", "from another process", MINUTE).await?;
+        w.cache.set("n", &41, MINUTE).await?;
+    }
+    Ok(format!("left {}", w.cache.incr("n", 1).await?))
+}
+
+#[cfg(unix)]
+async fn file_modes(t: &T) -> Outcome {
+    use std::os::unix::fs::PermissionsExt;
+
+    t.needs_directory()?;
+    let outer = t.spec("modes")?;
+    let spec = Spec { dir: outer.dir.join("a/b"), ..outer.clone() };
+    let cache = t.over(t.open(&spec)?)?;
+    for n in 0..20 {
+        cache.set(&format!("k{n}"), &"x".repeat(3_000), MINUTE).await?;
+    }
+    cache.set("n", &1, MINUTE).await?;
+    cache.incr("n", 1).await?;
+    cache.touch("n", MINUTE).await?;
+    let paths = walk(&outer.dir)?;
+    ensure!(paths.len() > 2, "nothing was written below {}", outer.dir.display());
+    for path in paths {
+        let metadata = path.symlink_metadata()?;
+        let expected = if metadata.is_dir() { 0o700 } else { 0o600 };
+        ensure_eq!(metadata.permissions().mode() & 0o777, expected, "the mode of {}", path.display());
+    }
+    Ok(())
+}
+
+#[cfg(not(unix))]
+async fn file_modes(_: &T) -> Outcome {
+    Err(Stop::Skipped("the system has no file modes".to_owned()))
+}
+
+async fn readonly_location_err(t: &T) -> Outcome {
+    t.needs_directory()?;
+    // A regular file where the directory should be refuses writes from everyone, root included.
+    let outer = t.spec("readonly")?;
+    let blocked = outer.dir.join("blocked");
+    std::fs::write(&blocked, "in the way")?;
+    let spec = Spec { dir: blocked.join("below"), ..outer };
+    let cache = match t.open(&spec) {
+        Ok(backend) => t.over(backend)?,
+        Err(e) => {
+            ensure_eq!(e.kind(), ErrorKind::InvalidCacheBackend);
+            return Ok(());
+        }
+    };
+    for (op, failure) in every_op(&cache, "k").await {
+        let kind = failure.as_ref().map(cache_core::Error::kind);
+        let typed = matches!(
+            kind,
+            Some(ErrorKind::Storage | ErrorKind::Unavailable | ErrorKind::InvalidCacheBackend)
+        );
+        // Nothing can be there: to say so is no lie.
+        let absent = matches!(kind, None | Some(ErrorKind::KeyNotFound))
+            && !matches!(op, "set" | "set_bytes" | "add" | "set_many");
+        ensure!(typed || absent, "{op} on a location that cannot be written: {failure:?}");
+    }
+    ensure_eq!(std::fs::read_to_string(&blocked)?, "in the way");
+    std::fs::remove_file(&blocked)?;
+    cache.set("k", &1, MINUTE).await?;
+    ensure_eq!(cache.get::<i64>("k").await?, Some(1), "once the way is free");
+    Ok(())
+}
+
+async fn bad_location_err(t: &T) -> Outcome {
+    t.needs_directory()?;
+    let spec = Spec { dir: PathBuf::from("nul\0inside"), ..t.spec("bad")? };
+    match t.open(&spec) {
+        Err(e) => ensure_eq!(e.kind(), ErrorKind::InvalidCacheBackend, "{e}"),
+        Ok(_) => return Err(Stop::failed("a path with a NUL was taken at build")),
+    }
+    Ok(())
+}
+
+async fn dummy_profile(t: &T) -> Outcome {
+    t.needs(!t.capabilities().stores, "it stores")?;
+    let cache = t.cache();
+    for _ in 0..2 {
+        ensure!(cache.add("k", &1, MINUTE).await?);
+        cache.set("k", &1, MINUTE).await?;
+        ensure_eq!(cache.set_many([("k", 1)], MINUTE).await?, Vec::<&str>::new());
+        ensure_eq!(cache.get::<i64>("k").await?, None);
+        ensure_eq!(cache.get_or("k", 5).await?, 5);
+        ensure_eq!(cache.get_many::<i64, _>(["k"]).await?, []);
+        ensure!(!cache.has_key("k").await?);
+        ensure!(!cache.touch("k", MINUTE).await?);
+        ensure!(!cache.delete("k").await?);
+        cache.delete_many(["k"]).await?;
+        ensure_err!(cache.incr("k", 1).await, KeyNotFound);
+        ensure_err!(cache.decr("k", 1).await, KeyNotFound);
+        ensure_err!(cache.incr_version("k", 1).await, KeyNotFound);
+        ensure_err!(cache.decr_version("k", 1).await, KeyNotFound);
+        ensure_eq!(cache.get_or_set("k", MINUTE, || 3).await?, 3);
+        cache.clear().await?;
+        cache.close().await?;
+    }
+    let strict = t.build(|b| b.key_policy(KeyPolicy::Refuse))?;
+    for (op, failure) in every_op(&strict, "not good").await {
+        ensure_eq!(failure.map(|e| e.kind()), Some(ErrorKind::InvalidCacheKey), "{op}");
+    }
+    Ok(())
+}

@@ -2,9 +2,11 @@
 
 mod asynchronous;
 mod basic;
+mod broken;
 mod concurrency;
 mod counters;
 mod culling;
+mod every_op;
 mod get_or_set;
 mod isolation;
 mod keys;
@@ -14,6 +16,7 @@ mod move_version;
 mod timeouts;
 mod values;
 mod versions;
+mod warnings;
 
 use std::time::Duration;
 
