@@ -16,10 +16,6 @@ const SWEEP_EVERY: i64 = 64;
 /// ones stay behind, however large the table.
 const SWEEP_ROWS: i64 = 4 * SWEEP_EVERY;
 
-/// The rows of a large table go together with the expired ones of a window where these are fewer
-/// than one in so many: a window costs about 150 µs, too much for every new key.
-const FEW: i64 = 16;
-
 /// No row comes before it: rowids begin at 1.
 const START: i64 = 0;
 
@@ -42,11 +38,10 @@ pub(crate) fn make_room(ops: &Ops<'_>, now: i64) -> Result<(), Fault> {
     if entries < limit {
         return Ok(());
     }
-    let large = entries > WINDOW;
-    let from = if large { hand } else { START };
+    let from = if entries > WINDOW { hand } else { START };
     let (expired, _) = sweep(ops, from, WINDOW, now)?;
     let left = entries - expired;
-    if left < limit && (!large || expired * FEW >= WINDOW) {
+    if left < limit {
         return Ok(());
     }
     let culling = ops.settings.culling;

@@ -160,7 +160,7 @@ fn configure(conn: &Connection, path: &Path, sql: &Sql) -> Result<(), Fault> {
     }
     conn.execute_batch(&format!(
         "PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = {WAL_PAGES}; \
-         PRAGMA journal_size_limit = {}; PRAGMA cache_size = -8000; PRAGMA trusted_schema = OFF",
+         PRAGMA journal_size_limit = {}; PRAGMA cache_size = -16000; PRAGMA trusted_schema = OFF",
         PAGE_SIZE * WAL_PAGES
     ))?;
     if is_complete { Ok(()) } else { sql.ensure(conn) }
