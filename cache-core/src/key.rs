@@ -38,31 +38,29 @@ impl fmt::Display for Key<'_> {
 }
 
 /// A made and validated key that owns its text. Keys of up to 256 bytes need no allocation.
-#[derive(Clone, Debug)]
-pub struct MadeKey(Text);
-
-#[derive(Clone, Debug)]
-enum Text {
-    Inline(ArrayString<256>),
-    Heap(String),
+#[derive(Clone, Debug, Default)]
+pub struct MadeKey {
+    short: ArrayString<256>,
+    /// In place of `short`, where the key does not fit there.
+    long: Option<String>,
 }
 
 impl MadeKey {
     /// The key as backends take it.
     #[must_use]
     pub fn as_key(&self) -> Key<'_> {
-        Key(match &self.0 {
-            Text::Inline(text) => text,
-            Text::Heap(text) => text,
-        })
+        Key(self.long.as_deref().unwrap_or(&self.short))
     }
 
-    fn inline(parts: [&str; 5]) -> Option<Self> {
-        let mut text = ArrayString::new();
+    fn fill(&mut self, parts: [&str; 5]) {
+        self.short.clear();
+        self.long = None;
         for part in parts {
-            text.try_push_str(part).ok()?;
+            if self.short.try_push_str(part).is_err() {
+                self.long = Some(parts.concat());
+                return;
+            }
         }
-        Some(Self(Text::Inline(text)))
     }
 }
 
@@ -193,17 +191,19 @@ pub(crate) struct KeyMaker {
 }
 
 impl KeyMaker {
-    /// Django's `make_key`.
-    pub(crate) fn make(&self, key: &str, version: i64) -> Result<MadeKey> {
-        let Some(function) = &self.function else {
+    /// Django's `make_key`, into a place of the caller's: a made key is large, and moving it
+    /// costs more than making it.
+    #[inline]
+    pub(crate) fn make(&self, made: &mut MadeKey, key: &str, version: i64) -> Result<()> {
+        if let Some(function) = &self.function {
+            made.long = Some(function(key, &self.prefix, version).map_err(|e| {
+                Error::invalid_cache_key(key, "the key function refused the key").with_source(e)
+            })?);
+        } else {
             let mut digits = itoa::Buffer::new();
-            let parts = [&self.prefix, ":", digits.format(version), ":", key];
-            return Ok(MadeKey::inline(parts).unwrap_or_else(|| MadeKey(Text::Heap(parts.concat()))));
-        };
-        match function(key, &self.prefix, version) {
-            Ok(made) => Ok(MadeKey(Text::Heap(made))),
-            Err(e) => Err(Error::invalid_cache_key(key, "the key function refused the key").with_source(e)),
+            made.fill([&self.prefix, ":", digits.format(version), ":", key]);
         }
+        Ok(())
     }
 
     /// Django's `validate_key`: for the made key.
@@ -231,10 +231,10 @@ impl KeyMaker {
     }
 
     /// Django's `make_and_validate_key`.
-    pub(crate) fn make_and_validate(&self, key: &str, version: i64) -> Result<MadeKey> {
-        let made = self.make(key, version)?;
-        self.validate(made.as_key().0)?;
-        Ok(made)
+    #[inline]
+    pub(crate) fn make_and_validate(&self, made: &mut MadeKey, key: &str, version: i64) -> Result<()> {
+        self.make(made, key, version)?;
+        self.validate(made.as_key().0)
     }
 }
 
@@ -267,9 +267,10 @@ mod tests {
         let maker = maker("p", KeyPolicy::Allow);
         for len in [0, 1, 250, 251, 252, 253, 300, 70_000] {
             let key = "k".repeat(len);
-            let made = maker.make(&key, -7).unwrap();
+            let mut made = MadeKey::default();
+            maker.make(&mut made, &key, -7).unwrap();
             assert_eq!(made.as_key().as_str(), default_key_func(&key, "p", -7));
-            assert_eq!(matches!(made.0, Text::Heap(_)), len > 251);
+            assert_eq!(made.long.is_some(), len > 251);
         }
     }
 
@@ -287,7 +288,9 @@ mod tests {
 
     #[test]
     fn a_refused_key_says_every_reason() {
-        let e = maker("", KeyPolicy::Refuse).make_and_validate(&" ".repeat(251), 1).unwrap_err();
+        let e = maker("", KeyPolicy::Refuse)
+            .make_and_validate(&mut MadeKey::default(), &" ".repeat(251), 1)
+            .unwrap_err();
         assert!(e.to_string().contains("0x20") && e.to_string().contains("250"), "{e}");
     }
 

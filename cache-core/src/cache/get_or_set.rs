@@ -29,13 +29,14 @@ impl<B: BaseCache + ?Sized> Cache<B> {
         F: FnOnce() -> Fut,
         Fut: Future<Output = Result<T, E>>,
     {
-        let key = self.key(key)?;
+        let mut made = MadeKey::default();
+        self.key(&mut made, key)?;
         let expiry = self.expiry(timeout);
         let flights = &self.settings.flights;
-        let name = key.as_key().as_str();
+        let name = made.as_key().as_str();
         let mark = flights.mark(name);
-        if let Some(payload) = self.reach(way).get(&key).await? {
-            return Ok(self.decode(&key, &payload)?);
+        if let Some(payload) = self.reach(way).get(&made).await? {
+            return Ok(self.decode(&made, &payload)?);
         }
         let deadline = Instant::now() + flights.wait();
         loop {
@@ -43,19 +44,19 @@ impl<B: BaseCache + ?Sized> Cache<B> {
                 Joined::Leader(leader) => {
                     // Someone may have stored the key between our miss and our lead.
                     if leader.others_ended_since(mark)
-                        && let Some(payload) = self.reach(way).get(&key).await?
+                        && let Some(payload) = self.reach(way).get(&made).await?
                     {
-                        let value = self.decode(&key, &payload)?;
+                        let value = self.decode(&made, &payload)?;
                         leader.land(payload);
                         return Ok(value);
                     }
                     let computed = leader.run(async { function().await }).await?;
-                    let (value, payload) = self.store(way, &key, expiry, computed).await?;
+                    let (value, payload) = self.store(way, &made, expiry, computed).await?;
                     leader.land(payload);
                     return Ok(value);
                 }
                 Joined::Waiter(flight) => match flight.wait(way, deadline).await {
-                    Landing::Landed(payload) => return Ok(self.decode(&key, &payload)?),
+                    Landing::Landed(payload) => return Ok(self.decode(&made, &payload)?),
                     Landing::Failed => {}
                     Landing::TooLong => break,
                 },
@@ -63,7 +64,7 @@ impl<B: BaseCache + ?Sized> Cache<B> {
             }
         }
         let computed = function().await?;
-        let (value, _) = self.store(way, &key, expiry, computed).await?;
+        let (value, _) = self.store(way, &made, expiry, computed).await?;
         Ok(value)
     }
 

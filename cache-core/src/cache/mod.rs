@@ -109,7 +109,9 @@ impl<B: BaseCache + ?Sized> Cache<B> {
     /// # Errors
     /// When the key function refuses the key.
     pub fn make_key(&self, key: &str) -> Result<String> {
-        Ok(self.settings.keys.make(key, self.version)?.as_key().as_str().to_owned())
+        let mut made = MadeKey::default();
+        self.settings.keys.make(&mut made, key, self.version)?;
+        Ok(made.as_key().as_str().to_owned())
     }
 
     /// Applies the key rules to a made key. Django's `validate_key`.
@@ -126,12 +128,14 @@ impl<B: BaseCache + ?Sized> Cache<B> {
     /// # Errors
     /// As [`Cache::make_key`] and [`Cache::validate_key`].
     pub fn make_and_validate_key(&self, key: &str) -> Result<MadeKey> {
-        self.key(key)
+        let mut made = MadeKey::default();
+        self.key(&mut made, key)?;
+        Ok(made)
     }
 
     #[inline]
-    fn key(&self, key: &str) -> Result<MadeKey> {
-        self.settings.keys.make_and_validate(key, self.version)
+    fn key(&self, made: &mut MadeKey, key: &str) -> Result<()> {
+        self.settings.keys.make_and_validate(made, key, self.version)
     }
 
     #[inline]

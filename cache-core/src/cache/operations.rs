@@ -16,18 +16,20 @@ use crate::timeout::Timeout;
 
 impl<B: BaseCache + ?Sized> Cache<B> {
     pub(super) async fn get_on<T: DeserializeOwned>(&self, way: Way, key: &str) -> Result<Option<T>> {
-        let key = self.key(key)?;
-        match self.reach(way).get(&key).await? {
+        let mut made = MadeKey::default();
+        self.key(&mut made, key)?;
+        match self.reach(way).get(&made).await? {
             None => Ok(None),
-            Some(payload) => self.decode(&key, &payload).map(Some),
+            Some(payload) => self.decode(&made, &payload).map(Some),
         }
     }
 
     pub(super) async fn get_bytes_on(&self, way: Way, key: &str) -> Result<Option<Bytes>> {
-        let key = self.key(key)?;
-        match self.reach(way).get(&key).await? {
+        let mut made = MadeKey::default();
+        self.key(&mut made, key)?;
+        match self.reach(way).get(&made).await? {
             None => Ok(None),
-            Some(payload) => self.settings.codecs.decode_bytes(key.as_key().as_str(), payload).map(Some),
+            Some(payload) => self.settings.codecs.decode_bytes(made.as_key().as_str(), payload).map(Some),
         }
     }
 
@@ -38,9 +40,10 @@ impl<B: BaseCache + ?Sized> Cache<B> {
         value: &T,
         timeout: Timeout,
     ) -> Result<()> {
-        let key = self.key(key)?;
-        let payload = self.encode(&key, value)?;
-        self.set_payload(way, &key, payload, timeout).await
+        let mut made = MadeKey::default();
+        self.key(&mut made, key)?;
+        let payload = self.encode(&made, value)?;
+        self.set_payload(way, &made, payload, timeout).await
     }
 
     pub(super) async fn set_bytes_on(
@@ -50,9 +53,10 @@ impl<B: BaseCache + ?Sized> Cache<B> {
         value: Bytes,
         timeout: Timeout,
     ) -> Result<()> {
-        let key = self.key(key)?;
+        let mut made = MadeKey::default();
+        self.key(&mut made, key)?;
         let payload = self.settings.codecs.encode_bytes(value)?;
-        self.set_payload(way, &key, payload, timeout).await
+        self.set_payload(way, &made, payload, timeout).await
     }
 
     async fn set_payload(&self, way: Way, key: &MadeKey, payload: Payload, timeout: Timeout) -> Result<()> {
@@ -69,47 +73,57 @@ impl<B: BaseCache + ?Sized> Cache<B> {
         value: &T,
         timeout: Timeout,
     ) -> Result<bool> {
-        let key = self.key(key)?;
-        let payload = self.encode(&key, value)?;
+        let mut made = MadeKey::default();
+        self.key(&mut made, key)?;
+        let payload = self.encode(&made, value)?;
         match self.expiry(timeout) {
-            Some(expiry) => self.reach(way).add(&key, payload, expiry).await,
-            None => Ok(!self.reach(way).has_key(&key).await?),
+            Some(expiry) => self.reach(way).add(&made, payload, expiry).await,
+            None => Ok(!self.reach(way).has_key(&made).await?),
         }
     }
 
     pub(super) async fn touch_on(&self, way: Way, key: &str, timeout: Timeout) -> Result<bool> {
-        let key = self.key(key)?;
+        let mut made = MadeKey::default();
+        self.key(&mut made, key)?;
         match self.expiry(timeout) {
-            Some(expiry) => self.reach(way).touch(&key, expiry).await,
-            None => self.reach(way).delete(&key).await,
+            Some(expiry) => self.reach(way).touch(&made, expiry).await,
+            None => self.reach(way).delete(&made).await,
         }
     }
 
     pub(super) async fn delete_on(&self, way: Way, key: &str) -> Result<bool> {
-        self.reach(way).delete(&self.key(key)?).await
+        let mut made = MadeKey::default();
+        self.key(&mut made, key)?;
+        self.reach(way).delete(&made).await
     }
 
     pub(super) async fn has_key_on(&self, way: Way, key: &str) -> Result<bool> {
-        self.reach(way).has_key(&self.key(key)?).await
+        let mut made = MadeKey::default();
+        self.key(&mut made, key)?;
+        self.reach(way).has_key(&made).await
     }
 
     pub(super) async fn incr_on(&self, way: Way, key: &str, delta: i64) -> Result<i64> {
-        self.reach(way).incr(&self.key(key)?, delta).await
+        let mut made = MadeKey::default();
+        self.key(&mut made, key)?;
+        self.reach(way).incr(&made, delta).await
     }
 
     pub(super) async fn decr_on(&self, way: Way, key: &str, delta: i64) -> Result<i64> {
-        let key = self.key(key)?;
+        let mut made = MadeKey::default();
+        self.key(&mut made, key)?;
         match delta.checked_neg() {
-            Some(delta) => self.reach(way).incr(&key, delta).await,
-            None => Err(Error::overflow(key.as_key().as_str())),
+            Some(delta) => self.reach(way).incr(&made, delta).await,
+            None => Err(Error::overflow(made.as_key().as_str())),
         }
     }
 
     pub(super) async fn incr_version_on(&self, way: Way, key: &str, delta: Option<i64>) -> Result<i64> {
-        let from = self.key(key)?;
+        let (mut from, mut to) = (MadeKey::default(), MadeKey::default());
+        self.key(&mut from, key)?;
         let overflow = || Error::overflow(from.as_key().as_str());
         let version = delta.and_then(|delta| self.version.checked_add(delta)).ok_or_else(overflow)?;
-        let to = self.settings.keys.make_and_validate(key, version)?;
+        self.settings.keys.make_and_validate(&mut to, key, version)?;
         let found = if from.as_key() == to.as_key() {
             self.reach(way).has_key(&from).await?
         } else {
@@ -127,10 +141,11 @@ impl<B: BaseCache + ?Sized> Cache<B> {
         K: AsRef<str>,
         T: DeserializeOwned,
     {
-        let mut list = KeyList::default();
+        let (mut list, mut made) = (KeyList::default(), MadeKey::default());
         let mut names = Vec::new();
         for name in keys {
-            list.push(self.key(name.as_ref())?.as_key());
+            self.key(&mut made, name.as_ref())?;
+            list.push(made.as_key());
             names.push(name);
         }
         let list = Arc::new(list);
@@ -157,13 +172,13 @@ impl<B: BaseCache + ?Sized> Cache<B> {
         K: AsRef<str>,
         T: Serialize,
     {
-        let mut list = KeyList::default();
+        let (mut list, mut made) = (KeyList::default(), MadeKey::default());
         let mut names = Vec::new();
         let mut payloads = Vec::new();
         for (name, value) in entries {
-            let key = self.key(name.as_ref())?;
-            payloads.push(self.encode(&key, &value)?);
-            list.push(key.as_key());
+            self.key(&mut made, name.as_ref())?;
+            payloads.push(self.encode(&made, &value)?);
+            list.push(made.as_key());
             names.push(name);
         }
         let Some(expiry) = self.expiry(timeout) else {
@@ -189,9 +204,10 @@ impl<B: BaseCache + ?Sized> Cache<B> {
     where
         K: AsRef<str>,
     {
-        let mut list = KeyList::default();
+        let (mut list, mut made) = (KeyList::default(), MadeKey::default());
         for name in keys {
-            list.push(self.key(name.as_ref())?.as_key());
+            self.key(&mut made, name.as_ref())?;
+            list.push(made.as_key());
         }
         self.delete_list(way, list).await
     }
