@@ -1,0 +1,65 @@
+//! The input: texts below a path.
+
+use std::fs;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::io;
+use std::path::{Path, PathBuf};
+
+pub struct Text {
+    pub name: String,
+    /// Made from the content: an edited file is another key, and its old report is not found.
+    pub key: String,
+    pub content: String,
+}
+
+/// Larger files would keep the example busy for minutes.
+const LARGEST: u64 = 48 * 1024;
+
+/// The texts below `path`: of a folder its Rust, Markdown and TOML files; a file as it is.
+pub fn read(path: &Path) -> Result<Vec<Text>, String> {
+    let mut paths = Vec::new();
+    if path.is_dir() {
+        let walked = walk(path, &mut paths);
+        walked.map_err(|e| format!("cannot read the folder {}: {e}", path.display()))?;
+        paths.sort();
+    } else {
+        paths.push(path.to_owned());
+    }
+    let texts: Result<Vec<Text>, String> = paths
+        .iter()
+        .map(|file| {
+            let content = fs::read_to_string(file).map_err(|e| format!("cannot read {}: {e}", file.display()))?;
+            let mut hasher = DefaultHasher::new();
+            content.hash(&mut hasher);
+            let name = file.strip_prefix(path).unwrap_or(file).display().to_string();
+            Ok(Text { name, key: format!("report:{:016x}", hasher.finish()), content })
+        })
+        .collect();
+    let mut texts = texts?;
+    // Two files with one content are one computation.
+    texts.sort_by(|a, b| a.key.cmp(&b.key));
+    texts.dedup_by(|a, b| a.key == b.key);
+    texts.sort_by(|a, b| a.name.cmp(&b.name));
+    if texts.is_empty() {
+        return Err(format!("there are no texts below {}", path.display()));
+    }
+    Ok(texts)
+}
+
+fn walk(dir: &Path, found: &mut Vec<PathBuf>) -> io::Result<()> {
+    for entry in fs::read_dir(dir)? {
+        let entry = entry?;
+        let (name, kind) = (entry.file_name(), entry.file_type()?);
+        let hidden = name.to_string_lossy().starts_with('.');
+        if kind.is_dir() && !hidden && name != "target" {
+            walk(&entry.path(), found)?;
+        } else if kind.is_file() && is_text(&entry.path()) && entry.metadata()?.len() <= LARGEST {
+            found.push(entry.path());
+        }
+    }
+    Ok(())
+}
+
+fn is_text(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension == "rs" || extension == "md" || extension == "toml")
+}
