@@ -1,0 +1,257 @@
+//! Making room and tidying up: sweep, cull, clear, and counting again.
+
+use cache_core::Result;
+use rustix::fs::{FileType, OFlags};
+use rustix::io::Errno;
+
+use crate::entry::NEVER;
+use crate::fs::{self, Fault};
+use crate::layout::{Location, Role, role};
+use crate::lock;
+use crate::read::{self, Depth, Seen};
+use crate::shard::{Shard, is_no_entry};
+use crate::state::{self, Plan, State};
+use crate::store::Store;
+
+/// What [`FileCache::sweep`](crate::FileCache::sweep) found, in numbers of files.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Swept {
+    /// Expired entries removed.
+    pub expired: u64,
+    /// Damaged entries removed.
+    pub damaged: u64,
+    /// Temporary files removed that killed writers had left.
+    pub temporary: u64,
+    /// Entries that stay.
+    pub entries: u64,
+}
+
+/// What is ours in a shard.
+struct Listing {
+    entries: Vec<String>,
+    temporary: Vec<String>,
+}
+
+fn list(shard: &Shard<'_>) -> Result<Listing, Fault> {
+    let mut listing = Listing { entries: Vec::new(), temporary: Vec::new() };
+    fs::list(&shard.dir, FileType::RegularFile, |name| {
+        let list = match role(name) {
+            Role::Entry => &mut listing.entries,
+            Role::Temporary => &mut listing.temporary,
+            Role::Foreign => return,
+        };
+        list.push(String::from_utf8_lossy(name).into_owned());
+    })
+    .map_err(|e| shard.fault(e, "list", ""))?;
+    Ok(listing)
+}
+
+fn unlink(shard: &Shard<'_>, name: &str) -> Result<bool, Fault> {
+    fs::unlink(&shard.dir, name).map_err(|e| shard.fault(e, "remove", name))
+}
+
+/// Removes the temporary files whose writers are dead, and says how many.
+fn remove_temporary(shard: &Shard<'_>, names: &[String]) -> Result<u64, Fault> {
+    let mut removed = 0;
+    for name in names {
+        let file = match fs::open_at(&shard.dir, name, OFlags::RDONLY) {
+            Ok(file) => file,
+            Err(errno) if is_no_entry(errno) => continue,
+            Err(errno) => return Err(shard.fault(errno, "open", name)),
+        };
+        // A live writer holds this lock.
+        if lock::try_lock(&file).map_err(|e| shard.fault(e, "lock", name))? && unlink(shard, name)? {
+            removed += 1;
+        }
+    }
+    Ok(removed)
+}
+
+impl Store {
+    pub(crate) fn with_shard(
+        &self,
+        location: &Location,
+        index: u32,
+        op: impl FnOnce(&Shard<'_>) -> Result<(), Fault>,
+    ) -> Result<(), Fault> {
+        match self.open_shard(location, index, false)? {
+            Some(shard) => {
+                shard.lock()?;
+                op(&shard)
+            }
+            // Removed underneath: nothing is in it.
+            None => State::open(location, self.lock_timeout)?.listed(index, 0, Some(NEVER)),
+        }
+    }
+
+    /// Lists a locked shard, removes what killed writers left and, where something may have
+    /// expired, what has; then sets its count right. With a depth every entry is looked at.
+    ///
+    /// Returns the names that stay.
+    pub(crate) fn sweep_shard(
+        &self,
+        shard: &Shard<'_>,
+        depth: Option<Depth>,
+    ) -> Result<(Swept, Vec<String>), Fault> {
+        let now = self.now();
+        let Listing { mut entries, temporary } = list(shard)?;
+        let mut swept = Swept { temporary: remove_temporary(shard, &temporary)?, ..Swept::default() };
+        let looks = depth.is_some() || shard.state()?.may_hold_expired(shard.index, now)?;
+        let mut soonest = NEVER;
+        if looks {
+            let mut kept = Vec::with_capacity(entries.len());
+            for name in entries {
+                match look(shard, &name, now, depth.unwrap_or(Depth::Head))? {
+                    Seen::Live(deadline) => {
+                        soonest = soonest.min(deadline);
+                        kept.push(name);
+                    }
+                    Seen::Expired => swept.expired += u64::from(unlink(shard, &name)?),
+                    Seen::Damaged => swept.damaged += u64::from(unlink(shard, &name)?),
+                    Seen::Absent => {}
+                }
+            }
+            entries = kept;
+        }
+        swept.entries = entries.len() as u64;
+        shard.state()?.listed(shard.index, swept.entries, looks.then_some(soonest))?;
+        Ok((swept, entries))
+    }
+
+    /// After a write that is done: a failure here is not its failure.
+    pub(crate) fn sweep_when_due(&self, shard: &Shard<'_>) {
+        if let Err(Fault::Failed(error)) = self.sweep_shard(shard, None) {
+            tracing::warn!(target: "cache_file", %error, "a sweep failed");
+        }
+    }
+
+    /// Makes room in a full store by removing from one locked shard: what has expired, else a
+    /// share. Does nothing when another writer has made room meanwhile.
+    pub(crate) fn cull(&self, shard: &Shard<'_>) -> Result<(), Fault> {
+        if !self.is_full(shard)? {
+            return Ok(());
+        }
+        let (swept, mut names) = self.sweep_shard(shard, None)?;
+        if swept.expired + swept.damaged > 0 || !self.is_full(shard)? {
+            return Ok(());
+        }
+        let victims = usize::try_from(self.culling.victims(swept.entries)).unwrap_or(usize::MAX);
+        for place in 0..victims.min(names.len()) {
+            let chosen = fastrand::usize(place..names.len());
+            names.swap(place, chosen);
+            if let Some(name) = names.get(place) {
+                unlink(shard, name)?;
+            }
+        }
+        shard.give_back(u32::try_from(victims).unwrap_or(u32::MAX));
+        if self.culling.drops_all() && shard.location.shards > 1 {
+            shard.unlock()?;
+            self.clear_shards(shard.location)?;
+        }
+        Ok(())
+    }
+
+    fn is_full(&self, shard: &Shard<'_>) -> Result<bool, Fault> {
+        let Some(limit) = self.culling.limit() else { return Ok(false) };
+        Ok(shard.state()?.total().is_some_and(|total| total >= limit))
+    }
+
+    pub(crate) fn list_unlisted(&self, location: &Location) -> Result<(), Fault> {
+        loop {
+            let plan = State::open(location, self.lock_timeout)?.plan(0, self.now(), None)?;
+            let Plan::List(index) = plan else { return Ok(()) };
+            self.with_shard(location, index, |shard| self.sweep_shard(shard, None).map(drop))?;
+        }
+    }
+
+    /// All entries, expired ones included.
+    pub(crate) fn entries(&self) -> Result<u64> {
+        self.retry(|| {
+            let Some(location) = self.location(false)? else { return Ok(0) };
+            loop {
+                let total = State::open(&location, self.lock_timeout)?.total();
+                match total {
+                    Some(total) => return Ok(total),
+                    None => self.list_unlisted(&location)?,
+                }
+            }
+        })
+    }
+
+    pub(crate) fn sweep(&self) -> Result<Swept> {
+        self.retry(|| {
+            let mut sum = Swept::default();
+            let Some(location) = self.location(false)? else { return Ok(sum) };
+            for (index, of) in state::shard_dirs(&location.root)? {
+                if of != location.shards {
+                    self.clear_foreign_shard(&location, index, of)?;
+                    continue;
+                }
+                self.with_shard(&location, index, |shard| {
+                    let (swept, _) = self.sweep_shard(shard, Some(Depth::Whole))?;
+                    sum.expired += swept.expired;
+                    sum.damaged += swept.damaged;
+                    sum.temporary += swept.temporary;
+                    sum.entries += swept.entries;
+                    Ok(())
+                })?;
+            }
+            Ok(sum)
+        })
+    }
+
+    pub(crate) fn clear(&self) -> Result<()> {
+        self.retry(|| match self.location(false)? {
+            Some(location) => self.clear_shards(&location),
+            None => Ok(()),
+        })
+    }
+
+    fn clear_shards(&self, location: &Location) -> Result<(), Fault> {
+        for (index, of) in state::shard_dirs(&location.root)? {
+            if of == location.shards {
+                self.with_shard(location, index, |shard| {
+                    clear_dir(shard)?;
+                    shard.state()?.listed(index, 0, Some(NEVER))
+                })?;
+            } else {
+                self.clear_foreign_shard(location, index, of)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Entries that a store with another number of shards left behind here: nobody reads them.
+    fn clear_foreign_shard(&self, location: &Location, index: u32, of: u32) -> Result<(), Fault> {
+        let other = Location { root: location.root.clone(), shards: of };
+        match fs::open_dir(&other.root, &other.shard_name(index)) {
+            Ok(dir) => {
+                let shard = Shard::new(&other, index, dir, self.lock_timeout);
+                shard.lock()?;
+                clear_dir(&shard)
+            }
+            Err(Errno::NOENT) => Ok(()),
+            Err(errno) => Err(fs::fault(errno, "open the directory", &other.shard_path(index))),
+        }
+    }
+}
+
+fn clear_dir(shard: &Shard<'_>) -> Result<(), Fault> {
+    let listing = list(shard)?;
+    for name in &listing.entries {
+        unlink(shard, name)?;
+    }
+    remove_temporary(shard, &listing.temporary).map(drop)
+}
+
+/// The deadline of the entry of this name.
+fn look(shard: &Shard<'_>, name: &str, now: i64, depth: Depth) -> Result<Seen<i64>, Fault> {
+    let file = match fs::open_at(&shard.dir, name, OFlags::RDONLY) {
+        Ok(file) => file,
+        Err(errno) if is_no_entry(errno) => return Ok(Seen::Absent),
+        Err(errno) => return Err(shard.fault(errno, "open", name)),
+    };
+    let seen = read::header(&file, now, depth, name.as_bytes()).map_err(|e| shard.fault(e, "read", name))?;
+    Ok(seen.map(|header| header.slot.deadline))
+}

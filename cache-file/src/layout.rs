@@ -1,0 +1,187 @@
+//! Where everything lies: the names of directories and files, and how many shards there are.
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest as _, Sha256};
+
+/// The state file, in the root.
+pub(crate) const STATE: &str = ".cache-file-state";
+
+/// The end of an entry's name.
+const SUFFIX: &str = ".cache";
+
+/// The hexadecimal digits of an entry's name: 20 bytes of SHA-256.
+const DIGITS: usize = 40;
+
+/// The beginning of a temporary file's name; [`TEMP_DIGITS`] random digits follow.
+const TEMP: &str = ".tmp-";
+const TEMP_DIGITS: usize = 16;
+
+/// Up to this limit there is one shard, and culling is exact over the whole store.
+const ONE_SHARD: u64 = 512;
+
+/// About how many entries a shard is meant to hold: what one cull lists.
+const PER_SHARD: u64 = 256;
+
+/// The most shards that a store has.
+pub(crate) const MAX_SHARDS: u32 = 4_096;
+
+/// How many shards a new store for `limit` entries gets: a power of two.
+pub(crate) fn shards_for(limit: Option<u64>) -> u32 {
+    match limit {
+        None => 256,
+        Some(limit) if limit <= ONE_SHARD => 1,
+        Some(limit) => {
+            let wanted = (limit / PER_SHARD).clamp(2, u64::from(MAX_SHARDS)).next_power_of_two();
+            u32::try_from(wanted).unwrap_or(MAX_SHARDS)
+        }
+    }
+}
+
+/// Whether a store can have this many shards.
+pub(crate) const fn is_shard_count(shards: u32) -> bool {
+    shards.is_power_of_two() && shards <= MAX_SHARDS
+}
+
+/// The name of an entry's file, made from its key alone.
+#[derive(Debug)]
+pub(crate) struct EntryName {
+    text: String,
+    hash: u32,
+}
+
+impl EntryName {
+    pub(crate) fn of(key: &[u8]) -> Self {
+        let digest = Sha256::digest(key);
+        let mut text = String::with_capacity(DIGITS + SUFFIX.len());
+        for byte in digest.iter().take(DIGITS / 2) {
+            // Writing to a String cannot fail.
+            let _ = write!(text, "{byte:02x}");
+        }
+        text.push_str(SUFFIX);
+        let hash = digest.iter().take(4).fold(0, |hash, &byte| hash << 8 | u32::from(byte));
+        Self { text, hash }
+    }
+
+    pub(crate) fn as_str(&self) -> &str {
+        &self.text
+    }
+}
+
+/// A root directory without symbolic links in its path, and the number of shards in it.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Location {
+    pub(crate) root: PathBuf,
+    pub(crate) shards: u32,
+}
+
+impl Location {
+    pub(crate) const fn shard_of(&self, name: &EntryName) -> u32 {
+        name.hash & (self.shards - 1)
+    }
+
+    /// Names the number of shards too, so that a handle that knows another number than the one in
+    /// force finds nothing, rather than the wrong thing.
+    pub(crate) fn shard_name(&self, shard: u32) -> String {
+        format!("shard-{shard:04}-of-{:04}", self.shards)
+    }
+
+    pub(crate) fn shard_path(&self, shard: u32) -> PathBuf {
+        self.root.join(self.shard_name(shard))
+    }
+
+    pub(crate) fn state_path(&self) -> PathBuf {
+        state_path(&self.root)
+    }
+}
+
+pub(crate) fn state_path(root: &Path) -> PathBuf {
+    root.join(STATE)
+}
+
+/// The number of a shard directory and of how many it is one, from its name.
+pub(crate) fn parse_shard(name: &[u8]) -> Option<(u32, u32)> {
+    let name = std::str::from_utf8(name).ok()?;
+    let (shard, shards) = name.strip_prefix("shard-")?.split_once("-of-")?;
+    let number = |digits: &str| {
+        let good = digits.len() == 4 && digits.bytes().all(|b| b.is_ascii_digit());
+        good.then(|| digits.parse::<u32>().ok()).flatten()
+    };
+    let (shard, shards) = (number(shard)?, number(shards)?);
+    (is_shard_count(shards) && shard < shards).then_some((shard, shards))
+}
+
+/// What a name in a shard directory says its file is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Role {
+    Entry,
+    Temporary,
+    /// Not ours: never touched.
+    Foreign,
+}
+
+pub(crate) fn role(name: &[u8]) -> Role {
+    let hex = |digits: &[u8]| digits.iter().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+    let is = |digits: Option<&[u8]>, length| digits.is_some_and(|d| d.len() == length && hex(d));
+    if is(name.strip_suffix(SUFFIX.as_bytes()), DIGITS) {
+        return Role::Entry;
+    }
+    if is(name.strip_prefix(TEMP.as_bytes()), TEMP_DIGITS) {
+        return Role::Temporary;
+    }
+    Role::Foreign
+}
+
+/// A name for a temporary file that nothing else has.
+pub(crate) fn temp_name() -> String {
+    format!("{TEMP}{:016x}", fastrand::u64(..))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shard_counts_follow_the_limit() {
+        let counts = [1, 300, 512, 513, 1_000, 2_000, 150_000, 10_000_000, u64::MAX].map(Some);
+        assert_eq!(counts.map(shards_for), [1, 1, 1, 2, 4, 8, 1_024, 4_096, 4_096]);
+        assert_eq!(shards_for(None), 256);
+        assert!(counts.map(shards_for).into_iter().all(is_shard_count));
+    }
+
+    #[test]
+    fn names_are_recognised_and_nothing_else_is() {
+        let name = EntryName::of(b":1:k");
+        assert_eq!(role(name.as_str().as_bytes()), Role::Entry);
+        assert_eq!(role(temp_name().as_bytes()), Role::Temporary);
+        for foreign in
+            ["", "a.cache", "readme.md", ".tmp-1", ".tmp-000000000000000g", STATE, &name.as_str()[1..]]
+        {
+            assert_eq!(role(foreign.as_bytes()), Role::Foreign, "{foreign}");
+        }
+        assert_eq!(role(name.as_str().to_uppercase().as_bytes()), Role::Foreign);
+    }
+
+    #[test]
+    fn shard_names_go_both_ways() {
+        let location = Location { root: PathBuf::from("/r"), shards: 4_096 };
+        for shard in [0, 7, 4_095] {
+            let name = location.shard_name(shard);
+            assert_eq!(parse_shard(name.as_bytes()), Some((shard, 4_096)), "{name}");
+        }
+        for bad in ["shard-0001-of-0001", "shard-0000-of-0003", "shard-0-of-1", "shard-+000-of-0001", "x"] {
+            assert_eq!(parse_shard(bad.as_bytes()), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn every_shard_is_used() {
+        let location = Location { root: PathBuf::new(), shards: 16 };
+        let mut used = [0_u32; 16];
+        for n in 0..1_000 {
+            used[location.shard_of(&EntryName::of(format!("k{n}").as_bytes())) as usize] += 1;
+        }
+        assert!(used.iter().all(|&n| n > 30), "{used:?}");
+    }
+}

@@ -1,0 +1,113 @@
+//! [`FileOptions`]: the settings of a file cache.
+
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use cache_core::{Clock, Culling, Error, Result};
+
+use crate::FileCache;
+
+/// Builds a [`FileCache`].
+///
+/// ```
+/// use cache_file::FileCache;
+///
+/// let backend = FileCache::builder("/var/tmp/app-cache").max_entries(10_000).cull_frequency(4).build()?;
+/// # Ok::<(), cache_core::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct FileOptions {
+    pub(crate) dir: PathBuf,
+    pub(crate) max_entries: Option<u64>,
+    pub(crate) cull_frequency: Option<u32>,
+    pub(crate) clock: Clock,
+    pub(crate) lock_timeout: Duration,
+    unlimited: bool,
+}
+
+impl FileOptions {
+    pub(crate) fn new(dir: PathBuf) -> Self {
+        // A relative directory means the one of now, also after the process has moved elsewhere.
+        let dir = std::path::absolute(&dir).unwrap_or(dir);
+        let lock_timeout = Duration::from_secs(5);
+        let clock = Clock::system();
+        Self { dir, max_entries: None, cull_frequency: None, clock, lock_timeout, unlimited: false }
+    }
+
+    /// Django's `MAX_ENTRIES`: the most entries at any moment, in all processes. Default: 300.
+    ///
+    /// Whoever creates the directory also decides into how many subdirectories it is divided: one
+    /// up to 512 entries, else about one per 256 entries. Handles that open it later with another
+    /// limit keep that division; it is efficient while the limit is not many times larger.
+    #[must_use]
+    pub const fn max_entries(mut self, max_entries: u64) -> Self {
+        self.max_entries = Some(max_entries);
+        self.unlimited = false;
+        self
+    }
+
+    /// No limit on the number of entries; expired ones are still removed as new ones come.
+    #[must_use]
+    pub const fn unlimited(mut self) -> Self {
+        self.unlimited = true;
+        self
+    }
+
+    /// Django's `CULL_FREQUENCY`: one in this many entries goes when a new key finds the store
+    /// full and nothing in it has expired; 0 means all of them. Default: 3.
+    #[must_use]
+    pub const fn cull_frequency(mut self, cull_frequency: u32) -> Self {
+        self.cull_frequency = Some(cull_frequency);
+        self
+    }
+
+    /// Where the time comes from. Default: the machine's clock. Deadlines are wall-clock time.
+    #[must_use]
+    pub fn clock(mut self, clock: Clock) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// How long a call waits for other writers of the same subdirectory before it gives up with
+    /// [`ErrorKind::Unavailable`](cache_core::ErrorKind::Unavailable). Default: 5 seconds. Reads
+    /// never wait.
+    #[must_use]
+    pub const fn lock_timeout(mut self, lock_timeout: Duration) -> Self {
+        self.lock_timeout = lock_timeout;
+        self
+    }
+
+    pub(crate) fn culling(&self) -> Result<Culling> {
+        let mut culling = Culling::DEFAULT;
+        if let Some(max_entries) = self.max_entries {
+            culling = culling.max_entries(max_entries)?;
+        }
+        if self.unlimited {
+            culling = culling.unlimited();
+        }
+        if let Some(cull_frequency) = self.cull_frequency {
+            culling = culling.cull_frequency(cull_frequency);
+        }
+        Ok(culling)
+    }
+
+    /// The backend. No I/O: the directory is made by the first write.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidCacheBackend`](cache_core::ErrorKind::InvalidCacheBackend) for
+    /// `max_entries` 0, and for a directory whose path is empty or has a NUL byte.
+    pub fn build(self) -> Result<FileCache> {
+        let path = self.dir.as_os_str();
+        if path.is_empty() {
+            return Err(Error::invalid_cache_backend("the cache directory is an empty path: name one"));
+        }
+        if path.as_bytes().contains(&0) {
+            return Err(Error::invalid_cache_backend(format!(
+                "the cache directory {path:?} has a NUL byte, which no path can have"
+            )));
+        }
+        let culling = self.culling()?;
+        Ok(FileCache::from_parts(self, culling))
+    }
+}

@@ -1,0 +1,424 @@
+//! The state file: how many entries there are, so that nobody has to list to know.
+//!
+//! ```text
+//!  0  header, 32 bytes            magic "RCFSTAT1", shards u32, unlisted u32, total u64, 0, CRC-32
+//! 32  one record of 32 bytes      count u32, inserts u32, soonest i64, index u32, 0, CRC-32
+//!     per shard
+//! ```
+//!
+//! It is changed under its own short lock, always the last one taken. A place is taken before its
+//! entry appears and given back after its file is gone, each under the shard's lock: a process
+//! killed in between leaves a count too high, which the next listing of the shard puts right.
+//!
+//! A file that is missing or damaged is written anew with every existing shard "unlisted"; new
+//! keys wait until each such shard was listed under its lock, which counts in everything that was
+//! under way.
+
+use std::path::Path;
+use std::time::Duration;
+
+use cache_core::Error;
+use rustix::fd::OwnedFd;
+use rustix::fs::{FileType, OFlags};
+use rustix::io::{Errno, retry_on_intr};
+
+use crate::entry::NEVER;
+use crate::fs::{self, Fault, fault};
+use crate::layout::{self, Location, STATE};
+use crate::lock::lock;
+
+const MAGIC: [u8; 8] = *b"RCFSTAT1";
+const RECORD: usize = 32;
+const SUMMED: usize = 28;
+
+/// The count of a shard that must be listed before it is known.
+const UNLISTED: u32 = u32::MAX;
+
+/// A shard is swept after this many new keys at the earliest.
+const FEWEST_INSERTS: u32 = 16;
+
+/// How often to open the file again when it vanishes in between.
+const ATTEMPTS: u32 = 100;
+
+type Record = [u8; RECORD];
+
+fn u32_at(record: &Record, at: usize) -> u32 {
+    record.get(at..).and_then(|bytes| bytes.first_chunk()).map_or(0, |bytes| u32::from_le_bytes(*bytes))
+}
+
+fn u64_at(record: &Record, at: usize) -> u64 {
+    record.get(at..).and_then(|bytes| bytes.first_chunk()).map_or(0, |bytes| u64::from_le_bytes(*bytes))
+}
+
+fn sealed(mut record: Record) -> Record {
+    let sum = crc32fast::hash(&record[..SUMMED]);
+    record[SUMMED..].copy_from_slice(&sum.to_le_bytes());
+    record
+}
+
+fn is_sealed(record: &Record) -> bool {
+    u32_at(record, SUMMED) == crc32fast::hash(&record[..SUMMED])
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Header {
+    shards: u32,
+    unlisted: u32,
+    total: u64,
+}
+
+impl Header {
+    fn encode(self) -> Record {
+        let mut record = [0; RECORD];
+        record[..8].copy_from_slice(&MAGIC);
+        record[8..12].copy_from_slice(&self.shards.to_le_bytes());
+        record[12..16].copy_from_slice(&self.unlisted.to_le_bytes());
+        record[16..24].copy_from_slice(&self.total.to_le_bytes());
+        sealed(record)
+    }
+
+    fn decode(record: &Record, size: u64) -> Option<Self> {
+        let header =
+            Self { shards: u32_at(record, 8), unlisted: u32_at(record, 12), total: u64_at(record, 16) };
+        let good = record[..8] == MAGIC && is_sealed(record) && layout::is_shard_count(header.shards);
+        (good && size == file_size(header.shards)).then_some(header)
+    }
+}
+
+const fn file_size(shards: u32) -> u64 {
+    RECORD as u64 * (shards as u64 + 1)
+}
+
+const fn offset(shard: u32) -> u64 {
+    RECORD as u64 * (shard as u64 + 1)
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Shard {
+    count: u32,
+    /// New keys since the last sweep.
+    inserts: u32,
+    /// No entry of the shard expires before this.
+    soonest: i64,
+}
+
+impl Shard {
+    const EMPTY: Self = Self { count: 0, inserts: 0, soonest: NEVER };
+    const TO_LIST: Self = Self { count: UNLISTED, inserts: 0, soonest: i64::MIN };
+
+    const fn is_listed(self) -> bool {
+        self.count != UNLISTED
+    }
+
+    fn encode(self, index: u32) -> Record {
+        let mut record = [0; RECORD];
+        record[..4].copy_from_slice(&self.count.to_le_bytes());
+        record[4..8].copy_from_slice(&self.inserts.to_le_bytes());
+        record[8..16].copy_from_slice(&self.soonest.to_le_bytes());
+        record[16..20].copy_from_slice(&index.to_le_bytes());
+        sealed(record)
+    }
+
+    fn decode(record: &Record, index: u32) -> Option<Self> {
+        let shard = Self {
+            count: u32_at(record, 0),
+            inserts: u32_at(record, 4),
+            soonest: u64_at(record, 8).cast_signed(),
+        };
+        (is_sealed(record) && u32_at(record, 16) == index).then_some(shard)
+    }
+}
+
+/// What became of the wish for a place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// Taken; `sweep` says that the shard is due.
+    Taken { sweep: bool },
+    /// The store is full.
+    Full,
+    /// A shard must be listed first.
+    Unlisted,
+}
+
+/// What to do so that a new key finds a place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Plan {
+    /// There is room.
+    Room,
+    /// List this shard.
+    List(u32),
+    /// Something in this shard has expired, as far as known, or it is this one's turn.
+    Cull(u32),
+}
+
+/// The state file, open and locked.
+#[derive(Debug)]
+pub(crate) struct State<'a> {
+    file: OwnedFd,
+    header: Header,
+    location: &'a Location,
+}
+
+fn read_at(file: &OwnedFd, at: u64, buffer: &mut [u8]) -> Result<bool, Errno> {
+    let mut done = 0;
+    while let Some(rest) = buffer.get_mut(done..).filter(|rest| !rest.is_empty()) {
+        match retry_on_intr(|| rustix::io::pread(file, &mut *rest, at + done as u64))? {
+            0 => return Ok(false),
+            read => done += read,
+        }
+    }
+    Ok(true)
+}
+
+fn read_header(file: &OwnedFd, size: u64) -> Result<Option<Header>, Errno> {
+    let mut record = [0; RECORD];
+    Ok(if read_at(file, 0, &mut record)? { Header::decode(&record, size) } else { None })
+}
+
+/// The size of a state file, checked to be one; `None` where it was unlinked meanwhile.
+fn size_of_file(file: &OwnedFd, path: &Path) -> Result<Option<u64>, Fault> {
+    let stat = rustix::fs::fstat(file).map_err(|e| fault(e, "look at", path))?;
+    if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
+        let path = path.display();
+        return Err(
+            Error::storage(format!("{path} is not a file: remove it, the cache makes its own")).into()
+        );
+    }
+    Ok((stat.st_nlink > 0).then_some(u64::try_from(stat.st_size).unwrap_or(0)))
+}
+
+/// How many shards the store under `root` has; `None` where no good state file says so. No lock.
+pub(crate) fn shards(root: &Path) -> Result<Option<u32>, Fault> {
+    let path = layout::state_path(root);
+    let file = match fs::open(root, STATE, OFlags::RDONLY) {
+        Ok(file) => file,
+        Err(Errno::NOENT) => return Ok(None),
+        Err(errno) => return Err(fault(errno, "open", &path)),
+    };
+    let Some(size) = size_of_file(&file, &path)? else { return Ok(None) };
+    let header = read_header(&file, size).map_err(|e| fault(e, "read", &path))?;
+    Ok(header.map(|header| header.shards))
+}
+
+/// Makes a state file with `wanted` shards where there is no good one, and says how many there are.
+pub(crate) fn create(root: &Path, wanted: u32, timeout: Duration) -> Result<u32, Fault> {
+    // The shards of a location are all that differs between this one and the final one.
+    let location = Location { root: root.to_path_buf(), shards: wanted };
+    open_any(&location, timeout).map(|state| state.header.shards)
+}
+
+/// The lower bound of the deadlines in a shard, read without a lock; `None` if it cannot be told.
+fn peek_soonest(location: &Location, shard: u32) -> Option<i64> {
+    let file = fs::open(&location.root, STATE, OFlags::RDONLY).ok()?;
+    let mut record = [0; RECORD];
+    let read = read_at(&file, offset(shard), &mut record).ok()?;
+    Shard::decode(&record, shard).filter(|_| read).map(|shard| shard.soonest)
+}
+
+/// Says that an entry with this deadline is about to be in the shard, in a place that it has.
+pub(crate) fn expect_deadline(
+    location: &Location,
+    shard: u32,
+    deadline: i64,
+    timeout: Duration,
+) -> Result<(), Fault> {
+    if deadline == NEVER || peek_soonest(location, shard).is_some_and(|soonest| soonest <= deadline) {
+        return Ok(());
+    }
+    let state = State::open(location, timeout)?;
+    let record = state.shard(shard)?;
+    state.write_shard(shard, Shard { soonest: record.soonest.min(deadline), ..record })
+}
+
+fn open_any(location: &Location, timeout: Duration) -> Result<State<'_>, Fault> {
+    let path = location.state_path();
+    let root = &location.root;
+    for _ in 0..ATTEMPTS {
+        let file = match fs::open(root, STATE, OFlags::RDWR) {
+            Err(Errno::NOENT) => {
+                let dir = fs::open_dir(root, "").map_err(|e| fault(e, "open", root))?;
+                match fs::create_at(&dir, STATE) {
+                    Err(Errno::EXIST) => continue,
+                    created => created.map_err(|e| fault(e, "make", &path))?,
+                }
+            }
+            opened => opened.map_err(|e| fault(e, "open", &path))?,
+        };
+        lock(&file, &path, timeout)?;
+        let Some(size) = size_of_file(&file, &path)? else { continue };
+        if let Some(header) = read_header(&file, size).map_err(|e| fault(e, "read", &path))? {
+            return Ok(State { file, header, location });
+        }
+        let header = write_anew(location, &file)?;
+        return Ok(State { file, header, location });
+    }
+    Err(Fault::Gone)
+}
+
+/// Of how many shards the shard directories under `root` are, if there are any.
+pub(crate) fn shards_by_name(root: &Path) -> Result<Option<u32>, Fault> {
+    Ok(shard_dirs(root)?.iter().map(|&(_, of)| of).max())
+}
+
+/// All shard directories under `root`: each one's number, and of how many it is.
+pub(crate) fn shard_dirs(root: &Path) -> Result<Vec<(u32, u32)>, Fault> {
+    let dir = fs::open_dir(root, "").map_err(|e| fault(e, "open", root))?;
+    let mut found = Vec::new();
+    fs::list(&dir, FileType::Directory, |name| found.extend(layout::parse_shard(name)))
+        .map_err(|e| fault(e, "list", root))?;
+    Ok(found)
+}
+
+/// Writes a new state into `file`, which is locked. The shards that are there decide their number.
+fn write_anew(location: &Location, file: &OwnedFd) -> Result<Header, Fault> {
+    let path = location.state_path();
+    let found = shard_dirs(&location.root)?;
+    let shards = found.iter().map(|&(_, of)| of).max().unwrap_or(location.shards);
+    let mut records = vec![Shard::EMPTY; shards as usize];
+    let mut unlisted = 0;
+    for (index, _) in found.iter().filter(|&&(_, of)| of == shards) {
+        if let Some(record) = records.get_mut(*index as usize) {
+            *record = Shard::TO_LIST;
+            unlisted += 1;
+        }
+    }
+    let header = Header { shards, unlisted, total: 0 };
+    let mut bytes = header.encode().to_vec();
+    for (index, record) in (0_u32..).zip(records) {
+        bytes.extend_from_slice(&record.encode(index));
+    }
+    rustix::fs::ftruncate(file, 0).map_err(|e| fault(e, "empty", &path))?;
+    fs::write_all_at(file, &bytes, 0).map_err(|e| fault(e, "write", &path))?;
+    Ok(header)
+}
+
+impl<'a> State<'a> {
+    /// Opens and locks the state of a location; `Gone` where it has another number of shards.
+    pub(crate) fn open(location: &'a Location, timeout: Duration) -> Result<Self, Fault> {
+        let state = open_any(location, timeout)?;
+        if state.header.shards == location.shards { Ok(state) } else { Err(Fault::Gone) }
+    }
+
+    /// All entries, or `None` while shards are unlisted.
+    pub(crate) const fn total(&self) -> Option<u64> {
+        if self.header.unlisted == 0 { Some(self.header.total) } else { None }
+    }
+
+    fn read(&self, at: u64, buffer: &mut [u8]) -> Result<(), Fault> {
+        match read_at(&self.file, at, buffer) {
+            Ok(true) => Ok(()),
+            // Cut short since it was opened: it is written anew on the next try.
+            Ok(false) => Err(Fault::Gone),
+            Err(errno) => Err(fault(errno, "read", &self.location.state_path())),
+        }
+    }
+
+    fn write(&self, record: &Record, at: u64) -> Result<(), Fault> {
+        fs::write_all_at(&self.file, record, at).map_err(|e| fault(e, "write", &self.location.state_path()))
+    }
+
+    fn shard(&self, index: u32) -> Result<Shard, Fault> {
+        let mut record = [0; RECORD];
+        self.read(offset(index), &mut record)?;
+        match Shard::decode(&record, index) {
+            Some(shard) => Ok(shard),
+            None => self.renew(),
+        }
+    }
+
+    /// After damage: everything is listed again.
+    fn renew<T>(&self) -> Result<T, Fault> {
+        write_anew(self.location, &self.file)?;
+        Err(Fault::Gone)
+    }
+
+    fn write_shard(&self, index: u32, shard: Shard) -> Result<(), Fault> {
+        self.write(&shard.encode(index), offset(index))
+    }
+
+    fn write_header(&mut self, header: Header) -> Result<(), Fault> {
+        self.header = header;
+        self.write(&header.encode(), 0)
+    }
+
+    /// Takes a place in a shard, under the shard's lock, for an entry with this deadline, unless
+    /// there are `limit` entries already.
+    pub(crate) fn take(&mut self, index: u32, deadline: i64, limit: Option<u64>) -> Result<Place, Fault> {
+        let shard = self.shard(index)?;
+        if self.header.unlisted > 0 || !shard.is_listed() {
+            return Ok(Place::Unlisted);
+        }
+        if limit.is_some_and(|limit| self.header.total >= limit) {
+            return Ok(Place::Full);
+        }
+        let count = shard.count.saturating_add(1).min(UNLISTED - 1);
+        let inserts = shard.inserts.saturating_add(1);
+        // The total first: a process killed here leaves it too high, and never too low.
+        self.write_header(Header { total: self.header.total.saturating_add(1), ..self.header })?;
+        self.write_shard(index, Shard { count, inserts, soonest: shard.soonest.min(deadline) })?;
+        Ok(Place::Taken { sweep: inserts >= count.max(FEWEST_INSERTS) })
+    }
+
+    /// Gives places of a shard back, under the shard's lock.
+    pub(crate) fn give_back(&mut self, index: u32, places: u32) -> Result<(), Fault> {
+        let shard = self.shard(index)?;
+        if !shard.is_listed() {
+            return Ok(());
+        }
+        self.write_shard(index, Shard { count: shard.count.saturating_sub(places), ..shard })?;
+        self.write_header(Header { total: self.header.total.saturating_sub(places.into()), ..self.header })
+    }
+
+    /// Whether something in the shard may have expired by `now`.
+    pub(crate) fn may_hold_expired(&self, index: u32, now: i64) -> Result<bool, Fault> {
+        Ok(self.shard(index)?.soonest <= now)
+    }
+
+    /// What a listing of a shard found, under the shard's lock; `soonest` where it was looked for.
+    pub(crate) fn listed(&mut self, index: u32, count: u64, soonest: Option<i64>) -> Result<(), Fault> {
+        let before = self.shard(index)?;
+        let count = u32::try_from(count).unwrap_or(UNLISTED - 1);
+        let soonest = soonest.unwrap_or(before.soonest);
+        self.write_shard(index, Shard { count, inserts: 0, soonest })?;
+        let (was, unlisted) = if before.is_listed() {
+            (before.count, self.header.unlisted)
+        } else {
+            (0, self.header.unlisted.saturating_sub(1))
+        };
+        let total = self.header.total.saturating_sub(was.into()).saturating_add(count.into());
+        self.write_header(Header { total, unlisted, ..self.header })
+    }
+
+    /// What to do for a new key in the shard `own`. Reads all records, sets the total right, and
+    /// so costs 30 µs at the most; called only when the store is full or a shard unlisted.
+    pub(crate) fn plan(&mut self, own: u32, now: i64, limit: Option<u64>) -> Result<Plan, Fault> {
+        let mut bytes = vec![0; RECORD * self.header.shards as usize];
+        self.read(offset(0), &mut bytes)?;
+        let mut shards = Vec::with_capacity(self.header.shards as usize);
+        for (index, record) in (0_u32..).zip(bytes.as_chunks::<RECORD>().0) {
+            match Shard::decode(record, index) {
+                Some(shard) => shards.push((index, shard)),
+                None => return self.renew(),
+            }
+        }
+        let total = shards.iter().filter(|(_, s)| s.is_listed()).map(|(_, s)| u64::from(s.count)).sum();
+        let to_list: Vec<u32> = shards.iter().filter(|(_, s)| !s.is_listed()).map(|&(i, _)| i).collect();
+        let unlisted = u32::try_from(to_list.len()).unwrap_or(u32::MAX);
+        let header = Header { total, unlisted, ..self.header };
+        if header != self.header {
+            self.write_header(header)?;
+        }
+        if let Some(&first) = to_list.first() {
+            return Ok(Plan::List(first));
+        }
+        if limit.is_none_or(|limit| total < limit) {
+            return Ok(Plan::Room);
+        }
+        let filled = || shards.iter().filter(|(_, shard)| shard.count > 0);
+        // The shard that has waited longest, and where none has anything expired: this one, else
+        // the next.
+        let expired = filled().filter(|(_, s)| s.soonest <= now).min_by_key(|(i, s)| (s.soonest, *i != own));
+        let turn = || filled().min_by_key(|(i, _)| i.wrapping_sub(own));
+        Ok(expired.or_else(turn).map_or(Plan::Room, |&(index, _)| Plan::Cull(index)))
+    }
+}

@@ -1,0 +1,352 @@
+//! [`Store`]: the operations.
+
+use std::path::PathBuf;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::{Duration, Instant};
+
+use cache_core::{Clock, Culling, Error, Expiry, Key, Payload, Result};
+use rustix::fs::{AtFlags, CWD, OFlags};
+use rustix::io::Errno;
+
+use crate::entry::NEVER;
+use crate::fs::{self, Fault, fault};
+use crate::layout::{self, EntryName, Location};
+use crate::read::{self, Depth, Found, Seen};
+use crate::shard::{Shard, Temp, is_no_entry};
+use crate::state::{self, Place, Plan};
+
+/// How often an operation begins again when directories vanish underneath.
+const ATTEMPTS: u32 = 20;
+
+#[derive(Debug)]
+pub(crate) struct Store {
+    pub(crate) dir: PathBuf,
+    pub(crate) culling: Culling,
+    pub(crate) clock: Clock,
+    pub(crate) lock_timeout: Duration,
+    /// Found on the first use, and again after the directory vanished.
+    location: RwLock<Option<Arc<Location>>>,
+}
+
+impl Store {
+    pub(crate) fn new(dir: PathBuf, culling: Culling, clock: Clock, lock_timeout: Duration) -> Self {
+        Self { dir, culling, clock, lock_timeout, location: RwLock::new(None) }
+    }
+
+    pub(crate) fn now(&self) -> i64 {
+        self.clock.wall_ms()
+    }
+
+    fn deadline(&self, expiry: Expiry) -> i64 {
+        expiry.deadline_ms(self.now()).unwrap_or(NEVER)
+    }
+
+    pub(crate) fn forget_location(&self) {
+        *self.location.write().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    /// Runs `op` until no directory vanishes underneath.
+    pub(crate) fn retry<T>(&self, mut op: impl FnMut() -> Result<T, Fault>) -> Result<T> {
+        for _ in 0..ATTEMPTS {
+            match op() {
+                Ok(done) => return Ok(done),
+                Err(Fault::Failed(error)) => return Err(error),
+                Err(Fault::Gone) => self.forget_location(),
+            }
+        }
+        let dir = self.dir.display();
+        Err(Error::storage(format!(
+            "files or directories in {dir} keep vanishing: find out what removes them"
+        )))
+    }
+
+    /// Where the entries are; `None` where there is no store yet and none is to be made.
+    pub(crate) fn location(&self, create: bool) -> Result<Option<Arc<Location>>, Fault> {
+        if let Some(location) = &*self.location.read().unwrap_or_else(PoisonError::into_inner) {
+            return Ok(Some(Arc::clone(location)));
+        }
+        let Some(root) = fs::settle_root(&self.dir, create)? else { return Ok(None) };
+        let shards = match state::shards(&root)? {
+            Some(shards) => shards,
+            None if create => {
+                state::create(&root, layout::shards_for(self.culling.limit()), self.lock_timeout)?
+            }
+            None => match state::shards_by_name(&root)? {
+                Some(shards) => shards,
+                None => return Ok(None),
+            },
+        };
+        let location = Arc::new(Location { root, shards });
+        *self.location.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&location));
+        Ok(Some(location))
+    }
+
+    /// `Gone` where the store has another number of shards than we know, or is not there: another
+    /// process may have made it anew.
+    fn check_current(location: &Location) -> Result<(), Fault> {
+        let shards = match state::shards(&location.root)? {
+            None => state::shards_by_name(&location.root)?,
+            known => known,
+        };
+        if shards == Some(location.shards) { Ok(()) } else { Err(Fault::Gone) }
+    }
+
+    pub(crate) fn open_shard<'a>(
+        &self,
+        location: &'a Location,
+        index: u32,
+        create: bool,
+    ) -> Result<Option<Shard<'a>>, Fault> {
+        let name = location.shard_name(index);
+        let opened = match fs::open_dir(&location.root, &name) {
+            Err(Errno::NOENT) => {
+                Self::check_current(location)?;
+                if !create {
+                    return Ok(None);
+                }
+                fs::make_dir(&location.root, &name)
+            }
+            opened => opened,
+        };
+        match opened {
+            Ok(dir) => Ok(Some(Shard::new(location, index, dir, self.lock_timeout))),
+            Err(errno) => Err(fault(errno, "open the directory", &location.shard_path(index))),
+        }
+    }
+
+    /// The live entry of a key. Takes no lock, unless it looks damaged.
+    pub(crate) fn find(&self, key: Key<'_>, depth: Depth) -> Result<Option<Found>> {
+        let name = EntryName::of(key.as_bytes());
+        self.retry(|| {
+            let Some(location) = self.location(false)? else { return Ok(None) };
+            let index = location.shard_of(&name);
+            let below = format!("{}/{}", location.shard_name(index), name.as_str());
+            let file = match fs::open(&location.root, &below, OFlags::RDONLY) {
+                Ok(file) => file,
+                Err(Errno::NOENT) => {
+                    let shard = location.shard_path(index);
+                    if rustix::fs::statat(CWD, &shard, AtFlags::SYMLINK_NOFOLLOW).is_err() {
+                        Self::check_current(&location)?;
+                    }
+                    return Ok(None);
+                }
+                Err(errno) if is_no_entry(errno) => return Ok(None),
+                Err(errno) => return Err(fault(errno, "open", &location.root.join(below))),
+            };
+            match read::entry(&file, key.as_bytes(), self.now(), depth) {
+                Ok(Seen::Live(found)) => Ok(Some(found)),
+                Ok(Seen::Damaged) => Ok(self.look_again(&location, &name, key, depth)),
+                Ok(_) => Ok(None),
+                Err(errno) => Err(fault(errno, "read", &location.root.join(below))),
+            }
+        })
+    }
+
+    /// A reader may see a `touch` half-way: only what is damaged under the lock is, and goes.
+    /// A failure on the way leaves the entry to others, and is a miss as damage is.
+    fn look_again(&self, location: &Location, name: &EntryName, key: Key<'_>, depth: Depth) -> Option<Found> {
+        let shard = self.open_shard(location, location.shard_of(name), false).ok()??;
+        shard.lock().ok()?;
+        match shard.look(name, key.as_bytes(), self.now(), depth, OFlags::RDONLY).ok()? {
+            Seen::Live((_, found)) => return Some(found),
+            Seen::Damaged => {
+                let removed = shard.remove(name).is_ok();
+                tracing::warn!(target: "cache_file", file = name.as_str(), removed, "a damaged entry");
+            }
+            Seen::Absent | Seen::Expired => {}
+        }
+        None
+    }
+
+    /// Stores; with `add` only if no live entry is there. True if it did.
+    pub(crate) fn put(&self, key: Key<'_>, value: &Payload, expiry: Expiry, add: bool) -> Result<bool> {
+        // Spares the temporary file; whether it is absent is decided under the lock.
+        if add && self.find(key, Depth::Whole)?.is_some() {
+            return Ok(false);
+        }
+        let name = EntryName::of(key.as_bytes());
+        self.retry(|| {
+            let location = self.location(true)?.ok_or(Fault::Gone)?;
+            let shard = self.open_shard(&location, location.shard_of(&name), true)?.ok_or(Fault::Gone)?;
+            let temp = Temp::write(&shard, key.as_bytes(), value, self.deadline(expiry))?;
+            self.publish(&shard, temp, &name, key, expiry, add)
+        })
+    }
+
+    fn publish(
+        &self,
+        shard: &Shard<'_>,
+        mut temp: Temp<'_>,
+        name: &EntryName,
+        key: Key<'_>,
+        expiry: Expiry,
+        add: bool,
+    ) -> Result<bool, Fault> {
+        let since = Instant::now();
+        loop {
+            shard.lock()?;
+            if add && shard.look(name, key.as_bytes(), self.now(), Depth::Whole, OFlags::RDONLY)?.is_live() {
+                return Ok(false);
+            }
+            temp.restamp(self.deadline(expiry))?;
+            if shard.has_file(name)? {
+                state::expect_deadline(shard.location, shard.index, temp.deadline(), self.lock_timeout)?;
+                temp.publish(name)?;
+                return Ok(true);
+            }
+            let taken = shard.state()?.take(shard.index, temp.deadline(), self.culling.limit())?;
+            if let Place::Taken { sweep } = taken {
+                if let Err(fault) = temp.publish(name) {
+                    shard.give_back(1);
+                    return Err(fault);
+                }
+                if sweep {
+                    self.sweep_when_due(shard);
+                }
+                return Ok(true);
+            }
+            if since.elapsed() >= self.lock_timeout {
+                let dir = self.dir.display();
+                return Err(Error::unavailable(format!(
+                    "the file cache {dir} is full and other writers took every place that was freed \
+                     for {:?}: raise max_entries, or lower cull_frequency",
+                    self.lock_timeout
+                ))
+                .into());
+            }
+            self.make_room(shard)?;
+        }
+    }
+
+    /// Makes room for a new key in `own`, which is locked; the lock may be gone afterwards.
+    fn make_room(&self, own: &Shard<'_>) -> Result<(), Fault> {
+        let plan = own.state()?.plan(own.index, self.now(), self.culling.limit())?;
+        match plan {
+            Plan::Room => Ok(()),
+            Plan::Cull(index) if index == own.index => self.cull(own),
+            Plan::List(index) if index == own.index => self.sweep_shard(own, None).map(drop),
+            Plan::Cull(index) => {
+                own.unlock()?;
+                self.with_shard(own.location, index, |shard| self.cull(shard))
+            }
+            Plan::List(_) => {
+                own.unlock()?;
+                self.list_unlisted(own.location)
+            }
+        }
+    }
+
+    /// Changes the live entry of a key in place; `None` where there is none. `change` gives the
+    /// new deadline, the new number, and the result.
+    fn amend<T>(&self, key: Key<'_>, change: impl Fn(&Found) -> Result<(i64, i64, T)>) -> Result<Option<T>> {
+        let name = EntryName::of(key.as_bytes());
+        self.retry(|| {
+            let Some(location) = self.location(false)? else { return Ok(None) };
+            let Some(shard) = self.open_shard(&location, location.shard_of(&name), false)? else {
+                return Ok(None);
+            };
+            shard.lock()?;
+            let seen = shard.look(&name, key.as_bytes(), self.now(), Depth::Head, OFlags::RDWR)?;
+            let (file, found) = match seen {
+                Seen::Live(live) => live,
+                Seen::Absent => return Ok(None),
+                Seen::Damaged | Seen::Expired => return shard.remove(&name).map(|()| None),
+            };
+            let (deadline, number, result) = change(&found)?;
+            if deadline != found.header.slot.deadline {
+                state::expect_deadline(&location, shard.index, deadline, self.lock_timeout)?;
+            }
+            let (slot, at) = found.header.amended(deadline, number);
+            fs::write_all_at(&file, &slot, at).map_err(|e| shard.fault(e, "write", name.as_str()))?;
+            Ok(Some(result))
+        })
+    }
+
+    pub(crate) fn touch(&self, key: Key<'_>, expiry: Expiry) -> Result<bool> {
+        let touched = self.amend(key, |found| Ok((self.deadline(expiry), found.header.slot.number, ())))?;
+        Ok(touched.is_some())
+    }
+
+    pub(crate) fn incr(&self, key: Key<'_>, delta: i64) -> Result<i64> {
+        let counted = self.amend(key, |found| {
+            let Payload::Int(number) = found.payload else {
+                return Err(Error::not_an_integer(key.as_str()));
+            };
+            let sum = number.checked_add(delta).ok_or_else(|| Error::overflow(key.as_str()))?;
+            Ok((found.header.slot.deadline, sum, sum))
+        })?;
+        counted.ok_or_else(|| Error::key_not_found(key.as_str()))
+    }
+
+    pub(crate) fn delete(&self, key: Key<'_>) -> Result<bool> {
+        let name = EntryName::of(key.as_bytes());
+        self.retry(|| {
+            let Some(location) = self.location(false)? else { return Ok(false) };
+            let Some(shard) = self.open_shard(&location, location.shard_of(&name), false)? else {
+                return Ok(false);
+            };
+            shard.lock()?;
+            match shard.look(&name, key.as_bytes(), self.now(), Depth::Head, OFlags::RDONLY)? {
+                Seen::Absent => Ok(false),
+                Seen::Damaged | Seen::Expired => shard.remove(&name).map(|()| false),
+                Seen::Live(_) => shard.remove(&name).map(|()| true),
+            }
+        })
+    }
+
+    pub(crate) fn rename(&self, from: Key<'_>, to: Key<'_>) -> Result<bool> {
+        // Spares making the directory of the target for nothing.
+        if self.find(from, Depth::Head)?.is_none() {
+            return Ok(false);
+        }
+        let names = [from, to].map(|key| EntryName::of(key.as_bytes()));
+        self.retry(|| {
+            let Some(location) = self.location(false)? else { return Ok(false) };
+            let [source, target] = names.each_ref().map(|name| location.shard_of(name));
+            let Some(source) = self.open_shard(&location, source, false)? else { return Ok(false) };
+            if target == source.index {
+                source.lock()?;
+                return self.rename_between(&source, &source, &names, [from, to]);
+            }
+            let target = self.open_shard(&location, target, true)?.ok_or(Fault::Gone)?;
+            // Always in this order, or two renames could wait for each other.
+            let [first, second] =
+                if source.index < target.index { [&source, &target] } else { [&target, &source] };
+            first.lock()?;
+            second.lock()?;
+            self.rename_between(&source, &target, &names, [from, to])
+        })
+    }
+
+    /// Both shards are locked. The value is under the old key, then under both, then the new one;
+    /// in the middle, and only then, a full store holds one file more than its limit.
+    fn rename_between(
+        &self,
+        source: &Shard<'_>,
+        target: &Shard<'_>,
+        [old, new]: &[EntryName; 2],
+        [from, to]: [Key<'_>; 2],
+    ) -> Result<bool, Fault> {
+        let seen = source.look(old, from.as_bytes(), self.now(), Depth::Whole, OFlags::RDONLY)?;
+        let Seen::Live((_, found)) = seen else { return Ok(false) };
+        let deadline = found.header.slot.deadline;
+        let mut temp = Temp::write(target, to.as_bytes(), &found.payload, deadline)?;
+        let is_new = !target.has_file(new)?;
+        if !is_new {
+            state::expect_deadline(target.location, target.index, deadline, self.lock_timeout)?;
+        } else if target.state()?.take(target.index, deadline, None)? == Place::Unlisted {
+            source.unlock()?;
+            target.unlock()?;
+            self.list_unlisted(target.location)?;
+            return Err(Fault::Gone);
+        }
+        if let Err(fault) = temp.publish(new) {
+            if is_new {
+                target.give_back(1);
+            }
+            return Err(fault);
+        }
+        source.remove(old)?;
+        Ok(true)
+    }
+}
