@@ -1,0 +1,18 @@
+//! The conformance suite on files.
+
+use cache_file::FileCache;
+use conformance_tests::Suite;
+
+fn main() {
+    Suite::new("file", |spec| {
+        let options = FileCache::builder(&spec.dir).cull_frequency(spec.cull_frequency).clock(spec.clock.clone());
+        match spec.max_entries {
+            Some(max) => options.max_entries(max).build(),
+            None => options.unlimited().build(),
+        }
+    })
+    .manual_clock()
+    .shared_locations()
+    .file_per_entry()
+    .run()
+}
