@@ -3,7 +3,7 @@
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
-use cache_core::{Cache, DEFAULT_TIMEOUT, Result};
+use cache_core::{BaseCache, Cache, DEFAULT_TIMEOUT, Result};
 use cache_locmem::LocMemCache;
 
 const ENTRIES: u64 = 100_000;
@@ -23,6 +23,8 @@ fn main() -> Result<()> {
     let any = |n: u64| &*keys[(n * 61_403 % ENTRIES) as usize];
 
     time("make and validate the key alone", |_| cache.make_and_validate_key("user:12345").map(drop))?;
+    let made = cache.make_and_validate_key("hot")?;
+    time("the backend's get alone", |_| cache.backend().get(made.as_key()).map(drop))?;
     time("get_bytes, one key, 100 B", |_| cache.get_bytes("hot").map(drop))?;
     time("the same through dyn", |_| erased.get_bytes("hot").map(drop))?;
     time("the same through aget_bytes", |_| {

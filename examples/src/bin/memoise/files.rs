@@ -28,7 +28,8 @@ pub fn read(path: &Path) -> Result<Vec<Text>, String> {
     let texts: Result<Vec<Text>, String> = paths
         .iter()
         .map(|file| {
-            let content = fs::read_to_string(file).map_err(|e| format!("cannot read {}: {e}", file.display()))?;
+            let content =
+                fs::read_to_string(file).map_err(|e| format!("cannot read {}: {e}", file.display()))?;
             let mut hasher = DefaultHasher::new();
             content.hash(&mut hasher);
             let name = file.strip_prefix(path).unwrap_or(file).display().to_string();

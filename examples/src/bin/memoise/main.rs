@@ -69,7 +69,9 @@ fn open(backend: &str, dir: &Path) -> Result<Cache> {
     Ok(match backend {
         "locmem" => Cache::new(LocMemCache::builder().max_entries(ROOM).build()?).erase(),
         "file" => Cache::new(FileCache::builder(dir.join("files")).max_entries(ROOM).build()?).erase(),
-        "sqlite" => Cache::new(DatabaseCache::builder(dir.join("cache.sqlite3")).max_entries(ROOM).build()?).erase(),
+        "sqlite" => {
+            Cache::new(DatabaseCache::builder(dir.join("cache.sqlite3")).max_entries(ROOM).build()?).erase()
+        }
         other => return Err(format!("there is no backend {other:?}").into()),
     })
 }
@@ -187,7 +189,9 @@ impl Arguments {
                 Some("--cache-dir") => cache_dir = Some(PathBuf::from(value()?)),
                 Some("--second-run") => second_run = Some(value()?.to_string_lossy().into_owned()),
                 Some(option) if option.starts_with("--") => {
-                    return Err(format!("unknown option {option}; usage: memoise [PATH] [--cache-dir DIR]").into());
+                    return Err(
+                        format!("unknown option {option}; usage: memoise [PATH] [--cache-dir DIR]").into()
+                    );
                 }
                 _ => path = Some(PathBuf::from(word)),
             }
@@ -196,7 +200,9 @@ impl Arguments {
         let sources = || Path::new(env!("CARGO_MANIFEST_DIR")).parent().map(Path::to_owned);
         Ok(Self {
             path: path.or_else(sources).ok_or("name a file or a folder")?,
-            cache_dir: cache_dir.or_else(|| temporary.as_ref().map(|dir| dir.path().to_owned())).ok_or("no cache dir")?,
+            cache_dir: cache_dir
+                .or_else(|| temporary.as_ref().map(|dir| dir.path().to_owned()))
+                .ok_or("no cache dir")?,
             second_run,
             _temporary: temporary,
         })
