@@ -356,7 +356,9 @@ impl<'a> State<'a> {
         // The total first: a process killed here leaves it too high, and never too low.
         self.write_header(Header { total: self.header.total.saturating_add(1), ..self.header })?;
         self.write_shard(index, Shard { count, inserts, soonest: shard.soonest.min(deadline) })?;
-        Ok(Place::Taken { sweep: inserts >= count.max(FEWEST_INSERTS) })
+        // As many new ones as there were: what a sweep reads is then paid for by the inserts.
+        let sweep = inserts >= count.saturating_sub(inserts).max(FEWEST_INSERTS);
+        Ok(Place::Taken { sweep })
     }
 
     /// Gives places of a shard back, under the shard's lock.

@@ -5,7 +5,8 @@ use conformance_tests::Suite;
 
 fn main() {
     Suite::new("file", |spec| {
-        let options = FileCache::builder(&spec.dir).cull_frequency(spec.cull_frequency).clock(spec.clock.clone());
+        let options =
+            FileCache::builder(&spec.dir).cull_frequency(spec.cull_frequency).clock(spec.clock.clone());
         match spec.max_entries {
             Some(max) => options.max_entries(max).build(),
             None => options.unlimited().build(),

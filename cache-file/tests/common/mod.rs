@@ -10,12 +10,12 @@ use cache_file::{FileCache, FileOptions};
 use tempfile::TempDir;
 
 /// A directory on the disk that holds the build, not on a memory file system.
-pub fn dir() -> TempDir {
+pub(crate) fn dir() -> TempDir {
     tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap()
 }
 
 /// A directory, and a cache in a part of it that is not made yet.
-pub fn cache(set: impl FnOnce(FileOptions) -> FileOptions) -> (TempDir, FileCache, Cache<FileCache>) {
+pub(crate) fn cache(set: impl FnOnce(FileOptions) -> FileOptions) -> (TempDir, FileCache, Cache<FileCache>) {
     let dir = dir();
     let backend = set(FileCache::builder(dir.path().join("cache"))).build().unwrap();
     (dir, backend.clone(), Cache::new(backend))
@@ -35,30 +35,30 @@ fn files_where(root: &Path, wanted: impl Fn(&str) -> bool + Copy) -> Vec<PathBuf
 }
 
 /// All entry files.
-pub fn entry_files(root: &Path) -> Vec<PathBuf> {
+pub(crate) fn entry_files(root: &Path) -> Vec<PathBuf> {
     files_where(root, |name| name.ends_with(".cache"))
 }
 
 /// All temporary files.
-pub fn temp_files(root: &Path) -> Vec<PathBuf> {
+pub(crate) fn temp_files(root: &Path) -> Vec<PathBuf> {
     files_where(root, |name| name.starts_with(".tmp-"))
 }
 
 /// The one entry file.
-pub fn only_file(root: &Path) -> PathBuf {
+pub(crate) fn only_file(root: &Path) -> PathBuf {
     let files = entry_files(root);
     assert_eq!(files.len(), 1, "{files:?}");
     files[0].clone()
 }
 
 /// The state file.
-pub fn state_file(root: &Path) -> PathBuf {
+pub(crate) fn state_file(root: &Path) -> PathBuf {
     root.join(".cache-file-state")
 }
 
 /// Starts this test binary again as a worker: its ignored test `worker` runs, with the job, the
 /// directory and the worker's number in the environment.
-pub fn spawn(job: &str, dir: &Path, number: usize) -> Child {
+pub(crate) fn spawn(job: &str, dir: &Path, number: usize) -> Child {
     Command::new(std::env::current_exe().unwrap())
         .args(["worker", "--exact", "--ignored", "--nocapture", "--test-threads=1"])
         .env("CACHE_FILE_JOB", job)
@@ -70,14 +70,14 @@ pub fn spawn(job: &str, dir: &Path, number: usize) -> Child {
 }
 
 /// The worker's side of [`spawn`]; `None` in a run by hand.
-pub fn job() -> Option<(String, PathBuf, usize)> {
+pub(crate) fn job() -> Option<(String, PathBuf, usize)> {
     let get = |name: &str| std::env::var(name).ok();
     let number = get("CACHE_FILE_NUMBER")?.parse().ok()?;
     Some((get("CACHE_FILE_JOB")?, get("CACHE_FILE_DIR")?.into(), number))
 }
 
 /// Runs `workers` processes to their end.
-pub fn run(job: &str, dir: &Path, workers: usize) {
+pub(crate) fn run(job: &str, dir: &Path, workers: usize) {
     let children: Vec<Child> = (0..workers).map(|number| spawn(job, dir, number)).collect();
     for mut child in children {
         assert!(child.wait().unwrap().success(), "a worker of {job} failed");
@@ -85,7 +85,7 @@ pub fn run(job: &str, dir: &Path, workers: usize) {
 }
 
 /// Waits until `condition`, at most half a minute.
-pub fn wait_for(what: &str, mut condition: impl FnMut() -> bool) {
+pub(crate) fn wait_for(what: &str, mut condition: impl FnMut() -> bool) {
     let since = Instant::now();
     while !condition() {
         assert!(since.elapsed() < Duration::from_secs(30), "waited too long for {what}");
