@@ -103,31 +103,24 @@ fn one_thread_wins_each_add() {
     let value = "x".repeat(1 << 16);
     let gate = Gate::new(2);
     let caches = [cache(&path), cache(&path)];
+    // Few keys, so that the file stays small: the winner's entry is removed after each round.
+    let race = |cache: &Cache<DatabaseCache>, round: usize| {
+        let key = (round % 8).to_string();
+        gate.pass();
+        let won = cache.add(&key, &value, Timeout::Never);
+        gate.pass();
+        let gone = cache.delete(&key);
+        gate.pass();
+        gone.and(won).unwrap_or_else(|e| panic!("round {round}: {e}"))
+    };
     let wins: Vec<Vec<bool>> = std::thread::scope(|scope| {
-        let threads: Vec<_> = caches
-            .iter()
-            .map(|cache| {
-                scope.spawn(|| {
-                    (0..ROUNDS)
-                        .map(|round| {
-                            gate.pass();
-                            // Few keys, so that the file stays small: each is expired or gone.
-                            let won = cache.add(&(round % 8).to_string(), &value, Timeout::Never).unwrap();
-                            gate.pass();
-                            if won {
-                                assert!(cache.delete(&(round % 8).to_string()).unwrap());
-                            }
-                            gate.pass();
-                            won
-                        })
-                        .collect()
-                })
-            })
-            .collect();
+        let race = &race;
+        let run = |cache| scope.spawn(move || (0..ROUNDS).map(|round| race(cache, round)).collect());
+        let threads: Vec<_> = caches.iter().map(run).collect();
         threads.into_iter().map(|thread| thread.join().unwrap()).collect()
     });
-    for round in 0..ROUNDS {
-        assert!(wins[0][round] != wins[1][round], "round {round}");
+    for (round, (one, other)) in wins[0].iter().zip(&wins[1]).enumerate() {
+        assert!(one != other, "round {round}: both won, or none: {one}");
     }
     let both = wins[0].iter().filter(|won| **won).count();
     assert!(both > 0 && both < ROUNDS, "no race: one thread always won");
@@ -171,11 +164,15 @@ fn a_lock_held_by_somebody_is_waited_for() {
             .collect();
         std::thread::sleep(Duration::from_millis(200));
         // Writers that wait keep no reader away.
-        let start = Instant::now();
-        for _ in 0..100 {
-            assert_eq!(cache.get::<i64>("k").unwrap(), Some(1));
-        }
-        assert!(start.elapsed() < Duration::from_secs(1), "{:?}", start.elapsed());
+        let mut reads: Vec<_> = (0..100)
+            .map(|_| {
+                let start = Instant::now();
+                assert_eq!(cache.get::<i64>("k").unwrap(), Some(1));
+                start.elapsed()
+            })
+            .collect();
+        reads.sort();
+        assert!(reads[50] < Duration::from_millis(1), "half of the reads took {:?} or more", reads[50]);
         other.execute_batch("COMMIT").unwrap();
         for writer in writers {
             writer.join().unwrap().unwrap();

@@ -151,7 +151,8 @@ fn a_count_that_somebody_spoilt_is_put_right() {
 fn the_limit_holds_at_every_moment_for_everybody() {
     let (_dir, path) = place();
     let done = AtomicBool::new(false);
-    let make = || build(DatabaseCache::builder(&path).max_entries(50));
+    // One row goes at a time, so that two who made room at once would both need it.
+    let make = || build(DatabaseCache::builder(&path).max_entries(50).cull_frequency(1_000));
     make().set("first", &1, Timeout::Never).unwrap();
     std::thread::scope(|scope| {
         let watcher = scope.spawn(|| {
@@ -188,8 +189,9 @@ fn the_limit_holds_at_every_moment_for_everybody() {
                 })
             })
             .collect();
-        writers.into_iter().for_each(|writer| writer.join().unwrap());
+        let written: Vec<_> = writers.into_iter().map(std::thread::ScopedJoinHandle::join).collect();
         done.store(true, Ordering::SeqCst);
+        assert!(written.iter().all(Result::is_ok));
         let (most, looks) = watcher.join().unwrap();
         assert!(most <= 50, "{most}");
         assert!(most > 40 && looks > 100, "the watcher saw too little: {most} rows, {looks} looks");

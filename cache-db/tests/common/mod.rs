@@ -6,6 +6,7 @@
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
 use cache_core::Cache;
 use cache_db::{DatabaseCache, DatabaseOptions};
@@ -83,10 +84,12 @@ impl Gate {
         let ticket = self.arrived.fetch_add(1, Ordering::SeqCst);
         let all = (ticket / self.threads + 1) * self.threads;
         let mut spins = 0_u32;
+        let patience = Instant::now() + Duration::from_secs(30);
         while self.arrived.load(Ordering::SeqCst) < all {
             spins += 1;
             // More threads than cores: let the last one arrive.
             if spins.is_multiple_of(1_000) {
+                assert!(Instant::now() < patience, "another thread has given up");
                 std::thread::yield_now();
             }
             std::hint::spin_loop();
