@@ -1,5 +1,7 @@
 //! Several threads and processes at once, locks held by others, and writers that are killed.
 
+#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout, reason = "a test fails by panicking")]
+
 mod common;
 
 use std::path::Path;
@@ -53,6 +55,8 @@ fn eight_processes_open_a_new_file_at_once_and_lose_no_set() {
 }
 
 fn spin_until(moment_us: u128) {
+    let early = moment_us.saturating_sub(wall_us()).saturating_sub(500);
+    std::thread::sleep(Duration::from_micros(early.try_into().unwrap()));
     while wall_us() < moment_us {
         std::hint::spin_loop();
     }
@@ -60,19 +64,21 @@ fn spin_until(moment_us: u128) {
 
 #[test]
 fn one_process_wins_each_add() {
-    const ROUNDS: usize = 400;
+    const ROUNDS: usize = 600;
     const STEP_US: u128 = 2_000;
     if let Some(job) = job() {
         let cache = cache(Path::new(&job[0]));
-        let start: u128 = job[1].parse().unwrap();
-        let wins: Vec<String> = (0..ROUNDS)
-            .filter(|round| {
-                spin_until(start + *round as u128 * STEP_US);
-                cache.add(&round.to_string(), &job[2], Timeout::Never).unwrap()
-            })
-            .map(|round| round.to_string())
-            .collect();
-        std::fs::write(format!("{}.wins{}", job[0], job[2]), wins.join(" ")).unwrap();
+        let (start, process): (u128, usize) = (job[1].parse().unwrap(), job[2].parse().unwrap());
+        let value = job[2].repeat(1 << 16);
+        let mut wins = String::new();
+        // Two processes race at a time: more could not spin at once on two cores.
+        for round in (0..ROUNDS).filter(|round| round % (PROCESSES / 2) == process / 2) {
+            spin_until(start + round as u128 * STEP_US);
+            if cache.add(&round.to_string(), &value, Timeout::Never).unwrap() {
+                wins += &format!("{round} ");
+            }
+        }
+        std::fs::write(format!("{}.wins{process}", job[0]), wins).unwrap();
         return;
     }
     let (dir, path) = place();
@@ -89,8 +95,8 @@ fn one_process_wins_each_add() {
         let of_one = std::fs::read_to_string(dir.path().join(format!("cache.db.wins{process}"))).unwrap();
         for round in of_one.split_whitespace().map(|round| round.parse::<usize>().unwrap()) {
             wins[round] += 1;
-            let winner = cache.get::<String>(&round.to_string()).unwrap();
-            assert_eq!(winner, Some(process.to_string()), "the winner's value was overwritten");
+            let found = cache.get::<String>(&round.to_string()).unwrap().unwrap();
+            assert!(found.starts_with(&process.to_string()), "the winner's value was overwritten");
         }
     }
     assert_eq!(wins, vec![1; ROUNDS]);

@@ -1,5 +1,7 @@
 //! The limit, what goes first, and what a write costs.
 
+#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout, reason = "a test fails by panicking")]
+
 mod common;
 
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -1,5 +1,7 @@
 //! The file, its modes, what may be in its place, and what happens when it is removed or damaged.
 
+#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout, reason = "a test fails by panicking")]
+
 mod common;
 
 use std::fs;

@@ -1,5 +1,7 @@
 //! The operations as one caller sees them, with a clock that the test moves.
 
+#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout, reason = "a test fails by panicking")]
+
 mod common;
 
 use std::time::Duration;

@@ -1,6 +1,8 @@
 //! What a call costs, by hand:
 //! `cargo test --release -p cache-db --test speed -- --ignored --nocapture`
 
+#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout, reason = "a test fails by panicking")]
+
 mod common;
 
 use std::time::{Duration, Instant};
