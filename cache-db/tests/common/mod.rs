@@ -63,8 +63,10 @@ pub fn job() -> Option<Vec<String>> {
     std::env::var(JOB).ok().map(|job| job.split('|').map(str::to_owned).collect())
 }
 
+/// Starts all of `workers`, and waits until all have done their job.
 pub fn join(workers: impl IntoIterator<Item = Child>) {
-    for mut worker in workers {
+    let all_started: Vec<_> = workers.into_iter().collect();
+    for mut worker in all_started {
         assert!(worker.wait().unwrap().success());
     }
 }
