@@ -352,7 +352,7 @@ async fn ttl_preserved(t: &T) -> Outcome {
 /// old version and then under the new one, without a pause: one of the two must have it.
 async fn never_invisible(t: &T) -> Outcome {
     t.needs(t.capabilities().atomic_rename, "it cannot move an entry in one step (atomic_rename)")?;
-    let rounds = if t.capabilities().persistent { 300 } else { 2_000 };
+    let rounds = if t.capabilities().persistent { 300 } else { 800 };
     let cache = t.cache();
     let value = "v".repeat(64 * 1024);
     cache.set("k", &value, MINUTE).await?;
