@@ -192,7 +192,7 @@ async fn null_moves(t: &T) -> Outcome {
 
 async fn same_after_move<V>(cache: &C, key: &str, value: V) -> Outcome
 where
-    V: Serialize + DeserializeOwned + PartialEq + Debug,
+    V: Serialize + DeserializeOwned + PartialEq + Debug + Send + Sync,
 {
     cache.set(key, &value, MINUTE).await?;
     cache.incr_version(key, 1).await?;

@@ -1,7 +1,7 @@
 //! One caller at a time.
 
-use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, resume_unwind};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering::SeqCst};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -20,33 +20,33 @@ const SHORT: Duration = Duration::from_millis(400);
 
 pub(super) async fn miss_calls_once(t: &T) -> Outcome {
     let cache = t.cache();
-    let calls = Cell::new(0);
-    let count = || calls.replace(calls.get() + 1) + 41;
+    let calls = AtomicI64::new(0);
+    let count = || calls.fetch_add(1, SeqCst) + 41;
     ensure_eq!(cache.get_or_set("k", MINUTE, count).await?, 41, "a miss");
-    ensure_eq!(calls.get(), 1, "calls at a miss");
-    ensure_eq!(cache.get::<i32>("k").await?, Some(41), "what is stored");
+    ensure_eq!(calls.load(SeqCst), 1, "calls at a miss");
+    ensure_eq!(cache.get::<i64>("k").await?, Some(41), "what is stored");
     ensure_eq!(cache.get_or_set("k", MINUTE, count).await?, 41, "a hit");
     ensure_eq!(cache.get_or_set("other", MINUTE, count).await?, 42, "a miss of another key");
-    ensure_eq!(calls.get(), 2, "calls in all");
+    ensure_eq!(calls.load(SeqCst), 2, "calls in all");
     cache.delete("k").await?;
     ensure_eq!(cache.get_or_set("k", MINUTE, count).await?, 43, "a miss after a delete");
-    ensure_eq!(calls.get(), 3, "calls in all");
+    ensure_eq!(calls.load(SeqCst), 3, "calls in all");
     Ok(())
 }
 
 pub(super) async fn hit_not_called(t: &T) -> Outcome {
     let cache = t.cache();
-    let called = Cell::new(false);
+    let called = AtomicBool::new(false);
     cache.set("k", &1, MINUTE).await?;
     cache.set("falsy", &0, MINUTE).await?;
     cache.set("empty", "", MINUTE).await?;
     cache.set("text", "a text", MINUTE).await?;
-    let function = || called.replace(true).into();
+    let function = || called.swap(true, SeqCst).into();
     ensure_eq!(cache.get_or_set("k", MINUTE, function).await?, 1);
     ensure_eq!(cache.get_or_set("falsy", MINUTE, function).await?, 0);
     ensure_eq!(cache.get_or_set("k", 0, function).await?, 1, "a hit with a zero timeout");
     let text = || {
-        called.set(true);
+        called.store(true, SeqCst);
         "computed".to_owned()
     };
     ensure_eq!(cache.get_or_set("empty", MINUTE, text).await?, "");
@@ -54,22 +54,22 @@ pub(super) async fn hit_not_called(t: &T) -> Outcome {
     ensure_err!(cache.get_or_set::<i64>("text", MINUTE, function).await, Decode);
     ensure_eq!(cache.get::<String>("text").await?.as_deref(), Some("a text"));
     ensure_eq!(cache.get::<i64>("k").await?, Some(1));
-    ensure!(!called.get(), "the function was called at a hit");
+    ensure!(!called.load(SeqCst), "the function was called at a hit");
     Ok(())
 }
 
 pub(super) async fn null_hit_not_called(t: &T) -> Outcome {
     let cache = t.cache();
-    let called = Cell::new(false);
+    let called = AtomicBool::new(false);
     cache.set("none", &None::<i64>, MINUTE).await?;
     cache.set("unit", &(), MINUTE).await?;
     let five = || {
-        called.set(true);
+        called.store(true, SeqCst);
         Some(5)
     };
     ensure_eq!(cache.get_or_set("none", MINUTE, five).await?, None);
-    cache.get_or_set("unit", MINUTE, || called.set(true)).await?;
-    ensure!(!called.get(), "the function was called where a null is stored");
+    cache.get_or_set("unit", MINUTE, || called.store(true, SeqCst)).await?;
+    ensure!(!called.load(SeqCst), "the function was called where a null is stored");
     ensure_eq!(cache.get::<Option<i64>>("none").await?, Some(None), "the null");
     Ok(())
 }
@@ -93,15 +93,15 @@ pub(super) async fn plain_value(t: &T) -> Outcome {
 
 pub(super) async fn stores_null(t: &T) -> Outcome {
     let cache = t.cache();
-    let calls = Cell::new(0);
+    let calls = AtomicI64::new(0);
     for _ in 0..3 {
         let none = || {
-            calls.set(calls.get() + 1);
+            calls.fetch_add(1, SeqCst);
             None::<i64>
         };
         ensure_eq!(cache.get_or_set("none", MINUTE, none).await?, None);
     }
-    ensure_eq!(calls.get(), 1, "calls for a null");
+    ensure_eq!(calls.load(SeqCst), 1, "calls for a null");
     ensure_eq!(cache.get::<Option<i64>>("none").await?, Some(None), "the null");
     ensure!(cache.has_key("none").await?, "the null is not there");
     Ok(())
@@ -123,10 +123,10 @@ pub(super) async fn err_propagates_nothing_stored(t: &T) -> Outcome {
     ensure_eq!(cache.get_or_set("f", MINUTE, || Faulty(1)).await?, Faulty(1));
 
     let strict = t.build(|b| b.key_policy(KeyPolicy::Refuse))?;
-    let called = Cell::new(false);
-    let refused = strict.get_or_set::<i64>("a b", MINUTE, || called.replace(true).into()).await;
+    let called = AtomicBool::new(false);
+    let refused = strict.get_or_set::<i64>("a b", MINUTE, || called.swap(true, SeqCst).into()).await;
     ensure_err!(refused, InvalidCacheKey);
-    ensure!(!called.get(), "the function was called for a key that is refused");
+    ensure!(!called.load(SeqCst), "the function was called for a key that is refused");
     Ok(())
 }
 
@@ -251,13 +251,13 @@ pub(super) async fn lost_add_returns_winner(t: &T) -> Outcome {
         }
         Act::Forward
     }))?;
-    let called = Cell::new(false);
+    let called = AtomicBool::new(false);
     let function = || {
-        called.set(true);
+        called.store(true, SeqCst);
         1
     };
     ensure_eq!(cache.get_or_set("k", MINUTE, function).await?, 99, "what the loser returns");
-    ensure!(called.get(), "the function was not called");
+    ensure!(called.load(SeqCst), "the function was not called");
     ensure_eq!(cache.get::<i64>("k").await?, Some(99), "what is stored");
     Ok(())
 }

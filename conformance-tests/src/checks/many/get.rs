@@ -1,7 +1,7 @@
 //! `get_many`.
 
-use std::cell::Cell;
 use std::iter::from_fn;
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::time::Duration;
 
 use cache_core::BATCH;
@@ -97,25 +97,25 @@ pub(super) async fn duplicate_keys(t: &T) -> Outcome {
 pub(super) async fn lazy_iterator(t: &T) -> Outcome {
     const LEN: usize = BATCH + 5;
     let cache = t.cache();
-    let asked = Cell::new(0);
+    let asked = AtomicUsize::new(0);
     let counting = || {
-        asked.set(0);
+        asked.store(0, SeqCst);
         from_fn(|| {
-            let n = asked.replace(asked.get() + 1);
+            let n = asked.fetch_add(1, SeqCst);
             (n < LEN).then(|| format!("k{n}"))
         })
     };
     let failed = cache.set_many(counting().map(|key| (key, 7)), MINUTE).await?;
     ensure!(failed.is_empty(), "{} keys failed", failed.len());
-    ensure_eq!(asked.get(), LEN + 1, "how often set_many asked");
+    ensure_eq!(asked.load(SeqCst), LEN + 1, "how often set_many asked");
     let found = cache.get_many::<i64, _>(counting()).await?;
-    ensure_eq!(asked.get(), LEN + 1, "how often get_many asked");
+    ensure_eq!(asked.load(SeqCst), LEN + 1, "how often get_many asked");
     ensure_eq!(found.len(), LEN, "the keys found");
     ensure!(found.into_iter().eq(keys(0..LEN).map(|key| (key, 7))), "they are not those asked for");
     let borrowed: Vec<String> = keys(0..3).collect();
     ensure_eq!(cache.get_many::<i64, _>(&borrowed).await?.len(), 3, "borrowed keys");
     cache.delete_many(counting()).await?;
-    ensure_eq!(asked.get(), LEN + 1, "how often delete_many asked");
+    ensure_eq!(asked.load(SeqCst), LEN + 1, "how often delete_many asked");
     ensure_eq!(cache.get_many::<i64, _>(counting()).await?, [], "after delete_many");
     Ok(())
 }

@@ -143,7 +143,7 @@ pub(super) async fn set_oversize_reported(t: &T) -> Outcome {
     let far = format!("k{}", BATCH + 3);
     let value = |key: &str| if key == far { huge() } else { small() };
     let failed = cache.set_many(keys(0..BATCH + 5).map(|key| (key.clone(), value(&key))), MINUTE).await?;
-    ensure_eq!(failed, [far.clone()], "keys that failed in the second batch");
+    ensure_eq!(failed, std::slice::from_ref(&far), "keys that failed in the second batch");
     ensure_eq!(cache.get_many::<ByteBuf, _>(keys(0..BATCH + 5)).await?.len(), BATCH + 4);
     Ok(())
 }
