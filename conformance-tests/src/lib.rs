@@ -45,6 +45,7 @@ mod report;
 mod runner;
 mod spec;
 mod suite;
+mod watched;
 mod workers;
 
 pub use context::{Mode, T};

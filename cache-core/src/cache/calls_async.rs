@@ -118,7 +118,7 @@ impl<B: BaseCache + ?Sized> Cache<B> {
     /// # Errors
     /// As [`Cache::incr_version`].
     pub async fn aincr_version(&self, key: &str, delta: i64) -> Result<i64> {
-        self.incr_version_on(Way::Async, key, Some(delta)).await
+        self.move_on(Way::Async, key, self.version.checked_add(delta)).await
     }
 
     /// [`Cache::decr_version`] for async callers.
@@ -126,7 +126,7 @@ impl<B: BaseCache + ?Sized> Cache<B> {
     /// # Errors
     /// As [`Cache::decr_version`].
     pub async fn adecr_version(&self, key: &str, delta: i64) -> Result<i64> {
-        self.incr_version_on(Way::Async, key, delta.checked_neg()).await
+        self.move_on(Way::Async, key, self.version.checked_sub(delta)).await
     }
 
     /// [`Cache::get_many`] for async callers.

@@ -122,7 +122,7 @@ impl<B: BaseCache + ?Sized> Cache<B> {
     /// [`KeyNotFound`](crate::ErrorKind::KeyNotFound), and
     /// [`Overflow`](crate::ErrorKind::Overflow) of the version, and then nothing moved.
     pub fn incr_version(&self, key: &str, delta: i64) -> Result<i64> {
-        now(self.incr_version_on(Way::Sync, key, Some(delta)))
+        now(self.move_on(Way::Sync, key, self.version.checked_add(delta)))
     }
 
     /// Moves `key` to this handle's version minus `delta`, as `incr_version` does.
@@ -130,7 +130,7 @@ impl<B: BaseCache + ?Sized> Cache<B> {
     /// # Errors
     /// As `incr_version`.
     pub fn decr_version(&self, key: &str, delta: i64) -> Result<i64> {
-        now(self.incr_version_on(Way::Sync, key, delta.checked_neg()))
+        now(self.move_on(Way::Sync, key, self.version.checked_sub(delta)))
     }
 
     /// Those of `keys` that are there, with their values, in the order asked; a key asked for twice

@@ -20,7 +20,6 @@ const SHARDS: usize = 16;
 pub(crate) struct Flights {
     shards: [Shard; SHARDS],
     hasher: RandomState,
-    next_id: AtomicU64,
     wait: Duration,
 }
 
@@ -56,6 +55,9 @@ pub(crate) enum Landing {
     TooLong,
 }
 
+/// Flights are numbered across all caches: [`LEADING`] tells those of one from another's by it.
+static NEXT_ID: AtomicU64 = AtomicU64::new(0);
+
 thread_local! {
     /// The flights whose functions are running on this thread's stack right now.
     static LEADING: RefCell<Vec<u64>> = const { RefCell::new(Vec::new()) };
@@ -63,7 +65,7 @@ thread_local! {
 
 impl Flights {
     pub(crate) fn new(wait: Duration) -> Self {
-        Self { shards: Default::default(), hasher: RandomState::new(), next_id: AtomicU64::new(0), wait }
+        Self { shards: Default::default(), hasher: RandomState::new(), wait }
     }
 
     /// How long a waiter waits.
@@ -85,7 +87,7 @@ impl Flights {
             }
             return Joined::Waiter(Arc::clone(flight));
         }
-        let id = self.next_id.fetch_add(1, Ordering::Relaxed);
+        let id = NEXT_ID.fetch_add(1, Ordering::Relaxed);
         let flight = Arc::new(Flight { id, outcome: OnceLock::new(), ended: Event::new() });
         flying.insert(key.into(), Arc::clone(&flight));
         Joined::Leader(Leader { shard, key: key.into(), flight })
@@ -136,8 +138,11 @@ impl Leader<'_> {
 
 impl Drop for Leader<'_> {
     fn drop(&mut self) {
-        self.shard.lock().remove(&self.key);
+        let mut flying = self.shard.lock();
+        // Before the lock is free: whoever finds the key with no flight must see that one ended.
         self.shard.ended.fetch_add(1, Ordering::Release);
+        flying.remove(&self.key);
+        drop(flying);
         // Without a landing it has failed.
         let _ = self.flight.outcome.set(None);
         self.flight.ended.notify(usize::MAX);
@@ -180,5 +185,45 @@ impl Inside {
 impl Drop for Inside {
     fn drop(&mut self) {
         LEADING.with_borrow_mut(Vec::pop);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn leads<'a>(flights: &'a Flights, key: &str) -> Option<Leader<'a>> {
+        match flights.join(key) {
+            Joined::Leader(leader) => Some(leader),
+            Joined::Waiter(_) | Joined::Inside => None,
+        }
+    }
+
+    #[test]
+    fn a_flight_of_another_cache_is_not_the_one_inside() {
+        let (one, other) = (Flights::new(Duration::ZERO), Flights::new(Duration::ZERO));
+        let outer = leads(&one, "k").unwrap();
+        let _elsewhere = leads(&other, "k").unwrap();
+        let inside = || (one.join("k"), other.join("k"));
+        let joined = futures_lite::future::block_on(outer.run(async { inside() }));
+        assert!(matches!(joined, (Joined::Inside, Joined::Waiter(_))));
+    }
+
+    #[test]
+    fn whoever_leads_after_a_flight_knows_that_it_ended() {
+        let flights = Flights::new(Duration::ZERO);
+        for _ in 0..500 {
+            let mark = flights.mark("k");
+            let first = leads(&flights, "k").unwrap();
+            std::thread::scope(|scope| {
+                scope.spawn(move || drop(first));
+                let next = loop {
+                    if let Some(leader) = leads(&flights, "k") {
+                        break leader;
+                    }
+                };
+                assert!(next.others_ended_since(mark));
+            });
+        }
     }
 }

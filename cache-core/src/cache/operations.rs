@@ -118,11 +118,11 @@ impl<B: BaseCache + ?Sized> Cache<B> {
         }
     }
 
-    pub(super) async fn incr_version_on(&self, way: Way, key: &str, delta: Option<i64>) -> Result<i64> {
+    /// Moves `key` to the version given; `None` is one beyond the range.
+    pub(super) async fn move_on(&self, way: Way, key: &str, version: Option<i64>) -> Result<i64> {
         let (mut from, mut to) = (MadeKey::default(), MadeKey::default());
         self.key(&mut from, key)?;
-        let overflow = || Error::overflow(from.as_key().as_str());
-        let version = delta.and_then(|delta| self.version.checked_add(delta)).ok_or_else(overflow)?;
+        let version = version.ok_or_else(|| Error::overflow(from.as_key().as_str()))?;
         self.settings.keys.make_and_validate(&mut to, key, version)?;
         let found = if from.as_key() == to.as_key() {
             self.reach(way).has_key(&from).await?

@@ -7,6 +7,7 @@ mod concurrency;
 mod counters;
 mod culling;
 mod every_op;
+mod faulty;
 mod get_or_set;
 mod isolation;
 mod keys;

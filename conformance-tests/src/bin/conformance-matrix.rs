@@ -1,0 +1,258 @@
+//! Prints the conformance matrix in Markdown: check by backend, from reports of the suite
+//! (`CONFORMANCE_REPORT`) given as arguments.
+//!
+//! Where several lines speak of one check, backend and mode, the last one counts. The output
+//! depends on the results alone: no dates, no durations.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::error::Error;
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::process::ExitCode;
+
+use serde::Deserialize;
+
+const CHECKS: &str = include_str!("../../checks.json");
+
+#[derive(Deserialize)]
+struct List {
+    families: BTreeMap<String, String>,
+    checks: Vec<Check>,
+}
+
+#[derive(Deserialize)]
+struct Check {
+    id: u32,
+    family: String,
+    name: String,
+    expect: String,
+}
+
+/// A line of a report.
+#[derive(Deserialize)]
+struct Line {
+    backend: String,
+    check: String,
+    mode: String,
+    status: String,
+    reason: String,
+}
+
+/// (status, reason) by mode, of one check on one backend.
+type Modes = BTreeMap<String, (String, String)>;
+
+/// By backend and the check's full name.
+type Results = BTreeMap<(String, String), Modes>;
+
+fn main() -> ExitCode {
+    let files: Vec<String> = std::env::args().skip(1).collect();
+    let written = run(&files).and_then(|text| Ok(std::io::stdout().write_all(text.as_bytes())?));
+    match written {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(e) => {
+            // Where not even that can be said, the exit code says it.
+            let _ = writeln!(std::io::stderr(), "conformance-matrix: {e}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(files: &[String]) -> Result<String, Box<dyn Error>> {
+    if files.is_empty() {
+        return Err("name the report files (JSON lines, from CONFORMANCE_REPORT) as arguments".into());
+    }
+    let mut results = Results::new();
+    for file in files {
+        let text = std::fs::read_to_string(file).map_err(|e| format!("{file}: {e}"))?;
+        read(&text, &mut results).map_err(|e| format!("{file}, {e}"))?;
+    }
+    let list: List = serde_json::from_str(CHECKS)?;
+    Ok(matrix(&list, &results)?)
+}
+
+fn read(text: &str, results: &mut Results) -> Result<(), String> {
+    for (number, line) in text.lines().enumerate() {
+        let line: Line = serde_json::from_str(line).map_err(|e| format!("line {}: {e}", number + 1))?;
+        let modes = results.entry((line.backend, line.check)).or_default();
+        modes.insert(line.mode, (line.status, line.reason));
+    }
+    Ok(())
+}
+
+/// The reasons why a cell is no plain tick, numbered as they come.
+#[derive(Default)]
+struct Notes(Vec<String>);
+
+impl Notes {
+    fn mark(&mut self, note: String) -> String {
+        let place = self.0.iter().position(|known| *known == note).unwrap_or_else(|| {
+            self.0.push(note);
+            self.0.len() - 1
+        });
+        format!("<sup>{}</sup>", place + 1)
+    }
+}
+
+fn matrix(list: &List, results: &Results) -> Result<String, std::fmt::Error> {
+    let backends: BTreeSet<&str> = results.keys().map(|(backend, _)| backend.as_str()).collect();
+    let of = |backend: &str, check: &Check| {
+        let name = format!("{}::{}", check.family, check.name.trim_end_matches("::*"));
+        results.get(&(backend.to_owned(), name))
+    };
+    let mut out = String::from("# Conformance\n\n");
+    out += "Every check of the suite, on every backend, as the last run found it. Written by\n";
+    out += "`scripts/matrix`; a check passes when it does so through the sync and the async API.\n\n";
+
+    out += "| backend | pass | skip | waived | fail | not run |\n|---|--:|--:|--:|--:|--:|\n";
+    for backend in &backends {
+        let mut counts = [0; 5];
+        for check in &list.checks {
+            counts[Verdict::of(of(backend, check)) as usize] += 1;
+        }
+        let [pass, skip, waived, fail, not_run] = counts;
+        writeln!(out, "| {backend} | {pass} | {skip} | {waived} | {fail} | {not_run} |")?;
+    }
+    writeln!(out, "\n✓ passes, – does not apply (the number says why), ✗ fails, ? was not run.")?;
+
+    let mut notes = Notes::default();
+    let mut families: Vec<&str> = Vec::new();
+    for check in &list.checks {
+        if !families.contains(&check.family.as_str()) {
+            families.push(&check.family);
+        }
+    }
+    for family in families {
+        let checks: Vec<&Check> = list.checks.iter().filter(|check| check.family == family).collect();
+        let about = list.families.get(family).map_or("", String::as_str);
+        writeln!(out, "\n## {family}: {about} ({})\n", checks.len())?;
+        writeln!(
+            out,
+            "| id | check | expected |{}",
+            backends.iter().map(|b| format!(" {b} |")).collect::<String>()
+        )?;
+        writeln!(out, "|--:|---|---|{}", ":-:|".repeat(backends.len()))?;
+        for check in checks {
+            write!(out, "| {} | `{}` | {} |", check.id, check.name, escaped(&check.expect))?;
+            for backend in &backends {
+                write!(out, " {} |", cell(of(backend, check), &mut notes))?;
+            }
+            out.push('\n');
+        }
+    }
+    if !notes.0.is_empty() {
+        out += "\n## Reasons\n\n";
+        for (number, note) in notes.0.iter().enumerate() {
+            writeln!(out, "{}. {}", number + 1, escaped(note))?;
+        }
+    }
+    Ok(out)
+}
+
+/// The worst of a check's modes; what is skipped in one mode and passes in the other passes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Verdict {
+    Pass,
+    Skip,
+    Waived,
+    Fail,
+    NotRun,
+}
+
+impl Verdict {
+    fn of(modes: Option<&Modes>) -> Self {
+        let Some(modes) = modes else { return Self::NotRun };
+        let any = |status: &str| modes.values().any(|(known, _)| known == status);
+        match () {
+            () if modes
+                .values()
+                .any(|(status, _)| !["pass", "skip", "waived"].contains(&status.as_str())) =>
+            {
+                Self::Fail
+            }
+            () if any("waived") => Self::Waived,
+            () if any("pass") => Self::Pass,
+            () => Self::Skip,
+        }
+    }
+}
+
+fn cell(modes: Option<&Modes>, notes: &mut Notes) -> String {
+    let verdict = Verdict::of(modes);
+    let sign = match verdict {
+        Verdict::Pass => "✓",
+        Verdict::Skip => "–",
+        Verdict::Waived => "waived",
+        Verdict::Fail => "✗",
+        Verdict::NotRun => "?",
+    };
+    // What a failure says changes from run to run: the run's own output has it.
+    let mut noted: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for (mode, (status, reason)) in modes.into_iter().flatten() {
+        if (status == "skip" || status == "waived") && verdict != Verdict::Fail {
+            noted.entry(reason).or_default().push(mode);
+        }
+    }
+    let all = modes.map_or(0, BTreeMap::len);
+    let mut marks = String::new();
+    for (reason, in_modes) in noted {
+        let only =
+            if in_modes.len() < all { format!("{} only: ", in_modes.join(" and ")) } else { String::new() };
+        marks += &notes.mark(format!("{only}{reason}"));
+    }
+    format!("{sign}{marks}")
+}
+
+/// Text that a table's cell or a list's line can hold.
+fn escaped(text: &str) -> String {
+    text.replace('\n', " ").replace('|', "\\|")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn printed(lines: &[(&str, &str, &str, &str)]) -> String {
+        let text: String = lines
+            .iter()
+            .map(|(backend, check, mode, status)| {
+                let line = serde_json::json!({
+                    "backend": backend, "check": check, "mode": mode, "status": status,
+                    "reason": if *status == "pass" { "" } else { "because | so" }, "ms": 3,
+                });
+                format!("{line}\n")
+            })
+            .collect();
+        let mut results = Results::new();
+        read(&text, &mut results).unwrap();
+        matrix(&serde_json::from_str(CHECKS).unwrap(), &results).unwrap()
+    }
+
+    #[test]
+    fn the_last_line_wins_and_every_state_has_its_sign() {
+        let text = printed(&[
+            ("a", "K::ascii_roundtrip", "sync", "fail"),
+            ("a", "K::ascii_roundtrip", "sync", "pass"),
+            ("a", "K::ascii_roundtrip", "async", "pass"),
+            ("b", "K::ascii_roundtrip", "sync", "pass"),
+            ("b", "K::ascii_roundtrip", "async", "fail"),
+            ("a", "A::mirror", "async", "skip"),
+            ("b", "A::mirror", "async", "waived"),
+            ("a", "M::get_many", "sync", "pass"),
+            ("a", "M::get_many", "async", "skip"),
+        ]);
+        assert!(text.contains("| 1 | `ascii_roundtrip` | value comes back | ✓ | ✗ |"), "{text}");
+        assert!(text.contains("| –<sup>2</sup> | waived<sup>2</sup> |"), "{text}");
+        assert!(text.contains("| `get_many` | get many | ✓<sup>1</sup> | ? |"), "{text}");
+        assert!(text.contains("1. async only: because \\| so\n2. because \\| so\n"), "{text}");
+        assert!(text.contains("| a | 2 | 1 | 0 | 0 | 313 |\n| b | 0 | 0 | 1 | 1 | 314 |\n"), "{text}");
+        assert!(text.contains("## M: many-operations (23)"), "{text}");
+    }
+
+    #[test]
+    fn a_line_that_is_none_is_an_error_with_its_place() {
+        let e = read("{}\n", &mut Results::new()).unwrap_err();
+        assert!(e.starts_with("line 1: "), "{e}");
+        assert!(run(&[]).is_err());
+        assert!(run(&["no/such/file".to_owned()]).unwrap_err().to_string().contains("no/such/file"));
+    }
+}

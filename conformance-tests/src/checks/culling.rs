@@ -1,5 +1,0 @@
-//! E: culling.
-
-use crate::registry::Check;
-
-pub(crate) const CHECKS: &[Check] = &[];

@@ -1,5 +1,0 @@
-//! M: many-operations.
-
-use crate::registry::Check;
-
-pub(crate) const CHECKS: &[Check] = &[];
