@@ -15,7 +15,9 @@ use self::moments::{
     absence_agrees, clock_step, expired_absent_in_get_many, fraction_1_9, get_not_sliding, half_second,
     many_ttl_each, never_early, not_late, ttl_survives_reopen,
 };
-use self::settings::{config_none_forever, default_300, explicit_overrides, nan_inf_rejected, never_survives};
+use self::settings::{
+    config_none_forever, default_300, explicit_overrides, nan_inf_rejected, never_survives,
+};
 use self::touch::{
     touch_default, touch_expired_false, touch_extends, touch_keeps_value, touch_missing_false,
     touch_none_on_persistent_true, touch_none_persists, touch_shortens, touch_zero_negative,

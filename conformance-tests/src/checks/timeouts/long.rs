@@ -51,7 +51,7 @@ pub(super) async fn duration_max_forever(t: &T) -> Outcome {
     let micros = Duration::from_micros(u64::try_from(i64::MAX).unwrap_or(u64::MAX));
     let nanos = Duration::from_nanos(u64::try_from(i64::MAX).unwrap_or(u64::MAX));
     for edge in [longest, micros, nanos, Duration::from_nanos(u64::MAX), Duration::from_secs(u64::MAX)] {
-        for lifetime in [edge - one, edge, edge + one, edge + DAY] {
+        for lifetime in [edge - one, edge, edge.saturating_add(one), edge.saturating_add(DAY)] {
             cache.set("k", &1, lifetime).await?;
             ensure!(cache.has_key("k").await?, "{lifetime:?}");
             ensure!(cache.touch("k", lifetime).await?, "{lifetime:?}");
