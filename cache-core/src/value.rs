@@ -49,16 +49,29 @@ impl Codecs {
 
     /// The value in `payload`, which was found under `key`.
     pub(crate) fn decode<T: DeserializeOwned>(&self, key: &str, payload: &Payload) -> Result<T> {
-        let value = match payload {
+        let form = match payload {
             Payload::Encoded(id, bytes) => return self.decode_encoded(key, *id, bytes),
-            Payload::Int(n) => T::deserialize(Plain::Int(*n)),
+            Payload::Int(n) => Form::Int(*n),
+            Payload::Bytes(bytes) => Form::Bytes(bytes),
             Payload::Text(text) => match std::str::from_utf8(text) {
-                Ok(text) => T::deserialize(Plain::Text(text, self.write.is_human_readable())),
-                Err(_) => Err(serde::de::value::Error::custom("")),
+                Ok(text) => Form::Text(text),
+                Err(_) => return Err(wrong_type::<T>(key, "")),
             },
-            Payload::Bytes(bytes) => T::deserialize(Plain::Bytes(bytes, self.write.is_human_readable())),
         };
-        value.map_err(|e| wrong_type::<T>(key, &e.to_string()))
+        let human_readable = self.write.is_human_readable();
+        let failed = match T::deserialize(Plain { form, human_readable }) {
+            Ok(value) => return Ok(value),
+            Err(e) => e,
+        };
+        // A UUID is text by the one kind of codec and bytes by the other: perhaps it was written
+        // before the cache moved from that one to this.
+        let human_readable = !human_readable;
+        if self.read_also.iter().any(|codec| codec.is_human_readable() == human_readable)
+            && let Ok(value) = T::deserialize(Plain { form, human_readable })
+        {
+            return Ok(value);
+        }
+        Err(wrong_type::<T>(key, &failed.to_string()))
     }
 
     fn decode_encoded<T: DeserializeOwned>(&self, key: &str, id: CodecId, bytes: &Bytes) -> Result<T> {
@@ -258,10 +271,16 @@ impl Serializer for Probe {
 /// The way back from a [`Probe`]'s payload. Text and bytes are not taken for one another,
 /// but bytes are readable as a sequence of `u8`.
 #[derive(Clone, Copy)]
-enum Plain<'a> {
+struct Plain<'a> {
+    form: Form<'a>,
+    human_readable: bool,
+}
+
+#[derive(Clone, Copy)]
+enum Form<'a> {
     Int(i64),
-    Text(&'a str, bool),
-    Bytes(&'a [u8], bool),
+    Text(&'a str),
+    Bytes(&'a [u8]),
 }
 
 impl Plain<'_> {
@@ -274,10 +293,10 @@ impl<'de> Deserializer<'de> for Plain<'_> {
     type Error = serde::de::value::Error;
 
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Self::Error> {
-        match self {
-            Self::Int(n) => visitor.visit_i64(n),
-            Self::Text(text, _) => visitor.visit_str(text),
-            Self::Bytes(bytes, _) => visitor.visit_bytes(bytes),
+        match self.form {
+            Form::Int(n) => visitor.visit_i64(n),
+            Form::Text(text) => visitor.visit_str(text),
+            Form::Bytes(bytes) => visitor.visit_bytes(bytes),
         }
     }
 
@@ -294,15 +313,15 @@ impl<'de> Deserializer<'de> for Plain<'_> {
     }
 
     fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Self::Error> {
-        match self {
-            Self::Bytes(bytes, _) => visitor.visit_seq(SeqDeserializer::new(bytes.iter().copied())),
+        match self.form {
+            Form::Bytes(bytes) => visitor.visit_seq(SeqDeserializer::new(bytes.iter().copied())),
             _ => self.deserialize_any(visitor),
         }
     }
 
     fn deserialize_str<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Self::Error> {
-        match self {
-            Self::Bytes(..) => Err(Self::unexpected(&visitor, Unexpected::Bytes(&[]))),
+        match self.form {
+            Form::Bytes(_) => Err(Self::unexpected(&visitor, Unexpected::Bytes(&[]))),
             _ => self.deserialize_any(visitor),
         }
     }
@@ -312,8 +331,8 @@ impl<'de> Deserializer<'de> for Plain<'_> {
     }
 
     fn deserialize_bytes<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Self::Error> {
-        match self {
-            Self::Text(..) => Err(Self::unexpected(&visitor, Unexpected::Str(""))),
+        match self.form {
+            Form::Text(_) => Err(Self::unexpected(&visitor, Unexpected::Str(""))),
             _ => self.deserialize_any(visitor),
         }
     }
@@ -323,11 +342,55 @@ impl<'de> Deserializer<'de> for Plain<'_> {
     }
 
     fn is_human_readable(&self) -> bool {
-        matches!(self, Self::Text(_, true) | Self::Bytes(_, true))
+        self.human_readable
     }
 
     forward_to_deserialize_any! {
         bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char unit unit_struct tuple tuple_struct map
         struct enum identifier ignored_any
+    }
+}
+
+#[cfg(all(test, feature = "json"))]
+mod tests {
+    use super::*;
+    use crate::codec::{Json, MessagePack};
+
+    /// Text for people, bytes for machines: as a UUID.
+    #[derive(Debug, PartialEq)]
+    struct Id(u8);
+
+    impl Serialize for Id {
+        fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+            if serializer.is_human_readable() {
+                serializer.serialize_str(&self.0.to_string())
+            } else {
+                serializer.serialize_bytes(&[self.0])
+            }
+        }
+    }
+
+    impl<'de> serde::Deserialize<'de> for Id {
+        fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+            if deserializer.is_human_readable() {
+                let text = String::deserialize(deserializer)?;
+                text.parse().map(Self).map_err(D::Error::custom)
+            } else {
+                let bytes = OwnedBytes::deserialize(deserializer)?.0;
+                bytes.first().copied().map(Self).ok_or_else(|| D::Error::custom("empty"))
+            }
+        }
+    }
+
+    #[test]
+    fn a_plain_value_outlives_a_move_between_codecs() {
+        let codecs = |write: Arc<dyn Codec>, read_also| Codecs { write, read_also, keeps_kinds: true };
+        let (pack, json): (Arc<dyn Codec>, Arc<dyn Codec>) = (Arc::new(MessagePack), Arc::new(Json));
+        for (old, new) in [(&pack, &json), (&json, &pack)] {
+            let payload = codecs(Arc::clone(old), vec![]).encode(&Id(7)).unwrap();
+            let moved = codecs(Arc::clone(new), vec![Arc::clone(old)]);
+            assert_eq!(moved.decode::<Id>("k", &payload).unwrap(), Id(7));
+            assert!(codecs(Arc::clone(new), vec![]).decode::<Id>("k", &payload).is_err());
+        }
     }
 }

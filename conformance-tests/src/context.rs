@@ -265,6 +265,16 @@ impl T {
             .max_value_size
             .ok_or_else(|| Stop::Skipped("it has no limit on a value's size".to_owned()))
     }
+
+    /// The same, if values beyond it are small enough to be made.
+    ///
+    /// # Errors
+    /// The skip.
+    pub fn testable_limit(&self) -> Outcome<usize> {
+        let limit = self.max_value_size()?;
+        self.needs(limit <= 64 << 20, "its limit on a value's size is beyond 64 MiB")?;
+        Ok(limit)
+    }
 }
 
 fn spec_in(scratch: &Path, unique: &str, clock: &Clock) -> Outcome<Spec> {

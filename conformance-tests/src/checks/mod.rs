@@ -1,5 +1,6 @@
 //! The checks, by family.
 
+mod absence;
 mod asynchronous;
 mod basic;
 mod broken;

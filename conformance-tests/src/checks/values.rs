@@ -1,5 +1,112 @@
-//! F: value fidelity.
+//! F: values and fidelity.
 
+mod bytes_of;
+mod decoding;
+mod numbers;
+mod sizes;
+mod structures;
+mod text;
+
+use std::fmt::Debug;
+
+use cache_core::{Json, MessagePack};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use self::bytes_of::codec_bytes_identical;
+use self::decoding::{deserialize_panic_contained, mimics_envelope, serde_evolution, wrong_type_decode_err};
+use self::numbers::{
+    bool_is_not_int, float_extremes, i64_limits, i128_u128, int_is_not_float, nan_inf, u64_max,
+};
+use self::sizes::{incompressible, map_10k, size_16mib, size_above_limit, size_below_limit};
+use self::structures::{
+    datetime_duration_uuid, depth_100, empty_collections, enum_variants, map_non_string_keys, option_nesting,
+    unit_newtype,
+};
+use self::text::{
+    all_256_bytes, astral_unicode, chars, digit_bytes_stay_bytes, digit_string_stays_string, empty_bytes,
+    empty_string, string_nul_crlf,
+};
+use super::MINUTE;
+use crate::context::T;
+use crate::handle::C;
+use crate::outcome::Outcome;
 use crate::registry::Check;
 
-pub(crate) const CHECKS: &[Check] = &[];
+pub(crate) const CHECKS: &[Check] = &[
+    check!("F", i64_limits),
+    check!("F", u64_max),
+    check!("F", i128_u128),
+    check!("F", bool_is_not_int),
+    check!("F", int_is_not_float),
+    check!("F", float_extremes),
+    check!("F", nan_inf),
+    check!("F", digit_string_stays_string),
+    check!("F", digit_bytes_stay_bytes),
+    check!("F", empty_string),
+    check!("F", empty_bytes),
+    check!("F", empty_collections),
+    check!("F", all_256_bytes),
+    check!("F", string_nul_crlf),
+    check!("F", astral_unicode),
+    check!("F", option_nesting),
+    check!("F", unit_newtype),
+    check!("F", enum_variants),
+    check!("F", depth_100),
+    check!("F", map_non_string_keys),
+    check!("F", map_10k),
+    check!("F", chars),
+    check!("F", datetime_duration_uuid),
+    check!("F", size_below_limit),
+    check!("F", size_above_limit),
+    check!("F", size_16mib),
+    check!("F", incompressible),
+    check!("F", mimics_envelope),
+    check!("F", wrong_type_decode_err),
+    check!("F", serde_evolution),
+    check!("F", deserialize_panic_contained),
+    check!("F", codec_bytes_identical),
+];
+
+/// What the values are held against: the suite's own settings, and both codecs of the project.
+fn any_codec(t: &T) -> Outcome<[C; 3]> {
+    Ok([t.cache(), message_pack(t)?, json(t)?])
+}
+
+fn message_pack(t: &T) -> Outcome<C> {
+    Ok(t.build(|b| b.codec(MessagePack))?)
+}
+
+fn json(t: &T) -> Outcome<C> {
+    Ok(t.build(|b| b.codec(Json))?)
+}
+
+/// `value` comes back as it was, whichever way it went in and comes out.
+async fn comes_back<V>(cache: &C, value: &V) -> Outcome
+where
+    V: Serialize + DeserializeOwned + PartialEq + Debug,
+{
+    cache.delete_many(["set", "added", "many"]).await?;
+    cache.set("set", value, MINUTE).await?;
+    ensure!(cache.add("added", value, MINUTE).await?);
+    ensure_eq!(cache.set_many([("many", value)], MINUTE).await?, Vec::<&str>::new());
+    for key in ["set", "added", "many"] {
+        ensure_eq!(cache.get::<V>(key).await?.as_ref(), Some(value), "{key}");
+        ensure_eq!(cache.other_mode().get::<V>(key).await?.as_ref(), Some(value), "{key}, the other mode");
+        ensure!(cache.has_key(key).await?, "{key}");
+    }
+    let many: Vec<(&str, V)> = cache.get_many(["set", "missing", "many"]).await?;
+    ensure!(many.iter().all(|(_, got)| got == value) && many.len() == 2, "get_many: got {many:?}");
+    Ok(())
+}
+
+/// [`comes_back`] in every codec.
+async fn comes_back_in_any_codec<V>(t: &T, value: &V) -> Outcome
+where
+    V: Serialize + DeserializeOwned + PartialEq + Debug,
+{
+    for cache in any_codec(t)? {
+        comes_back(&cache, value).await?;
+    }
+    Ok(())
+}
