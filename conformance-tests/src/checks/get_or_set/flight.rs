@@ -12,6 +12,7 @@ use super::{computing, sleep, slowly, until};
 use crate::checks::MINUTE;
 use crate::context::{Mode, T};
 use crate::outcome::{Outcome, Stop};
+use crate::watched::{Act, Watched};
 
 /// Long enough for the others to arrive.
 const WORK: Duration = Duration::from_millis(8);
@@ -75,32 +76,47 @@ pub(super) async fn single_flight(t: &T) -> Outcome {
     let calls: Vec<i64> = calls.iter().map(|calls| calls.load(Ordering::SeqCst)).collect();
     ensure_eq!(calls, [1; ROUNDS], "calls of the function, by round");
     ensure!(got.iter().flatten().all(|&value| value == 100), "not all callers got the value");
-    nothing_to_compute(t).await?;
+    a_late_leader_looks_again(t).await?;
     across_caches(t).await
 }
 
-/// With a function that takes no time, some callers miss, and come for the lead when the flight
-/// has ended: they must look again before they compute.
-async fn nothing_to_compute(t: &T) -> Outcome {
-    const ROUNDS: usize = 1_500;
-    let cache = t.build(|b| b.flight_wait(MINUTE).key_prefix("quick"))?;
-    let calls = Arc::new(AtomicUsize::new(0));
-    let count = Arc::clone(&calls);
-    t.race(2, move |_, mut gate| {
-        let (cache, calls) = (cache.clone(), Arc::clone(&count));
+/// One looks, finds nothing, and comes for the lead only when another's flight has begun and
+/// ended: it must look again before it computes.
+async fn a_late_leader_looks_again(t: &T) -> Outcome {
+    let state = Arc::new((AtomicUsize::new(0), AtomicBool::new(false)));
+    let shared = Arc::clone(&state);
+    let late = Watched::over(t.cache().cache.backend(), move |method, _| {
+        let (gets, stored) = (&shared.0, &shared.1);
+        if method != "get" || gets.fetch_add(1, Ordering::SeqCst) > 0 {
+            return Act::Forward;
+        }
+        let start = Instant::now();
+        while !stored.load(Ordering::SeqCst) && start.elapsed() < MINUTE / 6 {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        Act::FindNothing
+    });
+    let cache = t.over(late)?;
+    t.race(2, move |number, _| {
+        let (cache, state) = (cache.clone(), Arc::clone(&state));
         async move {
-            for round in 0..ROUNDS {
-                gate.wait().await?;
-                cache
-                    .get_or_set(&format!("k{round}"), MINUTE, || calls.fetch_add(1, Ordering::SeqCst))
-                    .await?;
+            if number == 0 {
+                until(cache.mode, || state.0.load(Ordering::SeqCst) > 0).await;
             }
+            let own = i64::try_from(number).unwrap_or_default();
+            let mut called = false;
+            let function = || {
+                called = true;
+                own
+            };
+            let got = cache.get_or_set("late", MINUTE, function).await?;
+            state.1.store(true, Ordering::SeqCst);
+            ensure_eq!((got, called), (0, number == 0), "what caller {number} got, and whether it computed");
             Ok(())
         }
     })
-    .await?;
-    ensure_eq!(calls.load(Ordering::SeqCst), ROUNDS, "calls in {ROUNDS} rounds of two callers");
-    Ok(())
+    .await
+    .map(drop)
 }
 
 /// A function that asks a second cache waits for the flight there as anybody does: it is inside a
