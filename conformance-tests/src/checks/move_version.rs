@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::{Duration, Instant};
 
 use cache_core::{KeyPolicy, Timeout};
@@ -14,7 +14,7 @@ use serde::de::DeserializeOwned;
 use super::MINUTE;
 use crate::context::T;
 use crate::handle::C;
-use crate::outcome::Outcome;
+use crate::outcome::{Outcome, Stop};
 use crate::registry::Check;
 
 pub(crate) const CHECKS: &[Check] = &[
@@ -351,46 +351,46 @@ async fn ttl_preserved(t: &T) -> Outcome {
     Ok(())
 }
 
-/// One moves a value from version to version, one step a round; the other looks under the old
-/// version and then at once under the new one, without a pause: one of the two must have it.
+/// One moves a value from version to version without a pause; three look under the version that
+/// it is moved from and then under the next. Where both reads miss and the move is still the same
+/// one, the value was under neither. More racers than cores: a mover that the scheduler stops
+/// half-way leaves the others all the time to see it.
 async fn never_invisible(t: &T) -> Outcome {
-    const ROUNDS: i64 = 20_000;
-    const LONGEST: Duration = Duration::from_millis(1_200);
+    const LONGEST: Duration = Duration::from_millis(700);
+    const MOVES: i64 = 100_000;
     t.needs(t.capabilities().atomic_rename, "it cannot move an entry in one step (atomic_rename)")?;
     let cache = t.cache();
     cache.set("k", &"v".repeat(16 * 1024), Timeout::Never).await?;
-    let enough = Arc::new(AtomicBool::new(false));
-    t.race(2, move |number, mut gate| {
-        let (cache, enough) = (cache.clone(), Arc::clone(&enough));
-        let start = Instant::now();
+    let state = Arc::new((AtomicI64::new(1), AtomicBool::new(false)));
+    t.race(4, move |number, mut gate| {
+        let (cache, state) = (cache.clone(), Arc::clone(&state));
         async move {
-            for round in 1..=ROUNDS {
-                if number == 0 && start.elapsed() > LONGEST {
-                    enough.store(true, Ordering::SeqCst);
+            let (moving, done) = (&state.0, &state.1);
+            gate.wait().await?;
+            let start = Instant::now();
+            while number == 0 && !done.load(Ordering::SeqCst) {
+                let from = moving.load(Ordering::SeqCst);
+                let moved = cache.version(from).incr_version("k", 1).await;
+                if moved.is_err() || from == MOVES || start.elapsed() > LONGEST {
+                    done.store(true, Ordering::SeqCst);
                 }
-                gate.wait().await?;
-                if enough.load(Ordering::SeqCst) {
-                    break;
-                }
-                let (old, new) = (cache.version(round), cache.version(round + 1));
-                if number == 0 {
-                    ensure_eq!(old.incr_version("k", 1).await?, round + 1);
-                } else if round % 2 == 0 {
-                    while old.has_key("k").await? {
-                        yield_now().await;
-                    }
-                    ensure!(new.has_key("k").await?, "round {round}: has_key finds it under neither version");
+                ensure_eq!(moved?, from + 1);
+                moving.store(from + 1, Ordering::SeqCst);
+                yield_now().await;
+            }
+            while !done.load(Ordering::SeqCst) {
+                let from = moving.load(Ordering::SeqCst);
+                let (old, new) = (cache.version(from), cache.version(from + 1));
+                let found = if from % 2 == 0 {
+                    old.has_key("k").await? || new.has_key("k").await?
                 } else {
-                    while old.get_bytes("k").await?.is_some() {
-                        yield_now().await;
-                    }
-                    ensure!(
-                        new.get_bytes("k").await?.is_some(),
-                        "round {round}: get finds it under neither version"
-                    );
+                    old.get_bytes("k").await?.is_some() || new.get_bytes("k").await?.is_some()
+                };
+                if !found && moving.load(Ordering::SeqCst) == from {
+                    done.store(true, Ordering::SeqCst);
+                    return Err(Stop::failed(format!("neither under version {from} nor under the next")));
                 }
-                // The mover must not be a round ahead where the reader stops.
-                gate.wait().await?;
+                yield_now().await;
             }
             Ok(())
         }
