@@ -145,7 +145,7 @@ async fn expired_key_not_found(t: &T) -> Outcome {
 /// `value` does not count: every try says so, and it stays as it is.
 async fn uncountable<V>(cache: &C, value: &V) -> Outcome
 where
-    V: Serialize + DeserializeOwned + PartialEq + Debug,
+    V: Serialize + DeserializeOwned + PartialEq + Debug + Send + Sync,
 {
     cache.set("k", value, MINUTE).await?;
     for delta in [1, 0, -1, 2, i64::MAX, -i64::MAX] {
@@ -159,7 +159,7 @@ where
 /// The same in both codecs of the project and in the suite's own.
 async fn uncountable_in_any_codec<V>(t: &T, value: &V) -> Outcome
 where
-    V: Serialize + DeserializeOwned + PartialEq + Debug,
+    V: Serialize + DeserializeOwned + PartialEq + Debug + Send + Sync,
 {
     uncountable(&t.cache(), value).await?;
     uncountable(&t.build(|b| b.codec(Json))?, value).await

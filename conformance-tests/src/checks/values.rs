@@ -84,7 +84,7 @@ fn json(t: &T) -> Outcome<C> {
 /// `value` comes back as it was, whichever way it went in and comes out.
 async fn comes_back<V>(cache: &C, value: &V) -> Outcome
 where
-    V: Serialize + DeserializeOwned + PartialEq + Debug,
+    V: Serialize + DeserializeOwned + PartialEq + Debug + Send + Sync,
 {
     cache.delete_many(["set", "added", "many"]).await?;
     cache.set("set", value, MINUTE).await?;
@@ -103,7 +103,7 @@ where
 /// [`comes_back`] in every codec.
 async fn comes_back_in_any_codec<V>(t: &T, value: &V) -> Outcome
 where
-    V: Serialize + DeserializeOwned + PartialEq + Debug,
+    V: Serialize + DeserializeOwned + PartialEq + Debug + Send + Sync,
 {
     for cache in any_codec(t)? {
         comes_back(&cache, value).await?;

@@ -35,7 +35,7 @@ fn encoded(t: &T, codec: u8, bytes: &[u8]) -> Payload {
     Payload::Encoded(id, Bytes::copy_from_slice(bytes))
 }
 
-async fn written<V: Serialize + ?Sized>(cache: &C, value: &V, expected: Payload) -> Outcome {
+async fn written<V: Serialize + Sync + ?Sized>(cache: &C, value: &V, expected: Payload) -> Outcome {
     cache.set("k", value, MINUTE).await?;
     ensure_eq!(stored(cache)?, Some(expected.clone()), "set");
     cache.delete("k").await?;

@@ -44,7 +44,7 @@ struct Options {
     none: Option<i64>,
     some: Option<i64>,
     list: Vec<Option<String>>,
-    boxed: Option<Box<Options>>,
+    boxed: Option<Box<Self>>,
 }
 
 pub(super) async fn option_nesting(t: &T) -> Outcome {
@@ -128,7 +128,7 @@ enum Shape {
     Nothing(()),
     Maybe(Option<i64>),
     Size(u32, u32),
-    Named { name: String, inner: Option<Box<Shape>> },
+    Named { name: String, inner: Option<Box<Self>> },
 }
 
 #[derive(Serialize, Deserialize, PartialEq, Debug)]
@@ -152,7 +152,7 @@ enum Untagged {
     Number(i64),
     Float(f64),
     Text(String),
-    List(Vec<Untagged>),
+    List(Vec<Self>),
 }
 
 #[derive(Serialize, Deserialize, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -205,13 +205,13 @@ pub(super) async fn enum_variants(t: &T) -> Outcome {
 #[derive(Serialize, Deserialize, PartialEq, Debug)]
 struct Nested {
     depth: u32,
-    next: Option<Box<Nested>>,
+    next: Option<Box<Self>>,
 }
 
 #[derive(Serialize, Deserialize, PartialEq, Debug)]
 enum Tree {
     Leaf,
-    Node(Vec<Tree>),
+    Node(Vec<Self>),
 }
 
 pub(super) async fn depth_100(t: &T) -> Outcome {
