@@ -1,4 +1,5 @@
-//! What an operation costs with few and with many entries: 4 KiB values, keys at random.
+//! What an operation costs with few and with many entries: 4 KiB values, keys at random, and a
+//! limit of 120,000 entries.
 //!
 //! `cargo run --release -p cache-file --example measure [DIRECTORY]`; the directory should be on a
 //! real disk. Default: `target/cache-file-measure` in the working directory.
@@ -7,7 +8,7 @@
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use cache_core::{BaseCache, Bytes, Cache, Result};
+use cache_core::{BaseCache, Bytes, Cache, Error, Result};
 use cache_file::FileCache;
 
 const HOUR: Duration = Duration::from_secs(3_600);
@@ -27,15 +28,21 @@ fn micros(mut call: impl FnMut(u32) -> Result<()>) -> Result<f64> {
     Ok(batches.get(batches.len() / 2).copied().unwrap_or(f64::NAN))
 }
 
+/// The same for what has the system's errors.
+fn bare(mut call: impl FnMut() -> std::io::Result<()>) -> Result<f64> {
+    micros(|_| call().map_err(|e| Error::storage("measuring").with_source(e)))
+}
+
 fn main() -> std::result::Result<(), Box<dyn std::error::Error>> {
     let dir =
         std::env::args_os().nth(1).map_or_else(|| PathBuf::from("target/cache-file-measure"), PathBuf::from);
     let value = Bytes::from(vec![7; 4_096]);
-    println!("µs per call    entries      get     miss  has_key  set over  set new+delete    touch     incr");
+    println!(
+        "µs per call: entries, fs::read, get, miss, has_key, fs::write + rename, set over, set new + delete, touch, incr"
+    );
     for entries in [1_000_u32, 10_000, 100_000] {
         let place = dir.join(entries.to_string());
-        let limit = u64::from(entries) + u64::from(entries) / 5;
-        let backend = FileCache::builder(&place).max_entries(limit).build()?;
+        let backend = FileCache::builder(&place).max_entries(120_000).build()?;
         let cache = Cache::new(backend.clone());
         cache.clear()?;
         let since = Instant::now();
@@ -53,12 +60,25 @@ fn main() -> std::result::Result<(), Box<dyn std::error::Error>> {
             cache.set_bytes(&format!("new{n}"), value.clone(), HOUR)?;
             cache.delete(&format!("new{n}")).map(drop)
         })?;
+        let mut names: Vec<PathBuf> = Vec::new();
+        for shard in std::fs::read_dir(&place)?.flatten().filter(|f| f.path().is_dir()) {
+            names.extend(std::fs::read_dir(shard.path())?.flatten().map(|file| file.path()));
+        }
+        let any = || names.get(fastrand::usize(..names.len())).cloned().unwrap_or_default();
+        let bare_get = bare(|| std::fs::read(any()).map(drop))?;
+        let bare_set = bare(|| {
+            let target = any();
+            let temp = target.with_extension("tmp");
+            let content = std::fs::read(&target)?;
+            std::fs::write(&temp, content)?;
+            std::fs::rename(temp, target)
+        })?;
         let touch = micros(|_| cache.touch(&key(), HOUR).map(drop))?;
         let incr = micros(|_| cache.incr("number", 1).map(drop))?;
-        println!(
-            "           {entries:>11} {get:>8.1} {miss:>8.1} {has:>8.1} {set:>9.1} {new:>15.1} {touch:>8.1} {incr:>8.1}"
-        );
-        println!("           {:>11} filled at {fill:.1} each", backend.entries()?.unwrap_or(0));
+        let all = [bare_get, get, miss, has, bare_set, set, new, touch, incr];
+        let row: Vec<String> = all.iter().map(|us| format!("{us:>7.1}")).collect();
+        println!("{entries:>7} {}   filled at {fill:.1}", row.join(""));
+        assert_eq!(backend.entries()?, Some(u64::from(entries) + 1));
         std::fs::remove_dir_all(&place)?;
     }
     // At the limit every third of a shard or so of new keys culls.

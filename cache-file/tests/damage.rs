@@ -1,4 +1,5 @@
 //! Damaged files: always a miss, never an error or a wrong value.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "in a test a failure is a panic")]
 
 mod common;
 

@@ -1,4 +1,5 @@
 //! Directories have mode 0700 at every level and files 0600, whatever the umask.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "in a test a failure is a panic")]
 
 mod common;
 

@@ -1,4 +1,5 @@
 //! What others put into the directory, and what they take away.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "in a test a failure is a panic")]
 
 mod common;
 

@@ -1,4 +1,5 @@
 //! Several processes on one directory: counting, adding, the bound, and being killed.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "in a test a failure is a panic")]
 
 mod common;
 
