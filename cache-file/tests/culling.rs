@@ -126,7 +126,7 @@ fn what_a_killed_writer_left_is_found_and_what_a_live_one_has_is_not() {
     let held = fs::File::create(&alive).unwrap();
     held.lock().unwrap();
     assert_eq!(backend.sweep().unwrap().temporary, 1);
-    assert_eq!(temp_files(backend.dir()), [alive.clone()]);
+    assert_eq!(temp_files(backend.dir()), std::slice::from_ref(&alive));
     fs::write(&dead, "half").unwrap();
     cache.clear().unwrap();
     assert_eq!(temp_files(backend.dir()), [alive]);
