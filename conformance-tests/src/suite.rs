@@ -111,6 +111,13 @@ impl Suite {
         runner::main(self)
     }
 
+    /// For a test program that runs checks of several suites through [`Suite::check`], before
+    /// anything else: in a worker process, does the worker's job as the suite of the name given,
+    /// and ends the process.
+    pub fn work_if_worker(find: impl FnOnce(&str) -> Option<Self>) {
+        runner::work_if_worker(find);
+    }
+
     /// Runs one check (`"T::half_second"`) in one mode, in this process. `None` where there is
     /// no such check.
     #[must_use]
