@@ -96,7 +96,8 @@ pub(crate) enum Bug {
     TouchNeverIgnored,
     GetSlides,
     HasKeySlides,
-    WallClockDeadlines,
+    /// Deadlines by the wall clock, compared with the monotonic one.
+    ClocksMixed,
     GetManyShowsExpired,
     SetManyForgetsLifetime,
 

@@ -67,7 +67,7 @@ impl Files {
         let mut hasher = DefaultHasher::new();
         key.hash(&mut hasher);
         let name = hasher.finish();
-        let name = if self.bug == FileBug::NamesBelieved { name % 16 } else { name };
+        let name = if self.bug == FileBug::NamesBelieved { name % 2 } else { name };
         self.dir.join(format!("{name:016x}.entry"))
     }
 

@@ -13,7 +13,7 @@ const YEAR_9999: u64 = 253_402_300_799;
 
 /// The deadline that a mutant gives; one that has passed where it loses the entry.
 pub(crate) fn deadline(store: &Store, expiry: Expiry) -> Result<Option<u64>> {
-    let now = store.now();
+    let start = store.start();
     let raised = |what: &str| Err(Error::new(ErrorKind::Storage, what));
     let after = match expiry {
         Expiry::Never if store.bug == Bug::NeverIs300Seconds => Duration::from_secs(300),
@@ -42,5 +42,5 @@ pub(crate) fn deadline(store: &Store, expiry: Expiry) -> Result<Option<u64>> {
         Bug::LifetimesIn32BitMillis => Duration::from_millis(u64::from(after.as_millis() as u32)),
         _ => after,
     };
-    Ok(u64::try_from(after.as_nanos()).ok().and_then(|ns| now.checked_add(ns)))
+    Ok(u64::try_from(after.as_nanos()).ok().and_then(|ns| start.checked_add(ns)))
 }

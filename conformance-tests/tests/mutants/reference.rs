@@ -58,14 +58,25 @@ pub(crate) struct Store {
     pub(crate) map: Mutex<Map>,
     pub(crate) culling: Culling,
     pub(crate) clock: Clock,
+    /// How far the wall clock was ahead of the monotonic one at the beginning, in nanoseconds.
+    ahead_ns: u64,
+}
+
+fn wall_ns(clock: &Clock) -> u64 {
+    clock.wall_ms().unsigned_abs() * 1_000_000
 }
 
 static LOCATIONS: LazyLock<Mutex<HashMap<String, Weak<Store>>>> = LazyLock::new(Mutex::default);
 
 impl Store {
+    pub(crate) fn new(bug: Bug, culling: Culling, clock: Clock) -> Self {
+        let ahead_ns = wall_ns(&clock).saturating_sub(clock.monotonic_ns());
+        Self { bug, map: Mutex::default(), culling, clock, ahead_ns }
+    }
+
     /// The store of that location, made where there is none.
     pub(crate) fn open(location: &str, bug: Bug, culling: Culling, clock: &Clock) -> Arc<Self> {
-        let make = || Arc::new(Self { bug, map: Mutex::default(), culling, clock: clock.clone() });
+        let make = || Arc::new(Self::new(bug, culling, clock.clone()));
         if bug == Bug::HandlesApart {
             return make();
         }
@@ -90,10 +101,15 @@ impl Store {
         self.map.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(crate) fn now(&self) -> u64 {
-        if self.bug == Bug::WallClockDeadlines {
-            return self.clock.wall_ms().unsigned_abs() * 1_000_000;
+    /// Where deadlines are counted from: the same as [`Store::now`], but for one bug.
+    pub(crate) fn start(&self) -> u64 {
+        match self.bug {
+            Bug::ClocksMixed => wall_ns(&self.clock).saturating_sub(self.ahead_ns),
+            _ => self.now(),
         }
+    }
+
+    pub(crate) fn now(&self) -> u64 {
         self.clock.monotonic_ns()
     }
 

@@ -135,12 +135,7 @@ impl BaseCache for Mutant {
                 if over {
                     store.put_in(&mut map, &key, value, deadline);
                 } else {
-                    let unlimited = Store {
-                        bug: self.bug,
-                        map: Mutex::default(),
-                        culling: store.culling.unlimited(),
-                        clock: store.clock.clone(),
-                    };
+                    let unlimited = Store::new(self.bug, store.culling.unlimited(), store.clock.clone());
                     unlimited.put_in(&mut map, &key, value, deadline);
                 }
             }

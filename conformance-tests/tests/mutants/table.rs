@@ -93,7 +93,7 @@ pub(crate) const MUTANTS: &[Row] = &[
     (Store(Bug::TouchNeverIgnored), &["T::touch_none_persists"], Sync),
     (Store(Bug::GetSlides), &["T::get_not_sliding"], Sync),
     (Store(Bug::HasKeySlides), &["B::has_key_not_sliding"], Sync),
-    (Store(Bug::WallClockDeadlines), &["T::clock_step"], Sync),
+    (Store(Bug::ClocksMixed), &["T::clock_step"], Sync),
     (Store(Bug::GetManyShowsExpired), &["T::expired_absent_in_get_many"], Sync),
     (Store(Bug::SetManyForgetsLifetime), &["T::many_ttl_each", "M::set_ttl"], Sync),
     (Handle(S::TimeoutIgnored), &["T::default_300"], Sync),
@@ -218,5 +218,5 @@ pub(crate) const MUTANTS: &[Row] = &[
     (Disk(F::NamesAreKeys), &["X::path_traversal"], Sync),
     (Disk(F::OpenToAll), &["L::file_modes"], Sync),
     (Disk(F::LinksFollowed), &["X::symlink_not_followed"], Sync),
-    (Disk(F::NamesBelieved), &["B::read_your_writes"], Sync),
+    (Disk(F::NamesBelieved), &["K::numeric_like_distinct"], Sync),
 ];
