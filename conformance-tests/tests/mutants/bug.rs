@@ -17,6 +17,8 @@ pub(crate) enum Bug {
     LongKeysRaise,
     /// Entries are kept under the MD5 of the key, and the key is not compared.
     KeysHashed,
+    /// The tags of [`NoSingleFlight`](crate::settings::Setting::NoSingleFlight) are taken off.
+    TagsTakenOff,
     KeysCaseFolded,
     /// At 250 bytes.
     KeysTruncated,

@@ -5,6 +5,9 @@ use cache_core::{Error, ErrorKind, Result};
 use crate::bug::Bug;
 use crate::md5::md5_hex;
 
+/// What begins a tag.
+pub(crate) const TAG: char = '\u{2063}';
+
 /// Which call the key belongs to.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Call {
@@ -29,6 +32,7 @@ pub(crate) fn stored_key(bug: Bug, key: &str, call: Call) -> Result<String> {
     }
     Ok(match bug {
         Bug::KeysHashed => md5_hex(key.as_bytes()),
+        Bug::TagsTakenOff => key.rsplit_once(TAG).map_or(key, |(key, _)| key).to_owned(),
         Bug::KeysCaseFolded => key.to_lowercase(),
         Bug::KeysTruncated => key.chars().take(250).collect(),
         Bug::KeysTrimmed => key.trim_end().to_owned(),

@@ -45,7 +45,7 @@ impl Seed {
         let name = self.to_string();
         match self {
             Store(bug) => Suite::new(&name, move |spec| Mutant::open(bug, spec)),
-            Handle(setting) => Suite::new(&name, |spec| Mutant::open(Bug::None, spec))
+            Handle(setting) => Suite::new(&name, move |spec| Mutant::open(setting.store(), spec))
                 .configure(move |builder| misconfigure(setting, builder)),
             Disk(bug) => Suite::new(&name, move |spec| Ok(Files::open(bug, spec))).file_per_entry(),
         }

@@ -1,8 +1,12 @@
 //! Bugs of the handle: settings that every cache of the suite gets.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use cache_core::{BaseCache, CacheBuilder, Codec, CodecError, CodecId, MessagePack, Visit, default_key_func};
+
+use crate::bug::Bug;
+use crate::keys::TAG;
 
 /// What is wrong with the settings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -16,10 +20,23 @@ pub(crate) enum Setting {
     VersionBeforePrefix,
     VersionIn32Bits,
     TimeoutIgnored,
-    /// Every caller computes.
+    /// Every call has a tag of its own on its key, which the store takes off again: all find the
+    /// same entry, and nobody the computation of another.
     NoSingleFlight,
     /// What the codec cannot write becomes a null.
     UnserialisableBecomesNull,
+}
+
+static CALLS: AtomicU64 = AtomicU64::new(0);
+
+impl Setting {
+    /// What is wrong with the store, for the setting to have its effect.
+    pub(crate) const fn store(self) -> Bug {
+        match self {
+            Self::NoSingleFlight => Bug::TagsTakenOff,
+            _ => Bug::None,
+        }
+    }
 }
 
 type Builder = CacheBuilder<dyn BaseCache>;
@@ -45,7 +62,10 @@ pub(crate) fn misconfigure(setting: Setting, builder: Builder) -> Builder {
             keys(builder, |key, prefix, version| default_key_func(key, prefix, i64::from(version as i32)))
         }
         Setting::TimeoutIgnored => builder.timeout(Duration::from_secs(3)),
-        Setting::NoSingleFlight => builder.flight_wait(Duration::ZERO),
+        Setting::NoSingleFlight => keys(builder, |key, prefix, version| {
+            let tag = CALLS.fetch_add(1, Ordering::Relaxed);
+            format!("{}{TAG}{tag}", default_key_func(key, prefix, version))
+        }),
         Setting::UnserialisableBecomesNull => builder.codec(Lenient),
     }
 }
