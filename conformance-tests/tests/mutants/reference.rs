@@ -169,7 +169,7 @@ impl Store {
         let entry = map.live(key, now).ok_or_else(|| Error::key_not_found(key))?;
         let Payload::Int(n) = entry.payload else { return Err(Error::not_an_integer(key)) };
         let sum = n.checked_add(delta).ok_or_else(|| Error::overflow(key))?;
-        entry.payload = Payload::Int(sum);
+        entry.previous = Some(std::mem::replace(&mut entry.payload, Payload::Int(sum)));
         if self.bug != Bug::IncrDoesNotPromote {
             entry.used = tick;
         }
