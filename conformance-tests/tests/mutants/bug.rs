@@ -33,8 +33,22 @@ pub(crate) enum Bug {
     /// `delete` takes `%` and `_` as wildcards.
     KeysLiked,
     EmptyKeyRefused,
+    /// Quotes are taken off.
+    KeysUnquoted,
+    /// A key ends at its first line break.
+    KeysEndAtLine,
+    /// Of `a{x}b` only `x` counts.
+    KeysAreTags,
 
     // Basic operations.
+    SetStoresNothing,
+    /// One set in a thousand is lost.
+    SetsLostAtTimes,
+    GetInventsNull,
+    AddSaysFalse,
+    AddStoresNothing,
+    AddAfterDeleteFalse,
+    DeleteNullFalse,
     AddOverwrites,
     /// `add` of a key that is there answers true and keeps the old value.
     AddPresentTrue,
@@ -125,6 +139,8 @@ pub(crate) enum Bug {
     IncrUnsignedDelta,
     IncrZeroIsOne,
     IncrReturnsOld,
+    /// The error text has the value in it.
+    IncrErrorShowsValue,
     /// An unsigned number above 2^63 is counted as a negative one.
     IncrCountsUnsigned,
 
@@ -142,6 +158,8 @@ pub(crate) enum Bug {
     SetManyStopsAtFailure,
     SetManyLosesLast,
     DeleteManyMissesLast,
+    /// The lock is held for a whole batch.
+    SetManyHoldsLock,
 
     // Versions move.
     HasKeyConsumes,
@@ -161,6 +179,8 @@ pub(crate) enum Bug {
     /// `clear` returns at once and happens later.
     ClearLater,
     ClearAllLocations,
+    /// After a `clear` nothing is stored any more.
+    ClearedForGood,
     LocationsShared,
     CloseTwiceFails,
     ClosedForGood,

@@ -45,6 +45,13 @@ pub(crate) fn incr(mutant: &Mutant, key: &str, delta: i64) -> Result<i64> {
             Some(Payload::Encoded(..)) => Error::new(ErrorKind::Storage, "unsupported operand").with_key(key),
             _ => e,
         }),
+        Bug::IncrErrorShowsValue => store.incr(key, delta).map_err(|e| match store.get(key) {
+            Some(payload) => {
+                let text = format!("{} is no integer", String::from_utf8_lossy(payload.bytes()));
+                Error::new(e.kind(), text).with_key(key)
+            }
+            None => e,
+        }),
         Bug::IncrErrorStoresDelta => store.incr(key, delta).inspect_err(|_| {
             if let Some(entry) = store.lock().live(key, now) {
                 entry.payload = Payload::Int(delta);

@@ -7,7 +7,7 @@ use std::hash::{Hash, Hasher};
 use std::io::{self, ErrorKind as Io, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use bytes::Bytes;
 use cache_core::{BaseCache, Capabilities, Clock, Error, ErrorKind, Expiry, Key, Payload, Result};
@@ -31,6 +31,13 @@ pub(crate) enum FileBug {
     /// The key is the file's name.
     NamesAreKeys,
     OpenToAll,
+    /// The directory is made by the first write of a handle alone.
+    DirectoryMadeOnce,
+    DirectoryNotMade,
+    /// Each write leaves a file open.
+    FilesLeftOpen,
+    /// An error is a miss, or nothing.
+    ErrorsSwallowed,
     LinksFollowed,
     /// The file's name is believed, and the key in it not compared; and it is short.
     NamesBelieved,
@@ -42,6 +49,8 @@ pub(crate) struct Files {
     bug: FileBug,
     dir: PathBuf,
     clock: Clock,
+    /// Whether this handle has made the directory.
+    made: AtomicBool,
 }
 
 static TEMPORARY: AtomicU64 = AtomicU64::new(0);
@@ -56,7 +65,7 @@ struct Stored {
 
 impl Files {
     pub(crate) fn open(bug: FileBug, spec: &Spec) -> Self {
-        Self { bug, dir: spec.dir.join("entries"), clock: spec.clock.clone() }
+        Self { bug, dir: spec.dir.join("entries"), clock: spec.clock.clone(), made: AtomicBool::new(false) }
     }
 
     fn path(&self, key: &str) -> PathBuf {
@@ -76,11 +85,16 @@ impl Files {
     }
 
     fn make_dir(&self) -> io::Result<()> {
+        match self.bug {
+            FileBug::DirectoryNotMade => return Ok(()),
+            FileBug::DirectoryMadeOnce if self.made.swap(true, Ordering::SeqCst) => return Ok(()),
+            _ => {}
+        }
         DirBuilder::new().recursive(true).mode(self.mode(0o700)).create(&self.dir)
     }
 
     /// Runs `write` with the directory's lock held, unless the bug forgets it.
-    fn locked<R>(&self, forgets: bool, write: impl FnOnce() -> io::Result<R>) -> Result<R> {
+    fn locked<R: Default>(&self, forgets: bool, write: impl FnOnce() -> io::Result<R>) -> Result<R> {
         let run = || {
             if forgets {
                 return write();
@@ -92,14 +106,22 @@ impl Files {
             lock.lock()?;
             write()
         };
-        run().map_err(failed)
+        run().or_else(|e| self.swallowed(e))
+    }
+
+    /// The error, or what the bug makes of it.
+    fn swallowed<R: Default>(&self, e: io::Error) -> Result<R> {
+        match self.bug {
+            FileBug::ErrorsSwallowed => Ok(R::default()),
+            _ => Err(Error::new(ErrorKind::Storage, "the directory of entries").with_source(e)),
+        }
     }
 
     /// The live entry of the key.
     fn load(&self, key: &str) -> io::Result<Option<Stored>> {
         let path = self.path(key);
         let bytes = match fs::symlink_metadata(&path) {
-            Err(e) if matches!(e.kind(), Io::NotFound | Io::NotADirectory | Io::InvalidFilename) => {
+            Err(e) if matches!(e.kind(), Io::NotFound | Io::InvalidFilename) => {
                 return Ok(None);
             }
             Err(e) => return Err(e),
@@ -167,7 +189,11 @@ impl Files {
         }
         let number = TEMPORARY.fetch_add(1, Ordering::Relaxed);
         let temporary = self.dir.join(format!("{}-{number}.tmp", std::process::id()));
-        self.create(&temporary)?.write_all(&body)?;
+        let mut file = self.create(&temporary)?;
+        file.write_all(&body)?;
+        if self.bug == FileBug::FilesLeftOpen {
+            std::mem::forget(file);
+        }
         fs::rename(temporary, path)
     }
 
@@ -193,13 +219,9 @@ fn checksum(body: &[u8]) -> [u8; 8] {
     hasher.finish().to_be_bytes()
 }
 
-fn failed(e: io::Error) -> Error {
-    Error::new(ErrorKind::Storage, "the directory of entries").with_source(e)
-}
-
 impl BaseCache for Files {
     fn get(&self, key: Key<'_>) -> Result<Option<Payload>> {
-        Ok(self.load(key.as_str()).map_err(failed)?.map(|stored| stored.payload))
+        Ok(self.load(key.as_str()).or_else(|e| self.swallowed(e))?.map(|stored| stored.payload))
     }
 
     fn set(&self, key: Key<'_>, value: Payload, expiry: Expiry) -> Result<()> {
@@ -235,13 +257,14 @@ impl BaseCache for Files {
 
     fn incr(&self, key: Key<'_>, delta: i64) -> Result<i64> {
         let name = key.as_str();
-        self.locked(self.bug == FileBug::IncrUnlocked, || {
-            let Some(stored) = self.load(name)? else { return Ok(Err(Error::key_not_found(name))) };
-            let Payload::Int(n) = stored.payload else { return Ok(Err(Error::not_an_integer(name))) };
-            let Some(sum) = n.checked_add(delta) else { return Ok(Err(Error::overflow(name))) };
+        let counted = self.locked(self.bug == FileBug::IncrUnlocked, || {
+            let Some(stored) = self.load(name)? else { return Ok(None) };
+            let Payload::Int(n) = stored.payload else { return Ok(Some(Err(Error::not_an_integer(name)))) };
+            let Some(sum) = n.checked_add(delta) else { return Ok(Some(Err(Error::overflow(name)))) };
             self.save(name, &Payload::Int(sum), stored.deadline)?;
-            Ok(Ok(sum))
-        })?
+            Ok(Some(Ok(sum)))
+        })?;
+        counted.unwrap_or_else(|| Err(Error::key_not_found(name)))
     }
 
     fn rename(&self, from: Key<'_>, to: Key<'_>) -> Result<bool> {

@@ -44,6 +44,12 @@ pub(crate) fn stored_key(bug: Bug, key: &str, call: Call) -> Result<String> {
             },
             None => key.to_owned(),
         },
+        Bug::KeysUnquoted => key.replace('\'', ""),
+        Bug::KeysEndAtLine => key.split(['\r', '\n']).next().unwrap_or_default().to_owned(),
+        Bug::KeysAreTags => match key.split_once('{').and_then(|(_, rest)| rest.split_once('}')) {
+            Some((tag, _)) if !tag.is_empty() => tag.to_owned(),
+            _ => key.to_owned(),
+        },
         Bug::KeysCutAtNul => key.split('\0').next().unwrap_or_default().to_owned(),
         _ => key.to_owned(),
     })

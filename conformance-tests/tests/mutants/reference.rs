@@ -34,6 +34,10 @@ impl Entry {
 pub(crate) struct Map {
     pub(crate) entries: HashMap<String, Entry>,
     pub(crate) ticks: u64,
+    /// Keys that were deleted, for the bug that does not forget them.
+    pub(crate) deleted: Vec<String>,
+    /// Whether it was ever cleared.
+    pub(crate) cleared: bool,
     /// Places that a bug does not give back.
     pub(crate) ghosts: usize,
     /// Reads so far, for the bug that answers some of them with an old value.

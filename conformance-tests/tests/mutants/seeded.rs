@@ -6,14 +6,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use cache_core::{
-    AsyncWay, BaseCache, Capabilities, Culling, Error, ErrorKind, Expiry, Key, Payload, Result,
+    AsyncWay, BaseCache, Capabilities, Codec, Culling, Error, ErrorKind, Expiry, Key, MessagePack, Payload,
+    Result,
 };
 use conformance_tests::Spec;
 
 use crate::bug::Bug;
 use crate::keys::{Call, matches, stored_key};
 use crate::reference::{FIVE_MINUTES, Store};
-use crate::values::{MAX_VALUE, is_null, read, stored};
+use crate::values::{MAX_VALUE, NIL, is_null, read, stored};
 use crate::{counters, lifetimes, races};
 
 /// A handle on a location of the reference store, with one bug.
@@ -68,6 +69,10 @@ impl BaseCache for Mutant {
         let store = &self.store;
         let found = match self.bug {
             Bug::GetIgnoresExpiry => store.lock().entries.get(&key).map(|entry| entry.payload.clone()),
+            Bug::GetInventsNull => {
+                let null = Payload::Encoded(MessagePack.id(), bytes::Bytes::from_static(NIL));
+                Some(store.get(&key).unwrap_or(null))
+            }
             Bug::GetSlides => {
                 store.touch(&key, self.deadline(FIVE_MINUTES)?);
                 store.get(&key)
@@ -110,6 +115,14 @@ impl BaseCache for Mutant {
                 self.remember(&key, value.clone());
                 store.put(&key, value, deadline);
             }
+            Bug::SetStoresNothing => {}
+            Bug::SetsLostAtTimes => {
+                store.put(&key, value, deadline);
+                if store.lock().tick().is_multiple_of(1_000) {
+                    store.delete(&key);
+                }
+            }
+            Bug::ClearedForGood if store.lock().cleared => {}
             Bug::TornWrites => races::set_torn(store, &key, value, deadline),
             Bug::ForeignValues => races::set_through_one_buffer(store, &key, value, deadline),
             Bug::SetRemovesFirst => {
@@ -155,6 +168,12 @@ impl BaseCache for Mutant {
                 store.put(&key, value, deadline);
                 true
             }
+            Bug::AddSaysFalse => {
+                store.add(&key, value, deadline);
+                false
+            }
+            Bug::AddStoresNothing => !store.has_key(&key),
+            Bug::AddAfterDeleteFalse if store.lock().deleted.contains(&key) => false,
             Bug::AddPresentTrue => {
                 store.add(&key, value, deadline);
                 true
@@ -235,6 +254,15 @@ impl BaseCache for Mutant {
             Bug::DeleteSaysFalse => {
                 store.delete(&key);
                 false
+            }
+            Bug::DeleteNullFalse => {
+                let null = store.get(&key).is_some_and(|payload| is_null(&payload));
+                store.delete(&key) && !null
+            }
+            Bug::AddAfterDeleteFalse => {
+                let deleted = store.delete(&key);
+                store.lock().deleted.push(key);
+                deleted
             }
             Bug::DeletedStillCount => {
                 let deleted = store.delete(&key);
@@ -321,6 +349,10 @@ impl BaseCache for Mutant {
                     store.clear();
                 });
             }
+            Bug::ClearedForGood => {
+                store.clear();
+                store.lock().cleared = true;
+            }
             Bug::ClearAllLocations => Store::all_with(self.bug).iter().for_each(|store| store.clear()),
             _ => store.clear(),
         }
@@ -385,6 +417,15 @@ impl BaseCache for Mutant {
 
     fn set_many(&self, entries: &[(Key<'_>, Payload)], expiry: Expiry) -> Result<Vec<usize>> {
         let expiry = if self.bug == Bug::SetManyForgetsLifetime { Expiry::Never } else { expiry };
+        if self.bug == Bug::SetManyHoldsLock {
+            let deadline = self.deadline(expiry)?;
+            let mut map = self.store.lock();
+            for (key, value) in entries {
+                self.store.put_in(&mut map, key.as_str(), value.clone(), deadline);
+            }
+            std::thread::sleep(Duration::from_millis(20));
+            return Ok(Vec::new());
+        }
         let mut failed = Vec::new();
         for (place, (key, value)) in entries.iter().enumerate() {
             if self.bug == Bug::SetManyLosesLast && place + 1 == entries.len() {
@@ -436,7 +477,7 @@ impl BaseCache for Mutant {
             evicting: self.store.culling.limit().is_some(),
             lru: true,
             max_value_size: Some(MAX_VALUE),
-            persistent: self.bug == Bug::PersistentInNameOnly,
+            persistent: matches!(self.bug, Bug::PersistentInNameOnly | Bug::ProcessLocal),
             cross_process: self.bug == Bug::ProcessLocal,
             ..Capabilities::DEFAULT
         }

@@ -14,7 +14,6 @@ pub(crate) type Row = (Seed, &'static [&'static str], Mode);
 pub(crate) const NOT_SEEDED: &[(&str, &str)] = &[
     ("B::unit_returns", "the return types say it; a backend cannot return more"),
     ("T::nan_inf_rejected", "Timeout::try_from decides it, without a backend or a setting"),
-    ("X::unreachable_every_op", "for network backends, which come with a fault proxy"),
 ];
 
 /// Every mutant.
@@ -34,7 +33,13 @@ pub(crate) const MUTANTS: &[Row] = &[
     (Store(Bug::KeysGlobbed), &["X::glob_literal"], Sync),
     (Store(Bug::KeysLiked), &["X::glob_literal"], Sync),
     (Store(Bug::EmptyKeyRefused), &["K::empty_key_legal"], Sync),
+    (Store(Bug::KeysUnquoted), &["X::sql_literal"], Sync),
+    (Store(Bug::KeysEndAtLine), &["X::crlf_injection"], Sync),
+    (Store(Bug::KeysAreTags), &["X::cluster_hash_tag"], Sync),
     // Versions, prefix, key function.
+    (Handle(S::VersionIgnored), &["V::version_add", "V::version_has_key", "V::version_delete"], Sync),
+    (Handle(S::VersionIgnored), &["V::version_touch", "V::version_get_or_set"], Sync),
+    (Handle(S::VersionIgnored), &["I::version_arg", "G::version"], Sync),
     (Handle(S::AnyPrefix), &["V::prefix_colon_alias"], Sync),
     (Handle(S::VersionIgnored), &["V::version_get_set", "V::version_incr", "V::version_many"], Sync),
     (Handle(S::PrefixIgnored), &["V::prefix_isolation"], Sync),
@@ -43,6 +48,13 @@ pub(crate) const MUTANTS: &[Row] = &[
     (Store(Bug::GetManyOnlyLast), &["V::keyfunc_collapsing_get_many", "M::duplicate_keys"], Sync),
     (Store(Bug::GetManyOnlyFirst), &["V::keyfunc_collapsing_get_many", "M::duplicate_keys"], Sync),
     // Basic operations.
+    (Store(Bug::SetStoresNothing), &["B::set_get", "B::has_key", "M::get_many"], Sync),
+    (Store(Bug::SetsLostAtTimes), &["B::read_your_writes", "M::get_10k"], Sync),
+    (Store(Bug::GetInventsNull), &["B::get_missing_none", "M::partial_miss"], Sync),
+    (Store(Bug::AddSaysFalse), &["B::add_absent_true"], Sync),
+    (Store(Bug::AddStoresNothing), &["B::add_absent_true", "G::miss_calls_once"], Sync),
+    (Store(Bug::AddAfterDeleteFalse), &["B::add_after_delete"], Sync),
+    (Store(Bug::DeleteNullFalse), &["B::delete_null_true"], Sync),
     (Store(Bug::AddOverwrites), &["B::add_present_false"], Sync),
     (Store(Bug::AddPresentTrue), &["B::add_present_false", "G::lost_add_returns_winner"], Sync),
     (Store(Bug::AddRefreshesLifetime), &["B::add_keeps_ttl"], Sync),
@@ -116,6 +128,7 @@ pub(crate) const MUTANTS: &[Row] = &[
     (Store(Bug::IncrUnsignedDelta), &["I::negative_delta", "I::decr_delta"], Sync),
     (Store(Bug::IncrZeroIsOne), &["I::zero_delta"], Sync),
     (Store(Bug::IncrReturnsOld), &["I::incr_delta"], Sync),
+    (Store(Bug::IncrErrorShowsValue), &["X::no_values_in_errors"], Sync),
     (Store(Bug::IncrCountsUnsigned), &["I::u64_value_err"], Sync),
     // Many-operations.
     (Store(Bug::GetManySorted), &["M::request_order"], Sync),
@@ -132,6 +145,7 @@ pub(crate) const MUTANTS: &[Row] = &[
         Sync,
     ),
     (Store(Bug::SetManyForgetsLifetime), &["M::many_equals_singles"], Sync),
+    (Store(Bug::SetManyHoldsLock), &["M::large_batch_not_blocking_others"], Sync),
     // get_or_set.
     (Handle(S::NoSingleFlight), &["G::single_flight"], Sync),
     (Handle(S::NoSingleFlight), &["G::single_flight"], Async),
@@ -151,16 +165,17 @@ pub(crate) const MUTANTS: &[Row] = &[
     (Store(Bug::ClearRaisesWhenEmpty), &["L::clear_on_empty"], Sync),
     (Store(Bug::ClearLater), &["L::clear_empties", "C::clear_vs_set"], Sync),
     (Store(Bug::ClearAllLocations), &["L::clear_spares_other_location"], Sync),
+    (Store(Bug::ClearedForGood), &["L::usable_after_clear"], Sync),
     (Store(Bug::LocationsShared), &["X::locations_isolated"], Sync),
     (Store(Bug::CloseTwiceFails), &["L::close_idempotent"], Sync),
     (Store(Bug::ClosedForGood), &["L::use_after_close"], Sync),
     (Store(Bug::CloseClears), &["L::use_after_close"], Sync),
     (Store(Bug::PersistentInNameOnly), &["L::reopen_data"], Sync),
     (Store(Bug::DropClears), &["C::handle_outlives_sibling"], Sync),
-    (Store(Bug::ProcessLocal), &["C::proc_visibility"], Sync),
+    (Store(Bug::ProcessLocal), &["C::proc_visibility", "L::reopen_from_other_process"], Sync),
     // Culling.
     (Store(Bug::BoundPlusOne), &["E::bound_always"], Sync),
-    (Store(Bug::NewKeyCulled), &["E::new_key_survives"], Sync),
+    (Store(Bug::NewKeyCulled), &["E::new_key_survives", "E::max_1"], Sync),
     (Store(Bug::CullsOneTooMany), &["E::freq_3", "E::freq_2"], Sync),
     (Store(Bug::CullsOneTooFew), &["E::freq_3", "E::freq_2"], Sync),
     (Store(Bug::FrequencyZeroSparesOne), &["E::freq_0_clears"], Sync),
@@ -202,7 +217,7 @@ pub(crate) const MUTANTS: &[Row] = &[
     (Store(Bug::ForeignValues), &["C::no_foreign_value"], Sync),
     (Store(Bug::TouchRemovesFirst), &["C::touch_vs_get"], Sync),
     (Store(Bug::TouchWritesBack), &["C::touch_vs_set"], Sync),
-    (Store(Bug::SetRemovesFirst), &["C::overwrite_never_missing"], Sync),
+    (Store(Bug::SetRemovesFirst), &["C::overwrite_never_missing", "C::delete_vs_set"], Sync),
     (Store(Bug::ReaderRemovesExpired), &["C::expire_vs_add"], Sync),
     (Store(Bug::StaleReads), &["C::monotonic_reads"], Sync),
     (Store(Bug::StaleReads), &["C::linearizable_per_key"], Async),
@@ -217,6 +232,10 @@ pub(crate) const MUTANTS: &[Row] = &[
     (Disk(F::ClearTakesAll), &["L::clear_spares_foreign_data"], Sync),
     (Disk(F::NamesAreKeys), &["X::path_traversal"], Sync),
     (Disk(F::OpenToAll), &["L::file_modes"], Sync),
+    (Disk(F::DirectoryMadeOnce), &["L::location_deleted_underneath"], Sync),
+    (Disk(F::DirectoryNotMade), &["L::location_created"], Sync),
+    (Disk(F::FilesLeftOpen), &["L::drop_releases_fds"], Sync),
+    (Disk(F::ErrorsSwallowed), &["X::unreachable_every_op"], Sync),
     (Disk(F::LinksFollowed), &["X::symlink_not_followed"], Sync),
     (Disk(F::NamesBelieved), &["K::numeric_like_distinct"], Sync),
 ];
