@@ -131,6 +131,10 @@ async fn usable_after_clear(t: &T) -> Outcome {
     for round in 0..5 {
         ensure!(cache.add("k", &round, MINUTE).await?);
         ensure_eq!(cache.incr("k", 1).await?, round + 1);
+        cache.set("set", &round, MINUTE).await?;
+        ensure_eq!(cache.get::<i64>("set").await?, Some(round));
+        cache.set_many([("one", round), ("two", round)], MINUTE).await?;
+        ensure_eq!(cache.get_many::<i64, _>(["one", "two"]).await?.len(), 2);
         cache.clear().await?;
     }
     Ok(())

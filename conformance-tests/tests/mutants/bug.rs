@@ -158,8 +158,6 @@ pub(crate) enum Bug {
     SetManyStopsAtFailure,
     SetManyLosesLast,
     DeleteManyMissesLast,
-    /// The lock is held for a whole batch.
-    SetManyHoldsLock,
 
     // Versions move.
     HasKeyConsumes,

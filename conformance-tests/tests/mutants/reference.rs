@@ -133,8 +133,13 @@ impl Store {
     }
 
     pub(crate) fn put_in(&self, map: &mut Map, key: &str, payload: Payload, deadline: Option<u64>) {
-        if !map.entries.contains_key(key) || self.bug == Bug::OverwriteCulls {
+        let new = !map.entries.contains_key(key);
+        let before = map.entries.len();
+        if new || self.bug == Bug::OverwriteCulls {
             make_room(map, self, self.now());
+        }
+        if new && self.bug == Bug::NewKeyCulled && map.entries.len() < before {
+            return;
         }
         let tick = map.tick();
         let old = map.entries.get(key);

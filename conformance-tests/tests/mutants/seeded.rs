@@ -131,15 +131,6 @@ impl BaseCache for Mutant {
                 store.put(&key, value, deadline);
             }
             Bug::BoundRacy => races::put_counting_first(store, &key, value, deadline),
-            Bug::NewKeyCulled => {
-                let full =
-                    store.culling.limit().is_some_and(|limit| store.lock().entries.len() as u64 >= limit);
-                let new = !store.lock().entries.contains_key(&key);
-                store.put(&key, value, deadline);
-                if full && new {
-                    store.delete(&key);
-                }
-            }
             Bug::LimitPerHandle => {
                 self.remember(&key, Payload::Int(0));
                 let own = self.own.lock().unwrap_or_else(PoisonError::into_inner).len() as u64;
@@ -417,15 +408,6 @@ impl BaseCache for Mutant {
 
     fn set_many(&self, entries: &[(Key<'_>, Payload)], expiry: Expiry) -> Result<Vec<usize>> {
         let expiry = if self.bug == Bug::SetManyForgetsLifetime { Expiry::Never } else { expiry };
-        if self.bug == Bug::SetManyHoldsLock {
-            let deadline = self.deadline(expiry)?;
-            let mut map = self.store.lock();
-            for (key, value) in entries {
-                self.store.put_in(&mut map, key.as_str(), value.clone(), deadline);
-            }
-            std::thread::sleep(Duration::from_millis(20));
-            return Ok(Vec::new());
-        }
         let mut failed = Vec::new();
         for (place, (key, value)) in entries.iter().enumerate() {
             if self.bug == Bug::SetManyLosesLast && place + 1 == entries.len() {

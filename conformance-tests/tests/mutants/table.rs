@@ -145,7 +145,6 @@ pub(crate) const MUTANTS: &[Row] = &[
         Sync,
     ),
     (Store(Bug::SetManyForgetsLifetime), &["M::many_equals_singles"], Sync),
-    (Store(Bug::SetManyHoldsLock), &["M::large_batch_not_blocking_others"], Sync),
     // get_or_set.
     (Handle(S::NoSingleFlight), &["G::single_flight"], Sync),
     (Handle(S::NoSingleFlight), &["G::single_flight"], Async),
