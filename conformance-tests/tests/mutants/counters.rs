@@ -31,10 +31,8 @@ pub(crate) fn incr(mutant: &Mutant, key: &str, delta: i64) -> Result<i64> {
             store.incr(key, delta)
         }
         Bug::IncrCountsExpired => {
-            if let Some(entry) = store.lock().entries.get_mut(key) {
-                if !entry.is_live(now) {
-                    entry.deadline = None;
-                }
+            if let Some(expired) = store.lock().entries.get_mut(key).filter(|entry| !entry.is_live(now)) {
+                expired.deadline = None;
             }
             store.incr(key, delta)
         }
