@@ -192,6 +192,12 @@ pub(crate) const MUTANTS: &[Row] = &[
     (Store(Bug::UnlimitedIs300), &["E::unlimited"], Sync),
     (Store(Bug::CullsEarly), &["E::at_max_keeps_all"], Sync),
     (Store(Bug::BoundRacy), &["C::bound_under_load"], Sync),
+    // The same bugs, through the async half.
+    (Store(Bug::AddOverwrites), &["B::add_present_false"], Async),
+    (Store(Bug::GetSlides), &["T::get_not_sliding"], Async),
+    (Store(Bug::IncrClampsAtZero), &["I::below_zero"], Async),
+    (Store(Bug::GetManyOnlyLast), &["M::duplicate_keys"], Async),
+    (Store(Bug::RenameCopies), &["W::moves"], Async),
     // Async alone.
     (Store(Bug::AsyncIncrResetsLifetime), &["A::incr_keeps_ttl"], Async),
     (Store(Bug::AsyncIncrRacy), &["A::incr_atomic"], Async),
