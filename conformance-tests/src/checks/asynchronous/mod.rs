@@ -1,4 +1,4 @@
-//! C: concurrency.
+//! A.
 
 use crate::registry::Check;
 

@@ -1,4 +1,4 @@
-//! X: isolation, hostile input, faults.
+//! X.
 
 use crate::registry::Check;
 
