@@ -2,7 +2,7 @@
 //! and the two halves of the API mixed.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -19,7 +19,8 @@ pub(in crate::checks) const BUDGET: Duration = Duration::from_millis(1_200);
 /// of one belong to one race.
 #[derive(Clone, Debug)]
 pub(in crate::checks) struct Rounds {
-    over: Arc<AtomicBool>,
+    /// The first round that is not run. A mere flag would end the round before it in a slow racer.
+    end: Arc<AtomicUsize>,
     begun: Instant,
     least: usize,
     most: usize,
@@ -27,17 +28,17 @@ pub(in crate::checks) struct Rounds {
 
 impl Rounds {
     pub(in crate::checks) fn new(least: usize, most: usize) -> Self {
-        Self { over: Arc::default(), begun: Instant::now(), least, most }
+        Self { end: Arc::new(AtomicUsize::new(usize::MAX)), begun: Instant::now(), least, most }
     }
 
     /// Waits for the others and says whether there is a round of this number. The first racer
     /// decides, before the gate, so that all see the same.
     pub(in crate::checks) async fn next(&self, racer: usize, round: usize, gate: &mut Gate) -> Outcome<bool> {
         if racer == 0 && (round >= self.most || (round >= self.least && self.begun.elapsed() > BUDGET)) {
-            self.over.store(true, Ordering::SeqCst);
+            self.end.store(round, Ordering::SeqCst);
         }
         gate.wait().await?;
-        Ok(!self.over.load(Ordering::SeqCst))
+        Ok(round < self.end.load(Ordering::SeqCst))
     }
 }
 

@@ -10,6 +10,8 @@ use crate::outcome::{Outcome, Stop};
 pub(in crate::checks) enum Side {
     /// A cache, which [`Reference`] need not be behind.
     Cache(C),
+    /// Two handles on one cache, used by turns.
+    Turns(C, C),
     /// The model by itself.
     Reference(Reference),
 }
@@ -17,7 +19,7 @@ pub(in crate::checks) enum Side {
 impl Side {
     async fn start(&mut self) -> Outcome {
         match self {
-            Self::Cache(cache) => cache.clear().await?,
+            Self::Cache(cache) | Self::Turns(cache, _) => cache.clear().await?,
             Self::Reference(reference) => *reference = Reference::default(),
         }
         Ok(())
@@ -26,6 +28,10 @@ impl Side {
     async fn apply(&mut self, op: &Op) -> Reply {
         match self {
             Self::Cache(cache) => on_cache(cache, op).await,
+            Self::Turns(one, other) => {
+                std::mem::swap(one, other);
+                on_cache(one, op).await
+            }
             Self::Reference(reference) => reference.apply(op),
         }
     }
