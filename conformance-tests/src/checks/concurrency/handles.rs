@@ -110,8 +110,10 @@ pub(super) async fn poison_recovery(t: &T) -> Outcome {
                     2 => drop(cache.set_many([("k", Grenade)], MINUTE).await?),
                     3 => ensure!(cache.get::<Grenade>("k").await?.is_none()),
                     4 => drop(cache.get_many::<Grenade, _>(["k"]).await?),
-                    5 => drop(cache.get_or_set("absent", MINUTE, || -> i64 { bang() }).await?),
-                    _ => drop(cache.get_or_set("absent", MINUTE, || Grenade).await?),
+                    5 => ensure_eq!(cache.get_or_set("absent", MINUTE, || -> i64 { bang() }).await?, 0),
+                    _ => {
+                        let _: Grenade = cache.get_or_set("absent", MINUTE, || Grenade).await?;
+                    }
                 }
                 Ok(())
             }
