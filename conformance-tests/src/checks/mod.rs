@@ -1,4 +1,5 @@
 //! The checks, by family.
+#![allow(clippy::unused_async, reason = "a check is an async function, also where it needs no wait")]
 
 mod absence;
 mod asynchronous;

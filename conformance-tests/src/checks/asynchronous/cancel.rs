@@ -131,38 +131,46 @@ pub(super) async fn cancel_add(t: &T) -> Outcome {
 }
 
 pub(super) async fn cancel_many(t: &T) -> Outcome {
-    const KEYS: usize = 30;
+    const ROUNDS: usize = 24;
     let cache = t.cache().cache;
-    let keys: Vec<String> = (0..KEYS).map(|n| format!("k{n}")).collect();
-    for round in 0..30 {
-        cache.aset_many(keys.iter().map(|key| (key, 0)), MINUTE).await?;
-        let entries = keys.iter().map(|key| (key, 1));
-        poll_and_drop(cache.aset_many(entries, MINUTE), polls(round)).await;
-        if round % 10 == 9 {
-            settle().await;
+    // Keys of its own for each round and operation: what was dropped may land later.
+    let keys =
+        |what: &str, round: usize| -> Vec<String> { (0..20).map(|n| format!("{what}{round}-{n}")).collect() };
+    for round in 0..ROUNDS {
+        let (set, deleted) = (keys("set", round), keys("deleted", round));
+        for keys in [&set, &deleted] {
+            cache.aset_many(keys.iter().map(|key| (key, 0)), MINUTE).await?;
         }
-        let found = cache.aget_many::<i64, _>(&keys).await?;
-        ensure_eq!(found.len(), KEYS, "keys after a dropped aset_many");
-        ensure!(found.iter().all(|(_, n)| *n == 0 || *n == 1), "neither old nor new: {found:?}");
+        poll_and_drop(cache.aset_many(set.iter().map(|key| (key, 1)), MINUTE), polls(round)).await;
+        poll_and_drop(cache.adelete_many(&deleted), polls(round)).await;
         // A read under way harms nothing.
-        poll_and_drop(cache.aget_many::<i64, _>(&keys), polls(round)).await;
-        // What was dropped may still land: let it, before the same keys are used again.
-        settle_briefly().await;
-        poll_and_drop(cache.adelete_many(&keys), polls(round)).await;
-        settle_briefly().await;
-        for (key, n) in cache.aget_many::<i64, _>(&keys).await? {
-            ensure!(n == 0 || n == 1, "{key} is {n} after a dropped adelete_many");
-        }
+        poll_and_drop(cache.aget_many::<i64, _>(&set), polls(round)).await;
+        either(&cache.aget_many::<i64, _>(&set).await?, set.len())?;
     }
     settle().await;
-    cache.aset_many(keys.iter().map(|key| (key, 2)), MINUTE).await?;
-    let found = cache.aget_many::<i64, _>(&keys).await?;
-    ensure!(found.len() == KEYS && found.iter().all(|(_, n)| *n == 2), "afterwards there is {found:?}");
+    for round in 0..ROUNDS {
+        let (set, deleted) = (keys("set", round), keys("deleted", round));
+        let found = cache.aget_many::<i64, _>(&set).await?;
+        either(&found, set.len())?;
+        let left = cache.aget_many::<i64, _>(&deleted).await?;
+        ensure!(left.iter().all(|(_, n)| *n == 0), "after a dropped adelete_many there is {left:?}");
+        if polls(round) == 0 {
+            ensure!(found.iter().all(|(_, n)| *n == 0), "an aset_many that was never polled has happened");
+            ensure_eq!(left.len(), deleted.len(), "keys after an adelete_many that was never polled");
+        }
+        // And all of them can be written.
+        ensure!(cache.aset_many(set.iter().map(|key| (key, 2)), MINUTE).await?.is_empty());
+        let found = cache.aget_many::<i64, _>(&set).await?;
+        ensure!(found.len() == set.len() && found.iter().all(|(_, n)| *n == 2), "afterwards: {found:?}");
+    }
     Ok(())
 }
 
-async fn settle_briefly() {
-    tokio::time::sleep(Duration::from_millis(15)).await;
+/// Each key is there, with its old value or its new one.
+fn either(found: &[(&String, i64)], keys: usize) -> Outcome {
+    ensure_eq!(found.len(), keys, "keys after a dropped aset_many");
+    ensure!(found.iter().all(|(_, n)| *n == 0 || *n == 1), "neither old nor new: {found:?}");
+    Ok(())
 }
 
 pub(super) async fn cancel_get_or_set(t: &T) -> Outcome {
