@@ -16,6 +16,9 @@ type Open = dyn Fn(&Spec) -> Result<Arc<dyn BaseCache>> + Send + Sync;
 /// Changes the settings of every cache that the suite builds.
 type Configure = dyn Fn(CacheBuilder<dyn BaseCache>) -> CacheBuilder<dyn BaseCache> + Send + Sync;
 
+/// Holds a location's write lock until it is dropped.
+type Lock = dyn Fn(&Spec) -> std::io::Result<Box<dyn Send>> + Send + Sync;
+
 /// A backend under test: how to open it, and what the backend cannot say of itself.
 ///
 /// What it can say it says in [`BaseCache::capabilities`]; checks that it lacks the means for
@@ -29,6 +32,7 @@ pub struct Suite {
     pub(crate) shared_locations: bool,
     pub(crate) directory: bool,
     pub(crate) file_per_entry: bool,
+    pub(crate) lock: Option<Arc<Lock>>,
     pub(crate) waivers: Vec<(String, String)>,
 }
 
@@ -44,6 +48,7 @@ impl Suite {
             shared_locations: false,
             directory: false,
             file_per_entry: false,
+            lock: None,
             waivers: Vec::new(),
         }
     }
@@ -76,6 +81,17 @@ impl Suite {
     pub const fn file_per_entry(mut self) -> Self {
         self.directory = true;
         self.file_per_entry = true;
+        self
+    }
+
+    /// How to lock a location against writers from outside, as a stranger's transaction does: what
+    /// it returns holds the lock until it is dropped. Lets `X::db_locked` run.
+    #[must_use]
+    pub fn lock(
+        mut self,
+        lock: impl Fn(&Spec) -> std::io::Result<Box<dyn Send>> + Send + Sync + 'static,
+    ) -> Self {
+        self.lock = Some(Arc::new(lock));
         self
     }
 

@@ -50,11 +50,13 @@ impl Worker {
     /// spinning, so that they begin together.
     pub fn rendezvous(&self, round: u64) {
         let begin = self.start_us + round * 2_000;
-        while now_us() < begin {
-            if begin - now_us() > 1_000 {
-                std::thread::sleep(Duration::from_micros(300));
+        loop {
+            let left = begin.saturating_sub(now_us());
+            match left {
+                0 => break,
+                1..1_000 => std::hint::spin_loop(),
+                _ => std::thread::sleep(Duration::from_micros(300)),
             }
-            std::hint::spin_loop();
         }
     }
 }
