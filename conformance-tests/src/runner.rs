@@ -19,13 +19,7 @@ const WATCHDOG: Duration = Duration::from_secs(120);
 
 /// The whole of a test program.
 pub(crate) fn main(suite: Suite) -> ! {
-    if let Some((said, well)) = workers::run_if_worker(&suite) {
-        #[allow(clippy::print_stdout, reason = "it is how a worker answers")]
-        {
-            println!("{said}");
-        }
-        exit(i32::from(!well));
-    }
+    work_if_worker(|_| Some(suite.clone()));
     let arguments = Arguments::from_args();
     let mut trials = Vec::new();
     for check in registry::all() {
@@ -40,6 +34,17 @@ pub(crate) fn main(suite: Suite) -> ! {
     }
     trials.push(waivers_name_checks(&suite));
     libtest_mimic::run(&arguments, trials).exit()
+}
+
+/// In a worker process, does its job and ends.
+pub(crate) fn work_if_worker(find: impl FnOnce(&str) -> Option<Suite>) {
+    if let Some((said, well)) = workers::run_if_worker(find) {
+        #[allow(clippy::print_stdout, reason = "it is how a worker answers")]
+        {
+            println!("{said}");
+        }
+        exit(i32::from(!well));
+    }
 }
 
 fn trial(suite: &Suite, check: &'static Check, mode: Mode) -> Result<Completion, libtest_mimic::Failed> {

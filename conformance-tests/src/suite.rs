@@ -16,6 +16,9 @@ type Open = dyn Fn(&Spec) -> Result<Arc<dyn BaseCache>> + Send + Sync;
 /// Changes the settings of every cache that the suite builds.
 type Configure = dyn Fn(CacheBuilder<dyn BaseCache>) -> CacheBuilder<dyn BaseCache> + Send + Sync;
 
+/// Holds a location's write lock until it is dropped.
+type Lock = dyn Fn(&Spec) -> std::io::Result<Box<dyn Send>> + Send + Sync;
+
 /// A backend under test: how to open it, and what the backend cannot say of itself.
 ///
 /// What it can say it says in [`BaseCache::capabilities`]; checks that it lacks the means for
@@ -29,6 +32,7 @@ pub struct Suite {
     pub(crate) shared_locations: bool,
     pub(crate) directory: bool,
     pub(crate) file_per_entry: bool,
+    pub(crate) lock: Option<Arc<Lock>>,
     pub(crate) waivers: Vec<(String, String)>,
 }
 
@@ -44,6 +48,7 @@ impl Suite {
             shared_locations: false,
             directory: false,
             file_per_entry: false,
+            lock: None,
             waivers: Vec::new(),
         }
     }
@@ -79,6 +84,17 @@ impl Suite {
         self
     }
 
+    /// How to lock a location against writers from outside, as a stranger's transaction does: what
+    /// it returns holds the lock until it is dropped. Lets `X::db_locked` run.
+    #[must_use]
+    pub fn lock(
+        mut self,
+        lock: impl Fn(&Spec) -> std::io::Result<Box<dyn Send>> + Send + Sync + 'static,
+    ) -> Self {
+        self.lock = Some(Arc::new(lock));
+        self
+    }
+
     /// Changes the settings of every cache that the suite builds: a codec, say.
     #[must_use]
     pub fn configure(
@@ -109,6 +125,13 @@ impl Suite {
     /// `harness = false` test's `main`. Takes the arguments of `cargo test` and nextest.
     pub fn run(self) -> ! {
         runner::main(self)
+    }
+
+    /// For a test program that runs checks of several suites through [`Suite::check`], before
+    /// anything else: in a worker process, does the worker's job as the suite of the name given,
+    /// and ends the process.
+    pub fn work_if_worker(find: impl FnOnce(&str) -> Option<Self>) {
+        runner::work_if_worker(find);
     }
 
     /// Runs one check (`"T::half_second"`) in one mode, in this process. `None` where there is

@@ -21,6 +21,7 @@ const JOB: &str = "CONFORMANCE_WORKER";
 /// What a worker process is told.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct Job {
+    suite: String,
     check: String,
     is_async: bool,
     number: usize,
@@ -49,11 +50,13 @@ impl Worker {
     /// spinning, so that they begin together.
     pub fn rendezvous(&self, round: u64) {
         let begin = self.start_us + round * 2_000;
-        while now_us() < begin {
-            if begin - now_us() > 1_000 {
-                std::thread::sleep(Duration::from_micros(300));
+        loop {
+            let left = begin.saturating_sub(now_us());
+            match left {
+                0 => break,
+                1..1_000 => std::hint::spin_loop(),
+                _ => std::thread::sleep(Duration::from_micros(300)),
             }
-            std::hint::spin_loop();
         }
     }
 }
@@ -115,6 +118,7 @@ impl T {
         (0..count)
             .map(|number| {
                 let job = Job {
+                    suite: self.suite.name.clone(),
                     check: self.check.clone(),
                     is_async: self.mode() == Mode::Async,
                     number,
@@ -144,11 +148,14 @@ impl T {
     }
 }
 
-/// In a worker process: does the job and gives back what to print, and whether it went well.
-pub(crate) fn run_if_worker(suite: &Suite) -> Option<(String, bool)> {
+/// In a worker process: does the job, as the suite of the name it holds, and gives back what to
+/// print, and whether it went well.
+pub(crate) fn run_if_worker(find: impl FnOnce(&str) -> Option<Suite>) -> Option<(String, bool)> {
     let job = std::env::var(JOB).ok()?;
-    let result =
-        serde_json::from_str(&job).map_err(|e| Stop::failed(e.to_string())).and_then(|job| work(suite, job));
+    let result = serde_json::from_str(&job).map_err(|e| Stop::failed(e.to_string())).and_then(|job: Job| {
+        let suite = find(&job.suite).ok_or_else(|| Stop::failed(format!("no suite {:?}", job.suite)))?;
+        work(&suite, job)
+    });
     Some(match result {
         Ok(said) => (format!("worker: {said}"), true),
         Err(stop) => (format!("worker: {}", stop.to_string().replace('\n', " ")), false),

@@ -1,6 +1,7 @@
 //! L: clear, close, reopen.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use cache_core::{ErrorKind, KeyPolicy};
 
@@ -37,6 +38,10 @@ async fn clear_empties(t: &T) -> Outcome {
     let keys: Vec<String> = (0..50).map(|n| format!("k{n}")).collect();
     cache.set_many(keys.iter().map(|key| (key, 1)), MINUTE).await?;
     cache.set("text", "x", cache_core::Timeout::Never).await?;
+    // What has expired takes a place until it is cleared too.
+    let brief = Duration::from_millis(20);
+    cache.set("expired", &1, brief).await?;
+    t.outlive(brief).await;
     cache.clear().await?;
     ensure_eq!(cache.get_many::<i64, _>(&keys).await?, []);
     ensure!(!cache.has_key("text").await?);
@@ -126,6 +131,10 @@ async fn usable_after_clear(t: &T) -> Outcome {
     for round in 0..5 {
         ensure!(cache.add("k", &round, MINUTE).await?);
         ensure_eq!(cache.incr("k", 1).await?, round + 1);
+        cache.set("set", &round, MINUTE).await?;
+        ensure_eq!(cache.get::<i64>("set").await?, Some(round));
+        cache.set_many([("one", round), ("two", round)], MINUTE).await?;
+        ensure_eq!(cache.get_many::<i64, _>(["one", "two"]).await?.len(), 2);
         cache.clear().await?;
     }
     Ok(())

@@ -1,4 +1,5 @@
 //! The checks, by family.
+#![allow(clippy::unused_async, reason = "a check is an async function, also where it needs no wait")]
 
 mod absence;
 mod asynchronous;
@@ -9,11 +10,13 @@ mod counters;
 mod culling;
 mod every_op;
 mod faulty;
+mod files;
 mod get_or_set;
 mod isolation;
 mod keys;
 mod lifecycle;
 mod many;
+mod model;
 mod move_version;
 mod timeouts;
 mod values;

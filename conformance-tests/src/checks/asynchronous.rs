@@ -1,5 +1,0 @@
-//! A: the async API.
-
-use crate::registry::Check;
-
-pub(crate) const CHECKS: &[Check] = &[];

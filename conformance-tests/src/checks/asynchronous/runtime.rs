@@ -1,0 +1,213 @@
+//! The async API and its runtimes: none is blocked, none hangs when it goes.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use cache_core::{BaseCache, Cache};
+use tokio::runtime::Builder;
+
+use crate::checks::MINUTE;
+use crate::checks::concurrency::tools::size;
+use crate::context::T;
+use crate::outcome::{Outcome, Stop};
+
+/// The longest a task may keep others from running.
+const GAP: Duration = Duration::from_millis(50);
+
+pub(super) async fn executor_not_blocked(t: &T) -> Outcome {
+    let cache = t.cache().cache;
+    let len = size(t, 4 << 20);
+    let mut seen = Vec::new();
+    // A busy machine makes gaps by itself: the best of several tries counts, less what a
+    // runtime without work had to wait in the same try.
+    for _ in 0..6 {
+        let cache = cache.clone();
+        let measured = on_own_thread(move || {
+            let runtime = Builder::new_current_thread().enable_all().build()?;
+            let idle = runtime.block_on(longest_gap(async {
+                tokio::time::sleep(Duration::from_millis(60)).await;
+                Ok(())
+            }))?;
+            let busy = runtime.block_on(longest_gap(work(cache, len)))?;
+            Ok((busy, idle))
+        });
+        let (busy, idle) = measured?;
+        if busy <= GAP + idle {
+            return Ok(());
+        }
+        seen.push((busy, idle));
+    }
+    Err(Stop::failed(format!(
+        "(gap beside cache calls, gap without) were {seen:?}: the executor was blocked"
+    )))
+}
+
+/// The longest time that a heartbeat task on the same thread had to wait while `work` ran.
+async fn longest_gap(work: impl Future<Output = Outcome>) -> Outcome<Duration> {
+    let stop = Arc::new(AtomicBool::new(false));
+    let stopped = Arc::clone(&stop);
+    let heartbeat = tokio::spawn(async move {
+        let (mut longest, mut last) = (Duration::ZERO, Instant::now());
+        while !stopped.load(Ordering::SeqCst) {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+            longest = longest.max(last.elapsed());
+            last = Instant::now();
+        }
+        longest
+    });
+    tokio::task::yield_now().await;
+    work.await?;
+    stop.store(true, Ordering::SeqCst);
+    heartbeat.await.map_err(|e| Stop::failed(e.to_string()))
+}
+
+/// Slow operations: big values, and many keys.
+async fn work(cache: Cache<dyn BaseCache>, len: usize) -> Outcome {
+    let big = vec![7_u8; len];
+    let keys: Vec<String> = (0..500).map(|n| format!("k{n}")).collect();
+    for _ in 0..3 {
+        // A call that never suspends is one step: the heartbeat runs between two.
+        cache.aset_bytes("big", big.clone(), MINUTE).await?;
+        tokio::task::yield_now().await;
+        cache.aget_bytes("big").await?;
+        tokio::task::yield_now().await;
+        cache.aset_many(keys.iter().map(|key| (key, 1)), MINUTE).await?;
+        tokio::task::yield_now().await;
+        cache.aget_many::<i64, _>(&keys).await?;
+        tokio::task::yield_now().await;
+        cache.aincr("k0", 1).await?;
+        cache.atouch("k1", MINUTE).await?;
+        cache.aadd("new", &1, MINUTE).await?;
+        tokio::task::yield_now().await;
+        cache.adelete_many(&keys).await?;
+        tokio::task::yield_now().await;
+        cache.aclear().await?;
+    }
+    Ok(())
+}
+
+/// Runs `body` where there is no runtime.
+fn on_own_thread<R: Send + 'static>(body: impl FnOnce() -> Outcome<R> + Send + 'static) -> Outcome<R> {
+    tokio::task::block_in_place(|| {
+        std::thread::spawn(body)
+            .join()
+            .unwrap_or_else(|_| Err(Stop::failed("a thread with a runtime panicked")))
+    })
+}
+
+pub(super) async fn runtime_shutdown(t: &T) -> Outcome {
+    const TASKS: usize = 40;
+    let cache = t.cache().cache;
+    cache.aset("n", &0, MINUTE).await?;
+    let mut random = fastrand::Rng::with_seed(1);
+    for round in 0..12 {
+        for task in 0..TASKS {
+            cache.aset(&format!("k{task}"), "old", MINUTE).await?;
+        }
+        let inside = cache.clone();
+        let pause = Duration::from_micros(random.u64(0..3_000));
+        let took = on_own_thread(move || {
+            let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+            for task in 0..TASKS {
+                let cache = inside.clone();
+                runtime.spawn(async move {
+                    let key = format!("k{task}");
+                    for step in 0.. {
+                        cache.aset(&key, &format!("new{step}"), MINUTE).await?;
+                        cache.aget::<String>(&key).await?;
+                        cache.aincr("n", 1).await?;
+                        cache.aget_or_set("shared", MINUTE, || async { 1 }).await?;
+                        cache.adelete("shared").await?;
+                        tokio::task::yield_now().await;
+                    }
+                    Ok::<_, cache_core::Error>(())
+                });
+            }
+            std::thread::sleep(pause);
+            let begun = Instant::now();
+            drop(runtime);
+            Ok(begun.elapsed())
+        })?;
+        ensure!(took < Duration::from_secs(20), "round {round}: the runtime took {took:?} to go");
+        // The cache belongs to no runtime: this one and the sync API go on with it.
+        for task in 0..TASKS {
+            let value = cache.aget::<String>(&format!("k{task}")).await?;
+            let whole = value.as_ref().is_some_and(|v| v == "old" || v.starts_with("new"));
+            ensure!(whole, "round {round}: k{task} is {value:?}");
+        }
+        let made = tokio::time::timeout(
+            Duration::from_secs(20),
+            cache.aget_or_set("shared", MINUTE, || async { 1 }),
+        );
+        let made =
+            made.await.map_err(|_| Stop::failed("get_or_set waits for a task of a runtime that is gone"))?;
+        ensure_eq!(made?, 1);
+        let before = cache.aget::<i64>("n").await?.unwrap_or(-1);
+        ensure!(cache.incr("n", 1)? > before && before >= 0, "round {round}: the counter");
+    }
+    Ok(())
+}
+
+/// Compiles only if the future can move between threads and outlive this function.
+fn send_and_static<F: Future + Send + 'static>(future: F) {
+    drop(future);
+}
+
+/// Compiles only if the type can be shared between threads.
+const fn send_and_sync<T: Send + Sync + 'static + ?Sized>() {}
+
+/// A future of each async method, in an async block that owns what it needs: what `tokio::spawn`
+/// takes.
+macro_rules! all_send_and_static {
+    ($cache:expr, |$name:ident| $($call:expr),* $(,)?) => {$({
+        let $name = $cache.clone();
+        send_and_static(async move { $call.await.map(drop) });
+    })*};
+}
+
+fn every_method<B: BaseCache + ?Sized>(cache: &Cache<B>) {
+    send_and_sync::<Cache<B>>();
+    all_send_and_static!(
+        cache,
+        |cache| cache.aget::<String>("k"),
+        cache.aget_or("k", 1),
+        cache.aget_bytes("k"),
+        cache.aset("k", "value", MINUTE),
+        cache.aset("k", &vec![1], MINUTE),
+        cache.aset_bytes("k", "value", MINUTE),
+        cache.aadd("k", &1, MINUTE),
+        cache.atouch("k", MINUTE),
+        cache.adelete("k"),
+        cache.ahas_key("k"),
+        cache.aincr("k", 1),
+        cache.adecr("k", 1),
+        cache.aincr_version("k", 1),
+        cache.adecr_version("k", 1),
+        cache.aget_many::<i64, _>(["k"]),
+        cache.aget_many::<i64, _>(vec!["k".to_owned()]),
+        cache.aset_many([("k", 1)], MINUTE),
+        cache.adelete_many(["k"]),
+        cache.aclear(),
+        cache.aclose(),
+        cache.aget_or_set("k", MINUTE, || async { 1 }),
+        cache.try_aget_or_set("k", MINUTE, || async { Ok::<_, cache_core::Error>(1) }),
+    );
+}
+
+pub(super) async fn send_static(t: &T) -> Outcome {
+    let cache = t.cache().cache;
+    every_method(&cache);
+    send_and_sync::<cache_core::Error>();
+    send_and_sync::<dyn BaseCache>();
+    // And on another thread it runs.
+    let spawned = tokio::spawn(async move {
+        cache.aset("k", &1, MINUTE).await?;
+        cache.aget::<i64>("k").await
+    });
+    let value = spawned.await.map_err(|e| Stop::failed(e.to_string()))??;
+    let expected = t.capabilities().stores.then_some(1);
+    ensure_eq!(value, expected, "a spawned call");
+    Ok(())
+}

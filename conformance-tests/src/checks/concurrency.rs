@@ -1,5 +1,0 @@
-//! C: concurrency.
-
-use crate::registry::Check;
-
-pub(crate) const CHECKS: &[Check] = &[];

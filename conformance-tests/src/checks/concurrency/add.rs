@@ -1,0 +1,115 @@
+//! One winner of `add`: between racers, between processes, over expired entries.
+
+use std::time::Duration;
+
+use super::tools::{BUDGET, Rounds, filled, filling, mixed, racers, size};
+use crate::checks::MINUTE;
+use crate::context::T;
+use crate::outcome::Outcome;
+use crate::workers::Worker;
+
+pub(super) async fn add_one_winner(t: &T) -> Outcome {
+    let (cache, len) = (t.cache(), size(t, 64 * 1024));
+    let rounds = Rounds::new(25, 2_000);
+    let race = t.race(racers(), move |racer, mut gate| {
+        let (cache, rounds) = (mixed(&cache, racer), rounds.clone());
+        async move {
+            let mark = u8::try_from(racer).unwrap_or_default() + 1;
+            let value = filled(mark, len);
+            let mut seen = Vec::new();
+            for round in 0.. {
+                if racer == 0 && round >= 2 {
+                    // All racers have come out of that round.
+                    cache.delete(&format!("k{}", round - 2)).await?;
+                }
+                if !rounds.next(racer, round, &mut gate).await? {
+                    break;
+                }
+                let key = format!("k{round}");
+                let won = cache.add(&key, serde_bytes::Bytes::new(&value), MINUTE).await?;
+                let there = cache.get_bytes(&key).await?;
+                ensure!(there.is_some(), "after add the key is absent");
+                seen.push((won, filling(&there.unwrap_or_default(), len)?, mark));
+            }
+            Ok(seen)
+        }
+    });
+    judge(&race.await?)
+}
+
+/// One winner in each round, and everybody sees the winner's value.
+fn judge(racers: &[Vec<(bool, u8, u8)>]) -> Outcome {
+    for round in 0..racers[0].len() {
+        let winners: Vec<u8> = racers.iter().filter(|seen| seen[round].0).map(|seen| seen[round].2).collect();
+        ensure_eq!(winners.len(), 1, "winners of round {round}");
+        for seen in racers {
+            ensure_eq!(seen[round].1, winners[0], "whose value is there in round {round}");
+        }
+    }
+    Ok(())
+}
+
+const PROCESSES: usize = 8;
+const PROCESS_ROUNDS: u64 = 250;
+
+pub(super) async fn add_one_winner_procs(t: &T) -> Outcome {
+    t.needs_processes()?;
+    let spec = t.spec("shared")?;
+    let cache = t.over(t.open(&spec)?)?;
+    cache.clear().await?;
+    let said = t.run_workers(PROCESSES, &spec, "add")?;
+    for round in 0..PROCESS_ROUNDS {
+        let place = usize::try_from(round).unwrap_or_default();
+        let won = |line: &&String| line.as_bytes().get(place) == Some(&b'1');
+        ensure_eq!(
+            said.iter().filter(won).count(),
+            1,
+            "winners of round {round} among {PROCESSES} processes"
+        );
+        let winner = said.iter().position(|line| won(&line)).unwrap_or_default();
+        ensure_eq!(cache.get(&format!("k{round}")).await?, Some(winner), "whose value is there");
+    }
+    Ok(())
+}
+
+pub(super) async fn add_worker(w: &Worker) -> Outcome<String> {
+    let mut said = String::new();
+    for round in 0..PROCESS_ROUNDS {
+        w.rendezvous(round);
+        said.push(if w.cache.add(&format!("k{round}"), &w.number, MINUTE).await? { '1' } else { '0' });
+    }
+    Ok(said)
+}
+
+pub(super) async fn add_one_winner_on_expiry(t: &T) -> Outcome {
+    const KEYS: usize = 100;
+    let cache = t.cache();
+    let lifetime = Duration::from_millis(30);
+    let begun = std::time::Instant::now();
+    for batch in 0..40 {
+        // A backend under the machine's clock waits for each batch.
+        if batch > 0 && (begun.elapsed() > BUDGET || t.hands().is_err() && batch > 2) {
+            break;
+        }
+        let keys: Vec<String> = (0..KEYS).map(|n| format!("b{batch}-{n}")).collect();
+        cache.set_many(keys.iter().map(|key| (key, "old")), lifetime).await?;
+        t.outlive(lifetime).await;
+        let racing = cache.clone();
+        let race = t.race(racers(), move |racer, mut gate| {
+            let (cache, keys) = (mixed(&racing, racer), keys.clone());
+            async move {
+                let mark = u8::try_from(racer).unwrap_or_default() + 1;
+                let mut seen = Vec::new();
+                for key in &keys {
+                    gate.wait().await?;
+                    let won = cache.add(key, &mark, MINUTE).await?;
+                    let there = cache.get::<u8>(key).await?;
+                    seen.push((won, there.unwrap_or_default(), mark));
+                }
+                Ok(seen)
+            }
+        });
+        judge(&race.await?)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,93 @@
+//! The limit on entries, while several write.
+
+use cache_core::ErrorKind;
+
+use super::tools::{Until, mixed};
+use crate::checks::MINUTE;
+use crate::context::T;
+use crate::outcome::Outcome;
+
+pub(super) async fn cull_vs_get(t: &T) -> Outcome {
+    let cache = t.culling_cache("small", 50, 3)?;
+    let until = Until::new();
+    let race = t.race(4, move |racer, mut gate| {
+        let (cache, until) = (mixed(&cache, racer), until.clone());
+        async move {
+            let mut random = fastrand::Rng::with_seed(racer as u64);
+            gate.wait().await?;
+            let mut steps = 0;
+            while steps < 200 || steps < 6_000 && until.goes_on(&cache).await {
+                steps += 1;
+                // Twice as many keys as fit: readers meet entries that are being culled.
+                let key = format!("k{}", random.u8(0..100));
+                if racer < 2 {
+                    cache.set(&key, &format!("value of {key}"), MINUTE).await?;
+                    continue;
+                }
+                match steps % 4 {
+                    0 => drop(cache.has_key(&key).await?),
+                    1 => {
+                        let counter = format!("n{key}");
+                        cache.add(&counter, &1, MINUTE).await?;
+                        match cache.incr(&counter, 1).await {
+                            Ok(sum) => ensure!(sum >= 2, "a culled counter came back as {sum}"),
+                            Err(e) => ensure_eq!(e.kind(), ErrorKind::KeyNotFound),
+                        }
+                    }
+                    2 => drop(cache.touch(&key, MINUTE).await?),
+                    _ => {
+                        let value = cache.get::<String>(&key).await?;
+                        let right = value.as_deref().is_none_or(|v| v == format!("value of {key}"));
+                        ensure!(right, "under {key} there is {value:?}");
+                    }
+                }
+            }
+            Ok(())
+        }
+    });
+    race.await.map(drop)
+}
+
+pub(super) async fn bound_under_load(t: &T) -> Outcome {
+    for (max, frequency) in [(1, 3), (10, 0), (40, 3)] {
+        let cache = t.culling_cache(&format!("max{max}"), max, frequency)?;
+        let (racing, until) = (cache.clone(), Until::new());
+        let race = t.race(4, move |racer, mut gate| {
+            let (cache, until) = (mixed(&racing, racer), until.clone());
+            async move {
+                gate.wait().await?;
+                let mut steps = 0;
+                while steps < 100 || steps < 1_000 && until.goes_on(&cache).await {
+                    steps += 1;
+                    let key = format!("r{racer}-{steps}");
+                    match steps % 4 {
+                        0 => drop(cache.add(&key, "value", MINUTE).await?),
+                        1 => drop(cache.set_many([(&key, 1), (&format!("{key}b"), 2)], MINUTE).await?),
+                        2 => drop(cache.get_or_set(&key, MINUTE, || 3).await?),
+                        _ => cache.set(&key, "value", MINUTE).await?,
+                    }
+                    if let Some(entries) = cache.cache.backend().entries()? {
+                        ensure!(entries <= max, "{entries} entries where {max} is the most");
+                    }
+                }
+                Ok(steps)
+            }
+        });
+        let mut left = 0;
+        // A move makes a new key too.
+        for n in 0..5 {
+            let key = format!("r0-{}", n + 1);
+            cache.set(&key, &n, MINUTE).await?;
+            ensure_eq!(cache.incr_version(&key, 1).await?, 2, "incr_version in a full store");
+        }
+        for (racer, steps) in race.await?.into_iter().enumerate() {
+            let keys: Vec<String> =
+                (1..=steps).flat_map(|n| [format!("r{racer}-{n}"), format!("r{racer}-{n}b")]).collect();
+            for version in [1, 2] {
+                left += cache.version(version).get_many::<serde_json::Value, _>(&keys).await?.len() as u64;
+            }
+        }
+        ensure!((1..=max).contains(&left), "{left} entries can be read where {max} is the most");
+    }
+    Ok(())
+}

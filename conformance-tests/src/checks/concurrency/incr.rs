@@ -1,0 +1,182 @@
+//! Counters: no step lost, none counted twice, none against `set` or `clear`.
+
+use std::collections::BTreeSet;
+
+use cache_core::{ErrorKind, Timeout};
+
+use super::tools::{Rounds, Until, mixed, racers};
+use crate::checks::MINUTE;
+use crate::context::T;
+use crate::outcome::Outcome;
+use crate::workers::Worker;
+
+pub(super) async fn incr_no_loss(t: &T) -> Outcome {
+    const MOST: i64 = 2_000;
+    let cache = t.cache();
+    cache.set("n", &0, MINUTE).await?;
+    let (racing, until) = (cache.clone(), Until::new());
+    let race = t.race(racers().max(4), move |racer, mut gate| {
+        let (cache, until) = (mixed(&racing, racer), until.clone());
+        async move {
+            gate.wait().await?;
+            let mut done = 0;
+            while done < 50 || done < MOST && until.goes_on(&cache).await {
+                // Both directions, and more than one at a time.
+                cache.incr("n", 3).await?;
+                cache.decr("n", 2).await?;
+                done += 1;
+            }
+            Ok(done)
+        }
+    });
+    let done: i64 = race.await?.iter().sum();
+    ensure_eq!(cache.get("n").await?, Some(done), "the count after {done} steps");
+    Ok(())
+}
+
+const PROCESS_STEPS: i64 = 250;
+
+pub(super) async fn incr_no_loss_procs(t: &T) -> Outcome {
+    t.needs_processes()?;
+    let spec = t.spec("shared")?;
+    let cache = t.over(t.open(&spec)?)?;
+    cache.set("n", &0, MINUTE).await?;
+    let said = t.run_workers(8, &spec, "incr")?;
+    let all = 8 * PROCESS_STEPS;
+    ensure_eq!(cache.get("n").await?, Some(all), "the count after {all} steps of 8 processes");
+    let results: BTreeSet<&str> = said.iter().flat_map(|line| line.split(' ')).collect();
+    ensure_eq!(i64::try_from(results.len()).unwrap_or_default(), all, "different results");
+    Ok(())
+}
+
+pub(super) async fn incr_worker(w: &Worker) -> Outcome<String> {
+    w.rendezvous(0);
+    let mut results = Vec::new();
+    for _ in 0..PROCESS_STEPS {
+        results.push(w.cache.incr("n", 1).await?.to_string());
+    }
+    Ok(results.join(" "))
+}
+
+pub(super) async fn incr_results_unique(t: &T) -> Outcome {
+    let cache = t.cache();
+    cache.set("n", &0, MINUTE).await?;
+    let (racing, until) = (cache.clone(), Until::new());
+    let race = t.race(racers().max(3), move |racer, mut gate| {
+        let (cache, until) = (mixed(&racing, racer), until.clone());
+        async move {
+            gate.wait().await?;
+            let mut results: Vec<i64> = Vec::new();
+            while results.len() < 50 || results.len() < 2_000 && until.goes_on(&cache).await {
+                let sum = cache.incr("n", 1).await?;
+                ensure!(results.last().is_none_or(|last| *last < sum), "a count went back to {sum}");
+                results.push(sum);
+            }
+            Ok(results)
+        }
+    });
+    let mut results: Vec<i64> = race.await?.into_iter().flatten().collect();
+    results.sort_unstable();
+    let expected: Vec<i64> = (1..).take(results.len()).collect();
+    ensure!(results == expected, "{} results are not 1, 2, 3, …, each once", results.len());
+    Ok(())
+}
+
+pub(super) async fn incr_vs_set(t: &T) -> Outcome {
+    const BASE: i64 = 1_000_000;
+    let cache = t.cache();
+    cache.set("n", &0, MINUTE).await?;
+    let (racing, rounds) = (cache.clone(), Rounds::new(50, 3_000));
+    let race = t.race(2, move |racer, mut gate| {
+        let (cache, rounds) = (mixed(&racing, racer), rounds.clone());
+        async move {
+            let mut base = 0;
+            let mut counted = Vec::new();
+            for round in 0.. {
+                if !rounds.next(racer, round, &mut gate).await? {
+                    break;
+                }
+                if racer == 0 {
+                    base += BASE;
+                    cache.set("n", &base, MINUTE).await?;
+                    let seen = cache.get::<i64>("n").await?.unwrap_or_default();
+                    ensure!(
+                        (base..base + 3).contains(&seen),
+                        "after set({base}) it reads {seen}: incr undid the set"
+                    );
+                } else {
+                    counted.push(cache.incr("n", 1).await?);
+                    counted.push(cache.incr("n", 1).await?);
+                }
+            }
+            Ok((base, counted))
+        }
+    });
+    let results = race.await?;
+    let (base, counted) = (results[0].0, &results[1].1);
+    let after = counted.iter().filter(|sum| **sum > base).count();
+    let expected = base + i64::try_from(after).unwrap_or_default();
+    ensure_eq!(cache.get("n").await?, Some(expected), "the last set and the {after} steps after it");
+    Ok(())
+}
+
+pub(super) async fn clear_vs_incr(t: &T) -> Outcome {
+    let cache = t.cache();
+    let rounds = Rounds::new(50, 1_500);
+    let race = t.race(2, move |racer, mut gate| {
+        let (cache, rounds) = (mixed(&cache, racer), rounds.clone());
+        async move {
+            for round in 0.. {
+                if racer == 0 {
+                    cache.set("n", &1_000, Timeout::Never).await?;
+                }
+                if !rounds.next(racer, round, &mut gate).await? {
+                    break;
+                }
+                if racer == 0 {
+                    // It comes to the gate last and leaves it first: without a delay it always wins.
+                    (0..fastrand::usize(..200)).for_each(|_| std::hint::spin_loop());
+                    cache.clear().await?;
+                } else {
+                    match cache.incr("n", 1).await {
+                        Ok(sum) => ensure_eq!(sum, 1_001, "an incr that met clear"),
+                        Err(e) => ensure_eq!(e.kind(), ErrorKind::KeyNotFound, "an incr that met clear"),
+                    }
+                }
+                gate.wait().await?;
+                if racer == 0 {
+                    ensure_eq!(cache.get::<i64>("n").await?, None, "the count after clear");
+                    ensure!(!cache.has_key("n").await?, "the count is there after clear");
+                }
+            }
+            Ok(())
+        }
+    });
+    race.await.map(drop)
+}
+
+pub(super) async fn monotonic_reads(t: &T) -> Outcome {
+    let cache = t.cache();
+    cache.set("n", &0, MINUTE).await?;
+    let until = Until::new();
+    let race = t.race(4, move |racer, mut gate| {
+        let (cache, until) = (mixed(&cache, racer / 2), until.clone());
+        async move {
+            gate.wait().await?;
+            let mut last = 0;
+            let mut steps = 0;
+            while steps < 50 || steps < 5_000 && until.goes_on(&cache).await {
+                steps += 1;
+                let seen = match (racer, steps % 2) {
+                    (0 | 1, _) => cache.incr("n", 1).await?,
+                    (_, 0) => cache.get_many::<i64, _>(["n"]).await?.first().map_or(-1, |(_, n)| *n),
+                    _ => cache.get::<i64>("n").await?.unwrap_or(-1),
+                };
+                ensure!(seen >= last, "the counter went from {last} back to {seen}");
+                last = seen;
+            }
+            Ok(())
+        }
+    });
+    race.await.map(drop)
+}

@@ -1,0 +1,109 @@
+//! The backend against models: what racers saw, and what long traces return.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use cache_core::{Error, ErrorKind};
+
+use super::histories::{Call, Event, linearizable};
+use super::tools::{BUDGET, Rounds, mixed};
+use crate::checks::MINUTE;
+use crate::checks::model::{DEFAULT_LIFE, MapCache, Reference, Side, run_seeds};
+use crate::context::T;
+use crate::handle::C;
+use crate::outcome::{Outcome, Stop};
+
+const HISTORIES: usize = 500;
+const RACERS: usize = 3;
+const CALLS: usize = 6;
+
+pub(super) async fn linearizable_per_key(t: &T) -> Outcome {
+    let cache = t.cache();
+    let (rounds, ticks) = (Rounds::new(HISTORIES, HISTORIES), Arc::new(AtomicU64::new(0)));
+    let race = t.race(RACERS, move |racer, mut gate| {
+        let (cache, rounds, ticks) = (mixed(&cache, racer), rounds.clone(), Arc::clone(&ticks));
+        async move {
+            let mut random = fastrand::Rng::with_seed(racer as u64);
+            let mut histories = Vec::new();
+            for round in 0.. {
+                if !rounds.next(racer, round, &mut gate).await? {
+                    break;
+                }
+                let key = format!("k{round}");
+                let mut events = Vec::with_capacity(CALLS);
+                for number in 0..CALLS {
+                    // A value of its own, so that a reader knows whose it is.
+                    let value = i64::try_from((racer + 1) * 1_000 + number * 100).unwrap_or_default();
+                    let begin = ticks.fetch_add(1, Ordering::SeqCst);
+                    let call = call(&cache, &key, value, &mut random).await?;
+                    let end = ticks.fetch_add(1, Ordering::SeqCst);
+                    events.push(Event { call, begin, end });
+                }
+                histories.push(events);
+            }
+            Ok(histories)
+        }
+    });
+    let racers = race.await?;
+    ensure_eq!(racers[0].len(), HISTORIES, "recorded histories");
+    for round in 0..HISTORIES {
+        let mut events: Vec<Event> = racers.iter().flat_map(|histories| histories[round].clone()).collect();
+        events.sort_unstable_by_key(|event| event.begin);
+        ensure!(linearizable(&events), "no order of the calls explains history {round}: {events:#?}");
+    }
+    Ok(())
+}
+
+async fn call(cache: &C, key: &str, value: i64, random: &mut fastrand::Rng) -> Outcome<Call> {
+    let found = |result: Result<i64, Error>| match result {
+        Ok(sum) => Ok(Some(sum)),
+        Err(e) if e.kind() == ErrorKind::KeyNotFound => Ok(None),
+        Err(e) => Err(Stop::from(e)),
+    };
+    Ok(match random.u32(0..14) {
+        0 | 1 => Call::Get(cache.get(key).await?),
+        2 => Call::HasKey(cache.has_key(key).await?),
+        3 | 4 => {
+            cache.set(key, &value, MINUTE).await?;
+            Call::Set(value)
+        }
+        5..8 => Call::Add(value, cache.add(key, &value, MINUTE).await?),
+        8..11 => Call::Incr(1, found(cache.incr(key, 1).await)?),
+        11 | 12 => Call::Delete(cache.delete(key).await?),
+        _ => Call::Touch(cache.touch(key, MINUTE).await?),
+    })
+}
+
+/// A trace's cache: on `name`, with the default lifetime of traces.
+fn side(t: &T, name: &str) -> Outcome<Side> {
+    let backend = t.open(&t.spec(name)?)?;
+    let cache = t.suite.builder(backend).timeout(DEFAULT_LIFE).build()?;
+    Ok(Side::Cache(C { cache, mode: t.mode() }))
+}
+
+const TRACES: u64 = 240;
+const STEPS: usize = 40;
+
+pub(super) async fn model_sequential(t: &T) -> Outcome {
+    let mut cache = side(t, "traced")?;
+    let mut reference = Side::Reference(Reference::default());
+    run_seeds(&mut cache, &mut reference, t.hands().ok(), 0..TRACES, STEPS).await?;
+    // And a few long ones.
+    run_seeds(&mut cache, &mut reference, t.hands().ok(), TRACES..TRACES + 5, 600).await
+}
+
+pub(super) async fn model_differential(t: &T) -> Outcome {
+    let mut cache = side(t, "traced")?;
+    let plain = Arc::new(MapCache::new(t.spec("plain")?.clock));
+    let plain = t.suite.builder(plain).timeout(DEFAULT_LIFE).build()?;
+    let mut plain = Side::Cache(C { cache: plain, mode: t.mode() });
+    let begun = std::time::Instant::now();
+    for part in 0..10 {
+        let seeds = 1_000 + part * 20..1_020 + part * 20;
+        run_seeds(&mut cache, &mut plain, t.hands().ok(), seeds, 60).await?;
+        if begun.elapsed() > 2 * BUDGET {
+            break;
+        }
+    }
+    Ok(())
+}

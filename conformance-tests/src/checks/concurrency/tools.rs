@@ -1,0 +1,92 @@
+//! What the races share: rounds within a budget of time, values that tell when they are torn,
+//! and the two halves of the API mixed.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+
+use crate::context::{Mode, T};
+use crate::handle::C;
+use crate::outcome::Outcome;
+use crate::race::Gate;
+
+/// How long a race goes on, unless it has had enough rounds before.
+pub(in crate::checks) const BUDGET: Duration = Duration::from_millis(1_200);
+
+/// Rounds that all racers begin together: as many as the budget allows, within bounds. The clones
+/// of one belong to one race.
+#[derive(Clone, Debug)]
+pub(in crate::checks) struct Rounds {
+    /// The first round that is not run. A mere flag would end the round before it in a slow racer.
+    end: Arc<AtomicUsize>,
+    begun: Instant,
+    least: usize,
+    most: usize,
+}
+
+impl Rounds {
+    pub(in crate::checks) fn new(least: usize, most: usize) -> Self {
+        Self { end: Arc::new(AtomicUsize::new(usize::MAX)), begun: Instant::now(), least, most }
+    }
+
+    /// Waits for the others and says whether there is a round of this number. The first racer
+    /// decides, before the gate, so that all see the same.
+    pub(in crate::checks) async fn next(&self, racer: usize, round: usize, gate: &mut Gate) -> Outcome<bool> {
+        if racer == 0 && (round >= self.most || (round >= self.least && self.begun.elapsed() > BUDGET)) {
+            self.end.store(round, Ordering::SeqCst);
+        }
+        gate.wait().await?;
+        Ok(round < self.end.load(Ordering::SeqCst))
+    }
+}
+
+/// Loops until the budget is spent: for races without rounds.
+#[derive(Clone, Debug)]
+pub(in crate::checks) struct Until(Instant);
+
+impl Until {
+    pub(in crate::checks) fn new() -> Self {
+        Self(Instant::now())
+    }
+
+    /// Whether to go on. In async mode others get their turn first.
+    pub(in crate::checks) async fn goes_on(&self, cache: &C) -> bool {
+        if cache.mode == Mode::Async {
+            tokio::task::yield_now().await;
+        }
+        self.0.elapsed() < BUDGET
+    }
+}
+
+/// As many racers as the machine has cores, and at least two.
+pub(in crate::checks) fn racers() -> usize {
+    std::thread::available_parallelism().map_or(2, usize::from).clamp(2, 4)
+}
+
+/// In async mode every other racer goes through the sync API: both must exclude each other. Not
+/// the other way round, since a native async client needs its runtime.
+pub(in crate::checks) fn mixed(cache: &C, racer: usize) -> C {
+    if cache.mode == Mode::Async && racer % 2 == 1 { cache.other_mode() } else { cache.clone() }
+}
+
+/// About `wanted` bytes, or as many as the backend takes.
+pub(in crate::checks) fn size(t: &T, wanted: usize) -> usize {
+    t.capabilities().max_value_size.map_or(wanted, |most| wanted.min(most / 2))
+}
+
+/// Many times the same byte: a mixture of two such values shows.
+pub(in crate::checks) fn filled(byte: u8, len: usize) -> Bytes {
+    // The length differs with the byte too, so that an old end behind a new beginning shows.
+    Bytes::from(vec![byte; len + usize::from(byte)])
+}
+
+/// Which byte fills this value of [`filled`].
+pub(in crate::checks) fn filling(value: &[u8], len: usize) -> Outcome<u8> {
+    let byte = value.first().copied().unwrap_or_default();
+    ensure_eq!(value.len(), len + usize::from(byte), "the length of a value filled with {byte}");
+    // Compares the value with itself, moved by one: all bytes are equal.
+    ensure!(value[1..] == value[..value.len() - 1], "a value is made of two");
+    Ok(byte)
+}

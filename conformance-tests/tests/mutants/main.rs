@@ -1,0 +1,97 @@
+//! Mutation tests of the suite itself: seeded bugs, every one of which it must catch. A suite
+//! that cannot fail proves nothing.
+//!
+//! Each row of [`table::MUTANTS`] is a test of its own: its checks, run on the mutant, must each
+//! fail. Each of those checks is run on the same store without the bug too, and must not fail.
+
+mod bug;
+mod counters;
+mod culling;
+mod files;
+mod keys;
+mod lifetimes;
+mod md5;
+mod native;
+mod races;
+mod reference;
+mod seed;
+mod seeded;
+mod settings;
+mod table;
+mod values;
+
+use std::collections::BTreeSet;
+
+use conformance_tests::{Mode, Status, Suite};
+use libtest_mimic::{Arguments, Failed, Trial};
+
+use crate::bug::Bug;
+use crate::files::FileBug;
+use crate::seed::{Disk, Seed, Store};
+use crate::table::{MUTANTS, NOT_SEEDED};
+
+/// How often a race may go well before the check counts as blind.
+const TRIES: usize = 3;
+
+fn main() {
+    let controls = [Store(Bug::None), Store(Bug::Native), Disk(FileBug::None)];
+    let seeds = || MUTANTS.iter().map(|(seed, _, _)| *seed).chain(controls);
+    Suite::work_if_worker(|name| seeds().find(|seed| seed.to_string() == name).map(Seed::suite));
+
+    let mut trials = Vec::new();
+    let mut names = BTreeSet::new();
+    for &(seed, checks, mode) in MUTANTS {
+        for &check in checks {
+            let mode_name = mode.as_str();
+            if names.insert(format!("{seed}::{check}::{mode_name}")) {
+                let name = format!("{seed} is caught by {check}::{mode_name}");
+                trials.push(Trial::test(name, move || is_caught(seed, check, mode)));
+            }
+            let control = seed.control();
+            if names.insert(format!("{control}::{check}::{mode_name}")) {
+                let name = format!("{control} passes {check}::{mode_name}");
+                trials.push(Trial::test(name, move || passes(control, check, mode)));
+            }
+        }
+    }
+    trials.push(Trial::test("every disagreement of Django's is a mutant", every_disagreement_is_a_mutant));
+    libtest_mimic::run(&Arguments::from_args(), trials).exit();
+}
+
+fn is_caught(seed: Seed, check: &str, mode: Mode) -> Result<(), Failed> {
+    let mut last = None;
+    for _ in 0..TRIES {
+        let finished = seed.suite().check(check, mode).ok_or("there is no such check")?;
+        match finished.status {
+            Status::Fail => return Ok(()),
+            Status::Skip => return Err(format!("skipped: {}", finished.reason).into()),
+            _ => last = Some(finished),
+        }
+    }
+    Err(format!("the mutant survives: {last:?}").into())
+}
+
+fn passes(control: Seed, check: &str, mode: Mode) -> Result<(), Failed> {
+    let finished = control.suite().check(check, mode).ok_or("there is no such check")?;
+    match finished.status {
+        Status::Pass => Ok(()),
+        _ => Err(format!("without a bug: {finished:?}").into()),
+    }
+}
+
+fn every_disagreement_is_a_mutant() -> Result<(), Failed> {
+    let list: serde_json::Value = serde_json::from_str(include_str!("../../checks.json"))?;
+    let checks = list["checks"].as_array().ok_or("checks.json has no checks")?;
+    let disagreements = checks.iter().filter(|check| !check["django_disagrees"].is_null());
+    let names = disagreements.map(|check| {
+        let part = |part: &str| check[part].as_str().unwrap_or_default();
+        format!("{}::{}", part("family"), part("name"))
+    });
+    let has_row = |name: &str| MUTANTS.iter().any(|(_, checks, _)| checks.contains(&name));
+    let has_reason = |name: &str| NOT_SEEDED.iter().any(|(check, _)| *check == name);
+    let missing: Vec<String> = names.filter(|name| has_row(name) == has_reason(name)).collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    Err(format!("neither a mutant nor a reason why not, or both: {missing:?}").into())
+}
