@@ -1,5 +1,7 @@
 //! What a hit costs in allocations.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use allocation_counter::measure;
 use cache_core::{Bytes, Cache, DEFAULT_TIMEOUT, KeyPolicy};
 use cache_locmem::LocMemCache;

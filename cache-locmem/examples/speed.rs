@@ -1,5 +1,7 @@
 //! Prints what one call on a memory cache costs. Run with `--release`.
 
+#![allow(clippy::print_stdout, reason = "it prints its measurements")]
+
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 

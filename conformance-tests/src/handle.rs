@@ -54,11 +54,11 @@ impl C {
         /// `get_bytes`.
         get_bytes[](key: &str) -> Option<Bytes>, aget_bytes;
         /// `set`.
-        set[V: Serialize + ?Sized](key: &str, value: &V, timeout: impl Into<Timeout>) -> (), aset;
+        set[V: Serialize + Sync + ?Sized](key: &str, value: &V, timeout: impl Into<Timeout> + Send) -> (), aset;
         /// `set_bytes`.
         set_bytes[](key: &str, value: impl Into<Bytes>, timeout: impl Into<Timeout>) -> (), aset_bytes;
         /// `add`.
-        add[V: Serialize + ?Sized](key: &str, value: &V, timeout: impl Into<Timeout>) -> bool, aadd;
+        add[V: Serialize + Sync + ?Sized](key: &str, value: &V, timeout: impl Into<Timeout> + Send) -> bool, aadd;
         /// `touch`.
         touch[](key: &str, timeout: impl Into<Timeout>) -> bool, atouch;
         /// `delete`.

@@ -38,11 +38,11 @@ impl<B: BaseCache + ?Sized> Cache<B> {
     ///
     /// # Errors
     /// As [`Cache::set`].
-    pub async fn aset<T: Serialize + ?Sized>(
+    pub async fn aset<T: Serialize + Sync + ?Sized>(
         &self,
         key: &str,
         value: &T,
-        timeout: impl Into<Timeout>,
+        timeout: impl Into<Timeout> + Send,
     ) -> Result<()> {
         self.set_on(Way::Async, key, value, timeout.into()).await
     }
@@ -64,11 +64,11 @@ impl<B: BaseCache + ?Sized> Cache<B> {
     ///
     /// # Errors
     /// As [`Cache::add`].
-    pub async fn aadd<T: Serialize + ?Sized>(
+    pub async fn aadd<T: Serialize + Sync + ?Sized>(
         &self,
         key: &str,
         value: &T,
-        timeout: impl Into<Timeout>,
+        timeout: impl Into<Timeout> + Send,
     ) -> Result<bool> {
         self.add_on(Way::Async, key, value, timeout.into()).await
     }

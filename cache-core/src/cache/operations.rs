@@ -33,6 +33,7 @@ impl<B: BaseCache + ?Sized> Cache<B> {
         }
     }
 
+    #[allow(clippy::future_not_send, reason = "the sync half asks less of a value than `Sync`")]
     pub(super) async fn set_on<T: Serialize + ?Sized>(
         &self,
         way: Way,
@@ -66,6 +67,7 @@ impl<B: BaseCache + ?Sized> Cache<B> {
         }
     }
 
+    #[allow(clippy::future_not_send, reason = "the sync half asks less of a value than `Sync`")]
     pub(super) async fn add_on<T: Serialize + ?Sized>(
         &self,
         way: Way,
