@@ -1,12 +1,16 @@
 //! The conformance suite on SQLite.
 
+use std::time::Duration;
+
 use cache_db::DatabaseCache;
 use conformance_tests::Suite;
+use rusqlite::Connection;
 
 fn main() {
     Suite::new("db", |spec| {
         let options = DatabaseCache::builder(spec.dir.join("cache.sqlite3")).table(&spec.location);
         let options = options.clock(spec.clock.clone()).cull_frequency(spec.cull_frequency);
+        let options = options.busy_timeout(Duration::from_secs(3));
         match spec.max_entries {
             Some(max) => options.max_entries(max).build(),
             None => options.unlimited().build(),
@@ -15,5 +19,10 @@ fn main() {
     .manual_clock()
     .shared_locations()
     .directory()
+    .lock(|spec| {
+        let stranger = Connection::open(spec.dir.join("cache.sqlite3")).map_err(std::io::Error::other)?;
+        stranger.execute_batch("BEGIN IMMEDIATE").map_err(std::io::Error::other)?;
+        Ok(Box::new(stranger))
+    })
     .run()
 }
