@@ -15,7 +15,7 @@ use crate::suite::Suite;
 use crate::{report, workers};
 
 /// A check that has not ended by then hangs.
-const WATCHDOG: Duration = Duration::from_secs(120);
+const WATCHDOG: Duration = Duration::from_secs(600);
 
 /// The whole of a test program.
 pub(crate) fn main(suite: Suite) -> ! {
