@@ -196,6 +196,11 @@ pub(crate) fn without_value(message: &str) -> String {
     for problem in ["invalid type: ", "invalid value: ", "invalid length "] {
         let Some(found) = message.strip_prefix(problem) else { continue };
         let found = FOUND.into_iter().find(|kind| found.starts_with(kind)).unwrap_or("something else");
+        let found = if problem == "invalid value: " {
+            format!("{found} that does not fit")
+        } else {
+            found.to_owned()
+        };
         // The type's own words come last, after any value.
         return match message.rsplit_once(", expected ") {
             Some((_, expected)) => {
@@ -205,6 +210,9 @@ pub(crate) fn without_value(message: &str) -> String {
             None => format!("found {found}"),
         };
     }
+    if let Some(marker) = message.strip_prefix("wrong msgpack marker ") {
+        return format!("found {}", marker_kind(marker));
+    }
     if [LEFT_OVER, "depth limit exceeded"].contains(&message) {
         return message.to_owned();
     }
@@ -212,6 +220,30 @@ pub(crate) fn without_value(message: &str) -> String {
         Some((field, _)) => format!("missing field `{field}`"),
         None => "the bytes do not hold such a value".to_owned(),
     }
+}
+
+/// What a MessagePack marker begins, without the number that some of them hold.
+fn marker_kind(marker: &str) -> &'static str {
+    const KINDS: [(&str, &str); 16] = [
+        ("FixStr", "string"),
+        ("Str", "string"),
+        ("FixMap", "map"),
+        ("Map", "map"),
+        ("FixArray", "sequence"),
+        ("Array", "sequence"),
+        ("FixPos", "integer"),
+        ("FixNeg", "integer"),
+        ("U", "integer"),
+        ("I", "integer"),
+        ("F32", "floating point"),
+        ("F64", "floating point"),
+        ("Bin", "byte array"),
+        ("Null", "null"),
+        ("True", "boolean"),
+        ("False", "boolean"),
+    ];
+    let fitting = KINDS.into_iter().find(|(name, _)| marker.starts_with(name));
+    fitting.map_or("something else", |(_, kind)| kind)
 }
 
 #[cfg(test)]
@@ -224,7 +256,15 @@ mod tests {
         assert!(secret.contains("hunter2"));
         assert_eq!(without_value(&secret), "found string, expected u32");
         let secret = decode::<u32>(&MessagePack, &MessagePack::write("hunter2").unwrap()).unwrap_err();
-        assert_eq!(without_value(&secret.to_string()), "the bytes do not hold such a value");
+        assert_eq!(without_value(&secret.to_string()), "found string");
+        let secret = decode::<u32>(&MessagePack, &MessagePack::write(&false).unwrap()).unwrap_err();
+        assert_eq!(without_value(&secret.to_string()), "found boolean, expected u32");
+        assert_eq!(without_value("wrong msgpack marker FixPos(77)"), "found integer");
+        assert_eq!(without_value("wrong msgpack marker FixExt4"), "found something else");
+        assert_eq!(
+            without_value("invalid value: integer `70000`, expected u8"),
+            "found integer that does not fit, expected u8"
+        );
         let secret = decode::<String>(&MessagePack, &MessagePack::write(&[77]).unwrap()).unwrap_err();
         assert!(!without_value(&secret.to_string()).contains("77"));
         assert_eq!(without_value(LEFT_OVER), LEFT_OVER);

@@ -93,7 +93,7 @@ impl Error {
     /// [`ErrorKind::KeyNotFound`].
     #[must_use]
     pub fn key_not_found(key: &str) -> Self {
-        Self::new(ErrorKind::KeyNotFound, "the key is not in the cache").with_key(key)
+        Self::new(ErrorKind::KeyNotFound, "the key is not in the cache: set or add it first").with_key(key)
     }
 
     /// [`ErrorKind::NotAnInteger`].
@@ -196,7 +196,7 @@ mod tests {
     #[test]
     fn it_says_which_key_and_why() {
         let e = Error::key_not_found(":1:k\n");
-        assert_eq!(e.to_string(), "cache key \":1:k\\n\": the key is not in the cache");
+        assert_eq!(e.to_string(), "cache key \":1:k\\n\": the key is not in the cache: set or add it first");
         assert_eq!((e.kind(), e.key()), (ErrorKind::KeyNotFound, Some(":1:k\n")));
     }
 

@@ -1,6 +1,14 @@
 //! The conformance suite: one meaning on every backend, proved.
 //!
-//! A backend's author adds this crate as a dev-dependency, a test with `harness = false`, and:
+//! A backend's author adds this crate as a dev-dependency, a test without a harness to `Cargo.toml`,
+//!
+//! ```toml
+//! [[test]]
+//! name = "conformance"
+//! harness = false
+//! ```
+//!
+//! and `tests/conformance.rs`:
 //!
 //! ```no_run
 //! use cache_locmem::LocMemCache;
@@ -24,7 +32,9 @@
 //! nextest, named `T::half_second::sync` and `T::half_second::async`: one body, run through both
 //! halves of the API. What a backend lacks, as declared in its
 //! [`Capabilities`](cache_core::Capabilities) and in [`Suite`], shows as ignored with the reason,
-//! never as passed.
+//! never as passed. The letter is the family: K keys, V versions, B basic operations, F values,
+//! T timeouts, I counters, M many-operations, G `get_or_set`, W `incr_version`, L clear and close,
+//! E culling, A async, C concurrency, X isolation and faults.
 //!
 //! - **Time**: a backend that takes its time from [`Spec::clock`] says so with
 //!   [`Suite::manual_clock`], and the suite waits for nothing. Otherwise it waits, briefly.

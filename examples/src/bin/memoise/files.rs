@@ -32,7 +32,8 @@ pub fn read(path: &Path) -> Result<Vec<Text>, String> {
                 fs::read_to_string(file).map_err(|e| format!("cannot read {}: {e}", file.display()))?;
             let mut hasher = DefaultHasher::new();
             content.hash(&mut hasher);
-            let name = file.strip_prefix(path).unwrap_or(file).display().to_string();
+            let below = file.strip_prefix(path).ok().filter(|name| !name.as_os_str().is_empty());
+            let name = below.unwrap_or(file).display().to_string();
             Ok(Text { name, key: format!("report:{:016x}", hasher.finish()), content })
         })
         .collect();

@@ -9,7 +9,7 @@ mod files;
 
 use std::error::Error;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, ExitCode};
 use std::time::{Duration, Instant};
 
 use analyse::{Report, analyse};
@@ -25,15 +25,35 @@ type Result<T, E = Box<dyn Error>> = std::result::Result<T, E>;
 const HOUR: Duration = Duration::from_secs(3_600);
 const ROOM: u64 = 10_000;
 
-fn main() -> Result<()> {
-    let arguments = Arguments::parse()?;
+const USAGE: &str = "usage: memoise [PATH] [--cache-dir DIR]";
+
+fn main() -> ExitCode {
+    let Some(arguments) = std::env::args_os().skip(1).all(|word| word != "--help").then(Arguments::parse)
+    else {
+        println!("{USAGE}\n\nMemoises a slow computation over the texts below PATH, on three backends.");
+        return ExitCode::SUCCESS;
+    };
+    let (status, done) = match arguments {
+        Ok(arguments) => (1, memoise(&arguments)),
+        Err(e) => (2, Err(format!("{e}; {USAGE}").into())),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(e) => {
+            eprintln!("memoise: {e}");
+            ExitCode::from(status)
+        }
+    }
+}
+
+fn memoise(arguments: &Arguments) -> Result<()> {
     let texts = files::read(&arguments.path)?;
     if let Some(backend) = &arguments.second_run {
         let (time, hits) = look_up(&open(backend, &arguments.cache_dir)?, &texts)?;
         println!("{hits} {}", time.as_micros());
         return Ok(());
     }
-    println!("{} texts below {}\n", texts.len(), arguments.path.display());
+    println!("{} texts of {}, compared line by line\n", texts.len(), arguments.path.display());
     println!(
         "{:<8} {:>10} {:>10} {:>7} {:>6} {:>8} {:>9} {:>20}",
         "backend", "cold", "warm", "faster", "hits", "misses", "entries", "a new process hits"
@@ -42,7 +62,7 @@ fn main() -> Result<()> {
     for backend in ["locmem", "file", "sqlite"] {
         let cache = open(backend, &arguments.cache_dir)?;
         let row = run(&cache, &texts, backend)?;
-        let second = in_a_new_process(backend, &arguments)?;
+        let second = in_a_new_process(backend, arguments)?;
         println!(
             "{backend:<8} {:>10} {:>10} {:>6.0}x {:>6} {:>8} {:>9} {:>20}",
             show(row.cold),
