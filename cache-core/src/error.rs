@@ -35,6 +35,9 @@ pub enum ErrorKind {
     Unavailable,
     /// `incr`, `decr` or `add` was sent and no reply came: it may or may not have happened.
     OutcomeUnknown,
+    /// The server refuses this client (a wrong password, a missing permission, TLS) or does not
+    /// speak the protocol. Trying again does not help.
+    Rejected,
     /// The store refused or failed: a full disk, a missing permission, a broken database.
     Storage,
 }
@@ -121,6 +124,18 @@ impl Error {
     #[must_use]
     pub fn unavailable(what: impl Into<String>) -> Self {
         Self::new(ErrorKind::Unavailable, what)
+    }
+
+    /// [`ErrorKind::OutcomeUnknown`]: `what` names the store that did not answer.
+    #[must_use]
+    pub fn outcome_unknown(what: impl Into<String>) -> Self {
+        Self::new(ErrorKind::OutcomeUnknown, what)
+    }
+
+    /// [`ErrorKind::Rejected`]: `what` names the server and what it refused.
+    #[must_use]
+    pub fn rejected(what: impl Into<String>) -> Self {
+        Self::new(ErrorKind::Rejected, what)
     }
 
     /// [`ErrorKind::Storage`]: `what` names the file, table or server and what was tried.

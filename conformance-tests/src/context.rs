@@ -1,14 +1,17 @@
 //! [`T`]: what a check has in hand.
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use cache_core::{BaseCache, CacheBuilder, Capabilities, Clock, ManualClock};
 
 use crate::handle::C;
+use crate::network::Network;
 use crate::outcome::{Outcome, Stop};
+use crate::servers::Server;
 use crate::spec::Spec;
 use crate::suite::Suite;
 
@@ -42,8 +45,18 @@ pub struct T {
     clock: Clock,
     hands: Option<ManualClock>,
     capabilities: Capabilities,
+    leases: Mutex<HashMap<String, Vec<Server>>>,
     backend: Arc<dyn BaseCache>,
     main: C,
+}
+
+impl Drop for T {
+    fn drop(&mut self) {
+        let leases = std::mem::take(&mut *self.leases.lock().unwrap_or_else(PoisonError::into_inner));
+        if let Some(pool) = &self.suite.servers {
+            leases.into_values().for_each(|servers| pool.give_back(servers));
+        }
+    }
 }
 
 impl std::fmt::Debug for T {
@@ -66,7 +79,8 @@ impl T {
         };
         let number = LOCATIONS.fetch_add(1, Ordering::Relaxed);
         let unique = format!("c{}x{number}", std::process::id());
-        let spec = spec_in(scratch.path(), &unique, &clock)?;
+        let leases = Mutex::default();
+        let spec = spec_in(suite, &leases, scratch.path(), &unique, &clock)?;
         let backend = (suite.open)(&spec)?;
         let capabilities = backend.capabilities();
         let main = C { cache: suite.builder(Arc::clone(&backend)).build()?, mode };
@@ -78,6 +92,7 @@ impl T {
             clock,
             hands,
             capabilities,
+            leases,
             backend,
             main,
         })
@@ -129,7 +144,7 @@ impl T {
     /// When the location's directory cannot be made.
     pub fn spec(&self, name: &str) -> Outcome<Spec> {
         let unique = format!("{}{name}", self.scratch_name());
-        spec_in(self.scratch.path(), &unique, &self.clock)
+        spec_in(&self.suite, &self.leases, self.scratch.path(), &unique, &self.clock)
     }
 
     /// Opens a backend: another handle where the location is open already (see
@@ -154,10 +169,25 @@ impl T {
     /// # Errors
     /// When the backend does not evict: then the check is skipped.
     pub fn culling_cache(&self, name: &str, max_entries: u64, cull_frequency: u32) -> Outcome<C> {
+        self.needs(self.capabilities.evicting, "it has no limit on entries")?;
         let spec = Spec { max_entries: Some(max_entries), cull_frequency, ..self.spec(name)? };
-        let backend = self.open(&spec)?;
-        self.needs(backend.capabilities().evicting, "it has no limit on entries")?;
-        self.over(backend)
+        self.over(self.open(&spec)?)
+    }
+
+    /// A location whose servers stand behind fault proxies, with this operation timeout. The
+    /// servers are its own, and none of a later check's.
+    ///
+    /// # Errors
+    /// Without servers the check is skipped.
+    pub fn network(&self, timeout: Duration) -> Outcome<Network> {
+        let Some(pool) = &self.suite.servers else {
+            return Err(Stop::Skipped("it talks to no server".to_owned()));
+        };
+        let unique = format!("{}network", self.scratch_name());
+        // In the directory alone, without a lease: these servers are paused and killed.
+        let (no_suite, none) = (Suite { servers: None, ..self.suite.clone() }, Mutex::default());
+        let spec = spec_in(&no_suite, &none, self.scratch.path(), &unique, &self.clock)?;
+        Network::start(pool.take()?, Spec { timeout, ..spec })
     }
 
     fn scratch_name(&self) -> String {
@@ -277,10 +307,34 @@ impl T {
     }
 }
 
-fn spec_in(scratch: &Path, unique: &str, clock: &Clock) -> Outcome<Spec> {
+fn spec_in(
+    suite: &Suite,
+    leases: &Mutex<HashMap<String, Vec<Server>>>,
+    scratch: &Path,
+    unique: &str,
+    clock: &Clock,
+) -> Outcome<Spec> {
     let dir: PathBuf = scratch.join(unique);
     if !dir.exists() {
         std::fs::create_dir(&dir)?;
     }
-    Ok(Spec { location: unique.to_owned(), dir, max_entries: None, cull_frequency: 3, clock: clock.clone() })
+    let mut servers = Vec::new();
+    if let Some(pool) = &suite.servers {
+        let mut leases = leases.lock().unwrap_or_else(PoisonError::into_inner);
+        if !leases.contains_key(unique) {
+            leases.insert(unique.to_owned(), pool.take()?);
+        }
+        servers.extend(leases[unique].iter().map(Server::address));
+    }
+    Ok(Spec {
+        location: unique.to_owned(),
+        dir,
+        max_entries: None,
+        cull_frequency: 3,
+        servers,
+        // Not what a check is about, but for those that change it: a busy machine is no failure.
+        timeout: Duration::from_secs(10),
+        max_connections: 16,
+        clock: clock.clone(),
+    })
 }

@@ -40,6 +40,9 @@
 //!   [`Suite::manual_clock`], and the suite waits for nothing. Otherwise it waits, briefly.
 //! - **Races** start at a spin gate and run for enough rounds to catch a planted bug.
 //! - **Processes**: the test program runs itself again as workers.
+//! - **Servers**: a suite told how to start one ([`Suite::servers`]) gives each location servers
+//!   of its own, and puts a fault proxy in front of them where a check is about the network.
+//!   Without the server's program all is ignored by hand, and fails in CI (the variable `CI`).
 //! - **Waivers** ([`Suite::waive`]) name a link; a waived check that passes fails.
 //! - **Reports**: `CONFORMANCE_REPORT=FILE` appends a JSON object a line, with `backend`,
 //!   `check`, `mode`, `status`, `reason` and `ms`.
@@ -49,10 +52,13 @@ mod outcome;
 mod checks;
 mod context;
 mod handle;
+mod network;
+pub mod proxy;
 mod race;
 mod registry;
 mod report;
 mod runner;
+pub mod servers;
 mod spec;
 mod suite;
 mod watched;
@@ -60,6 +66,7 @@ mod workers;
 
 pub use context::{Mode, T};
 pub use handle::C;
+pub use network::Network;
 pub use outcome::{Finished, Outcome, Status, Stop};
 pub use race::Gate;
 pub use spec::Spec;

@@ -17,10 +17,17 @@ use crate::{report, workers};
 /// A check that has not ended by then hangs.
 const WATCHDOG: Duration = Duration::from_secs(600);
 
+/// The checks that run at once where a backend has servers.
+const WAITING_TOGETHER: usize = 8;
+
 /// The whole of a test program.
 pub(crate) fn main(suite: Suite) -> ! {
     work_if_worker(|_| Some(suite.clone()));
-    let arguments = Arguments::from_args();
+    let mut arguments = Arguments::from_args();
+    // Checks that wait for a server's clock wait together.
+    if suite.servers.is_some() && arguments.test_threads.is_none() {
+        arguments.test_threads = Some(WAITING_TOGETHER);
+    }
     let mut trials = Vec::new();
     for check in registry::all() {
         for mode in [Mode::Sync, Mode::Async] {
@@ -33,7 +40,12 @@ pub(crate) fn main(suite: Suite) -> ! {
         }
     }
     trials.push(waivers_name_checks(&suite));
-    libtest_mimic::run(&arguments, trials).exit()
+    let conclusion = libtest_mimic::run(&arguments, trials);
+    // Leaving the process drops nothing.
+    if let Some(pool) = &suite.servers {
+        pool.stop();
+    }
+    conclusion.exit()
 }
 
 /// In a worker process, does its job and ends.

@@ -1,6 +1,8 @@
 //! [`Spec`]: what the suite asks a backend to be opened with.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use cache_core::Clock;
 use serde::{Deserialize, Serialize};
@@ -17,6 +19,14 @@ pub struct Spec {
     pub max_entries: Option<u64>,
     /// One in this many entries goes when the store is full; 0 means all.
     pub cull_frequency: u32,
+    /// Where the location's servers listen: as many as the suite was told with
+    /// [`servers`](crate::Suite::servers). A check may have put a proxy in between.
+    pub servers: Vec<SocketAddr>,
+    /// How long connecting may take, and an operation, at most. For backends with servers.
+    pub timeout: Duration,
+    /// How many connections to a server there may be, and how long to wait for one is
+    /// [`Spec::timeout`]. For backends with a pool.
+    pub max_connections: usize,
     /// Where the time comes from. A manual clock only where the suite was told
     /// [`manual_clock`](crate::Suite::manual_clock).
     #[serde(skip)]

@@ -7,6 +7,7 @@ use cache_core::{BaseCache, CacheBuilder, Result};
 
 use crate::context::Mode;
 use crate::outcome::Finished;
+use crate::servers::{Pool, Server};
 use crate::spec::Spec;
 use crate::{registry, runner};
 
@@ -33,6 +34,7 @@ pub struct Suite {
     pub(crate) directory: bool,
     pub(crate) file_per_entry: bool,
     pub(crate) lock: Option<Arc<Lock>>,
+    pub(crate) servers: Option<Arc<Pool>>,
     pub(crate) waivers: Vec<(String, String)>,
 }
 
@@ -49,6 +51,7 @@ impl Suite {
             directory: false,
             file_per_entry: false,
             lock: None,
+            servers: None,
             waivers: Vec::new(),
         }
     }
@@ -92,6 +95,25 @@ impl Suite {
         lock: impl Fn(&Spec) -> std::io::Result<Box<dyn Send>> + Send + Sync + 'static,
     ) -> Self {
         self.lock = Some(Arc::new(lock));
+        self
+    }
+
+    /// The backend talks to servers: every location has `per_location` of its own, started by
+    /// `start`, and finds them in [`Spec::servers`].
+    ///
+    /// ```no_run
+    /// # use conformance_tests::{Suite, servers::Server};
+    /// # use cache_locmem::LocMemCache;
+    /// # fn open(spec: &conformance_tests::Spec) -> cache_core::Result<LocMemCache> { LocMemCache::builder().build() }
+    /// Suite::new("redis", open).servers(1, || Server::redis(&[])).shared_locations().run()
+    /// ```
+    #[must_use]
+    pub fn servers(
+        mut self,
+        per_location: usize,
+        start: impl Fn() -> std::io::Result<Server> + Send + Sync + 'static,
+    ) -> Self {
+        self.servers = Some(Arc::new(Pool::new(per_location, Box::new(start))));
         self
     }
 

@@ -1,0 +1,327 @@
+//! [`Proxy`]: a TCP proxy that does to a connection what a bad network does.
+
+use std::io::{self, Read as _, Write as _};
+use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+/// What a [`Proxy`] does to its connections.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Fault {
+    /// Passes everything on.
+    None,
+    /// Closes every connection, new ones at once.
+    Refuse,
+    /// Takes requests in, and answers nothing.
+    Blackhole,
+    /// Passes each piece of a reply on this much later.
+    Delay(Duration),
+    /// Passes replies on byte by byte, each this much after the one before.
+    Dribble(Duration),
+    /// Passes this many bytes of the next reply on, then closes that connection; the ones after
+    /// it are left alone.
+    CutReply(usize),
+    /// Passes this many bytes of the next request on, then closes that connection; the ones after
+    /// it are left alone.
+    CutRequest(usize),
+    /// Passes this many bytes of the next request on and reads no more of that connection, which
+    /// stays open; the ones after it are left alone.
+    StallRequest(usize),
+}
+
+/// A TCP proxy on a free port of 127.0.0.1, in front of one address. Ends when dropped.
+#[derive(Debug)]
+pub struct Proxy {
+    address: SocketAddr,
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    upstream: SocketAddr,
+    ended: AtomicBool,
+    fault: Mutex<Fault>,
+    connections: Mutex<Vec<Arc<Connection>>>,
+    accepted: AtomicU64,
+    sent: AtomicU64,
+    turns: AtomicU64,
+}
+
+/// Both ends of a connection, to close it from outside.
+#[derive(Debug)]
+struct Connection {
+    client: TcpStream,
+    server: TcpStream,
+    /// The last bytes were a reply: a request after it is a new turn.
+    replied: AtomicBool,
+}
+
+impl Connection {
+    fn close(&self) {
+        // It may be closed already.
+        let _ = self.client.shutdown(Shutdown::Both);
+        let _ = self.server.shutdown(Shutdown::Both);
+    }
+}
+
+impl Proxy {
+    /// A proxy in front of `upstream`, with [`Fault::None`].
+    ///
+    /// # Errors
+    /// When no port or thread can be had.
+    pub fn start(upstream: SocketAddr) -> io::Result<Self> {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+        let address = listener.local_addr()?;
+        let shared = Arc::new(Shared {
+            upstream,
+            ended: AtomicBool::new(false),
+            fault: Mutex::new(Fault::None),
+            connections: Mutex::default(),
+            accepted: AtomicU64::new(0),
+            sent: AtomicU64::new(0),
+            turns: AtomicU64::new(0),
+        });
+        let accepting = Arc::clone(&shared);
+        thread::Builder::new().name("proxy".to_owned()).spawn(move || accepting.accept(&listener))?;
+        Ok(Self { address, shared })
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Does `fault` from now on, to connections that are there and to those that come.
+    pub fn set(&self, fault: Fault) {
+        *self.shared.fault() = fault;
+        if fault == Fault::Refuse {
+            self.cut();
+        }
+    }
+
+    /// Closes all present connections.
+    pub fn cut(&self) {
+        self.shared.connections().drain(..).for_each(|connection| connection.close());
+    }
+
+    /// How many connections there were so far.
+    #[must_use]
+    pub fn accepted(&self) -> u64 {
+        self.shared.accepted.load(Ordering::SeqCst)
+    }
+
+    /// How many bytes clients sent so far.
+    #[must_use]
+    pub fn sent(&self) -> u64 {
+        self.shared.sent.load(Ordering::SeqCst)
+    }
+
+    /// How often a client began to send, at first or after a reply: the round trips so far.
+    #[must_use]
+    pub fn turns(&self) -> u64 {
+        self.shared.turns.load(Ordering::SeqCst)
+    }
+}
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        self.shared.ended.store(true, Ordering::SeqCst);
+        self.cut();
+        // Wakes the thread that accepts; where that fails it has ended already.
+        let _ = TcpStream::connect(self.address);
+    }
+}
+
+impl Shared {
+    fn fault(&self) -> MutexGuard<'_, Fault> {
+        self.fault.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn connections(&self) -> MutexGuard<'_, Vec<Arc<Connection>>> {
+        self.connections.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn accept(self: &Arc<Self>, listener: &TcpListener) {
+        while let Ok((client, _)) = listener.accept() {
+            if self.ended.load(Ordering::SeqCst) {
+                return;
+            }
+            self.accepted.fetch_add(1, Ordering::SeqCst);
+            // A connection that cannot be passed on is closed: the client sees why it came.
+            let _ = self.connect(client);
+        }
+    }
+
+    fn connect(self: &Arc<Self>, client: TcpStream) -> io::Result<()> {
+        if *self.fault() == Fault::Refuse {
+            return Ok(());
+        }
+        let server = TcpStream::connect(self.upstream)?;
+        client.set_nodelay(true)?;
+        server.set_nodelay(true)?;
+        let (from_client, from_server) = (client.try_clone()?, server.try_clone()?);
+        let connection = Arc::new(Connection { client, server, replied: AtomicBool::new(true) });
+        {
+            let mut connections = self.connections();
+            connections.retain(|connection| Arc::strong_count(connection) > 1);
+            connections.push(Arc::clone(&connection));
+        }
+        let (shared, one) = (Arc::clone(self), Arc::clone(&connection));
+        thread::Builder::new().name("proxy-requests".to_owned()).spawn(move || {
+            // However a pump ends, the connection does.
+            let _ = shared.pump_requests(from_client, &one);
+            one.close();
+        })?;
+        let (shared, one) = (Arc::clone(self), connection);
+        thread::Builder::new().name("proxy-replies".to_owned()).spawn(move || {
+            let _ = shared.pump_replies(from_server, &one);
+            one.close();
+        })?;
+        Ok(())
+    }
+
+    fn pump_requests(&self, mut from: TcpStream, connection: &Connection) -> io::Result<()> {
+        let mut to = connection.server.try_clone()?;
+        let mut piece = vec![0; 64 * 1024];
+        loop {
+            let read = from.read(&mut piece)?;
+            if read == 0 {
+                return Ok(());
+            }
+            self.sent.fetch_add(read as u64, Ordering::SeqCst);
+            if connection.replied.swap(false, Ordering::SeqCst) {
+                self.turns.fetch_add(1, Ordering::SeqCst);
+            }
+            let fault = *self.fault();
+            match fault {
+                Fault::Refuse => return Ok(()),
+                Fault::Blackhole => {}
+                Fault::CutRequest(left) | Fault::StallRequest(left) if left > read => {
+                    let less = left - read;
+                    let cut = matches!(fault, Fault::CutRequest(_));
+                    *self.fault() = if cut { Fault::CutRequest(less) } else { Fault::StallRequest(less) };
+                    to.write_all(&piece[..read])?;
+                }
+                Fault::CutRequest(left) => {
+                    *self.fault() = Fault::None;
+                    return to.write_all(&piece[..left]);
+                }
+                Fault::StallRequest(left) => {
+                    *self.fault() = Fault::None;
+                    to.write_all(&piece[..left])?;
+                    while !self.ended.load(Ordering::SeqCst) {
+                        thread::sleep(Duration::from_millis(5));
+                    }
+                    return Ok(());
+                }
+                _ => to.write_all(&piece[..read])?,
+            }
+        }
+    }
+
+    fn pump_replies(&self, mut from: TcpStream, connection: &Connection) -> io::Result<()> {
+        let mut to = connection.client.try_clone()?;
+        let mut piece = vec![0; 64 * 1024];
+        loop {
+            let read = from.read(&mut piece)?;
+            if read == 0 {
+                return Ok(());
+            }
+            connection.replied.store(true, Ordering::SeqCst);
+            let fault = *self.fault();
+            match fault {
+                Fault::Refuse => return Ok(()),
+                Fault::Blackhole => {}
+                Fault::Delay(time) => {
+                    thread::sleep(time);
+                    to.write_all(&piece[..read])?;
+                }
+                Fault::Dribble(time) => {
+                    for byte in &piece[..read] {
+                        thread::sleep(time);
+                        to.write_all(&[*byte])?;
+                    }
+                }
+                Fault::CutReply(left) if left > read => {
+                    *self.fault() = Fault::CutReply(left - read);
+                    to.write_all(&piece[..read])?;
+                }
+                Fault::CutReply(left) => {
+                    *self.fault() = Fault::None;
+                    return to.write_all(&piece[..left]);
+                }
+                _ => to.write_all(&piece[..read])?,
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A server that answers each byte with ten of the same.
+    fn tenfold() -> io::Result<SocketAddr> {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+        let address = listener.local_addr()?;
+        thread::spawn(move || {
+            for mut stream in listener.incoming().map_while(Result::ok) {
+                thread::spawn(move || {
+                    let mut byte = [0];
+                    while stream.read_exact(&mut byte).is_ok() && stream.write_all(&[byte[0]; 10]).is_ok() {}
+                });
+            }
+        });
+        Ok(address)
+    }
+
+    fn exchange(stream: &mut TcpStream, byte: u8) -> io::Result<Vec<u8>> {
+        stream.write_all(&[byte])?;
+        let mut answer = Vec::new();
+        let mut piece = [0; 10];
+        while answer.len() < 10 {
+            let read = stream.read(&mut piece)?;
+            if read == 0 {
+                break;
+            }
+            answer.extend_from_slice(&piece[..read]);
+        }
+        Ok(answer)
+    }
+
+    #[test]
+    fn it_does_what_each_fault_says() {
+        let proxy = Proxy::start(tenfold().unwrap()).unwrap();
+        let connect = || {
+            let stream = TcpStream::connect(proxy.address()).unwrap();
+            stream.set_read_timeout(Some(Duration::from_millis(200))).unwrap();
+            stream
+        };
+        let mut stream = connect();
+        assert_eq!(exchange(&mut stream, 1).unwrap(), [1; 10]);
+        assert_eq!(exchange(&mut stream, 2).unwrap(), [2; 10]);
+        assert_eq!((proxy.accepted(), proxy.sent(), proxy.turns()), (1, 2, 2));
+        for cut in 0..10 {
+            let mut stream = connect();
+            proxy.set(Fault::CutReply(cut));
+            assert_eq!(exchange(&mut stream, 3).unwrap(), vec![3; cut], "cut after {cut}");
+        }
+        assert_eq!(exchange(&mut stream, 4).unwrap(), [4; 10], "the other connections go on");
+        proxy.set(Fault::Dribble(Duration::from_millis(2)));
+        assert_eq!(exchange(&mut stream, 5).unwrap(), [5; 10]);
+        proxy.set(Fault::Blackhole);
+        assert!(exchange(&mut stream, 6).is_err());
+        proxy.set(Fault::StallRequest(0));
+        assert!(exchange(&mut connect(), 7).is_err());
+        assert_eq!(exchange(&mut connect(), 8).unwrap(), [8; 10]);
+        proxy.set(Fault::Refuse);
+        assert_eq!(stream.read(&mut [0]).unwrap_or(0), 0);
+        assert!(exchange(&mut connect(), 9).map_or(true, |answer| answer.is_empty()));
+        proxy.set(Fault::None);
+        assert_eq!(exchange(&mut connect(), 10).unwrap(), [10; 10]);
+    }
+}
