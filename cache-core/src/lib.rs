@@ -24,7 +24,7 @@ mod value;
 
 pub use backend::{AsyncCache, AsyncWay, BATCH, BaseCache};
 pub use bytes::Bytes;
-pub use cache::{Cache, CacheBuilder};
+pub use cache::{Cache, CacheBuilder, OnError};
 pub use capabilities::Capabilities;
 pub use clock::{Clock, ManualClock};
 #[cfg(feature = "json")]

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use cache_core::{ErrorKind, Timeout};
 use cache_db::DatabaseCache;
-use common::{cache, count, job, join, look, place, rows_and_count, worker};
+use common::{cache, count, job, join, look, place, rows_and_count, wait_for, worker};
 
 fn mode(path: &Path) -> u32 {
     fs::symlink_metadata(path).unwrap().mode() & 0o7777
@@ -143,16 +143,6 @@ fn a_file_removed_while_another_process_has_it_open() {
     assert_eq!(cache.get::<i64>("new").unwrap(), Some(2));
     assert_eq!(rows_and_count(&path, "cache"), (501, 501));
     assert_eq!(look(&path).query_row("PRAGMA integrity_check", [], |r| r.get::<_, String>(0)).unwrap(), "ok");
-}
-
-fn wait_for(path: &Path) {
-    for _ in 0..10_000 {
-        if path.exists() {
-            return;
-        }
-        std::thread::sleep(Duration::from_millis(1));
-    }
-    panic!("{} never came", path.display());
 }
 
 #[test]

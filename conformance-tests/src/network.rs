@@ -24,6 +24,12 @@ impl Network {
         Ok(Self { servers, proxies, spec })
     }
 
+    /// The location without the proxies.
+    #[must_use]
+    pub fn direct(&self) -> Spec {
+        Spec { servers: self.servers.iter().map(Server::address).collect(), ..self.spec.clone() }
+    }
+
     /// Sets the fault of every proxy.
     pub fn set(&self, fault: Fault) {
         self.proxies.iter().for_each(|proxy| proxy.set(fault));
@@ -33,6 +39,21 @@ impl Network {
     #[must_use]
     pub fn turns(&self) -> u64 {
         self.proxies.iter().map(Proxy::turns).sum()
+    }
+
+    /// Pauses every server.
+    pub fn pause(&self) {
+        self.servers.iter().for_each(Server::pause);
+    }
+
+    /// Lets every server go on.
+    pub fn resume(&self) {
+        self.servers.iter().for_each(Server::resume);
+    }
+
+    /// Kills every server.
+    pub fn kill(&mut self) {
+        self.servers.iter_mut().for_each(Server::kill);
     }
 
     /// Restarts every server, empty.

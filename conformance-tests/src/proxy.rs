@@ -15,7 +15,8 @@ pub enum Fault {
     None,
     /// Closes every connection, new ones at once.
     Refuse,
-    /// Takes requests in, and answers nothing.
+    /// Takes requests in, passes none on, and answers nothing. A connection that lost something so
+    /// is closed when the fault ends: no network drops bytes out of the middle of a connection.
     Blackhole,
     /// Passes each piece of a reply on this much later.
     Delay(Duration),
@@ -57,6 +58,8 @@ struct Connection {
     server: TcpStream,
     /// The last bytes were a reply: a request after it is a new turn.
     replied: AtomicBool,
+    /// A blackhole has taken something of it.
+    lossy: AtomicBool,
 }
 
 impl Connection {
@@ -98,8 +101,15 @@ impl Proxy {
     /// Does `fault` from now on, to connections that are there and to those that come.
     pub fn set(&self, fault: Fault) {
         *self.shared.fault() = fault;
-        if fault == Fault::Refuse {
-            self.cut();
+        match fault {
+            Fault::Refuse => self.cut(),
+            Fault::Blackhole => {}
+            _ => self
+                .shared
+                .connections()
+                .iter()
+                .filter(|one| one.lossy.load(Ordering::SeqCst))
+                .for_each(|one| one.close()),
         }
     }
 
@@ -164,7 +174,12 @@ impl Shared {
         client.set_nodelay(true)?;
         server.set_nodelay(true)?;
         let (from_client, from_server) = (client.try_clone()?, server.try_clone()?);
-        let connection = Arc::new(Connection { client, server, replied: AtomicBool::new(true) });
+        let connection = Arc::new(Connection {
+            client,
+            server,
+            replied: AtomicBool::new(true),
+            lossy: AtomicBool::new(false),
+        });
         {
             let mut connections = self.connections();
             connections.retain(|connection| Arc::strong_count(connection) > 1);
@@ -199,7 +214,7 @@ impl Shared {
             let fault = *self.fault();
             match fault {
                 Fault::Refuse => return Ok(()),
-                Fault::Blackhole => {}
+                Fault::Blackhole => connection.lossy.store(true, Ordering::SeqCst),
                 Fault::CutRequest(left) | Fault::StallRequest(left) if left > read => {
                     let less = left - read;
                     let cut = matches!(fault, Fault::CutRequest(_));
@@ -235,7 +250,7 @@ impl Shared {
             let fault = *self.fault();
             match fault {
                 Fault::Refuse => return Ok(()),
-                Fault::Blackhole => {}
+                Fault::Blackhole => connection.lossy.store(true, Ordering::SeqCst),
                 Fault::Delay(time) => {
                     thread::sleep(time);
                     to.write_all(&piece[..read])?;
@@ -315,6 +330,9 @@ mod tests {
         assert_eq!(exchange(&mut stream, 5).unwrap(), [5; 10]);
         proxy.set(Fault::Blackhole);
         assert!(exchange(&mut stream, 6).is_err());
+        proxy.set(Fault::None);
+        assert!(exchange(&mut stream, 6).map_or(true, |answer| answer.is_empty()), "what it lost stays lost");
+        let mut stream = connect();
         proxy.set(Fault::StallRequest(0));
         assert!(exchange(&mut connect(), 7).is_err());
         assert_eq!(exchange(&mut connect(), 8).unwrap(), [8; 10]);

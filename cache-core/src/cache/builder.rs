@@ -3,11 +3,12 @@
 use std::error::Error as StdError;
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use crate::backend::BaseCache;
 use crate::cache::flight::Flights;
-use crate::cache::{Cache, Settings};
+use crate::cache::{Cache, OnError, Settings};
 use crate::capabilities::Capabilities;
 use crate::codec::{Codec, MessagePack};
 use crate::error::{Error, Result};
@@ -44,6 +45,7 @@ pub struct CacheBuilder<B: ?Sized> {
     codec: Arc<dyn Codec>,
     read_also: Vec<Arc<dyn Codec>>,
     flight_wait: Duration,
+    on_error: OnError,
 }
 
 impl<B: BaseCache + ?Sized> CacheBuilder<B> {
@@ -61,6 +63,7 @@ impl<B: BaseCache + ?Sized> CacheBuilder<B> {
             codec: Arc::new(MessagePack),
             read_also: Vec::new(),
             flight_wait: Duration::from_secs(10),
+            on_error: OnError::Surface,
         }
     }
 
@@ -141,6 +144,13 @@ impl<B: BaseCache + ?Sized> CacheBuilder<B> {
         self
     }
 
+    /// What happens when the store is out of reach or fails. Default: [`OnError::Surface`].
+    #[must_use]
+    pub const fn on_error(mut self, on_error: OnError) -> Self {
+        self.on_error = on_error;
+        self
+    }
+
     /// The cache.
     ///
     /// # Errors
@@ -191,6 +201,8 @@ impl<B: BaseCache + ?Sized> CacheBuilder<B> {
                     keeps_kinds: capabilities.keeps_kinds,
                 },
                 flights: Flights::new(self.flight_wait),
+                on_error: self.on_error,
+                degraded: AtomicU64::new(0),
             }),
         }
     }

@@ -10,7 +10,7 @@ use crate::backend::BaseCache;
 use crate::cache::Cache;
 use crate::cache::flight::{Joined, Landing};
 use crate::cache::reach::Way;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::key::MadeKey;
 use crate::payload::Payload;
 use crate::timeout::{Expiry, Timeout};
@@ -35,7 +35,7 @@ impl<B: BaseCache + ?Sized> Cache<B> {
         let flights = &self.settings.flights;
         let name = made.as_key().as_str();
         let mark = flights.mark(name);
-        if let Some(payload) = self.reach(way).get(&made).await? {
+        if let Some(payload) = self.load(way, &made).await? {
             return Ok(self.decode(&made, &payload)?);
         }
         let deadline = Instant::now() + flights.wait();
@@ -44,7 +44,7 @@ impl<B: BaseCache + ?Sized> Cache<B> {
                 Joined::Leader(leader) => {
                     // Someone may have stored the key between our miss and our lead.
                     if leader.others_ended_since(mark)
-                        && let Some(payload) = self.reach(way).get(&made).await?
+                        && let Some(payload) = self.load(way, &made).await?
                     {
                         let value = self.decode(&made, &payload)?;
                         leader.land(payload);
@@ -78,12 +78,18 @@ impl<B: BaseCache + ?Sized> Cache<B> {
     ) -> Result<(T, Payload)> {
         let payload = self.encode(key, &computed)?;
         let Some(expiry) = expiry else { return Ok((computed, payload)) };
-        if self.reach(way).add(key, payload.clone(), expiry).await? {
-            return Ok((computed, payload));
+        match self.store_new(way, key, payload.clone(), expiry).await {
+            Ok(true) => return Ok((computed, payload)),
+            Ok(false) => {}
+            // Whether it was stored or not, the value is computed, and a degraded cache gives it.
+            Err(e) if e.kind() == ErrorKind::OutcomeUnknown && self.degrades() => {
+                return Ok((computed, payload));
+            }
+            Err(e) => return Err(e),
         }
-        match self.reach(way).get(key).await? {
+        match self.load(way, key).await? {
             Some(winner) => Ok((self.decode(key, &winner)?, winner)),
-            // Gone again between the two calls.
+            // Gone again between the two calls, or the store is out of reach.
             None => Ok((computed, payload)),
         }
     }

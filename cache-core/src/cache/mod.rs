@@ -3,6 +3,7 @@
 mod builder;
 mod calls_async;
 mod calls_sync;
+mod degrade;
 mod flight;
 mod get_or_set;
 mod operations;
@@ -10,11 +11,13 @@ mod reach;
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 pub use self::builder::CacheBuilder;
+pub use self::degrade::OnError;
 use self::flight::Flights;
 use self::reach::{Reach, Way};
 use crate::backend::BaseCache;
@@ -68,6 +71,8 @@ struct Settings {
     timeout: Timeout,
     codecs: Codecs,
     flights: Flights,
+    on_error: OnError,
+    degraded: AtomicU64,
 }
 
 impl<B: BaseCache> Cache<B> {

@@ -12,13 +12,41 @@ use crate::cache::reach::Way;
 use crate::error::{Error, Result};
 use crate::key::{KeyList, MadeKey};
 use crate::payload::Payload;
-use crate::timeout::Timeout;
+use crate::timeout::{Expiry, Timeout};
 
 impl<B: BaseCache + ?Sized> Cache<B> {
+    /// The payload of a made key.
+    pub(super) async fn load(&self, way: Way, key: &MadeKey) -> Result<Option<Payload>> {
+        let found = self.reach(way).get(key).await;
+        self.or_degraded("get", found, || None)
+    }
+
+    /// Stores a payload where nothing is.
+    pub(super) async fn store_new(
+        &self,
+        way: Way,
+        key: &MadeKey,
+        payload: Payload,
+        expiry: Expiry,
+    ) -> Result<bool> {
+        let added = self.reach(way).add(key, payload, expiry).await;
+        self.or_degraded("add", added, || false)
+    }
+
+    async fn remove(&self, way: Way, key: &MadeKey) -> Result<bool> {
+        let removed = self.reach(way).delete(key).await;
+        self.or_degraded("delete", removed, || false)
+    }
+
+    async fn is_there(&self, way: Way, key: &MadeKey) -> Result<bool> {
+        let found = self.reach(way).has_key(key).await;
+        self.or_degraded("has_key", found, || false)
+    }
+
     pub(super) async fn get_on<T: DeserializeOwned>(&self, way: Way, key: &str) -> Result<Option<T>> {
         let mut made = MadeKey::default();
         self.key(&mut made, key)?;
-        match self.reach(way).get(&made).await? {
+        match self.load(way, &made).await? {
             None => Ok(None),
             Some(payload) => self.decode(&made, &payload).map(Some),
         }
@@ -27,7 +55,7 @@ impl<B: BaseCache + ?Sized> Cache<B> {
     pub(super) async fn get_bytes_on(&self, way: Way, key: &str) -> Result<Option<Bytes>> {
         let mut made = MadeKey::default();
         self.key(&mut made, key)?;
-        match self.reach(way).get(&made).await? {
+        match self.load(way, &made).await? {
             None => Ok(None),
             Some(payload) => self.settings.codecs.decode_bytes(made.as_key().as_str(), payload).map(Some),
         }
@@ -62,8 +90,11 @@ impl<B: BaseCache + ?Sized> Cache<B> {
 
     async fn set_payload(&self, way: Way, key: &MadeKey, payload: Payload, timeout: Timeout) -> Result<()> {
         match self.expiry(timeout) {
-            Some(expiry) => self.reach(way).set(key, payload, expiry).await,
-            None => self.reach(way).delete(key).await.map(drop),
+            Some(expiry) => {
+                let stored = self.reach(way).set(key, payload, expiry).await;
+                self.or_degraded("set", stored, || ())
+            }
+            None => self.remove(way, key).await.map(drop),
         }
     }
 
@@ -79,8 +110,11 @@ impl<B: BaseCache + ?Sized> Cache<B> {
         self.key(&mut made, key)?;
         let payload = self.encode(&made, value)?;
         match self.expiry(timeout) {
-            Some(expiry) => self.reach(way).add(&made, payload, expiry).await,
-            None => Ok(!self.reach(way).has_key(&made).await?),
+            Some(expiry) => self.store_new(way, &made, payload, expiry).await,
+            None => {
+                let absent = self.reach(way).has_key(&made).await.map(|there| !there);
+                self.or_degraded("add", absent, || false)
+            }
         }
     }
 
@@ -88,21 +122,24 @@ impl<B: BaseCache + ?Sized> Cache<B> {
         let mut made = MadeKey::default();
         self.key(&mut made, key)?;
         match self.expiry(timeout) {
-            Some(expiry) => self.reach(way).touch(&made, expiry).await,
-            None => self.reach(way).delete(&made).await,
+            Some(expiry) => {
+                let touched = self.reach(way).touch(&made, expiry).await;
+                self.or_degraded("touch", touched, || false)
+            }
+            None => self.remove(way, &made).await,
         }
     }
 
     pub(super) async fn delete_on(&self, way: Way, key: &str) -> Result<bool> {
         let mut made = MadeKey::default();
         self.key(&mut made, key)?;
-        self.reach(way).delete(&made).await
+        self.remove(way, &made).await
     }
 
     pub(super) async fn has_key_on(&self, way: Way, key: &str) -> Result<bool> {
         let mut made = MadeKey::default();
         self.key(&mut made, key)?;
-        self.reach(way).has_key(&made).await
+        self.is_there(way, &made).await
     }
 
     pub(super) async fn incr_on(&self, way: Way, key: &str, delta: i64) -> Result<i64> {
@@ -153,7 +190,9 @@ impl<B: BaseCache + ?Sized> Cache<B> {
         let list = Arc::new(list);
         let mut payloads = Vec::with_capacity(list.len());
         for range in batches(list.len()) {
-            payloads.append(&mut self.reach(way).get_many(&list, range).await?);
+            let len = range.len();
+            let found = self.reach(way).get_many(&list, range).await;
+            payloads.append(&mut self.or_degraded("get_many", found, || vec![None; len])?);
         }
         let mut found = Vec::new();
         for (place, (name, payload)) in names.into_iter().zip(payloads).enumerate() {
@@ -192,8 +231,9 @@ impl<B: BaseCache + ?Sized> Cache<B> {
         for range in batches(list.len()) {
             let rest = payloads.split_off(range.len());
             let batch = std::mem::replace(&mut payloads, rest);
-            let start = range.start;
-            for place in self.reach(way).set_many(&list, range, batch, expiry).await? {
+            let (start, len) = (range.start, range.len());
+            let refused = self.reach(way).set_many(&list, range, batch, expiry).await;
+            for place in self.or_degraded("set_many", refused, || (0..len).collect())? {
                 if let Some(failed) = failed.get_mut(start + place) {
                     *failed = true;
                 }
@@ -217,7 +257,8 @@ impl<B: BaseCache + ?Sized> Cache<B> {
     async fn delete_list(&self, way: Way, list: KeyList) -> Result<()> {
         let list = Arc::new(list);
         for range in batches(list.len()) {
-            self.reach(way).delete_many(&list, range).await?;
+            let removed = self.reach(way).delete_many(&list, range).await;
+            self.or_degraded("delete_many", removed, || ())?;
         }
         Ok(())
     }

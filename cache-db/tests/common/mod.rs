@@ -98,3 +98,14 @@ impl Gate {
         }
     }
 }
+
+/// Waits until another process has made `path`.
+pub fn wait_for(path: &Path) {
+    for _ in 0..30_000 {
+        if path.exists() {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    panic!("{} never came", path.display());
+}

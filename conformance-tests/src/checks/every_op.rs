@@ -1,5 +1,8 @@
 //! Every operation on one key, for the rules that hold for all of them.
 
+use std::future::Future;
+use std::time::{Duration, Instant};
+
 use cache_core::{Error, Result};
 
 use super::MINUTE;
@@ -8,27 +11,37 @@ use crate::handle::C;
 /// What each operation says of `key`, by name: in an order in which none should fail but for an
 /// absent key, and which leaves the key absent. The many-operations get a good key beside it.
 pub(crate) async fn every_op(cache: &C, key: &str) -> Vec<(&'static str, Option<Error>)> {
+    timed_ops(cache, key).await.into_iter().map(|(op, error, _)| (op, error)).collect()
+}
+
+/// The same, and how long each took.
+pub(crate) async fn timed_ops(cache: &C, key: &str) -> Vec<(&'static str, Option<Error>, Duration)> {
     let both = || ["a-good-key", key];
     vec![
-        ("get", failure(cache.get::<i64>(key).await)),
-        ("get_bytes", failure(cache.get_bytes(key).await)),
-        ("set_bytes", failure(cache.set_bytes(key, "1", MINUTE).await)),
-        ("set", failure(cache.set(key, &1, MINUTE).await)),
-        ("add", failure(cache.add(key, &1, MINUTE).await)),
-        ("touch", failure(cache.touch(key, MINUTE).await)),
-        ("has_key", failure(cache.has_key(key).await)),
-        ("incr", failure(cache.incr(key, 1).await)),
-        ("decr", failure(cache.decr(key, 1).await)),
-        ("incr_version", failure(cache.incr_version(key, 1).await)),
-        ("decr_version", failure(cache.decr_version(key, 1).await)),
-        ("get_or_set", failure(cache.get_or_set(key, MINUTE, || 1).await)),
-        ("get_many", failure(cache.get_many::<i64, _>(both()).await)),
-        ("set_many", failure(cache.set_many(both().map(|key| (key, 1)), MINUTE).await)),
-        ("delete_many", failure(cache.delete_many(both()).await)),
-        ("delete", failure(cache.delete(key).await)),
+        timed("get", cache.get::<i64>(key)).await,
+        timed("get_bytes", cache.get_bytes(key)).await,
+        timed("set_bytes", cache.set_bytes(key, "1", MINUTE)).await,
+        timed("set", cache.set(key, &1, MINUTE)).await,
+        timed("add", cache.add(key, &1, MINUTE)).await,
+        timed("touch", cache.touch(key, MINUTE)).await,
+        timed("has_key", cache.has_key(key)).await,
+        timed("incr", cache.incr(key, 1)).await,
+        timed("decr", cache.decr(key, 1)).await,
+        timed("incr_version", cache.incr_version(key, 1)).await,
+        timed("decr_version", cache.decr_version(key, 1)).await,
+        timed("get_or_set", cache.get_or_set(key, MINUTE, || 1)).await,
+        timed("get_many", cache.get_many::<i64, _>(both())).await,
+        timed("set_many", cache.set_many(both().map(|key| (key, 1)), MINUTE)).await,
+        timed("delete_many", cache.delete_many(both())).await,
+        timed("delete", cache.delete(key)).await,
     ]
 }
 
-fn failure<T>(result: Result<T>) -> Option<Error> {
-    result.err()
+async fn timed<T>(
+    op: &'static str,
+    call: impl Future<Output = Result<T>>,
+) -> (&'static str, Option<Error>, Duration) {
+    let begun = Instant::now();
+    let error = call.await.err();
+    (op, error, begun.elapsed())
 }

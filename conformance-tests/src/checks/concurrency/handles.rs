@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::tools::{Until, mixed};
 use crate::checks::MINUTE;
+use crate::checks::isolation::network;
 use crate::context::{Mode, T};
 use crate::handle::C;
 use crate::outcome::Outcome;
@@ -207,6 +208,9 @@ pub(super) async fn pool_exhaustion(t: &T) -> Outcome {
     for n in 0..CALLERS {
         cache.set("after", &n, MINUTE).await?;
         ensure_eq!(cache.get("after").await?, Some(n), "after the rush");
+    }
+    if t.suite.servers.is_some() {
+        network::hanging_pool(t).await?;
     }
     Ok(())
 }

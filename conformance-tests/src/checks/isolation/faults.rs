@@ -8,6 +8,7 @@ use cache_core::{Error, ErrorKind};
 
 use crate::checks::MINUTE;
 use crate::checks::every_op::every_op;
+use crate::checks::isolation::network;
 use crate::context::T;
 use crate::handle::C;
 use crate::outcome::{Outcome, Stop};
@@ -49,6 +50,9 @@ fn is_unreachable(error: Option<&Error>) -> bool {
 }
 
 pub(super) async fn unreachable_every_op(t: &T) -> Outcome {
+    if t.suite.servers.is_some() {
+        return network::unreachable_every_op(t).await;
+    }
     let away = Away::new(t)?;
     let cache = &away.cache;
     cache.set("kept", "value", MINUTE).await?;
@@ -76,6 +80,9 @@ pub(super) async fn unreachable_every_op(t: &T) -> Outcome {
 }
 
 pub(super) async fn unreachable_bounded(t: &T) -> Outcome {
+    if t.suite.servers.is_some() {
+        return network::unreachable_bounded(t).await;
+    }
     let away = Away::new(t)?;
     away.cache.set("kept", "value", MINUTE).await?;
     away.take().await?;
@@ -93,6 +100,9 @@ pub(super) async fn unreachable_bounded(t: &T) -> Outcome {
 }
 
 pub(super) async fn reconnect(t: &T) -> Outcome {
+    if t.suite.servers.is_some() {
+        return network::reconnect(t).await;
+    }
     let away = Away::new(t)?;
     let cache = &away.cache;
     for round in 0..3 {
@@ -119,18 +129,6 @@ pub(super) async fn reconnect(t: &T) -> Outcome {
     ensure_eq!(cache.get("new").await?, Some(9), "in a new directory");
     ensure_eq!(cache.incr("new", 1).await?, 10, "in a new directory");
     Ok(())
-}
-
-pub(super) async fn reply_cut_midway(t: &T) -> Outcome {
-    no_proxy(t)
-}
-
-pub(super) async fn slow_reply(t: &T) -> Outcome {
-    no_proxy(t)
-}
-
-fn no_proxy(_: &T) -> Outcome {
-    Err(Stop::Skipped("no fault proxy is declared".to_owned()))
 }
 
 /// Names a directory on a small file system (a tmpfs of a few megabytes), which the check fills.

@@ -4,12 +4,14 @@ mod damage;
 mod faults;
 mod hostile;
 mod locations;
+pub(crate) mod network;
 mod secrets;
 
 use self::damage::*;
 use self::faults::*;
 use self::hostile::*;
 use self::locations::*;
+use self::network::{reply_cut_midway, slow_reply};
 use self::secrets::*;
 use crate::registry::Check;
 

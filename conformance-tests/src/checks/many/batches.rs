@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use super::keys;
 use crate::checks::MINUTE;
+use crate::checks::isolation::network;
 use crate::context::T;
 use crate::handle::C;
 use crate::outcome::Outcome;
@@ -115,6 +116,9 @@ pub(super) async fn round_trips_bounded(t: &T) -> Outcome {
         ensure_eq!(since(), expected("delete_many"), "delete_many of {len}");
         cache.set_many(keys(0..len).map(|key| (key, 1)), zero).await?;
         ensure_eq!(since(), expected("delete_many"), "set_many of {len} with a zero timeout");
+    }
+    if t.suite.servers.is_some() {
+        network::exchanges_bounded(t).await?;
     }
     Ok(())
 }

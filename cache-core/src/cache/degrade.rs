@@ -1,0 +1,64 @@
+//! [`OnError`]: whether a store that is out of reach is an error or a miss.
+
+use std::sync::atomic::Ordering;
+
+use crate::backend::BaseCache;
+use crate::cache::Cache;
+use crate::error::{Error, ErrorKind, Result};
+
+/// What a cache does when its store is out of reach or fails:
+/// [`Unavailable`](ErrorKind::Unavailable) and [`Storage`](ErrorKind::Storage).
+///
+/// Every other error is one in any case: bad keys, timeouts and settings, values that are too
+/// large or that no codec takes, a server that refuses this client, and an outcome that is unknown.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum OnError {
+    /// The caller gets the error, as in Django. The default.
+    #[default]
+    Surface,
+    /// The cache answers as if it were empty and stored nothing: `get` none, `get_many` nothing,
+    /// `has_key`, `add`, `touch` and `delete` false, `set` and `delete_many` nothing, `set_many`
+    /// every key as failed; `get_or_set` computes and returns. Each time is logged as a warning
+    /// through `tracing` and counted by [`Cache::degraded`].
+    ///
+    /// `incr`, `decr`, `incr_version`, `decr_version` and `clear` have no such answer, and fail.
+    Degrade,
+}
+
+impl Error {
+    /// Whether [`OnError::Degrade`] may hide it.
+    const fn is_of_the_store(&self) -> bool {
+        matches!(self.kind(), ErrorKind::Unavailable | ErrorKind::Storage)
+    }
+}
+
+impl<B: BaseCache + ?Sized> Cache<B> {
+    /// How many calls of the store [`OnError::Degrade`] has answered in its place since this
+    /// cache was built, all handles and versions together.
+    #[must_use]
+    pub fn degraded(&self) -> u64 {
+        self.settings.degraded.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn degrades(&self) -> bool {
+        self.settings.on_error == OnError::Degrade
+    }
+
+    /// The result, or `instead` for an error that this cache may hide.
+    pub(super) fn or_degraded<T>(
+        &self,
+        operation: &'static str,
+        result: Result<T>,
+        instead: impl FnOnce() -> T,
+    ) -> Result<T> {
+        match result {
+            Err(error) if self.degrades() && error.is_of_the_store() => {
+                self.settings.degraded.fetch_add(1, Ordering::Relaxed);
+                tracing::warn!(operation, %error, "the cache goes on without its store");
+                Ok(instead())
+            }
+            other => other,
+        }
+    }
+}
