@@ -129,12 +129,12 @@ fn degraded_too_what_has_no_such_answer_fails() {
 
 #[test]
 fn degraded_too_other_errors_are_errors() {
-    for kind in
-        [ErrorKind::Rejected, ErrorKind::OutcomeUnknown, ErrorKind::ValueTooLarge, ErrorKind::Overflow]
-    {
+    for kind in [ErrorKind::Rejected, ErrorKind::OutcomeUnknown, ErrorKind::Decode, ErrorKind::Overflow] {
         let cache = cache(kind, None, OnError::Degrade);
         assert!(kinds(&cache).iter().all(|ended| *ended == Some(kind)), "{kind:?}");
     }
+    let too_large = cache(ErrorKind::ValueTooLarge, None, OnError::Degrade);
+    assert_eq!(too_large.set("k", &1, MINUTE).unwrap_err().kind(), ErrorKind::ValueTooLarge);
     let cache = cache(ErrorKind::Unavailable, Some("k"), OnError::Degrade);
     let bad_key = "k".repeat(1_000_000);
     let refused = Cache::builder(Failing { kind: ErrorKind::Unavailable, held: None })

@@ -169,9 +169,11 @@ impl T {
     /// # Errors
     /// When the backend does not evict: then the check is skipped.
     pub fn culling_cache(&self, name: &str, max_entries: u64, cull_frequency: u32) -> Outcome<C> {
-        self.needs(self.capabilities.evicting, "it has no limit on entries")?;
         let spec = Spec { max_entries: Some(max_entries), cull_frequency, ..self.spec(name)? };
-        self.over(self.open(&spec)?)
+        let backend = self.open(&spec)?;
+        // A backend may say so only where it is given a limit.
+        self.needs(backend.capabilities().evicting, "it has no limit on entries")?;
+        self.over(backend)
     }
 
     /// A location whose servers stand behind fault proxies, with this operation timeout. The

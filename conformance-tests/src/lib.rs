@@ -52,6 +52,7 @@ mod outcome;
 mod checks;
 mod context;
 mod handle;
+pub mod histories;
 mod network;
 pub mod proxy;
 mod race;

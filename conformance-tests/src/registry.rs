@@ -62,31 +62,3 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Check> {
 pub(crate) fn find(full_name: &str) -> Option<&'static Check> {
     all().find(|check| check.full_name() == full_name)
 }
-
-#[cfg(test)]
-mod tests {
-    use std::collections::BTreeSet;
-
-    use super::*;
-
-    #[test]
-    fn every_check_of_the_list_is_here_once_and_none_besides() {
-        let text = include_str!("../checks.json");
-        let list: serde_json::Value = serde_json::from_str(text).unwrap();
-        let listed: Vec<String> = list["checks"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .map(|c| format!("{}::{}", c["family"].as_str().unwrap(), c["name"].as_str().unwrap()))
-            .map(|name| name.trim_end_matches("::*").to_owned())
-            .collect();
-        let here: Vec<String> = all().map(Check::full_name).collect();
-        let as_set = |names: &[String]| names.iter().cloned().collect::<BTreeSet<_>>();
-        assert_eq!(as_set(&here).len(), here.len(), "a check is there twice");
-        let (listed, here) = (as_set(&listed), as_set(&here));
-        let missing: Vec<_> = listed.difference(&here).collect();
-        let extra: Vec<_> = here.difference(&listed).collect();
-        assert!(missing.is_empty() && extra.is_empty(), "missing {missing:?}, extra {extra:?}");
-        assert_eq!(listed.len(), 316);
-    }
-}

@@ -18,7 +18,9 @@ mod seed;
 mod seeded;
 mod settings;
 mod table;
+mod toy;
 mod values;
+mod wire;
 
 use std::collections::BTreeSet;
 
@@ -27,14 +29,16 @@ use libtest_mimic::{Arguments, Failed, Trial};
 
 use crate::bug::Bug;
 use crate::files::FileBug;
-use crate::seed::{Disk, Seed, Store};
+use crate::seed::{Disk, Network, Seed, Store};
 use crate::table::{MUTANTS, NOT_SEEDED};
+use crate::wire::WireBug;
 
 /// How often a race may go well before the check counts as blind.
 const TRIES: usize = 3;
 
 fn main() {
-    let controls = [Store(Bug::None), Store(Bug::Native), Disk(FileBug::None)];
+    toy::serve_if_told();
+    let controls = [Store(Bug::None), Store(Bug::Native), Disk(FileBug::None), Network(WireBug::None)];
     let seeds = || MUTANTS.iter().map(|(seed, _, _)| *seed).chain(controls);
     Suite::work_if_worker(|name| seeds().find(|seed| seed.to_string() == name).map(Seed::suite));
 

@@ -8,16 +8,20 @@ use crate::bug::Bug;
 use crate::files::{FileBug, Files};
 use crate::seeded::Mutant;
 use crate::settings::{Setting, misconfigure};
+use crate::toy;
+use crate::wire::{Wire, WireBug};
 
-/// Where the bug is: in the memory store, in the handle's settings, in the file store.
+/// Where the bug is: in the memory store, in the handle's settings, in the file store, in the
+/// client of a server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Seed {
     Store(Bug),
     Handle(Setting),
     Disk(FileBug),
+    Network(WireBug),
 }
 
-pub(crate) use Seed::{Disk, Handle, Store};
+pub(crate) use Seed::{Disk, Handle, Network, Store};
 
 impl fmt::Display for Seed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -25,6 +29,7 @@ impl fmt::Display for Seed {
             Store(bug) => write!(f, "Store::{bug:?}"),
             Handle(setting) => write!(f, "Handle::{setting:?}"),
             Disk(bug) => write!(f, "Disk::{bug:?}"),
+            Network(bug) => write!(f, "Network::{bug:?}"),
         }
     }
 }
@@ -38,12 +43,19 @@ impl Seed {
             Store(Bug::PersistentInNameOnly | Bug::ProcessLocal) => Disk(FileBug::None),
             Store(_) | Handle(_) => Store(Bug::None),
             Disk(_) => Disk(FileBug::None),
+            Network(_) => Network(WireBug::None),
         }
     }
 
     pub(crate) fn suite(self) -> Suite {
         let name = self.to_string();
         match self {
+            // Its server has the machine's clock.
+            Network(bug) => {
+                return Suite::new(&name, move |spec| Ok(Wire::open(bug, spec)))
+                    .servers(1, toy::start)
+                    .shared_locations();
+            }
             Store(bug) => Suite::new(&name, move |spec| Mutant::open(bug, spec)),
             Handle(setting) => Suite::new(&name, move |spec| Mutant::open(setting.store(), spec))
                 .configure(move |builder| misconfigure(setting, builder)),

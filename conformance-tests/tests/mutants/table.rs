@@ -4,8 +4,9 @@ use conformance_tests::Mode::{self, Async, Sync};
 
 use crate::bug::Bug;
 use crate::files::FileBug as F;
-use crate::seed::Seed::{self, Disk, Handle, Store};
+use crate::seed::Seed::{self, Disk, Handle, Network, Store};
 use crate::settings::Setting as S;
+use crate::wire::WireBug as W;
 
 /// A mutant, the checks of which each must fail, and the half of the API they run through.
 pub(crate) type Row = (Seed, &'static [&'static str], Mode);
@@ -243,4 +244,17 @@ pub(crate) const MUTANTS: &[Row] = &[
     (Disk(F::ErrorsSwallowed), &["X::unreachable_every_op"], Sync),
     (Disk(F::LinksFollowed), &["X::symlink_not_followed"], Sync),
     (Disk(F::NamesBelieved), &["K::numeric_like_distinct"], Sync),
+    // On a network.
+    (Network(W::SilentAfterFailure), &["X::unreachable_every_op"], Sync),
+    (Network(W::Late), &["X::unreachable_bounded"], Sync),
+    (Network(W::KeepsDead), &["X::reconnect"], Sync),
+    (Network(W::CutTaken), &["X::reply_cut_midway"], Sync),
+    (Network(W::RetriesAll), &["X::reply_cut_midway"], Sync),
+    (Network(W::KeepsBroken), &["X::slow_reply"], Sync),
+    (Network(W::TimeoutPerRead), &["X::slow_reply"], Sync),
+    (Network(W::WaitsForever), &["C::pool_exhaustion"], Sync),
+    (Network(W::LeaksPlaces), &["C::pool_exhaustion"], Sync),
+    (Network(W::OneByOne), &["M::round_trips_bounded"], Sync),
+    // Through the pool of threads, too.
+    (Network(W::KeepsBroken), &["X::slow_reply"], Async),
 ];

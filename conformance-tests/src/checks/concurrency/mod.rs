@@ -3,7 +3,6 @@
 mod add;
 mod cull;
 mod handles;
-mod histories;
 mod incr;
 mod models;
 mod processes;

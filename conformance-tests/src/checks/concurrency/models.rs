@@ -5,12 +5,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use cache_core::{Error, ErrorKind};
 
-use super::histories::{Call, Event, linearizable};
 use super::tools::{BUDGET, Rounds, mixed};
 use crate::checks::MINUTE;
 use crate::checks::model::{DEFAULT_LIFE, MapCache, Reference, Side, run_seeds};
 use crate::context::T;
 use crate::handle::C;
+use crate::histories::{Call, Event, linearizable};
 use crate::outcome::{Outcome, Stop};
 
 const HISTORIES: usize = 500;
