@@ -1,6 +1,6 @@
 //! What "absent" means, in one place: every operation says so.
 
-use super::MINUTE;
+use super::LONG;
 use crate::handle::C;
 use crate::outcome::Outcome;
 
@@ -10,12 +10,12 @@ pub(super) async fn ensure_absent(cache: &C, key: &str, what: &str) -> Outcome {
     ensure_eq!(cache.get::<serde_json::Value>(key).await?, None, "{what}: get");
     ensure_eq!(cache.get_many::<serde_json::Value, _>([key]).await?, [], "{what}: get_many");
     ensure_eq!(cache.get_bytes(key).await?, None, "{what}: get_bytes");
-    ensure!(!cache.touch(key, MINUTE).await?, "{what}: touch found it");
+    ensure!(!cache.touch(key, LONG).await?, "{what}: touch found it");
     ensure_err!(cache.incr(key, 1).await, KeyNotFound, "{what}: incr");
     ensure_err!(cache.decr(key, 1).await, KeyNotFound, "{what}: decr");
     ensure_err!(cache.incr_version(key, 1).await, KeyNotFound, "{what}: incr_version");
     ensure!(!cache.delete(key).await?, "{what}: delete found it");
-    ensure!(cache.add(key, "fresh", MINUTE).await?, "{what}: add found it");
+    ensure!(cache.add(key, "fresh", LONG).await?, "{what}: add found it");
     ensure_eq!(cache.get::<String>(key).await?.as_deref(), Some("fresh"), "{what}: get after add");
     ensure!(cache.delete(key).await?, "{what}: delete after add");
     Ok(())

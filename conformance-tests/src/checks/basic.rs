@@ -8,7 +8,7 @@ use bytes::{Bytes, BytesMut};
 use cache_core::{DEFAULT_TIMEOUT, Json, Timeout};
 use serde::{Deserialize, Serialize, Serializer};
 
-use super::MINUTE;
+use super::LONG;
 use super::absence::ensure_absent;
 use crate::context::T;
 use crate::handle::C;
@@ -48,7 +48,7 @@ const SHORT: Duration = Duration::from_millis(500);
 
 async fn set_get(t: &T) -> Outcome {
     let cache = t.cache();
-    for timeout in [DEFAULT_TIMEOUT, Timeout::Never, MINUTE.into()] {
+    for timeout in [DEFAULT_TIMEOUT, Timeout::Never, LONG.into()] {
         cache.set("text", "value", timeout).await?;
         cache.set("number", &7, timeout).await?;
         cache.set_bytes("bytes", &b"raw"[..], timeout).await?;
@@ -64,17 +64,17 @@ async fn set_get(t: &T) -> Outcome {
 async fn set_overwrites(t: &T) -> Outcome {
     let cache = t.cache();
     let start = Instant::now();
-    cache.set("shorter", &1, MINUTE).await?;
+    cache.set("shorter", &1, LONG).await?;
     cache.set("longer", &1, SHORT).await?;
     cache.set("forever", &1, SHORT).await?;
     cache.set("shorter", &2, SHORT).await?;
-    cache.set("longer", &2, MINUTE).await?;
+    cache.set("longer", &2, LONG).await?;
     cache.set("forever", &2, Timeout::Never).await?;
     let shorter = cache.get::<i64>("shorter").await?;
     ensure!(shorter == Some(2) || t.overslept(start, SHORT), "the new value: got {shorter:?}");
     t.outlive(SHORT).await;
     ensure_eq!(cache.get::<i64>("shorter").await?, None, "the old lifetime stayed");
-    if !t.overslept(start, MINUTE) {
+    if !t.overslept(start, LONG) {
         ensure_eq!(cache.get::<i64>("longer").await?, Some(2));
     }
     ensure_eq!(cache.get::<i64>("forever").await?, Some(2));
@@ -83,17 +83,17 @@ async fn set_overwrites(t: &T) -> Outcome {
 
 async fn set_changes_type(t: &T) -> Outcome {
     let cache = t.cache();
-    cache.set("k", &1, MINUTE).await?;
-    cache.set("k", "text", MINUTE).await?;
+    cache.set("k", &1, LONG).await?;
+    cache.set("k", "text", LONG).await?;
     ensure_eq!(cache.get::<String>("k").await?.as_deref(), Some("text"));
     ensure_err!(cache.get::<i64>("k").await, Decode);
-    cache.set("k", &vec![1.5, 2.5], MINUTE).await?;
+    cache.set("k", &vec![1.5, 2.5], LONG).await?;
     ensure_eq!(cache.get::<Vec<f64>>("k").await?, Some(vec![1.5, 2.5]));
-    cache.set_bytes("k", &b"\xff"[..], MINUTE).await?;
+    cache.set_bytes("k", &b"\xff"[..], LONG).await?;
     ensure_eq!(cache.get_bytes("k").await?.as_deref(), Some(&b"\xff"[..]));
-    cache.set("k", &None::<i64>, MINUTE).await?;
+    cache.set("k", &None::<i64>, LONG).await?;
     ensure_eq!(cache.get::<Option<i64>>("k").await?, Some(None));
-    cache.set("k", &-1, MINUTE).await?;
+    cache.set("k", &-1, LONG).await?;
     ensure_eq!(cache.get::<i64>("k").await?, Some(-1));
     ensure_eq!(cache.incr("k", 2).await?, 1);
     Ok(())
@@ -115,10 +115,10 @@ async fn get_default(t: &T) -> Outcome {
     ensure_eq!(cache.get_or("k", 7).await?, 7);
     ensure!(!cache.has_key("k").await?, "the default was stored");
     for stored in [1, 0] {
-        cache.set("k", &stored, MINUTE).await?;
+        cache.set("k", &stored, LONG).await?;
         ensure_eq!(cache.get_or("k", 7).await?, stored);
     }
-    cache.set("k", "", MINUTE).await?;
+    cache.set("k", "", LONG).await?;
     ensure_eq!(cache.get_or("k", "default".to_owned()).await?, "");
     ensure_err!(cache.get_or("k", 7).await, Decode, "a value of another type is no miss");
     Ok(())
@@ -126,13 +126,13 @@ async fn get_default(t: &T) -> Outcome {
 
 async fn stored_null_is_hit(t: &T) -> Outcome {
     let cache = t.cache();
-    cache.set("none", &None::<i64>, MINUTE).await?;
-    cache.set("unit", &(), MINUTE).await?;
+    cache.set("none", &None::<i64>, LONG).await?;
+    cache.set("unit", &(), LONG).await?;
     for key in ["none", "unit"] {
         ensure_eq!(cache.get::<Option<i64>>(key).await?, Some(None), "{key}");
         ensure_eq!(cache.get_or(key, Some(7)).await?, None, "{key}: the default was used");
         ensure_eq!(cache.get_many::<Option<i64>, _>([key]).await?, [(key, None)], "{key}");
-        let computed = cache.get_or_set(key, MINUTE, || Some(7)).await?;
+        let computed = cache.get_or_set(key, LONG, || Some(7)).await?;
         ensure_eq!(computed, None, "{key}: get_or_set called its function");
     }
     ensure_eq!(cache.get::<()>("unit").await?, Some(()));
@@ -141,7 +141,7 @@ async fn stored_null_is_hit(t: &T) -> Outcome {
 
 async fn add_absent_true(t: &T) -> Outcome {
     let cache = t.cache();
-    ensure!(cache.add("int", &1, MINUTE).await?);
+    ensure!(cache.add("int", &1, LONG).await?);
     ensure!(cache.add("text", "one", Timeout::Never).await?);
     ensure!(cache.add("other", &[1, 2], DEFAULT_TIMEOUT).await?);
     ensure_eq!(cache.get::<i64>("int").await?, Some(1));
@@ -152,14 +152,14 @@ async fn add_absent_true(t: &T) -> Outcome {
 
 async fn add_present_false(t: &T) -> Outcome {
     let cache = t.cache();
-    cache.set("k", "first", MINUTE).await?;
+    cache.set("k", "first", LONG).await?;
     for _ in 0..3 {
-        ensure!(!cache.add("k", "second", MINUTE).await?);
+        ensure!(!cache.add("k", "second", LONG).await?);
         ensure!(!cache.add("k", &2, Timeout::Never).await?, "another type");
         ensure_eq!(cache.get::<String>("k").await?.as_deref(), Some("first"));
     }
-    ensure!(cache.add("n", &1, MINUTE).await?);
-    ensure!(!cache.add("n", &2, MINUTE).await?, "over what add stored");
+    ensure!(cache.add("n", &1, LONG).await?);
+    ensure!(!cache.add("n", &2, LONG).await?, "over what add stored");
     ensure_eq!(cache.incr("n", 1).await?, 2);
     Ok(())
 }
@@ -168,9 +168,9 @@ async fn add_keeps_ttl(t: &T) -> Outcome {
     let cache = t.cache();
     let start = Instant::now();
     cache.set("short", &1, SHORT).await?;
-    cache.set("long", &1, MINUTE).await?;
+    cache.set("long", &1, LONG).await?;
     cache.set("never", &1, Timeout::Never).await?;
-    for timeout in [MINUTE.into(), Timeout::Never] {
+    for timeout in [LONG.into(), Timeout::Never] {
         let stored = cache.add("short", &2, timeout).await?;
         if t.overslept(start, SHORT) {
             return Ok(());
@@ -182,7 +182,7 @@ async fn add_keeps_ttl(t: &T) -> Outcome {
     t.outlive(SHORT).await;
     ensure_eq!(cache.get::<i64>("short").await?, None, "add made it live longer");
     ensure_eq!(cache.get::<i64>("never").await?, Some(1), "add made it expire");
-    if !t.overslept(start, MINUTE) {
+    if !t.overslept(start, LONG) {
         ensure_eq!(cache.get::<i64>("long").await?, Some(1), "add made it expire");
     }
     Ok(())
@@ -191,25 +191,25 @@ async fn add_keeps_ttl(t: &T) -> Outcome {
 async fn add_after_delete(t: &T) -> Outcome {
     let cache = t.cache();
     for round in 0..3 {
-        ensure!(cache.add("k", &round, MINUTE).await?, "round {round}");
-        ensure!(!cache.add("k", &9, MINUTE).await?, "round {round}");
+        ensure!(cache.add("k", &round, LONG).await?, "round {round}");
+        ensure!(!cache.add("k", &9, LONG).await?, "round {round}");
         match round {
             0 => ensure!(cache.delete("k").await?),
             1 => cache.delete_many(["k"]).await?,
             _ => cache.clear().await?,
         }
     }
-    ensure!(cache.add("k", &5, MINUTE).await?, "after clear");
+    ensure!(cache.add("k", &5, LONG).await?, "after clear");
     ensure_eq!(cache.get::<i64>("k").await?, Some(5));
     Ok(())
 }
 
 async fn add_over_null_false(t: &T) -> Outcome {
     let cache = t.cache();
-    cache.set("none", &None::<i64>, MINUTE).await?;
-    cache.set("unit", &(), MINUTE).await?;
+    cache.set("none", &None::<i64>, LONG).await?;
+    cache.set("unit", &(), LONG).await?;
     for key in ["none", "unit"] {
-        ensure!(!cache.add(key, &1, MINUTE).await?, "{key}");
+        ensure!(!cache.add(key, &1, LONG).await?, "{key}");
         ensure_eq!(cache.get::<Option<i64>>(key).await?, Some(None), "{key}");
     }
     Ok(())
@@ -221,9 +221,9 @@ async fn add_after_expiry_true(t: &T) -> Outcome {
     ensure!(cache.add("added", &1, SHORT).await?);
     t.outlive(SHORT).await;
     for key in ["set", "added"] {
-        ensure!(cache.add(key, &2, MINUTE).await?, "{key}");
+        ensure!(cache.add(key, &2, LONG).await?, "{key}");
         ensure_eq!(cache.get::<i64>(key).await?, Some(2), "{key}");
-        ensure!(!cache.add(key, &3, MINUTE).await?, "{key}: again");
+        ensure!(!cache.add(key, &3, LONG).await?, "{key}: again");
     }
     Ok(())
 }
@@ -231,9 +231,9 @@ async fn add_after_expiry_true(t: &T) -> Outcome {
 async fn delete_true_then_false(t: &T) -> Outcome {
     let cache = t.cache();
     ensure!(!cache.delete("k").await?, "before there was one");
-    cache.set("k", "value", MINUTE).await?;
+    cache.set("k", "value", LONG).await?;
     cache.set("n", &1, Timeout::Never).await?;
-    cache.set("other", &1, MINUTE).await?;
+    cache.set("other", &1, LONG).await?;
     for key in ["k", "n"] {
         ensure!(cache.delete(key).await?, "{key}");
         ensure!(!cache.delete(key).await?, "{key}: again");
@@ -245,8 +245,8 @@ async fn delete_true_then_false(t: &T) -> Outcome {
 
 async fn delete_null_true(t: &T) -> Outcome {
     let cache = t.cache();
-    cache.set("none", &None::<i64>, MINUTE).await?;
-    cache.set("unit", &(), MINUTE).await?;
+    cache.set("none", &None::<i64>, LONG).await?;
+    cache.set("unit", &(), LONG).await?;
     for key in ["none", "unit"] {
         ensure!(cache.delete(key).await?, "{key}");
         ensure_eq!(cache.get::<Option<i64>>(key).await?, None, "{key}");
@@ -269,7 +269,7 @@ async fn delete_expired_false(t: &T) -> Outcome {
 async fn has_key(t: &T) -> Outcome {
     let cache = t.cache();
     ensure!(!cache.has_key("k").await?);
-    cache.set("k", &0, MINUTE).await?;
+    cache.set("k", &0, LONG).await?;
     cache.set("empty", "", Timeout::Never).await?;
     ensure!(cache.has_key("k").await?);
     ensure!(cache.has_key("empty").await?);
@@ -284,8 +284,8 @@ async fn has_key(t: &T) -> Outcome {
 
 async fn has_key_null_true(t: &T) -> Outcome {
     let cache = t.cache();
-    cache.set("none", &None::<i64>, MINUTE).await?;
-    cache.set("unit", &(), MINUTE).await?;
+    cache.set("none", &None::<i64>, LONG).await?;
+    cache.set("unit", &(), LONG).await?;
     ensure!(cache.has_key("none").await?);
     ensure!(cache.has_key("unit").await?);
     Ok(())
@@ -310,9 +310,9 @@ async fn has_key_not_sliding(t: &T) -> Outcome {
 async fn unit_returns(t: &T) -> Outcome {
     let cache = t.cache();
     for _ in 0..2 {
-        let () = cache.set("k", &1, MINUTE).await?;
+        let () = cache.set("k", &1, LONG).await?;
         let () = cache.set("k", &1, Duration::ZERO).await?;
-        let () = cache.set_bytes("k", &b"1"[..], MINUTE).await?;
+        let () = cache.set_bytes("k", &b"1"[..], LONG).await?;
         let () = cache.delete_many(["k", "missing"]).await?;
         let () = cache.delete_many::<&str>([]).await?;
         let () = cache.clear().await?;
@@ -325,7 +325,7 @@ async fn rejected_set_drops_old(t: &T) -> Outcome {
     let cache = t.cache();
     let limit = t.testable_limit()?;
     let big = Bytes::from(vec![b'x'; limit + 1]);
-    for timeout in [MINUTE.into(), Timeout::Never] {
+    for timeout in [LONG.into(), Timeout::Never] {
         cache.set("k", "old", timeout).await?;
         ensure_err!(cache.set_bytes("k", big.clone(), timeout).await, ValueTooLarge);
         ensure_absent(&cache, "k", "after a refused set").await?;
@@ -352,16 +352,16 @@ impl Serialize for Unserialisable {
 
 async fn unserialisable_keeps_old(t: &T) -> Outcome {
     for cache in [t.cache(), t.build(|b| b.codec(Json))?] {
-        cache.set("k", "old", MINUTE).await?;
+        cache.set("k", "old", LONG).await?;
         let half = || ("begun".to_owned(), Unserialisable);
-        ensure_err!(cache.set("k", &Unserialisable, MINUTE).await, Encode);
+        ensure_err!(cache.set("k", &Unserialisable, LONG).await, Encode);
         ensure_err!(cache.set("k", &half(), Timeout::Never).await, Encode);
         ensure_err!(cache.set("k", &half(), Duration::ZERO).await, Encode, "with a zero timeout");
-        ensure_err!(cache.add("k", &half(), MINUTE).await, Encode);
-        ensure_err!(cache.add("absent", &half(), MINUTE).await, Encode);
-        ensure_err!(cache.get_or_set("absent", MINUTE, half).await.map(|_| ()), Encode);
+        ensure_err!(cache.add("k", &half(), LONG).await, Encode);
+        ensure_err!(cache.add("absent", &half(), LONG).await, Encode);
+        ensure_err!(cache.get_or_set("absent", LONG, half).await.map(|_| ()), Encode);
         let entries = [("fine", None), ("k", Some(half())), ("fine too", None)];
-        ensure_err!(cache.set_many(entries, MINUTE).await, Encode);
+        ensure_err!(cache.set_many(entries, LONG).await, Encode);
         for key in ["absent", "fine"] {
             ensure_absent(&cache, key, "after an Encode error").await?;
         }
@@ -369,7 +369,7 @@ async fn unserialisable_keeps_old(t: &T) -> Outcome {
     }
     let json = t.build(|b| b.codec(Json))?;
     let no_json = BTreeMap::from([((1, 2), 3)]);
-    ensure_err!(json.set("k", &no_json, MINUTE).await, Encode, "what the format cannot hold");
+    ensure_err!(json.set("k", &no_json, LONG).await, Encode, "what the format cannot hold");
     ensure_eq!(json.get::<String>("k").await?.as_deref(), Some("old"));
     Ok(())
 }
@@ -378,8 +378,8 @@ async fn no_alias_after_set(t: &T) -> Outcome {
     let cache = t.cache();
     let mut list = vec![1, 2, 3];
     let shared = Mutex::new("before".to_owned());
-    cache.set("list", &list, MINUTE).await?;
-    cache.set("shared", &shared, MINUTE).await?;
+    cache.set("list", &list, LONG).await?;
+    cache.set("shared", &shared, LONG).await?;
     list.push(4);
     shared.lock().map_err(|e| Stop::failed(e.to_string()))?.push_str(" and after");
     ensure_eq!(cache.get::<Vec<i64>>("list").await?, Some(vec![1, 2, 3]));
@@ -387,7 +387,7 @@ async fn no_alias_after_set(t: &T) -> Outcome {
     // Two halves of one buffer: what is written to the one must not show in the other.
     let mut buffer = BytesMut::from(&b"stored, mine"[..]);
     let stored = buffer.split_to(6).freeze();
-    cache.set_bytes("bytes", stored, MINUTE).await?;
+    cache.set_bytes("bytes", stored, LONG).await?;
     buffer.fill(b'!');
     ensure_eq!(cache.get_bytes("bytes").await?.as_deref(), Some(&b"stored"[..]));
     Ok(())
@@ -395,8 +395,8 @@ async fn no_alias_after_set(t: &T) -> Outcome {
 
 async fn no_alias_after_get(t: &T) -> Outcome {
     let cache = t.cache();
-    cache.set("list", &[1, 2, 3], MINUTE).await?;
-    cache.set_bytes("bytes", &b"abc"[..], MINUTE).await?;
+    cache.set("list", &[1, 2, 3], LONG).await?;
+    cache.set_bytes("bytes", &b"abc"[..], LONG).await?;
     for _ in 0..2 {
         let mut list: Vec<i64> = cache.get("list").await?.unwrap_or_default();
         ensure_eq!(list, [1, 2, 3]);
@@ -412,7 +412,7 @@ async fn read_your_writes(t: &T) -> Outcome {
     let cache = t.cache();
     for n in 0..10_000_i64 {
         let key = format!("k{}", n % 97);
-        cache.set(&key, &n, MINUTE).await?;
+        cache.set(&key, &n, LONG).await?;
         ensure_eq!(cache.get::<i64>(&key).await?, Some(n), "{key}");
     }
     Ok(())
@@ -435,9 +435,9 @@ async fn second_handle_sees(t: &T) -> Outcome {
 
 async fn see_each_other(writer: &C, reader: &C) -> Outcome {
     for n in 0..50_i64 {
-        writer.set("k", &n, MINUTE).await?;
+        writer.set("k", &n, LONG).await?;
         ensure_eq!(reader.get::<i64>("k").await?, Some(n));
-        ensure!(!reader.add("k", &-1, MINUTE).await?, "round {n}");
+        ensure!(!reader.add("k", &-1, LONG).await?, "round {n}");
         ensure_eq!(reader.incr("k", 1).await?, n + 1);
         ensure_eq!(writer.get::<i64>("k").await?, Some(n + 1));
         ensure!(writer.delete("k").await?, "round {n}");

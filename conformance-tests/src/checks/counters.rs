@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::MINUTE;
+use super::LONG;
 use super::absence::ensure_absent;
 use crate::context::T;
 use crate::handle::C;
@@ -49,7 +49,7 @@ const SHORT: Duration = Duration::from_millis(800);
 
 /// A counter at `start`, then each delta: the answer and what is read afterwards are the sum.
 async fn count(cache: &C, start: i64, deltas: &[i64]) -> Outcome {
-    cache.set("counter", &start, MINUTE).await?;
+    cache.set("counter", &start, LONG).await?;
     let mut sum = start;
     for &delta in deltas {
         sum += delta;
@@ -66,17 +66,17 @@ async fn count(cache: &C, start: i64, deltas: &[i64]) -> Outcome {
 
 async fn incr_default_1(t: &T) -> Outcome {
     let cache = t.cache();
-    cache.set("k", &41, MINUTE).await?;
+    cache.set("k", &41, LONG).await?;
     ensure_eq!(cache.incr("k", 1).await?, 42);
     ensure_eq!(cache.decr("k", 1).await?, 41);
-    ensure!(cache.add("added", &0, MINUTE).await?);
+    ensure!(cache.add("added", &0, LONG).await?);
     for expected in 1..=20 {
         ensure_eq!(cache.incr("added", 1).await?, expected);
     }
     ensure_eq!(cache.get::<i64>("added").await?, Some(20));
-    cache.set_many([("many", 5)], MINUTE).await?;
+    cache.set_many([("many", 5)], LONG).await?;
     ensure_eq!(cache.incr("many", 1).await?, 6, "what set_many stored");
-    ensure_eq!(cache.get_or_set("computed", MINUTE, || 7).await?, 7);
+    ensure_eq!(cache.get_or_set("computed", LONG, || 7).await?, 7);
     ensure_eq!(cache.incr("computed", 1).await?, 8, "what get_or_set stored");
     ensure_eq!(cache.other_mode().incr("computed", 1).await?, 9, "the other mode");
     Ok(())
@@ -88,7 +88,7 @@ async fn incr_delta(t: &T) -> Outcome {
 
 async fn decr_delta(t: &T) -> Outcome {
     let cache = t.cache();
-    cache.set("k", &100, MINUTE).await?;
+    cache.set("k", &100, LONG).await?;
     let mut left = 100;
     for delta in [1, 9, 40, 50] {
         left -= delta;
@@ -147,7 +147,7 @@ async fn uncountable<V>(cache: &C, value: &V) -> Outcome
 where
     V: Serialize + DeserializeOwned + PartialEq + Debug + Send + Sync,
 {
-    cache.set("k", value, MINUTE).await?;
+    cache.set("k", value, LONG).await?;
     for delta in [1, 0, -1, 2, i64::MAX, -i64::MAX] {
         ensure_err!(cache.incr("k", delta).await, NotAnInteger, "{value:?} by {delta}");
         ensure_err!(cache.decr("k", delta).await, NotAnInteger, "{value:?} by -{delta}");
@@ -183,7 +183,7 @@ async fn numeric_string_err(t: &T) -> Outcome {
     }
     let cache = t.cache();
     for digits in ["42", "0", "-1", "9 "] {
-        cache.set_bytes("bytes", digits, MINUTE).await?;
+        cache.set_bytes("bytes", digits, LONG).await?;
         ensure_err!(cache.incr("bytes", 1).await, NotAnInteger, "the bytes {digits:?}");
         ensure_err!(cache.decr("bytes", 1).await, NotAnInteger, "the bytes {digits:?}");
         ensure_eq!(cache.get_bytes("bytes").await?.as_deref(), Some(digits.as_bytes()));
@@ -246,7 +246,7 @@ async fn error_keeps_value(t: &T) -> Outcome {
 
 async fn below_zero(t: &T) -> Outcome {
     let cache = t.cache();
-    cache.set("k", &1, MINUTE).await?;
+    cache.set("k", &1, LONG).await?;
     ensure_eq!(cache.decr("k", 5).await?, -4);
     ensure_eq!(cache.get::<i64>("k").await?, Some(-4));
     ensure_eq!(cache.incr("k", 4).await?, 0);
@@ -267,7 +267,7 @@ async fn width_shrinks(t: &T) -> Outcome {
     for (start, delta, left) in
         [(100, 1, 99), (10, 1, 9), (1_000_000, 999_999, 1), (-100, -1, -99), (10, 10, 0), (1, 2, -1)]
     {
-        cache.set("k", &start, MINUTE).await?;
+        cache.set("k", &start, LONG).await?;
         ensure_eq!(cache.decr("k", delta).await?, left);
         ensure_eq!(cache.get::<i64>("k").await?, Some(left), "{start} − {delta}");
         ensure_eq!(cache.get::<Value>("k").await?, Some(Value::from(left)), "{start} − {delta}");
@@ -278,7 +278,7 @@ async fn width_shrinks(t: &T) -> Outcome {
 
 /// `value` and `delta` leave the range: an error, and the value stays and still counts.
 async fn leaves_range(cache: &C, value: i64, delta: i64) -> Outcome {
-    cache.set("k", &value, MINUTE).await?;
+    cache.set("k", &value, LONG).await?;
     for _ in 0..2 {
         ensure_err!(cache.incr("k", delta).await, Overflow, "{value} + {delta}");
         if let Some(delta) = delta.checked_neg() {
@@ -316,12 +316,12 @@ async fn delta_i64_min(t: &T) -> Outcome {
     leaves_range(&cache, -1, i64::MIN).await?;
     leaves_range(&cache, i64::MIN, i64::MIN).await?;
     for (start, sum) in [(0, i64::MIN), (1, i64::MIN + 1), (i64::MAX, -1)] {
-        cache.set("k", &start, MINUTE).await?;
+        cache.set("k", &start, LONG).await?;
         ensure_eq!(cache.incr("k", i64::MIN).await?, sum, "{start} + i64::MIN");
         ensure_eq!(cache.get::<i64>("k").await?, Some(sum));
     }
     for start in [0, 5, i64::MAX] {
-        cache.set("k", &start, MINUTE).await?;
+        cache.set("k", &start, LONG).await?;
         ensure_err!(cache.decr("k", i64::MIN).await, Overflow, "{start} − i64::MIN");
         ensure_eq!(cache.get::<i64>("k").await?, Some(start), "it changed");
     }
@@ -334,7 +334,7 @@ async fn u64_value_err(t: &T) -> Outcome {
         uncountable_in_any_codec(t, &number).await?;
     }
     let cache = t.cache();
-    cache.set("fits", &(i64::MAX.unsigned_abs() - 1), MINUTE).await?;
+    cache.set("fits", &(i64::MAX.unsigned_abs() - 1), LONG).await?;
     ensure_eq!(cache.incr("fits", 1).await?, i64::MAX, "a u64 that an i64 holds counts");
     Ok(())
 }
@@ -345,7 +345,7 @@ async fn keeps_ttl(t: &T) -> Outcome {
     for key in ["incr", "decr", "other mode"] {
         cache.set(&key.replace(' ', "-"), &5, SHORT).await?;
     }
-    cache.set("long", &5, MINUTE).await?;
+    cache.set("long", &5, LONG).await?;
     for _ in 0..4 {
         let counted = (
             cache.incr("incr", 1).await.is_ok(),
@@ -364,7 +364,7 @@ async fn keeps_ttl(t: &T) -> Outcome {
         ensure!(!cache.has_key(key).await?, "{key}: counting made it live longer");
         ensure_err!(cache.incr(key, 1).await, KeyNotFound);
     }
-    if !t.overslept(start, MINUTE) {
+    if !t.overslept(start, LONG) {
         ensure_eq!(cache.get::<i64>("long").await?, Some(9), "counting made it die early");
     }
     Ok(())
@@ -374,7 +374,7 @@ async fn keeps_never(t: &T) -> Outcome {
     let cache = t.build(|b| b.timeout(SHORT))?;
     cache.set("set", &5, Timeout::Never).await?;
     ensure!(cache.add("added", &5, Timeout::Never).await?);
-    cache.set("touched", &5, MINUTE).await?;
+    cache.set("touched", &5, LONG).await?;
     ensure!(cache.touch("touched", Timeout::Never).await?);
     for key in ["set", "added", "touched"] {
         ensure_eq!(cache.incr(key, 10).await?, 15, "{key}");
@@ -394,10 +394,10 @@ async fn keeps_never(t: &T) -> Outcome {
 async fn version_arg(t: &T) -> Outcome {
     let cache = t.cache();
     let (two, seven) = (cache.version(2), cache.version(-7));
-    cache.set("k", &1, MINUTE).await?;
+    cache.set("k", &1, LONG).await?;
     ensure_err!(two.incr("k", 1).await, KeyNotFound);
-    two.set("k", &20, MINUTE).await?;
-    seven.set("k", &70, MINUTE).await?;
+    two.set("k", &20, LONG).await?;
+    seven.set("k", &70, LONG).await?;
     ensure_eq!(two.incr("k", 5).await?, 25);
     ensure_eq!(seven.decr("k", 100).await?, -30);
     ensure_eq!(cache.incr("k", 1).await?, 2);
@@ -412,7 +412,7 @@ async fn version_arg(t: &T) -> Outcome {
 async fn readable_as_int(t: &T) -> Outcome {
     let cache = t.cache();
     for cache in [cache.clone(), t.build(|b| b.codec(Json))?] {
-        cache.set("k", &41_u8, MINUTE).await?;
+        cache.set("k", &41_u8, LONG).await?;
         cache.incr("k", 1).await?;
         ensure_eq!(cache.get::<i64>("k").await?, Some(42));
         ensure_eq!(cache.get::<u8>("k").await?, Some(42));
@@ -421,7 +421,7 @@ async fn readable_as_int(t: &T) -> Outcome {
         ensure_eq!(cache.get::<Option<i32>>("k").await?, Some(Some(42)));
         ensure_eq!(cache.get::<Value>("k").await?, Some(Value::from(42)));
         ensure_eq!(cache.get_many::<i64, _>(["k"]).await?, [("k", 42)]);
-        ensure_eq!(cache.get_or_set("k", MINUTE, || 0).await?, 42);
+        ensure_eq!(cache.get_or_set("k", LONG, || 0).await?, 42);
         ensure_err!(cache.get::<String>("k").await, Decode, "it is no text");
         ensure_err!(cache.get::<bool>("k").await, Decode, "it is no bool");
         cache.incr("k", 1_000).await?;
@@ -433,10 +433,10 @@ async fn readable_as_int(t: &T) -> Outcome {
     // Any integer type counts, and a wrapper around one.
     #[derive(Serialize)]
     struct Metres(u16);
-    cache.set("usize", &1_usize, MINUTE).await?;
-    cache.set("i128", &1_i128, MINUTE).await?;
-    cache.set("some", &Some(1_u32), MINUTE).await?;
-    cache.set("newtype", &Metres(1), MINUTE).await?;
+    cache.set("usize", &1_usize, LONG).await?;
+    cache.set("i128", &1_i128, LONG).await?;
+    cache.set("some", &Some(1_u32), LONG).await?;
+    cache.set("newtype", &Metres(1), LONG).await?;
     for key in ["usize", "i128", "some", "newtype"] {
         ensure_eq!(cache.incr(key, 1).await?, 2, "{key}");
     }
@@ -445,19 +445,19 @@ async fn readable_as_int(t: &T) -> Outcome {
 
 async fn codec_still_typed(t: &T) -> Outcome {
     for cache in [t.cache(), t.build(|b| b.codec(Json))?] {
-        cache.set("k", &1, MINUTE).await?;
+        cache.set("k", &1, LONG).await?;
         cache.incr("k", 1).await?;
-        cache.set("k", "text", MINUTE).await?;
+        cache.set("k", "text", LONG).await?;
         ensure_eq!(cache.get::<String>("k").await?.as_deref(), Some("text"));
         ensure_err!(cache.incr("k", 1).await, NotAnInteger);
-        cache.set("k", "2", MINUTE).await?;
+        cache.set("k", "2", LONG).await?;
         ensure_eq!(cache.get::<String>("k").await?.as_deref(), Some("2"));
-        cache.set("k", &[2], MINUTE).await?;
+        cache.set("k", &[2], LONG).await?;
         ensure_eq!(cache.get::<Vec<i64>>("k").await?, Some(vec![2]));
-        cache.set("k", &2.0, MINUTE).await?;
+        cache.set("k", &2.0, LONG).await?;
         ensure_eq!(cache.get::<f64>("k").await?, Some(2.0));
         ensure_err!(cache.incr("k", 1).await, NotAnInteger);
-        cache.set("k", &2, MINUTE).await?;
+        cache.set("k", &2, LONG).await?;
         ensure_eq!(cache.incr("k", 1).await?, 3);
         ensure!(cache.delete("k").await?);
         ensure_err!(cache.incr("k", 1).await, KeyNotFound);

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use cache_core::{Error, ErrorKind, KeyPolicy, MEMCACHE_MAX_KEY_LENGTH};
 
-use super::MINUTE;
+use super::LONG;
 use super::broken::Broken;
 use super::every_op::every_op;
 use super::warnings::Warnings;
@@ -42,21 +42,21 @@ pub(crate) const CHECKS: &[Check] = &[
 
 /// Every operation finds the value under this key, and nothing once it is gone.
 async fn means_itself(cache: &C, key: &str) -> Outcome {
-    ensure!(cache.add(key, &1, MINUTE).await?, "add of {key:?}");
+    ensure!(cache.add(key, &1, LONG).await?, "add of {key:?}");
     ensure_eq!(cache.get::<i64>(key).await?, Some(1), "get of {key:?}");
-    cache.set(key, &2, MINUTE).await?;
+    cache.set(key, &2, LONG).await?;
     ensure!(cache.has_key(key).await?, "has_key of {key:?}");
-    ensure!(cache.touch(key, MINUTE).await?, "touch of {key:?}");
+    ensure!(cache.touch(key, LONG).await?, "touch of {key:?}");
     ensure_eq!(cache.incr(key, 5).await?, 7, "incr of {key:?}");
     ensure_eq!(cache.decr(key, 3).await?, 4, "decr of {key:?}");
     ensure_eq!(cache.get_many::<i64, _>([key]).await?, [(key, 4)], "get_many of {key:?}");
-    ensure_eq!(cache.get_or_set(key, MINUTE, || 9).await?, 4, "get_or_set of {key:?}");
+    ensure_eq!(cache.get_or_set(key, LONG, || 9).await?, 4, "get_or_set of {key:?}");
     ensure_eq!(cache.incr_version(key, 1).await?, 2, "incr_version of {key:?}");
     ensure_eq!(cache.version(2).decr_version(key, 1).await?, 1, "decr_version of {key:?}");
-    ensure!(cache.set_many([(key, 5)], MINUTE).await?.is_empty(), "set_many of {key:?}");
+    ensure!(cache.set_many([(key, 5)], LONG).await?.is_empty(), "set_many of {key:?}");
     ensure!(cache.delete(key).await?, "delete of {key:?}");
     ensure_eq!(cache.get::<i64>(key).await?, None, "get of {key:?} after delete");
-    cache.set(key, &6, MINUTE).await?;
+    cache.set(key, &6, LONG).await?;
     cache.delete_many([key]).await?;
     ensure!(!cache.has_key(key).await?, "has_key of {key:?} after delete_many");
     Ok(())
@@ -65,7 +65,7 @@ async fn means_itself(cache: &C, key: &str) -> Outcome {
 /// Each of these keys has a value of its own, all at once.
 async fn all_distinct(cache: &C, keys: &[String]) -> Outcome {
     for (number, key) in keys.iter().enumerate() {
-        ensure!(cache.add(key, &number, MINUTE).await?, "{key:?} was there before it was added");
+        ensure!(cache.add(key, &number, LONG).await?, "{key:?} was there before it was added");
     }
     for (number, key) in keys.iter().enumerate() {
         ensure_eq!(cache.get::<usize>(key).await?, Some(number), "{key:?}");
@@ -216,7 +216,7 @@ async fn len_counts_made_key(t: &T) -> Outcome {
     let key = made_of(245);
     accepted(t, &key).await?;
     let prefixed = t.build(|b| b.key_prefix("prefix").key_policy(KeyPolicy::Refuse))?;
-    ensure_err!(prefixed.set(&key, &1, MINUTE).await, InvalidCacheKey);
+    ensure_err!(prefixed.set(&key, &1, LONG).await, InvalidCacheKey);
     let versioned = t.build(|b| b.key_policy(KeyPolicy::Refuse))?.version(1_000_000);
     ensure_err!(versioned.get::<i64>(&key).await, InvalidCacheKey);
     Ok(())
@@ -237,13 +237,13 @@ async fn long_prefix_distinct(t: &T) -> Outcome {
 async fn long_keys_differ(t: &T, bytes: usize) -> Outcome {
     let cache = t.cache();
     let (one, two) = ("k".repeat(bytes) + "1", "k".repeat(bytes) + "2");
-    match cache.set(&one, &1, MINUTE).await {
+    match cache.set(&one, &1, LONG).await {
         Err(e) if e.kind() == ErrorKind::InvalidCacheKey => return Ok(()),
         other => other?,
     }
     ensure_eq!(cache.get::<i64>(&two).await?, None, "the other key of {bytes} bytes, unset");
     ensure_eq!(cache.get::<i64>(&"k".repeat(bytes)).await?, None, "the shorter key of {bytes} bytes");
-    cache.set(&two, &2, MINUTE).await?;
+    cache.set(&two, &2, LONG).await?;
     ensure_eq!(cache.get::<i64>(&one).await?, Some(1), "a key of {bytes} bytes");
     ensure_eq!(cache.get::<i64>(&two).await?, Some(2), "a key of {bytes} bytes");
     ensure!(cache.delete(&one).await?);
@@ -288,7 +288,7 @@ async fn invalid_key_no_io(t: &T) -> Outcome {
     }
     // And on the backend itself nothing changes.
     let cache = t.build(|b| b.key_policy(KeyPolicy::Refuse))?;
-    cache.set("a-good-key", &7, MINUTE).await?;
+    cache.set("a-good-key", &7, LONG).await?;
     every_op(&cache, "not good").await;
     ensure_eq!(cache.get::<i64>("a-good-key").await?, Some(7));
     Ok(())
@@ -306,11 +306,11 @@ impl CacheOver {
 
 async fn many_invalid_atomic(t: &T) -> Outcome {
     let cache = t.build(|b| b.key_policy(KeyPolicy::Refuse))?;
-    cache.set("old", &1, MINUTE).await?;
+    cache.set("old", &1, LONG).await?;
     // The bad key comes last, far beyond one batch.
     let entries = (0..2_500).map(|n| (format!("new{n}"), n)).chain([("not good".to_owned(), 1)]);
     let keys: Vec<String> = entries.clone().map(|(key, _)| key).collect();
-    ensure_err!(cache.set_many(entries, MINUTE).await, InvalidCacheKey);
+    ensure_err!(cache.set_many(entries, LONG).await, InvalidCacheKey);
     ensure_eq!(cache.get_many::<i64, _>(&keys[..2_500]).await?, [], "stored before the bad key was seen");
     ensure_err!(cache.delete_many(["old", "not good"]).await, InvalidCacheKey);
     ensure_err!(cache.get_many::<i64, _>(["old", "not good"]).await, InvalidCacheKey);
@@ -344,17 +344,17 @@ async fn one_warning_per_key(t: &T) -> Outcome {
     let cache = t.build(|b| b.key_policy(KeyPolicy::Warn))?;
     let warnings = Warnings::count_here();
     for (key, expected) in [("a b", 1), ("good", 0), (&*" ".repeat(300), 1)] {
-        cache.set(key, &1, MINUTE).await?;
+        cache.set(key, &1, LONG).await?;
         ensure_eq!(warnings.take(), expected, "warnings of one set");
         cache.get::<i64>(key).await?;
         ensure_eq!(warnings.take(), expected, "warnings of one get");
-        cache.get_or_set(key, MINUTE, || 1).await?;
+        cache.get_or_set(key, LONG, || 1).await?;
         ensure_eq!(warnings.take(), expected, "warnings of one get_or_set");
         cache.get_many::<i64, _>(["good", key]).await?;
         ensure_eq!(warnings.take(), expected, "warnings of one get_many");
     }
     let silent = t.build(|b| b.key_policy(KeyPolicy::Allow))?;
-    silent.set("a b", &1, MINUTE).await?;
+    silent.set("a b", &1, LONG).await?;
     ensure_eq!(warnings.take(), 0, "warnings under KeyPolicy::Allow");
     Ok(())
 }
@@ -371,8 +371,8 @@ async fn keyfunc_err_propagates(t: &T) -> Outcome {
         ensure!(e.to_string().contains("no such key here"), "{op}'s text: {e}");
     }
     let cache = t.build(|b| b.key_function(function))?;
-    cache.set("kept", &1, MINUTE).await?;
-    ensure_err!(cache.set_many([("kept", 2), ("refused", 2)], MINUTE).await, InvalidCacheKey);
+    cache.set("kept", &1, LONG).await?;
+    ensure_err!(cache.set_many([("kept", 2), ("refused", 2)], LONG).await, InvalidCacheKey);
     ensure_eq!(cache.get::<i64>("kept").await?, Some(1));
     Ok(())
 }

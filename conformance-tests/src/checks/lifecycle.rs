@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use cache_core::{ErrorKind, KeyPolicy};
 
-use super::MINUTE;
+use super::LONG;
 use super::every_op::every_op;
 use crate::context::T;
 use crate::outcome::{Outcome, Stop};
@@ -36,7 +36,7 @@ pub(crate) const CHECKS: &[Check] = &[
 async fn clear_empties(t: &T) -> Outcome {
     let cache = t.cache();
     let keys: Vec<String> = (0..50).map(|n| format!("k{n}")).collect();
-    cache.set_many(keys.iter().map(|key| (key, 1)), MINUTE).await?;
+    cache.set_many(keys.iter().map(|key| (key, 1)), LONG).await?;
     cache.set("text", "x", cache_core::Timeout::Never).await?;
     // What has expired takes a place until it is cleared too.
     let brief = Duration::from_millis(20);
@@ -46,7 +46,7 @@ async fn clear_empties(t: &T) -> Outcome {
     ensure_eq!(cache.get_many::<i64, _>(&keys).await?, []);
     ensure!(!cache.has_key("text").await?);
     ensure_err!(cache.incr("k0", 1).await, KeyNotFound);
-    ensure!(cache.add("k0", &1, MINUTE).await?);
+    ensure!(cache.add("k0", &1, LONG).await?);
     if let Some(entries) = cache.cache.backend().entries()? {
         ensure_eq!(entries, 1, "entries after clear and one add");
     }
@@ -64,7 +64,7 @@ async fn clear_on_empty(t: &T) -> Outcome {
 async fn clear_spans_prefixes(t: &T) -> Outcome {
     let (one, two) = (t.build(|b| b.key_prefix("one"))?, t.build(|b| b.key_prefix("two").version(7))?);
     for cache in [&one, &two, &one.version(3)] {
-        cache.set("k", &1, MINUTE).await?;
+        cache.set("k", &1, LONG).await?;
     }
     one.clear().await?;
     for cache in [&one, &two, &one.version(3)] {
@@ -75,8 +75,8 @@ async fn clear_spans_prefixes(t: &T) -> Outcome {
 
 async fn clear_spares_other_location(t: &T) -> Outcome {
     let (here, there) = (t.cache(), t.cache_at("there")?);
-    here.set("k", &1, MINUTE).await?;
-    there.set("k", &2, MINUTE).await?;
+    here.set("k", &1, LONG).await?;
+    there.set("k", &2, LONG).await?;
     here.clear().await?;
     ensure_eq!(here.get::<i64>("k").await?, None);
     ensure_eq!(there.get::<i64>("k").await?, Some(2));
@@ -103,7 +103,7 @@ async fn clear_spares_foreign_data(t: &T) -> Outcome {
     t.needs_directory()?;
     let spec = t.spec("foreign")?;
     let cache = t.over(t.open(&spec)?)?;
-    cache.set("k", &1, MINUTE).await?;
+    cache.set("k", &1, LONG).await?;
     // Beside the data, and in every directory of it.
     let mut dirs: Vec<PathBuf> = walk(&spec.dir)?.into_iter().filter(|path| path.is_dir()).collect();
     dirs.push(spec.dir.clone());
@@ -121,7 +121,7 @@ async fn clear_spares_foreign_data(t: &T) -> Outcome {
     for path in foreign {
         ensure!(path.exists(), "clear removed {}", path.display());
     }
-    cache.set("k", &2, MINUTE).await?;
+    cache.set("k", &2, LONG).await?;
     ensure_eq!(cache.get::<i64>("k").await?, Some(2));
     Ok(())
 }
@@ -129,11 +129,11 @@ async fn clear_spares_foreign_data(t: &T) -> Outcome {
 async fn usable_after_clear(t: &T) -> Outcome {
     let cache = t.cache();
     for round in 0..5 {
-        ensure!(cache.add("k", &round, MINUTE).await?);
+        ensure!(cache.add("k", &round, LONG).await?);
         ensure_eq!(cache.incr("k", 1).await?, round + 1);
-        cache.set("set", &round, MINUTE).await?;
+        cache.set("set", &round, LONG).await?;
         ensure_eq!(cache.get::<i64>("set").await?, Some(round));
-        cache.set_many([("one", round), ("two", round)], MINUTE).await?;
+        cache.set_many([("one", round), ("two", round)], LONG).await?;
         ensure_eq!(cache.get_many::<i64, _>(["one", "two"]).await?.len(), 2);
         cache.clear().await?;
     }
@@ -152,7 +152,7 @@ async fn close_idempotent(t: &T) -> Outcome {
 async fn use_after_close(t: &T) -> Outcome {
     let cache = t.cache();
     let clone = cache.clone();
-    cache.set("k", &1, MINUTE).await?;
+    cache.set("k", &1, LONG).await?;
     for round in 1..5 {
         cache.close().await?;
         ensure_eq!(cache.get::<i64>("k").await?, Some(round));
@@ -178,7 +178,7 @@ async fn drop_releases_fds(t: &T) -> Outcome {
         let before = open_files()?;
         for _ in 0..100 {
             let cache = t.over(t.open(&spec)?)?;
-            cache.set("k", &1, MINUTE).await?;
+            cache.set("k", &1, LONG).await?;
             cache.get::<i64>("k").await?;
         }
         growth = growth.min(open_files()?.saturating_sub(before));
@@ -196,7 +196,7 @@ async fn location_created(t: &T) -> Outcome {
     let cache = t.over(t.open(&spec)?)?;
     ensure!(!spec.dir.exists(), "building a backend did I/O");
     ensure_eq!(cache.get::<i64>("k").await?, None);
-    cache.set("k", &1, MINUTE).await?;
+    cache.set("k", &1, LONG).await?;
     ensure_eq!(cache.get::<i64>("k").await?, Some(1));
     ensure!(spec.dir.exists());
     Ok(())
@@ -207,18 +207,18 @@ async fn location_deleted_underneath(t: &T) -> Outcome {
     let spec = t.spec("deleted")?;
     let cache = t.over(t.open(&spec)?)?;
     for round in 0..3 {
-        cache.set("k", &round, MINUTE).await?;
+        cache.set("k", &round, LONG).await?;
         std::fs::remove_dir_all(&spec.dir)?;
         ensure_eq!(cache.get::<i64>("k").await?, None, "after the location was deleted");
         ensure!(!cache.has_key("k").await?);
-        ensure!(!cache.touch("k", MINUTE).await?);
+        ensure!(!cache.touch("k", LONG).await?);
         ensure!(!cache.delete("k").await?);
         ensure_err!(cache.incr("k", 1).await, KeyNotFound);
-        cache.set("k", &round, MINUTE).await?;
+        cache.set("k", &round, LONG).await?;
         ensure_eq!(cache.get::<i64>("k").await?, Some(round), "set after the location was deleted");
         std::fs::remove_dir_all(&spec.dir)?;
         cache.clear().await?;
-        ensure!(cache.add("k", &1, MINUTE).await?);
+        ensure!(cache.add("k", &1, LONG).await?);
     }
     Ok(())
 }
@@ -229,8 +229,8 @@ async fn reopen_data(t: &T) -> Outcome {
     let values = || vec![("text".to_owned(), "x".repeat(5_000)), ("empty".to_owned(), String::new())];
     {
         let cache = t.over(t.open(&spec)?)?;
-        cache.set_many(values(), MINUTE).await?;
-        cache.set("n", &41, MINUTE).await?;
+        cache.set_many(values(), LONG).await?;
+        cache.set("n", &41, LONG).await?;
         cache.set("null", &None::<i64>, cache_core::Timeout::Never).await?;
         cache.close().await?;
     }
@@ -256,8 +256,8 @@ async fn reopen_from_other_process(t: &T) -> Outcome {
 
 async fn write_and_leave(w: &Worker) -> Outcome<String> {
     if w.role == "first" {
-        w.cache.set("text", "from another process", MINUTE).await?;
-        w.cache.set("n", &41, MINUTE).await?;
+        w.cache.set("text", "from another process", LONG).await?;
+        w.cache.set("n", &41, LONG).await?;
     }
     Ok(format!("left {}", w.cache.incr("n", 1).await?))
 }
@@ -271,11 +271,11 @@ async fn file_modes(t: &T) -> Outcome {
     let spec = Spec { dir: outer.dir.join("a/b"), ..outer.clone() };
     let cache = t.over(t.open(&spec)?)?;
     for n in 0..20 {
-        cache.set(&format!("k{n}"), &"x".repeat(3_000), MINUTE).await?;
+        cache.set(&format!("k{n}"), &"x".repeat(3_000), LONG).await?;
     }
-    cache.set("n", &1, MINUTE).await?;
+    cache.set("n", &1, LONG).await?;
     cache.incr("n", 1).await?;
-    cache.touch("n", MINUTE).await?;
+    cache.touch("n", LONG).await?;
     let paths = walk(&outer.dir)?;
     ensure!(paths.len() > 2, "nothing was written below {}", outer.dir.display());
     for path in paths {
@@ -318,7 +318,7 @@ async fn readonly_location_err(t: &T) -> Outcome {
     }
     ensure_eq!(std::fs::read_to_string(&blocked)?, "in the way");
     std::fs::remove_file(&blocked)?;
-    cache.set("k", &1, MINUTE).await?;
+    cache.set("k", &1, LONG).await?;
     ensure_eq!(cache.get::<i64>("k").await?, Some(1), "once the way is free");
     Ok(())
 }
@@ -337,21 +337,21 @@ async fn dummy_profile(t: &T) -> Outcome {
     t.needs(!t.capabilities().stores, "it stores")?;
     let cache = t.cache();
     for _ in 0..2 {
-        ensure!(cache.add("k", &1, MINUTE).await?);
-        cache.set("k", &1, MINUTE).await?;
-        ensure_eq!(cache.set_many([("k", 1)], MINUTE).await?, Vec::<&str>::new());
+        ensure!(cache.add("k", &1, LONG).await?);
+        cache.set("k", &1, LONG).await?;
+        ensure_eq!(cache.set_many([("k", 1)], LONG).await?, Vec::<&str>::new());
         ensure_eq!(cache.get::<i64>("k").await?, None);
         ensure_eq!(cache.get_or("k", 5).await?, 5);
         ensure_eq!(cache.get_many::<i64, _>(["k"]).await?, []);
         ensure!(!cache.has_key("k").await?);
-        ensure!(!cache.touch("k", MINUTE).await?);
+        ensure!(!cache.touch("k", LONG).await?);
         ensure!(!cache.delete("k").await?);
         cache.delete_many(["k"]).await?;
         ensure_err!(cache.incr("k", 1).await, KeyNotFound);
         ensure_err!(cache.decr("k", 1).await, KeyNotFound);
         ensure_err!(cache.incr_version("k", 1).await, KeyNotFound);
         ensure_err!(cache.decr_version("k", 1).await, KeyNotFound);
-        ensure_eq!(cache.get_or_set("k", MINUTE, || 3).await?, 3);
+        ensure_eq!(cache.get_or_set("k", LONG, || 3).await?, 3);
         cache.clear().await?;
         cache.close().await?;
     }

@@ -45,5 +45,8 @@ pub(crate) const FAMILIES: &[&[Check]] = &[
     isolation::CHECKS,
 ];
 
-/// A lifetime that no check outlives.
+/// A lifetime that no check outlives, on the slowest machine.
+const LONG: Duration = Duration::from_secs(3_600);
+
+/// A lifetime for checks of lifetimes.
 const MINUTE: Duration = Duration::from_secs(60);

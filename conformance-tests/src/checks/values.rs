@@ -27,7 +27,7 @@ use self::text::{
     all_256_bytes, astral_unicode, chars, digit_bytes_stay_bytes, digit_string_stays_string, empty_bytes,
     empty_string, string_nul_crlf,
 };
-use super::MINUTE;
+use super::LONG;
 use crate::context::T;
 use crate::handle::C;
 use crate::outcome::Outcome;
@@ -87,9 +87,9 @@ where
     V: Serialize + DeserializeOwned + PartialEq + Debug + Send + Sync,
 {
     cache.delete_many(["set", "added", "many"]).await?;
-    cache.set("set", value, MINUTE).await?;
-    ensure!(cache.add("added", value, MINUTE).await?);
-    ensure_eq!(cache.set_many([("many", value)], MINUTE).await?, Vec::<&str>::new());
+    cache.set("set", value, LONG).await?;
+    ensure!(cache.add("added", value, LONG).await?);
+    ensure_eq!(cache.set_many([("many", value)], LONG).await?, Vec::<&str>::new());
     for key in ["set", "added", "many"] {
         ensure_eq!(cache.get::<V>(key).await?.as_ref(), Some(value), "{key}");
         ensure_eq!(cache.other_mode().get::<V>(key).await?.as_ref(), Some(value), "{key}, the other mode");

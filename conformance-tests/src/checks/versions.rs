@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use cache_core::default_key_func;
 
-use super::MINUTE;
+use super::LONG;
 use crate::context::T;
 use crate::handle::C;
 use crate::outcome::Outcome;
@@ -77,7 +77,7 @@ async fn version_get_set(t: &T) -> Outcome {
     let handles = matrix(t)?;
     for (number, (writer, version)) in handles.iter().enumerate() {
         let key = format!("k{number}");
-        writer.set(&key, &42, MINUTE).await?;
+        writer.set(&key, &42, LONG).await?;
         seen_by_its_version(&handles, &key, *version, 42).await?;
     }
     Ok(())
@@ -87,15 +87,15 @@ async fn version_add(t: &T) -> Outcome {
     let handles = matrix(t)?;
     for (number, (writer, version)) in handles.iter().enumerate() {
         let key = format!("k{number}");
-        ensure!(writer.add(&key, &1, MINUTE).await?);
+        ensure!(writer.add(&key, &1, LONG).await?);
         for (other, others) in &handles {
             ensure_eq!(
-                other.add(&key, &2, MINUTE).await?,
+                other.add(&key, &2, LONG).await?,
                 others != version && other.get::<i64>(&key).await? == Some(2)
             );
             other.delete(&key).await?;
             if others == version {
-                writer.set(&key, &1, MINUTE).await?;
+                writer.set(&key, &1, LONG).await?;
             }
         }
     }
@@ -106,7 +106,7 @@ async fn version_has_key(t: &T) -> Outcome {
     let handles = matrix(t)?;
     for (number, (writer, version)) in handles.iter().enumerate() {
         let key = format!("k{number}");
-        writer.set(&key, &1, MINUTE).await?;
+        writer.set(&key, &1, LONG).await?;
         for (reader, reads) in &handles {
             ensure_eq!(reader.has_key(&key).await?, reads == version);
         }
@@ -119,7 +119,7 @@ async fn version_delete(t: &T) -> Outcome {
     for (number, (writer, version)) in handles.iter().enumerate() {
         let key = format!("k{number}");
         for (deleter, deletes) in &handles {
-            writer.set(&key, &1, MINUTE).await?;
+            writer.set(&key, &1, LONG).await?;
             ensure_eq!(deleter.delete(&key).await?, deletes == version);
             ensure_eq!(writer.has_key(&key).await?, deletes != version);
         }
@@ -131,9 +131,9 @@ async fn version_touch(t: &T) -> Outcome {
     let handles = matrix(t)?;
     for (number, (writer, version)) in handles.iter().enumerate() {
         let key = format!("k{number}");
-        writer.set(&key, &1, MINUTE).await?;
+        writer.set(&key, &1, LONG).await?;
         for (toucher, touches) in &handles {
-            ensure_eq!(toucher.touch(&key, MINUTE).await?, touches == version);
+            ensure_eq!(toucher.touch(&key, LONG).await?, touches == version);
         }
         seen_by_its_version(&handles, &key, *version, 1).await?;
     }
@@ -144,7 +144,7 @@ async fn version_incr(t: &T) -> Outcome {
     let handles = matrix(t)?;
     for (number, (writer, version)) in handles.iter().enumerate() {
         let key = format!("k{number}");
-        writer.set(&key, &1, MINUTE).await?;
+        writer.set(&key, &1, LONG).await?;
         for (counter, counts) in &handles {
             if counts == version {
                 ensure_eq!(counter.incr(&key, 10).await?, 11);
@@ -163,7 +163,7 @@ async fn version_many(t: &T) -> Outcome {
     let handles = matrix(t)?;
     for (number, (writer, version)) in handles.iter().enumerate() {
         let keys = [format!("a{number}"), format!("b{number}")];
-        ensure!(writer.set_many(keys.iter().zip([1, 2]), MINUTE).await?.is_empty());
+        ensure!(writer.set_many(keys.iter().zip([1, 2]), LONG).await?.is_empty());
         for (reader, reads) in &handles {
             let found = reader.get_many::<i64, _>(&keys).await?.len();
             ensure_eq!(found, if reads == version { 2 } else { 0 });
@@ -171,7 +171,7 @@ async fn version_many(t: &T) -> Outcome {
         for (deleter, deletes) in &handles {
             deleter.delete_many(&keys).await?;
             ensure_eq!(writer.get_many::<i64, _>(&keys).await?.is_empty(), deletes == version);
-            writer.set_many(keys.iter().zip([1, 2]), MINUTE).await?;
+            writer.set_many(keys.iter().zip([1, 2]), LONG).await?;
         }
     }
     Ok(())
@@ -181,11 +181,11 @@ async fn version_get_or_set(t: &T) -> Outcome {
     let handles = matrix(t)?;
     for (number, (writer, version)) in handles.iter().enumerate() {
         let key = format!("k{number}");
-        ensure_eq!(writer.get_or_set(&key, MINUTE, || 7).await?, 7);
+        ensure_eq!(writer.get_or_set(&key, LONG, || 7).await?, 7);
         seen_by_its_version(&handles, &key, *version, 7).await?;
         for (other, others) in &handles {
             let expected = if others == version { 7 } else { 8 };
-            ensure_eq!(other.get_or_set(&key, MINUTE, || 8).await?, expected);
+            ensure_eq!(other.get_or_set(&key, LONG, || 8).await?, expected);
         }
     }
     Ok(())
@@ -195,12 +195,12 @@ async fn version_extremes(t: &T) -> Outcome {
     let versions = [0, -1, 1, i64::MAX, i64::MIN, i64::MAX - 1];
     for version in versions {
         let cache = t.cache().version(version);
-        cache.set("k", &version, MINUTE).await?;
+        cache.set("k", &version, LONG).await?;
     }
     for version in versions {
         let cache = t.build(|b| b.version(version))?;
         ensure_eq!(cache.get::<i64>("k").await?, Some(version));
-        ensure!(cache.touch("k", MINUTE).await?);
+        ensure!(cache.touch("k", LONG).await?);
         ensure!(cache.delete("k").await?);
     }
     Ok(())
@@ -210,7 +210,7 @@ async fn prefix_isolation(t: &T) -> Outcome {
     let prefixes = ["", "a", "b", "ab", "A", "a:", "team:app", ":", "a::"];
     let caches: Vec<C> = prefixes.iter().map(|p| t.build(|b| b.key_prefix(*p))).collect::<Result<_, _>>()?;
     for (number, cache) in caches.iter().enumerate() {
-        ensure!(cache.add("k", &number, MINUTE).await?, "{:?} found another's key", prefixes[number]);
+        ensure!(cache.add("k", &number, LONG).await?, "{:?} found another's key", prefixes[number]);
     }
     for (number, cache) in caches.iter().enumerate() {
         ensure_eq!(cache.get::<usize>("k").await?, Some(number), "{:?}", prefixes[number]);
@@ -241,7 +241,7 @@ async fn prefix_colon_alias(t: &T) -> Outcome {
         }
     }
     let cache = t.build(|b| b.key_prefix("team:app"))?;
-    cache.set("x", &1, MINUTE).await?;
+    cache.set("x", &1, LONG).await?;
     ensure_eq!(cache.get::<i64>("x").await?, Some(1));
     Ok(())
 }
@@ -259,10 +259,10 @@ async fn keyfunc_custom(t: &T) -> Outcome {
     let (plain, own, same) =
         (t.cache(), t.build(|b| b.key_function(slashes))?, t.build(|b| b.key_function(slashes))?);
     ensure_eq!(own.cache.make_key("k")?, "v1//k");
-    own.set("k", &1, MINUTE).await?;
+    own.set("k", &1, LONG).await?;
     ensure_eq!(plain.get::<i64>("k").await?, None);
     ensure_eq!(same.get::<i64>("k").await?, Some(1));
-    plain.set("k", &2, MINUTE).await?;
+    plain.set("k", &2, LONG).await?;
     ensure_eq!(own.incr("k", 1).await?, 2);
     ensure_eq!(own.incr_version("k", 1).await?, 2);
     ensure_eq!(same.version(2).get::<i64>("k").await?, Some(2));
@@ -289,8 +289,8 @@ async fn keyfunc_args(t: &T) -> Outcome {
 
 async fn keyfunc_collapsing_get_many(t: &T) -> Outcome {
     let cache = t.build(|b| b.key_function(|key, _, _| Ok(key.to_lowercase())))?;
-    cache.set("key", &1, MINUTE).await?;
-    cache.set("other", &2, MINUTE).await?;
+    cache.set("key", &1, LONG).await?;
+    cache.set("other", &2, LONG).await?;
     let found = cache.get_many::<i64, _>(["KEY", "other", "Key", "missing", "key"]).await?;
     ensure_eq!(found, [("KEY", 1), ("other", 2), ("Key", 1), ("key", 1)]);
     Ok(())
@@ -302,15 +302,15 @@ async fn keyfunc_panic_safe(t: &T) -> Outcome {
             if key == "boom" { resume_unwind(Box::new("a key function's own")) } else { Ok(key.to_owned()) }
         })
     })?;
-    cache.set("k", &1, MINUTE).await?;
+    cache.set("k", &1, LONG).await?;
     for _ in 0..3 {
         let sync = cache.cache.clone();
-        let panicked = catch_unwind(AssertUnwindSafe(|| sync.set("boom", &1, MINUTE))).is_err();
+        let panicked = catch_unwind(AssertUnwindSafe(|| sync.set("boom", &1, LONG))).is_err();
         ensure!(panicked, "the key function's panic did not come through");
-        let panicked = catch_unwind(AssertUnwindSafe(|| sync.get_or_set("boom", MINUTE, || 1))).is_err();
+        let panicked = catch_unwind(AssertUnwindSafe(|| sync.get_or_set("boom", LONG, || 1))).is_err();
         ensure!(panicked, "the key function's panic did not come through");
         ensure_eq!(cache.incr("k", 1).await?, cache.get::<i64>("k").await?.unwrap_or_default());
-        ensure_eq!(cache.get_or_set("new", MINUTE, || 5).await?, 5);
+        ensure_eq!(cache.get_or_set("new", LONG, || 5).await?, 5);
     }
     Ok(())
 }
@@ -319,7 +319,7 @@ async fn contains_is_has_key(t: &T) -> Outcome {
     let cache = t.cache();
     for _ in 0..2 {
         ensure_eq!(cache.cache.contains("k")?, cache.has_key("k").await?);
-        cache.set("k", &None::<i64>, MINUTE).await?;
+        cache.set("k", &None::<i64>, LONG).await?;
     }
     ensure!(cache.cache.contains("k")?);
     ensure!(!cache.cache.version(2).contains("k")?);

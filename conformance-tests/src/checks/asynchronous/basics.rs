@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use cache_core::{ErrorKind, Timeout};
 
-use crate::checks::MINUTE;
+use crate::checks::LONG;
 use crate::checks::concurrency::tools::Until;
 use crate::context::T;
 use crate::outcome::Outcome;
@@ -38,7 +38,7 @@ pub(super) async fn incr_keeps_ttl(t: &T) -> Outcome {
 pub(super) async fn incr_atomic(t: &T) -> Outcome {
     const MOST: i64 = 1_000;
     let cache = t.cache();
-    cache.set("n", &0, MINUTE).await?;
+    cache.set("n", &0, LONG).await?;
     let (racing, until) = (cache.clone(), Until::new());
     let race = t.race(8, move |_, mut gate| {
         let (cache, until) = (racing.clone(), until.clone());
@@ -72,33 +72,33 @@ pub(super) async fn incr_atomic(t: &T) -> Outcome {
 
 pub(super) async fn sync_async_interop(t: &T) -> Outcome {
     let cache = t.cache().cache;
-    cache.set("k", "sync", MINUTE)?;
+    cache.set("k", "sync", LONG)?;
     ensure_eq!(cache.aget::<String>("k").await?.as_deref(), Some("sync"));
-    cache.aset("k", "async", MINUTE).await?;
+    cache.aset("k", "async", LONG).await?;
     ensure_eq!(cache.get::<String>("k")?.as_deref(), Some("async"));
-    ensure!(!cache.aadd("k", "second", MINUTE).await? && !cache.add("k", "second", MINUTE)?);
+    ensure!(!cache.aadd("k", "second", LONG).await? && !cache.add("k", "second", LONG)?);
     ensure!(cache.has_key("k")? && cache.ahas_key("k").await?);
-    ensure!(cache.atouch("k", Timeout::Never).await? && cache.touch("k", MINUTE)?);
-    cache.set_bytes("bytes", "raw", MINUTE)?;
+    ensure!(cache.atouch("k", Timeout::Never).await? && cache.touch("k", LONG)?);
+    cache.set_bytes("bytes", "raw", LONG)?;
     ensure_eq!(cache.aget_bytes("bytes").await?.as_deref(), Some(&b"raw"[..]));
-    cache.aset_bytes("bytes", "raw2", MINUTE).await?;
+    cache.aset_bytes("bytes", "raw2", LONG).await?;
     ensure_eq!(cache.get_bytes("bytes")?.as_deref(), Some(&b"raw2"[..]));
-    cache.set("n", &1, MINUTE)?;
+    cache.set("n", &1, LONG)?;
     ensure_eq!([cache.aincr("n", 1).await?, cache.incr("n", 1)?, cache.adecr("n", 1).await?], [2, 3, 2]);
     ensure_eq!(cache.aincr_version("n", 1).await?, 2);
     ensure_eq!(cache.version(2).get("n")?, Some(2));
     ensure_eq!(cache.version(2).decr_version("n", 1)?, 1);
     ensure_eq!(cache.aget("n").await?, Some(2));
-    cache.aset_many([("a", 1), ("b", 2)], MINUTE).await?;
+    cache.aset_many([("a", 1), ("b", 2)], LONG).await?;
     ensure_eq!(cache.get_many::<i64, _>(["a", "b", "c"])?, vec![("a", 1), ("b", 2)]);
-    cache.set_many([("c", 3)], MINUTE)?;
+    cache.set_many([("c", 3)], LONG)?;
     ensure_eq!(cache.aget_many::<i64, _>(["c", "a"]).await?, vec![("c", 3), ("a", 1)]);
     cache.adelete_many(["a"]).await?;
     cache.delete_many(["b"])?;
     ensure!(!cache.has_key("a")? && !cache.ahas_key("b").await?);
     ensure!(cache.adelete("c").await? && !cache.delete("c")?);
-    ensure_eq!(cache.aget_or_set("made", MINUTE, || async { 1 }).await?, 1);
-    ensure_eq!(cache.get_or_set("made", MINUTE, || 2)?, 1);
+    ensure_eq!(cache.aget_or_set("made", LONG, || async { 1 }).await?, 1);
+    ensure_eq!(cache.get_or_set("made", LONG, || 2)?, 1);
     ensure_eq!(cache.aget_or("absent", 9).await?, cache.get_or("absent", 9)?);
     let kinds = (cache.aincr("k", 1).await.map_err(|e| e.kind()), cache.incr("k", 1).map_err(|e| e.kind()));
     ensure_eq!(kinds, (Err(ErrorKind::NotAnInteger), Err(ErrorKind::NotAnInteger)));
@@ -106,7 +106,7 @@ pub(super) async fn sync_async_interop(t: &T) -> Outcome {
     ensure!(cache.has_key("k")?, "after aclose");
     cache.aclear().await?;
     ensure!(!cache.has_key("k")?, "after aclear");
-    cache.set("k", &1, MINUTE)?;
+    cache.set("k", &1, LONG)?;
     cache.clear()?;
     ensure!(!cache.ahas_key("k").await?, "after clear");
     Ok(())
@@ -119,25 +119,25 @@ pub(super) async fn async_closure(t: &T) -> Outcome {
         tokio::time::sleep(Duration::from_millis(2)).await;
         tokio::task::yield_now().await;
         // The function may use the cache, too.
-        inner.aset("other", &1, MINUTE).await?;
+        inner.aset("other", &1, LONG).await?;
         Ok::<_, cache_core::Error>(inner.aincr("other", 41).await?.to_string())
     };
-    let value = cache.try_aget_or_set("k", MINUTE, compute).await?;
+    let value = cache.try_aget_or_set("k", LONG, compute).await?;
     ensure_eq!(value, "42", "what the async function returned");
     ensure_eq!(cache.get::<String>("k")?.as_deref(), Some("42"), "it is the value that is stored");
     let mut called = false;
-    let again = cache.aget_or_set("k", MINUTE, || {
+    let again = cache.aget_or_set("k", LONG, || {
         called = true;
         async { "again".to_owned() }
     });
     let again = again.await?;
     ensure!(again == "42" && !called, "the function was called on a hit");
-    let failing = cache.try_aget_or_set("failed", MINUTE, || async {
+    let failing = cache.try_aget_or_set("failed", LONG, || async {
         tokio::task::yield_now().await;
         Err::<i64, _>(cache_core::Error::storage("the function failed"))
     });
     ensure_err!(failing.await, Storage);
     ensure!(!cache.ahas_key("failed").await?, "an error was stored");
-    ensure_eq!(cache.aget_or_set("failed", MINUTE, || async { 3 }).await?, 3, "after an error");
+    ensure_eq!(cache.aget_or_set("failed", LONG, || async { 3 }).await?, 3, "after an error");
     Ok(())
 }

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use cache_core::ErrorKind;
 use futures_lite::future::poll_once;
 
-use crate::checks::MINUTE;
+use crate::checks::LONG;
 use crate::context::T;
 use crate::outcome::{Outcome, Stop};
 
@@ -46,9 +46,9 @@ pub(super) async fn cancel_set(t: &T) -> Outcome {
     let cache = t.cache().cache;
     for round in 0..ROUNDS {
         let key = format!("k{round}");
-        cache.aset(&key, "old", MINUTE).await?;
+        cache.aset(&key, "old", LONG).await?;
         let new = "new".repeat(1 + round * 100);
-        let ended = poll_and_drop(cache.aset(&key, &new, MINUTE), polls(round)).await;
+        let ended = poll_and_drop(cache.aset(&key, &new, LONG), polls(round)).await;
         ensure!(ended.is_none_or(|result| result.is_ok()), "{key}: aset failed");
         let seen = cache.aget::<String>(&key).await?;
         ensure!(seen.as_ref().is_some_and(|v| *v == "old" || *v == new), "{key}: neither old nor new");
@@ -59,7 +59,7 @@ pub(super) async fn cancel_set(t: &T) -> Outcome {
         let seen = cache.aget::<String>(&key).await?.unwrap_or_default();
         ensure!(seen == "old" || seen == "new".repeat(1 + round * 100), "{key}: neither old nor new");
         ensure!(polls(round) > 0 || seen == "old", "{key}: a call that was never polled has happened");
-        cache.aset(&key, "newest", MINUTE).await?;
+        cache.aset(&key, "newest", LONG).await?;
         ensure_eq!(cache.aget::<String>(&key).await?.as_deref(), Some("newest"), "{key}");
     }
     Ok(())
@@ -69,7 +69,7 @@ pub(super) async fn cancel_incr(t: &T) -> Outcome {
     let cache = t.cache().cache;
     let lifetime = Duration::from_millis(400) + t.capabilities().ttl_resolution;
     for round in 0..ROUNDS {
-        cache.aset(&format!("k{round}"), &10, MINUTE).await?;
+        cache.aset(&format!("k{round}"), &10, LONG).await?;
     }
     for round in 0..ROUNDS {
         let key = format!("k{round}");
@@ -125,7 +125,7 @@ pub(super) async fn cancel_add(t: &T) -> Outcome {
     for round in 0..ROUNDS {
         let key = format!("k{round}");
         // Held for its lifetime and no longer.
-        ensure!(cache.aadd(&key, "next", MINUTE).await?, "{key}: a dropped add holds on beyond its lifetime");
+        ensure!(cache.aadd(&key, "next", LONG).await?, "{key}: a dropped add holds on beyond its lifetime");
     }
     Ok(())
 }
@@ -139,9 +139,9 @@ pub(super) async fn cancel_many(t: &T) -> Outcome {
     for round in 0..ROUNDS {
         let (set, deleted) = (keys("set", round), keys("deleted", round));
         for keys in [&set, &deleted] {
-            cache.aset_many(keys.iter().map(|key| (key, 0)), MINUTE).await?;
+            cache.aset_many(keys.iter().map(|key| (key, 0)), LONG).await?;
         }
-        poll_and_drop(cache.aset_many(set.iter().map(|key| (key, 1)), MINUTE), polls(round)).await;
+        poll_and_drop(cache.aset_many(set.iter().map(|key| (key, 1)), LONG), polls(round)).await;
         poll_and_drop(cache.adelete_many(&deleted), polls(round)).await;
         // A read under way harms nothing.
         poll_and_drop(cache.aget_many::<i64, _>(&set), polls(round)).await;
@@ -159,7 +159,7 @@ pub(super) async fn cancel_many(t: &T) -> Outcome {
             ensure_eq!(left.len(), deleted.len(), "keys after an adelete_many that was never polled");
         }
         // And all of them can be written.
-        ensure!(cache.aset_many(set.iter().map(|key| (key, 2)), MINUTE).await?.is_empty());
+        ensure!(cache.aset_many(set.iter().map(|key| (key, 2)), LONG).await?.is_empty());
         let found = cache.aget_many::<i64, _>(&set).await?;
         ensure!(found.len() == set.len() && found.iter().all(|(_, n)| *n == 2), "afterwards: {found:?}");
     }
@@ -182,7 +182,7 @@ pub(super) async fn cancel_get_or_set(t: &T) -> Outcome {
         let entered = Arc::new(AtomicBool::new(false));
         let leads = Arc::clone(&entered);
         let leading = cache.clone();
-        let mut leader = Box::pin(leading.aget_or_set(&key, MINUTE, || async move {
+        let mut leader = Box::pin(leading.aget_or_set(&key, LONG, || async move {
             leads.store(true, Ordering::SeqCst);
             std::future::pending::<i64>().await
         }));
@@ -200,7 +200,7 @@ pub(super) async fn cancel_get_or_set(t: &T) -> Outcome {
                         tokio::task::yield_now().await;
                         number
                     };
-                    cache.aget_or_set(&key, MINUTE, compute).await
+                    cache.aget_or_set(&key, LONG, compute).await
                 })
             })
             .collect();
@@ -224,11 +224,11 @@ pub(super) async fn cancel_get_or_set(t: &T) -> Outcome {
             tokio::time::sleep(Duration::from_millis(30)).await;
             1
         };
-        slow.aget_or_set("slow", MINUTE, compute).await
+        slow.aget_or_set("slow", LONG, compute).await
     });
     tokio::time::sleep(Duration::from_millis(5)).await;
     for polls in 0..4 {
-        poll_and_drop(cache.aget_or_set("slow", MINUTE, || async { 2 }), polls).await;
+        poll_and_drop(cache.aget_or_set("slow", LONG, || async { 2 }), polls).await;
     }
     let value = leader.await.map_err(|e| Stop::failed(e.to_string()))??;
     ensure_eq!(cache.aget("slow").await?, Some(value), "after waiters were dropped");
@@ -239,12 +239,12 @@ pub(super) async fn cancel_keeps_connection(t: &T) -> Outcome {
     const KEYS: usize = 16;
     let cache = t.cache().cache;
     for n in 0..KEYS {
-        cache.aset(&format!("k{n}"), &n, MINUTE).await?;
+        cache.aset(&format!("k{n}"), &n, LONG).await?;
         cache
             .aset_bytes(
                 &format!("b{n}"),
                 Bytes::from(vec![u8::try_from(n).unwrap_or_default(); 20_000]),
-                MINUTE,
+                LONG,
             )
             .await?;
     }
@@ -260,7 +260,7 @@ pub(super) async fn cancel_keeps_connection(t: &T) -> Outcome {
                 let polls = random.usize(0..4);
                 match random.u32(0..6) {
                     0 => drop(poll_and_drop(cache.aget_bytes(&bytes), polls).await),
-                    1 => drop(poll_and_drop(cache.aset(&key, &one, MINUTE), polls).await),
+                    1 => drop(poll_and_drop(cache.aset(&key, &one, LONG), polls).await),
                     2 => drop(poll_and_drop(cache.aget_many::<usize, _>([&key]), polls).await),
                     3 => {
                         let ended = poll_and_drop(cache.aincr("absent", 1), polls).await;

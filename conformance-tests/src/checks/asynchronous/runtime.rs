@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use cache_core::{BaseCache, Cache};
 use tokio::runtime::Builder;
 
-use crate::checks::MINUTE;
+use crate::checks::LONG;
 use crate::checks::concurrency::tools::size;
 use crate::context::T;
 use crate::outcome::{Outcome, Stop};
@@ -69,17 +69,17 @@ async fn work(cache: Cache<dyn BaseCache>, len: usize) -> Outcome {
     let keys: Vec<String> = (0..500).map(|n| format!("k{n}")).collect();
     for _ in 0..3 {
         // A call that never suspends is one step: the heartbeat runs between two.
-        cache.aset_bytes("big", big.clone(), MINUTE).await?;
+        cache.aset_bytes("big", big.clone(), LONG).await?;
         tokio::task::yield_now().await;
         cache.aget_bytes("big").await?;
         tokio::task::yield_now().await;
-        cache.aset_many(keys.iter().map(|key| (key, 1)), MINUTE).await?;
+        cache.aset_many(keys.iter().map(|key| (key, 1)), LONG).await?;
         tokio::task::yield_now().await;
         cache.aget_many::<i64, _>(&keys).await?;
         tokio::task::yield_now().await;
         cache.aincr("k0", 1).await?;
-        cache.atouch("k1", MINUTE).await?;
-        cache.aadd("new", &1, MINUTE).await?;
+        cache.atouch("k1", LONG).await?;
+        cache.aadd("new", &1, LONG).await?;
         tokio::task::yield_now().await;
         cache.adelete_many(&keys).await?;
         tokio::task::yield_now().await;
@@ -100,11 +100,11 @@ fn on_own_thread<R: Send + 'static>(body: impl FnOnce() -> Outcome<R> + Send + '
 pub(super) async fn runtime_shutdown(t: &T) -> Outcome {
     const TASKS: usize = 40;
     let cache = t.cache().cache;
-    cache.aset("n", &0, MINUTE).await?;
+    cache.aset("n", &0, LONG).await?;
     let mut random = fastrand::Rng::with_seed(1);
     for round in 0..12 {
         for task in 0..TASKS {
-            cache.aset(&format!("k{task}"), "old", MINUTE).await?;
+            cache.aset(&format!("k{task}"), "old", LONG).await?;
         }
         let inside = cache.clone();
         let pause = Duration::from_micros(random.u64(0..3_000));
@@ -115,10 +115,10 @@ pub(super) async fn runtime_shutdown(t: &T) -> Outcome {
                 runtime.spawn(async move {
                     let key = format!("k{task}");
                     for step in 0.. {
-                        cache.aset(&key, &format!("new{step}"), MINUTE).await?;
+                        cache.aset(&key, &format!("new{step}"), LONG).await?;
                         cache.aget::<String>(&key).await?;
                         cache.aincr("n", 1).await?;
-                        cache.aget_or_set("shared", MINUTE, || async { 1 }).await?;
+                        cache.aget_or_set("shared", LONG, || async { 1 }).await?;
                         cache.adelete("shared").await?;
                         tokio::task::yield_now().await;
                     }
@@ -137,10 +137,8 @@ pub(super) async fn runtime_shutdown(t: &T) -> Outcome {
             let whole = value.as_ref().is_some_and(|v| v == "old" || v.starts_with("new"));
             ensure!(whole, "round {round}: k{task} is {value:?}");
         }
-        let made = tokio::time::timeout(
-            Duration::from_secs(20),
-            cache.aget_or_set("shared", MINUTE, || async { 1 }),
-        );
+        let made =
+            tokio::time::timeout(Duration::from_secs(20), cache.aget_or_set("shared", LONG, || async { 1 }));
         let made =
             made.await.map_err(|_| Stop::failed("get_or_set waits for a task of a runtime that is gone"))?;
         ensure_eq!(made?, 1);
@@ -174,11 +172,11 @@ fn every_method<B: BaseCache + ?Sized>(cache: &Cache<B>) {
         |cache| cache.aget::<String>("k"),
         cache.aget_or("k", 1),
         cache.aget_bytes("k"),
-        cache.aset("k", "value", MINUTE),
-        cache.aset("k", &vec![1], MINUTE),
-        cache.aset_bytes("k", "value", MINUTE),
-        cache.aadd("k", &1, MINUTE),
-        cache.atouch("k", MINUTE),
+        cache.aset("k", "value", LONG),
+        cache.aset("k", &vec![1], LONG),
+        cache.aset_bytes("k", "value", LONG),
+        cache.aadd("k", &1, LONG),
+        cache.atouch("k", LONG),
         cache.adelete("k"),
         cache.ahas_key("k"),
         cache.aincr("k", 1),
@@ -187,12 +185,12 @@ fn every_method<B: BaseCache + ?Sized>(cache: &Cache<B>) {
         cache.adecr_version("k", 1),
         cache.aget_many::<i64, _>(["k"]),
         cache.aget_many::<i64, _>(vec!["k".to_owned()]),
-        cache.aset_many([("k", 1)], MINUTE),
+        cache.aset_many([("k", 1)], LONG),
         cache.adelete_many(["k"]),
         cache.aclear(),
         cache.aclose(),
-        cache.aget_or_set("k", MINUTE, || async { 1 }),
-        cache.try_aget_or_set("k", MINUTE, || async { Ok::<_, cache_core::Error>(1) }),
+        cache.aget_or_set("k", LONG, || async { 1 }),
+        cache.try_aget_or_set("k", LONG, || async { Ok::<_, cache_core::Error>(1) }),
     );
 }
 
@@ -203,7 +201,7 @@ pub(super) async fn send_static(t: &T) -> Outcome {
     send_and_sync::<dyn BaseCache>();
     // And on another thread it runs.
     let spawned = tokio::spawn(async move {
-        cache.aset("k", &1, MINUTE).await?;
+        cache.aset("k", &1, LONG).await?;
         cache.aget::<i64>("k").await
     });
     let value = spawned.await.map_err(|e| Stop::failed(e.to_string()))??;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::tools::{BUDGET, Rounds, filled, filling, mixed, racers, size};
-use crate::checks::MINUTE;
+use crate::checks::LONG;
 use crate::context::T;
 use crate::outcome::Outcome;
 use crate::workers::Worker;
@@ -26,7 +26,7 @@ pub(super) async fn add_one_winner(t: &T) -> Outcome {
                     break;
                 }
                 let key = format!("k{round}");
-                let won = cache.add(&key, serde_bytes::Bytes::new(&value), MINUTE).await?;
+                let won = cache.add(&key, serde_bytes::Bytes::new(&value), LONG).await?;
                 let there = cache.get_bytes(&key).await?;
                 ensure!(there.is_some(), "after add the key is absent");
                 seen.push((won, filling(&there.unwrap_or_default(), len)?, mark));
@@ -76,7 +76,7 @@ pub(super) async fn add_worker(w: &Worker) -> Outcome<String> {
     let mut said = String::new();
     for round in 0..PROCESS_ROUNDS {
         w.rendezvous(round);
-        said.push(if w.cache.add(&format!("k{round}"), &w.number, MINUTE).await? { '1' } else { '0' });
+        said.push(if w.cache.add(&format!("k{round}"), &w.number, LONG).await? { '1' } else { '0' });
     }
     Ok(said)
 }
@@ -102,7 +102,7 @@ pub(super) async fn add_one_winner_on_expiry(t: &T) -> Outcome {
                 let mut seen = Vec::new();
                 for key in &keys {
                     gate.wait().await?;
-                    let won = cache.add(key, &mark, MINUTE).await?;
+                    let won = cache.add(key, &mark, LONG).await?;
                     let there = cache.get::<u8>(key).await?;
                     seen.push((won, there.unwrap_or_default(), mark));
                 }

@@ -3,7 +3,7 @@
 use cache_core::ErrorKind;
 
 use super::tools::{Until, mixed};
-use crate::checks::MINUTE;
+use crate::checks::LONG;
 use crate::context::T;
 use crate::outcome::Outcome;
 
@@ -21,20 +21,20 @@ pub(super) async fn cull_vs_get(t: &T) -> Outcome {
                 // Twice as many keys as fit: readers meet entries that are being culled.
                 let key = format!("k{}", random.u8(0..100));
                 if racer < 2 {
-                    cache.set(&key, &format!("value of {key}"), MINUTE).await?;
+                    cache.set(&key, &format!("value of {key}"), LONG).await?;
                     continue;
                 }
                 match steps % 4 {
                     0 => drop(cache.has_key(&key).await?),
                     1 => {
                         let counter = format!("n{key}");
-                        cache.add(&counter, &1, MINUTE).await?;
+                        cache.add(&counter, &1, LONG).await?;
                         match cache.incr(&counter, 1).await {
                             Ok(sum) => ensure!(sum >= 2, "a culled counter came back as {sum}"),
                             Err(e) => ensure_eq!(e.kind(), ErrorKind::KeyNotFound),
                         }
                     }
-                    2 => drop(cache.touch(&key, MINUTE).await?),
+                    2 => drop(cache.touch(&key, LONG).await?),
                     _ => {
                         let value = cache.get::<String>(&key).await?;
                         let right = value.as_deref().is_none_or(|v| v == format!("value of {key}"));
@@ -61,10 +61,10 @@ pub(super) async fn bound_under_load(t: &T) -> Outcome {
                     steps += 1;
                     let key = format!("r{racer}-{steps}");
                     match steps % 4 {
-                        0 => drop(cache.add(&key, "value", MINUTE).await?),
-                        1 => drop(cache.set_many([(&key, 1), (&format!("{key}b"), 2)], MINUTE).await?),
-                        2 => drop(cache.get_or_set(&key, MINUTE, || 3).await?),
-                        _ => cache.set(&key, "value", MINUTE).await?,
+                        0 => drop(cache.add(&key, "value", LONG).await?),
+                        1 => drop(cache.set_many([(&key, 1), (&format!("{key}b"), 2)], LONG).await?),
+                        2 => drop(cache.get_or_set(&key, LONG, || 3).await?),
+                        _ => cache.set(&key, "value", LONG).await?,
                     }
                     if let Some(entries) = cache.cache.backend().entries()? {
                         ensure!(entries <= max, "{entries} entries where {max} is the most");
@@ -77,7 +77,7 @@ pub(super) async fn bound_under_load(t: &T) -> Outcome {
         // A move makes a new key too.
         for n in 0..5 {
             let key = format!("r0-{}", n + 1);
-            cache.set(&key, &n, MINUTE).await?;
+            cache.set(&key, &n, LONG).await?;
             ensure_eq!(cache.incr_version(&key, 1).await?, 2, "incr_version in a full store");
         }
         for (racer, steps) in race.await?.into_iter().enumerate() {

@@ -8,7 +8,7 @@ use serde::ser::Serializer;
 use serde::{Deserialize, Serialize};
 
 use super::tools::{Until, mixed};
-use crate::checks::MINUTE;
+use crate::checks::LONG;
 use crate::checks::isolation::network;
 use crate::context::{Mode, T};
 use crate::handle::C;
@@ -49,7 +49,7 @@ async fn mixed_bag(cache: &C, racer: usize, random: &mut fastrand::Rng) -> Outco
         _ => Ok(()),
     };
     match random.u32(0..10) {
-        0 => drop(cache.set_many(keys.iter().map(|key| (key, 1)), MINUTE).await?),
+        0 => drop(cache.set_many(keys.iter().map(|key| (key, 1)), LONG).await?),
         1 => cache.delete_many(&keys).await?,
         2 => drop(cache.get_many::<i64, _>(&keys).await?),
         3 => if_there(cache.incr_version(key, 1).await)?,
@@ -60,19 +60,19 @@ async fn mixed_bag(cache: &C, racer: usize, random: &mut fastrand::Rng) -> Outco
             // From inside the function, for the same key and another.
             let inner = cache.cache.clone();
             let (key, other) = (key.clone(), keys[0].clone());
-            let made = |key: &str| inner.get_or_set(key, MINUTE, || 5).unwrap_or(5);
+            let made = |key: &str| inner.get_or_set(key, LONG, || 5).unwrap_or(5);
             if cache.mode == Mode::Sync {
-                cache.get_or_set(&key, MINUTE, || made(&key) + made(&other)).await?;
+                cache.get_or_set(&key, LONG, || made(&key) + made(&other)).await?;
             } else {
                 let nested = || async {
-                    let first = inner.aget_or_set(&key, MINUTE, || async { 5 }).await.unwrap_or(5);
-                    first + inner.aget_or_set("nested", MINUTE, || async { 5 }).await.unwrap_or(5)
+                    let first = inner.aget_or_set(&key, LONG, || async { 5 }).await.unwrap_or(5);
+                    first + inner.aget_or_set("nested", LONG, || async { 5 }).await.unwrap_or(5)
                 };
-                cache.cache.aget_or_set(&key, MINUTE, nested).await?;
+                cache.cache.aget_or_set(&key, LONG, nested).await?;
             }
         }
         8 => cache.close().await?,
-        _ => drop(cache.touch(key, MINUTE).await?),
+        _ => drop(cache.touch(key, LONG).await?),
     }
     Ok(())
 }
@@ -99,21 +99,21 @@ impl<'de> Deserialize<'de> for Grenade {
 
 pub(super) async fn poison_recovery(t: &T) -> Outcome {
     let cache = t.build(|builder| builder.flight_wait(Duration::from_secs(30)))?;
-    cache.set("k", &1, MINUTE).await?;
+    cache.set("k", &1, LONG).await?;
     for way in 0..7 {
         let victim = cache.clone();
         let race = t.race(1, move |_, _| {
             let cache = victim.clone();
             async move {
                 match way {
-                    0 => cache.set("k", &Grenade, MINUTE).await?,
-                    1 => drop(cache.add("k", &Grenade, MINUTE).await?),
-                    2 => drop(cache.set_many([("k", Grenade)], MINUTE).await?),
+                    0 => cache.set("k", &Grenade, LONG).await?,
+                    1 => drop(cache.add("k", &Grenade, LONG).await?),
+                    2 => drop(cache.set_many([("k", Grenade)], LONG).await?),
                     3 => ensure!(cache.get::<Grenade>("k").await?.is_none()),
                     4 => drop(cache.get_many::<Grenade, _>(["k"]).await?),
-                    5 => ensure_eq!(cache.get_or_set("absent", MINUTE, || -> i64 { bang() }).await?, 0),
+                    5 => ensure_eq!(cache.get_or_set("absent", LONG, || -> i64 { bang() }).await?, 0),
                     _ => {
-                        let _: Grenade = cache.get_or_set("absent", MINUTE, || Grenade).await?;
+                        let _: Grenade = cache.get_or_set("absent", LONG, || Grenade).await?;
                     }
                 }
                 Ok(())
@@ -123,12 +123,12 @@ pub(super) async fn poison_recovery(t: &T) -> Outcome {
         // From another thread or task than the one that panicked.
         ensure_eq!(cache.get("k").await?, Some(1), "the value after panic {way}");
         ensure_eq!(cache.incr("k", 1).await?, 2, "incr after panic {way}");
-        ensure!(cache.touch("k", MINUTE).await?, "touch after panic {way}");
+        ensure!(cache.touch("k", LONG).await?, "touch after panic {way}");
         ensure!(!cache.has_key("absent").await?, "panic {way} stored something");
-        ensure_eq!(cache.get_or_set("absent", MINUTE, || 3).await?, 3, "get_or_set after panic {way}");
+        ensure_eq!(cache.get_or_set("absent", LONG, || 3).await?, 3, "get_or_set after panic {way}");
         ensure!(cache.delete("absent").await?, "delete after panic {way}");
         cache.clear().await?;
-        ensure!(cache.add("k", &1, MINUTE).await?, "add after panic {way}");
+        ensure!(cache.add("k", &1, LONG).await?, "add after panic {way}");
     }
     Ok(())
 }
@@ -137,7 +137,7 @@ pub(super) async fn handle_outlives_sibling(t: &T) -> Outcome {
     let cache = t.cache_at("own")?;
     let sibling = cache.clone();
     let versioned = cache.version(2);
-    cache.set("k", &1, MINUTE).await?;
+    cache.set("k", &1, LONG).await?;
     drop(sibling);
     ensure_eq!(cache.get("k").await?, Some(1), "after a clone was dropped");
     let sibling = cache.clone();
@@ -145,7 +145,7 @@ pub(super) async fn handle_outlives_sibling(t: &T) -> Outcome {
     drop(sibling);
     ensure_eq!(cache.incr("k", 1).await?, 2, "after a clone was closed and dropped");
     drop(cache);
-    versioned.set("k", &3, MINUTE).await?;
+    versioned.set("k", &3, LONG).await?;
     ensure_eq!(versioned.get("k").await?, Some(3), "after the handle that it was made from was dropped");
     ensure_eq!(versioned.version(1).get("k").await?, Some(2), "the first handle's entry");
 
@@ -158,7 +158,7 @@ pub(super) async fn handle_outlives_sibling(t: &T) -> Outcome {
             gate.wait().await?;
             for n in 0..50 {
                 let sibling = cache.clone();
-                sibling.set(&format!("r{racer}"), &n, MINUTE).await?;
+                sibling.set(&format!("r{racer}"), &n, LONG).await?;
                 drop(sibling);
                 ensure_eq!(cache.get(&format!("r{racer}")).await?, Some(n));
             }
@@ -170,7 +170,7 @@ pub(super) async fn handle_outlives_sibling(t: &T) -> Outcome {
     if t.needs_shared_locations().is_ok() {
         let spec = t.spec("shared")?;
         let (one, other) = (t.over(t.open(&spec)?)?, t.over(t.open(&spec)?)?);
-        one.set("k", &1, MINUTE).await?;
+        one.set("k", &1, LONG).await?;
         one.close().await?;
         drop(one);
         ensure_eq!(other.get("k").await?, Some(1), "after another opening of the location was dropped");
@@ -190,7 +190,7 @@ pub(super) async fn pool_exhaustion(t: &T) -> Outcome {
             let key = format!("caller{caller}");
             let mut refused = 0;
             for n in 0..20 {
-                match cache.set(&key, &n, MINUTE).await {
+                match cache.set(&key, &n, LONG).await {
                     Ok(()) => ensure_eq!(cache.get(&key).await?, Some(n), "{key}"),
                     // A pool may refuse after its waiting time, in these words only.
                     Err(e) if e.kind() == ErrorKind::Unavailable => refused += 1,
@@ -206,7 +206,7 @@ pub(super) async fn pool_exhaustion(t: &T) -> Outcome {
     ensure!(refused < CALLERS * 20 / 2, "{refused} of {} calls were refused", CALLERS * 20);
     // No place in the pool is lost.
     for n in 0..CALLERS {
-        cache.set("after", &n, MINUTE).await?;
+        cache.set("after", &n, LONG).await?;
         ensure_eq!(cache.get("after").await?, Some(n), "after the rush");
     }
     if t.suite.servers.is_some() {

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use cache_core::{ErrorKind, Timeout};
 
 use super::tools::{Rounds, Until, mixed, racers};
-use crate::checks::MINUTE;
+use crate::checks::LONG;
 use crate::context::T;
 use crate::outcome::Outcome;
 use crate::workers::Worker;
@@ -13,7 +13,7 @@ use crate::workers::Worker;
 pub(super) async fn incr_no_loss(t: &T) -> Outcome {
     const MOST: i64 = 2_000;
     let cache = t.cache();
-    cache.set("n", &0, MINUTE).await?;
+    cache.set("n", &0, LONG).await?;
     let (racing, until) = (cache.clone(), Until::new());
     let race = t.race(racers().max(4), move |racer, mut gate| {
         let (cache, until) = (mixed(&racing, racer), until.clone());
@@ -40,7 +40,7 @@ pub(super) async fn incr_no_loss_procs(t: &T) -> Outcome {
     t.needs_processes()?;
     let spec = t.spec("shared")?;
     let cache = t.over(t.open(&spec)?)?;
-    cache.set("n", &0, MINUTE).await?;
+    cache.set("n", &0, LONG).await?;
     let said = t.run_workers(8, &spec, "incr")?;
     let all = 8 * PROCESS_STEPS;
     ensure_eq!(cache.get("n").await?, Some(all), "the count after {all} steps of 8 processes");
@@ -60,7 +60,7 @@ pub(super) async fn incr_worker(w: &Worker) -> Outcome<String> {
 
 pub(super) async fn incr_results_unique(t: &T) -> Outcome {
     let cache = t.cache();
-    cache.set("n", &0, MINUTE).await?;
+    cache.set("n", &0, LONG).await?;
     let (racing, until) = (cache.clone(), Until::new());
     let race = t.race(racers().max(3), move |racer, mut gate| {
         let (cache, until) = (mixed(&racing, racer), until.clone());
@@ -85,7 +85,7 @@ pub(super) async fn incr_results_unique(t: &T) -> Outcome {
 pub(super) async fn incr_vs_set(t: &T) -> Outcome {
     const BASE: i64 = 1_000_000;
     let cache = t.cache();
-    cache.set("n", &0, MINUTE).await?;
+    cache.set("n", &0, LONG).await?;
     let (racing, rounds) = (cache.clone(), Rounds::new(50, 3_000));
     let race = t.race(2, move |racer, mut gate| {
         let (cache, rounds) = (mixed(&racing, racer), rounds.clone());
@@ -98,7 +98,7 @@ pub(super) async fn incr_vs_set(t: &T) -> Outcome {
                 }
                 if racer == 0 {
                     base += BASE;
-                    cache.set("n", &base, MINUTE).await?;
+                    cache.set("n", &base, LONG).await?;
                     let seen = cache.get::<i64>("n").await?.unwrap_or_default();
                     ensure!(
                         (base..base + 3).contains(&seen),
@@ -157,7 +157,7 @@ pub(super) async fn clear_vs_incr(t: &T) -> Outcome {
 
 pub(super) async fn monotonic_reads(t: &T) -> Outcome {
     let cache = t.cache();
-    cache.set("n", &0, MINUTE).await?;
+    cache.set("n", &0, LONG).await?;
     let until = Until::new();
     let race = t.race(4, move |racer, mut gate| {
         let (cache, until) = (mixed(&cache, racer / 2), until.clone());

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use cache_core::{Error, ErrorKind};
 
 use super::tools::{BUDGET, Rounds, mixed};
-use crate::checks::MINUTE;
+use crate::checks::LONG;
 use crate::checks::model::{DEFAULT_LIFE, MapCache, Reference, Side, run_seeds};
 use crate::context::T;
 use crate::handle::C;
@@ -64,13 +64,13 @@ async fn call(cache: &C, key: &str, value: i64, random: &mut fastrand::Rng) -> O
         0 | 1 => Call::Get(cache.get(key).await?),
         2 => Call::HasKey(cache.has_key(key).await?),
         3 | 4 => {
-            cache.set(key, &value, MINUTE).await?;
+            cache.set(key, &value, LONG).await?;
             Call::Set(value)
         }
-        5..8 => Call::Add(value, cache.add(key, &value, MINUTE).await?),
+        5..8 => Call::Add(value, cache.add(key, &value, LONG).await?),
         8..11 => Call::Incr(1, found(cache.incr(key, 1).await)?),
         11 | 12 => Call::Delete(cache.delete(key).await?),
-        _ => Call::Touch(cache.touch(key, MINUTE).await?),
+        _ => Call::Touch(cache.touch(key, LONG).await?),
     })
 }
 

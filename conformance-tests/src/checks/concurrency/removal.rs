@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use cache_core::{ErrorKind, Timeout};
 
 use super::tools::{BUDGET, Rounds, mixed};
-use crate::checks::MINUTE;
+use crate::checks::LONG;
 use crate::context::T;
 use crate::outcome::Outcome;
 
@@ -28,7 +28,7 @@ pub(super) async fn expire_vs_add(t: &T) -> Outcome {
                 for (n, key) in keys.iter().enumerate() {
                     gate.wait().await?;
                     if racer == 0 {
-                        ensure!(cache.add(key, "new", MINUTE).await?, "add over an expired {key}");
+                        ensure!(cache.add(key, "new", LONG).await?, "add over an expired {key}");
                         let value = cache.get::<String>(key).await?;
                         ensure_eq!(value.as_deref(), Some("new"), "{key} right after add");
                     } else {
@@ -37,7 +37,7 @@ pub(super) async fn expire_vs_add(t: &T) -> Outcome {
                             0 => cache.get::<String>(key).await?,
                             1 => cache.get_many::<String, _>([key]).await?.pop().map(|(_, value)| value),
                             2 => cache.has_key(key).await?.then(|| "new".to_owned()),
-                            3 => cache.touch(key, MINUTE).await?.then(|| "new".to_owned()),
+                            3 => cache.touch(key, LONG).await?.then(|| "new".to_owned()),
                             4 => {
                                 let kind = cache.incr(key, 1).await.map_err(|e| e.kind());
                                 let legal = [ErrorKind::KeyNotFound, ErrorKind::NotAnInteger].map(Err);
@@ -46,7 +46,7 @@ pub(super) async fn expire_vs_add(t: &T) -> Outcome {
                             }
                             _ => {
                                 // A write elsewhere, which may sweep.
-                                cache.set("elsewhere", "new", MINUTE).await?;
+                                cache.set("elsewhere", "new", LONG).await?;
                                 None
                             }
                         };
@@ -80,8 +80,8 @@ pub(super) async fn clear_vs_set(t: &T) -> Outcome {
             let old: Vec<String> = (0..OLD).map(|n| format!("old{n}")).collect();
             for round in 0.. {
                 if racer == 0 {
-                    cache.set_many(old.iter().map(|key| (key, "before")), MINUTE).await?;
-                    cache.set("new", "before", MINUTE).await?;
+                    cache.set_many(old.iter().map(|key| (key, "before")), LONG).await?;
+                    cache.set("new", "before", LONG).await?;
                 }
                 if !rounds.next(racer, round, &mut gate).await? {
                     break;
@@ -97,7 +97,7 @@ pub(super) async fn clear_vs_set(t: &T) -> Outcome {
                             "clear left the older value of an overwritten key"
                         );
                     }
-                    1 => cache.set("new", "after", MINUTE).await?,
+                    1 => cache.set("new", "after", LONG).await?,
                     // None of these may bring a value back.
                     _ => {
                         cache.touch(&old[round % OLD], Timeout::Never).await?;
@@ -128,7 +128,7 @@ pub(super) async fn incr_version_race(t: &T) -> Outcome {
             for round in 0.. {
                 let key = format!("k{round}");
                 if racer == 0 {
-                    cache.set(&key, "value", MINUTE).await?;
+                    cache.set(&key, "value", LONG).await?;
                     // All racers have come out of the round before the last.
                     if round >= 2 {
                         cache.version(2).delete(&format!("k{}", round - 2)).await?;

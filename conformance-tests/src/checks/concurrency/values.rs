@@ -4,13 +4,13 @@ use bytes::Bytes;
 use cache_core::Timeout;
 
 use super::tools::{Rounds, Until, filled, filling, mixed, size};
-use crate::checks::MINUTE;
+use crate::checks::LONG;
 use crate::context::T;
 use crate::outcome::Outcome;
 
 pub(super) async fn no_torn_read(t: &T) -> Outcome {
     let (cache, len) = (t.cache(), size(t, 900 * 1024));
-    cache.set_bytes("k", filled(0, len), MINUTE).await?;
+    cache.set_bytes("k", filled(0, len), LONG).await?;
     let until = Until::new();
     let race = t.race(4, move |racer, mut gate| {
         let (cache, until) = (mixed(&cache, racer / 2), until.clone());
@@ -20,11 +20,11 @@ pub(super) async fn no_torn_read(t: &T) -> Outcome {
             while steps < 20 || steps < 200 && until.goes_on(&cache).await {
                 steps += 1;
                 match racer {
-                    0 => cache.set_bytes("k", filled(steps, len), MINUTE).await?,
+                    0 => cache.set_bytes("k", filled(steps, len), LONG).await?,
                     1 => {
                         let value = filled(255 - steps, len);
                         let value = serde_bytes::Bytes::new(&value);
-                        ensure!(cache.set_many([("k", value)], MINUTE).await?.is_empty(), "set_many refused");
+                        ensure!(cache.set_many([("k", value)], LONG).await?.is_empty(), "set_many refused");
                     }
                     2 => {
                         let value = cache.get_bytes("k").await?;
@@ -69,12 +69,12 @@ pub(super) async fn no_foreign_value(t: &T) -> Outcome {
                 let key = &keys[0];
                 let value = naming(key, steps);
                 match random.u32(0..9) {
-                    0 => cache.set(key, &value, MINUTE).await?,
-                    1 => drop(cache.add(key, &value, MINUTE).await?),
+                    0 => cache.set(key, &value, LONG).await?,
+                    1 => drop(cache.add(key, &value, LONG).await?),
                     2 => drop(cache.delete(key).await?),
                     3 => {
                         let entries = keys.iter().map(|key| (key, naming(key, steps)));
-                        drop(cache.set_many(entries, MINUTE).await?);
+                        drop(cache.set_many(entries, LONG).await?);
                     }
                     4 => {
                         for (key, value) in cache.get_many::<String, _>(&keys).await? {
@@ -82,10 +82,10 @@ pub(super) async fn no_foreign_value(t: &T) -> Outcome {
                         }
                     }
                     5 => {
-                        let made = cache.get_or_set(key, MINUTE, || naming(key, steps)).await?;
+                        let made = cache.get_or_set(key, LONG, || naming(key, steps)).await?;
                         ensure_names(key, &made)?;
                     }
-                    6 => drop(cache.touch(key, MINUTE).await?),
+                    6 => drop(cache.touch(key, LONG).await?),
                     _ => {
                         if let Some(value) = cache.get::<String>(key).await? {
                             ensure_names(key, &value)?;
@@ -101,7 +101,7 @@ pub(super) async fn no_foreign_value(t: &T) -> Outcome {
 
 pub(super) async fn touch_vs_get(t: &T) -> Outcome {
     let (cache, len) = (t.cache(), size(t, 64 * 1024));
-    cache.set_bytes("k", filled(7, len), MINUTE).await?;
+    cache.set_bytes("k", filled(7, len), LONG).await?;
     let until = Until::new();
     let race = t.race(4, move |racer, mut gate| {
         let (cache, until) = (mixed(&cache, racer), until.clone());
@@ -110,7 +110,7 @@ pub(super) async fn touch_vs_get(t: &T) -> Outcome {
             let mut steps = 0;
             while steps < 50 || steps < 2_000 && until.goes_on(&cache).await {
                 steps += 1;
-                let timeout = if steps % 2 == 0 { Timeout::Never } else { MINUTE.into() };
+                let timeout = if steps % 2 == 0 { Timeout::Never } else { LONG.into() };
                 match racer {
                     0 | 1 => ensure!(cache.touch("k", timeout).await?, "touch finds no key"),
                     2 => ensure!(cache.has_key("k").await?, "has_key finds no key"),
@@ -129,7 +129,7 @@ pub(super) async fn touch_vs_get(t: &T) -> Outcome {
 
 pub(super) async fn touch_vs_set(t: &T) -> Outcome {
     let (cache, len) = (t.cache(), size(t, 64 * 1024));
-    cache.set_bytes("k", filled(0, len), MINUTE).await?;
+    cache.set_bytes("k", filled(0, len), LONG).await?;
     let rounds = Rounds::new(25, 1_500);
     let race = t.race(2, move |racer, mut gate| {
         let (cache, rounds) = (mixed(&cache, racer), rounds.clone());
@@ -139,12 +139,12 @@ pub(super) async fn touch_vs_set(t: &T) -> Outcome {
                     break;
                 }
                 if racer == 1 {
-                    ensure!(cache.touch("k", MINUTE).await?, "touch finds no key");
+                    ensure!(cache.touch("k", LONG).await?, "touch finds no key");
                     gate.wait().await?;
                     continue;
                 }
                 let new = u8::try_from(round % 251).unwrap_or_default();
-                cache.set_bytes("k", filled(new, len), MINUTE).await?;
+                cache.set_bytes("k", filled(new, len), LONG).await?;
                 let value = cache.get_bytes("k").await?.unwrap_or_default();
                 ensure_eq!(filling(&value, len)?, new, "right after set");
                 gate.wait().await?;
@@ -165,13 +165,13 @@ pub(super) async fn delete_vs_set(t: &T) -> Outcome {
         async move {
             for round in 0.. {
                 if racer == 0 {
-                    cache.set_bytes("k", filled(1, len), MINUTE).await?;
+                    cache.set_bytes("k", filled(1, len), LONG).await?;
                 }
                 if !rounds.next(racer, round, &mut gate).await? {
                     break;
                 }
                 if racer == 0 {
-                    cache.set_bytes("k", filled(2, len), MINUTE).await?;
+                    cache.set_bytes("k", filled(2, len), LONG).await?;
                 } else {
                     // Old or new, something is there at every moment.
                     ensure!(cache.delete("k").await?, "delete finds no key while set overwrites it");
@@ -193,7 +193,7 @@ pub(super) async fn delete_vs_set(t: &T) -> Outcome {
 
 pub(super) async fn overwrite_never_missing(t: &T) -> Outcome {
     let (cache, len) = (t.cache(), size(t, 16 * 1024));
-    cache.set_bytes("k", filled(1, len), MINUTE).await?;
+    cache.set_bytes("k", filled(1, len), LONG).await?;
     let until = Until::new();
     let race = t.race(4, move |racer, mut gate| {
         let (cache, until) = (mixed(&cache, racer / 2), until.clone());
@@ -205,11 +205,11 @@ pub(super) async fn overwrite_never_missing(t: &T) -> Outcome {
             while steps < 100 || steps < 4_000 && until.goes_on(&cache).await {
                 steps += 1;
                 match (racer, steps % 4) {
-                    (0, 0) => ensure!(cache.touch("k", MINUTE).await?, "touch finds no key"),
-                    (0, _) => cache.set("k", value, MINUTE).await?,
-                    (1, _) => drop(cache.set_many([("k", value), ("other", value)], MINUTE).await?),
+                    (0, 0) => ensure!(cache.touch("k", LONG).await?, "touch finds no key"),
+                    (0, _) => cache.set("k", value, LONG).await?,
+                    (1, _) => drop(cache.set_many([("k", value), ("other", value)], LONG).await?),
                     (_, 0) => ensure!(cache.has_key("k").await?, "has_key finds no key"),
-                    (_, 1) => ensure!(!cache.add("k", value, MINUTE).await?, "add finds no key"),
+                    (_, 1) => ensure!(!cache.add("k", value, LONG).await?, "add finds no key"),
                     (_, 2) => {
                         let found = cache.get_many::<serde_bytes::ByteBuf, _>(["k"]).await?;
                         ensure_eq!(found.len(), 1, "keys that get_many finds");
@@ -228,7 +228,7 @@ pub(super) async fn set_many_vs_get_many(t: &T) -> Outcome {
     let (cache, len) = (t.cache(), size(t, 4 * 1024));
     let keys: Vec<String> = (0..KEYS).map(|n| format!("k{n}")).collect();
     let first = filled(0, len);
-    cache.set_many(keys.iter().map(|key| (key, serde_bytes::Bytes::new(&first))), MINUTE).await?;
+    cache.set_many(keys.iter().map(|key| (key, serde_bytes::Bytes::new(&first))), LONG).await?;
     let until = Until::new();
     let race = t.race(3, move |racer, mut gate| {
         let (cache, until, keys) = (mixed(&cache, racer), until.clone(), keys.clone());
@@ -239,7 +239,7 @@ pub(super) async fn set_many_vs_get_many(t: &T) -> Outcome {
                 if racer == 0 {
                     let value: Bytes = filled(step, len);
                     let entries = keys.iter().map(|key| (key, serde_bytes::Bytes::new(&value)));
-                    ensure!(cache.set_many(entries, MINUTE).await?.is_empty(), "set_many refused keys");
+                    ensure!(cache.set_many(entries, LONG).await?.is_empty(), "set_many refused keys");
                 } else {
                     let found = cache.get_many::<serde_bytes::ByteBuf, _>(&keys).await?;
                     ensure_eq!(found.len(), KEYS, "keys that get_many finds");

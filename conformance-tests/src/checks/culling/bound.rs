@@ -3,7 +3,7 @@
 use cache_core::{BATCH, Timeout};
 
 use super::{count, fill, present};
-use crate::checks::MINUTE;
+use crate::checks::LONG;
 use crate::checks::faulty::UNWRITABLE;
 use crate::context::T;
 use crate::handle::C;
@@ -25,7 +25,7 @@ pub(super) async fn at_max_keeps_all(t: &T) -> Outcome {
     }
     // Filled by a batch, too.
     let cache = t.culling_cache("batch", 300, 3)?;
-    cache.set_many((0..300).map(|n| (format!("k{n}"), n)), MINUTE).await?;
+    cache.set_many((0..300).map(|n| (format!("k{n}"), n)), LONG).await?;
     ensure_eq!(present(&cache, 300).await?.len(), 300, "keys set in a batch");
     Ok(())
 }
@@ -34,13 +34,13 @@ pub(super) async fn at_max_keeps_all(t: &T) -> Outcome {
 async fn write_new(cache: &C, n: u64) -> Outcome {
     let key = format!("k{n}");
     match n % 5 {
-        0 => cache.set(&key, &n, MINUTE).await?,
+        0 => cache.set(&key, &n, LONG).await?,
         1 => ensure!(cache.add(&key, &n, Timeout::Never).await?, "{key} is new, and add says no"),
         2 => ensure_eq!(cache.set_many([(&key, n)], Timeout::Default).await?.len(), 0, "keys that failed"),
-        3 => ensure_eq!(cache.get_or_set(&key, MINUTE, || n).await?, n),
+        3 => ensure_eq!(cache.get_or_set(&key, LONG, || n).await?, n),
         _ => {
             let elsewhere = cache.version(77);
-            elsewhere.set(&key, &n, MINUTE).await?;
+            elsewhere.set(&key, &n, LONG).await?;
             ensure_eq!(elsewhere.incr_version(&key, -76).await?, 1);
         }
     }
@@ -72,7 +72,7 @@ async fn in_batches(t: &T) -> Outcome {
     let max = 3_000;
     let cache = t.culling_cache("large", max, 3)?;
     for start in (0..5_000).step_by(250) {
-        cache.set_many((start..start + 250).map(|n| (format!("k{n}"), n)), MINUTE).await?;
+        cache.set_many((start..start + 250).map(|n| (format!("k{n}"), n)), LONG).await?;
         let now = count(&cache)?;
         ensure!(now <= max, "{now} entries, at most {max}");
         ensure!(start >= max || now == start + 250, "{now} entries of {}: culled below {max}", start + 250);
@@ -82,7 +82,7 @@ async fn in_batches(t: &T) -> Outcome {
 
     let cache = t.culling_cache("small", 30, 3)?;
     let len = BATCH as u64 + 100;
-    cache.set_many((0..len).map(|n| (format!("k{n}"), n)), MINUTE).await?;
+    cache.set_many((0..len).map(|n| (format!("k{n}"), n)), LONG).await?;
     ensure!((1..=30).contains(&count(&cache)?), "{} entries after a large batch, at most 30", count(&cache)?);
     let last = format!("k{}", len - 1);
     ensure_eq!(cache.get::<u64>(&last).await?, Some(len - 1), "the last key of a large batch");
@@ -99,7 +99,7 @@ async fn by_several(t: &T) -> Outcome {
             async move {
                 gate.wait().await?;
                 for n in 0..150 {
-                    cache.set(&format!("r{number}k{n}"), &n, MINUTE).await?;
+                    cache.set(&format!("r{number}k{n}"), &n, LONG).await?;
                     let now = count(&cache)?;
                     ensure!(now <= max, "{now} entries while several write, at most {max}");
                 }
@@ -187,11 +187,11 @@ pub(super) async fn max_1(t: &T) -> Outcome {
     for frequency in [0, 1, 2, 3, 1_000] {
         let cache = t.culling_cache(&format!("f{frequency}"), 1, frequency)?;
         for round in 0..5 {
-            cache.set("a", &round, MINUTE).await?;
+            cache.set("a", &round, LONG).await?;
             ensure_eq!(cache.get::<i64>("a").await?, Some(round), "frequency {frequency}");
-            ensure!(!cache.add("a", &100, MINUTE).await?, "an add of the one key");
+            ensure!(!cache.add("a", &100, LONG).await?, "an add of the one key");
             ensure_eq!(cache.incr("a", 1).await?, round + 1);
-            ensure!(cache.add("b", &round, MINUTE).await?, "an add of another key");
+            ensure!(cache.add("b", &round, LONG).await?, "an add of another key");
             ensure_eq!(cache.get::<i64>("b").await?, Some(round), "frequency {frequency}");
             ensure_eq!(cache.get::<i64>("a").await?, None, "the key that made room");
             ensure_eq!(count(&cache)?, 1, "entries");
@@ -210,7 +210,7 @@ pub(super) async fn max_0_config_err(t: &T) -> Outcome {
         ensure_err!(t.open(&spec).map(drop), InvalidCacheBackend, "a limit of 0 entries");
     }
     // Refused, it holds nothing: the location is free for a limit that can be.
-    t.culling_cache("none", 1, 3)?.set("k", &1, MINUTE).await?;
+    t.culling_cache("none", 1, 3)?.set("k", &1, LONG).await?;
     Ok(())
 }
 
@@ -222,17 +222,17 @@ pub(super) async fn overwrite_never_evicts(t: &T) -> Outcome {
             fill(&cache, 0..max).await?;
             for n in 0..max {
                 let key = format!("k{n}");
-                cache.set(&key, &n, MINUTE * 2).await?;
+                cache.set(&key, &n, LONG * 2).await?;
                 cache.set_many([(&key, n)], Timeout::Never).await?;
-                ensure!(cache.touch(&key, MINUTE).await?);
+                ensure!(cache.touch(&key, LONG).await?);
                 cache.incr(&key, 5).await?;
                 cache.decr(&key, 5).await?;
-                ensure_eq!(cache.get_or_set(&key, MINUTE, || 1_000).await?, n);
+                ensure_eq!(cache.get_or_set(&key, LONG, || 1_000).await?, n);
                 ensure_eq!(cache.incr_version(&key, 1).await?, 2);
                 ensure_eq!(cache.version(2).decr_version(&key, 1).await?, 1);
             }
-            cache.set_many((0..max).map(|n| (format!("k{n}"), n)), MINUTE).await?;
-            cache.set("k0", "larger, and of another type", MINUTE).await?;
+            cache.set_many((0..max).map(|n| (format!("k{n}"), n)), LONG).await?;
+            cache.set("k0", "larger, and of another type", LONG).await?;
             let left = present(&cache, max).await?.len() as u64;
             ensure_eq!(left, max, "keys after overwriting all of {max}, frequency {frequency}");
             ensure_eq!(count(&cache)?, max, "entries after overwriting all of {max}, frequency {frequency}");
@@ -247,22 +247,22 @@ pub(super) async fn failed_add_never_evicts(t: &T) -> Outcome {
         let cache = t.culling_cache(&format!("m{max}"), max, 3)?;
         fill(&cache, 0..max).await?;
         for n in 0..max {
-            ensure!(!cache.add(&format!("k{n}"), &1_000, MINUTE).await?, "an add of k{n}, which is there");
+            ensure!(!cache.add(&format!("k{n}"), &1_000, LONG).await?, "an add of k{n}, which is there");
         }
         ensure!(cache.add("zero", &1, 0).await?, "an add that expires at once");
         cache.set("zero", &1, 0).await?;
         cache.set_many([("zero", 1), ("nil", 2)], 0).await?;
         ensure_eq!(cache.get_or_set("zero", 0, || 5).await?, 5);
-        ensure!(!cache.touch("absent", MINUTE).await?);
+        ensure!(!cache.touch("absent", LONG).await?);
         ensure!(!cache.delete("absent").await?);
         ensure_err!(cache.incr("absent", 1).await, KeyNotFound);
         ensure_err!(cache.incr_version("absent", 1).await, KeyNotFound);
         ensure_err!(cache.incr_version("k0", i64::MAX).await, Overflow);
-        ensure_err!(cache.set("unwritable", &UNWRITABLE, MINUTE).await, Encode);
-        ensure_err!(cache.add("unwritable", &UNWRITABLE, MINUTE).await, Encode);
+        ensure_err!(cache.set("unwritable", &UNWRITABLE, LONG).await, Encode);
+        ensure_err!(cache.add("unwritable", &UNWRITABLE, LONG).await, Encode);
         if let Ok(limit) = t.max_value_size() {
             let huge = vec![0; limit + 1];
-            ensure_err!(cache.set_bytes("huge", huge, MINUTE).await, ValueTooLarge);
+            ensure_err!(cache.set_bytes("huge", huge, LONG).await, ValueTooLarge);
         }
         ensure_eq!(present(&cache, max).await?.len() as u64, max, "keys after writes that store nothing");
         for n in 0..max {
@@ -280,7 +280,7 @@ pub(super) async fn shared_limit(t: &T) -> Outcome {
     fill(&one, 0..20).await?;
     fill(&prefixed, 0..10).await?;
     ensure_eq!(present(&one, 20).await?.len() + present(&prefixed, 10).await?.len(), 30, "at the limit");
-    one.version(2).set("k0", &0, MINUTE).await?;
+    one.version(2).set("k0", &0, LONG).await?;
     let all = [present(&one, 20).await?, present(&prefixed, 10).await?, present(&one.version(2), 1).await?];
     ensure_eq!(all.iter().map(Vec::len).sum::<usize>(), 21, "one more, in another version");
 
@@ -319,13 +319,13 @@ pub(super) async fn delete_frees_slot(t: &T) -> Outcome {
                     // Two become one.
                     cache.incr_version("k0", 1).await?;
                     ensure!(cache.delete(&last).await?);
-                    cache.set("k0", &0, MINUTE).await?;
+                    cache.set("k0", &0, LONG).await?;
                     cache.incr_version("k0", 1).await?;
                     cache.version(2).decr_version("k0", 1).await?;
                 }
             }
             ensure_eq!(count(&cache)?, max - 1, "entries after way {n} to remove one");
-            cache.set(&last, &n, MINUTE).await?;
+            cache.set(&last, &n, LONG).await?;
             ensure_eq!(present(&cache, max).await?.len() as u64, max, "keys after way {n} to remove one");
         }
         cache.clear().await?;
@@ -340,7 +340,7 @@ pub(super) async fn unlimited(t: &T) -> Outcome {
     // More than Django's 300, and more than any small default.
     const LEN: u64 = 2_000;
     let cache = t.cache();
-    cache.set_many((0..LEN - 10).map(|n| (format!("k{n}"), n)), MINUTE).await?;
+    cache.set_many((0..LEN - 10).map(|n| (format!("k{n}"), n)), LONG).await?;
     fill(&cache, LEN - 10..LEN).await?;
     let found = cache.get_many::<u64, _>((0..LEN).map(|n| format!("k{n}"))).await?;
     ensure_eq!(found.len() as u64, LEN, "keys");

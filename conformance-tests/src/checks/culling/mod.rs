@@ -6,7 +6,7 @@ mod order;
 use cache_core::BaseCache;
 
 use self::{bound::*, order::*};
-use super::MINUTE;
+use super::LONG;
 use crate::handle::C;
 use crate::outcome::{Outcome, Stop};
 use crate::registry::Check;
@@ -53,7 +53,7 @@ async fn present(cache: &C, end: u64) -> Outcome<Vec<u64>> {
 /// Sets `k0`, `k1`, … in the range to their own numbers.
 async fn fill(cache: &C, range: std::ops::Range<u64>) -> Outcome {
     for n in range {
-        cache.set(&format!("k{n}"), &n, MINUTE).await?;
+        cache.set(&format!("k{n}"), &n, LONG).await?;
     }
     Ok(())
 }

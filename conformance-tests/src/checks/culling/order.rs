@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::{count, fill, present};
-use crate::checks::MINUTE;
+use crate::checks::LONG;
 use crate::context::T;
 use crate::handle::C;
 use crate::outcome::Outcome;
@@ -18,7 +18,7 @@ pub(super) async fn expired_first(t: &T) -> Outcome {
         let start = Instant::now();
         for n in 0..max {
             let lives = (n * live) / max != ((n + 1) * live) / max;
-            let lifetime = if lives { MINUTE } else { SHORT };
+            let lifetime = if lives { LONG } else { SHORT };
             cache.set(&format!("{}{n}", if lives { 'l' } else { 's' }), &n, lifetime).await?;
         }
         let full = count(&cache)?;
@@ -29,7 +29,7 @@ pub(super) async fn expired_first(t: &T) -> Outcome {
     for (cache, max, live) in caches {
         // New keys take the places of the expired ones, all of them, before a live one goes.
         for n in 0..max - live {
-            cache.set(&format!("k{n}"), &n, MINUTE).await?;
+            cache.set(&format!("k{n}"), &n, LONG).await?;
             let left = live_keys(&cache, max).await?;
             ensure_eq!(left, live, "live keys of {live}, at most {max}, after {} new keys", n + 1);
             ensure!(count(&cache)? <= max, "{} entries, at most {max}", count(&cache)?);
@@ -97,9 +97,9 @@ async fn use_once(cache: &C, way: Use, n: u64) -> Outcome {
     match way {
         Use::Get => drop(cache.get::<u64>(&key).await?),
         Use::GetMany => drop(cache.get_many::<u64, _>([&key]).await?),
-        Use::GetOrSet => drop(cache.get_or_set(&key, MINUTE, || n).await?),
-        Use::Set => cache.set(&key, &n, MINUTE).await?,
-        Use::SetMany => drop(cache.set_many([(&key, n)], MINUTE).await?),
+        Use::GetOrSet => drop(cache.get_or_set(&key, LONG, || n).await?),
+        Use::Set => cache.set(&key, &n, LONG).await?,
+        Use::SetMany => drop(cache.set_many([(&key, n)], LONG).await?),
         Use::Incr => drop(cache.incr(&key, 1).await?),
         Use::HasKey => ensure!(cache.has_key(&key).await?, "{key} is gone"),
     }

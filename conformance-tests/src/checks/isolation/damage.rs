@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use cache_core::{Codec, CodecError, CodecId, ErrorKind, Json, Visit};
 
-use crate::checks::{MINUTE, files};
+use crate::checks::{LONG, files};
 use crate::context::T;
 use crate::handle::C;
 use crate::outcome::Outcome;
@@ -24,9 +24,9 @@ impl Target {
         let spec = t.spec(name)?;
         let cache = t.over(t.open(&spec)?)?;
         if number {
-            cache.set("k", &41, MINUTE).await?;
+            cache.set("k", &41, LONG).await?;
         } else {
-            cache.set("k", "text", MINUTE).await?;
+            cache.set("k", "text", LONG).await?;
         }
         let file = files::of_key(&spec.dir, &cache.cache.make_key("k")?)?;
         let whole = fs::read(&file)?;
@@ -49,7 +49,7 @@ async fn takes_as_absent(cache: &C, op: usize) -> cache_core::Result<bool> {
         0 => cache.get::<serde_json::Value>("k").await?.is_none(),
         1 => !cache.has_key("k").await?,
         2 => cache.get_many::<serde_json::Value, _>(["k"]).await?.is_empty(),
-        3 => !cache.touch("k", MINUTE).await?,
+        3 => !cache.touch("k", LONG).await?,
         4 => not_found(cache.incr("k", 1).await)?,
         5 => not_found(cache.incr_version("k", 1).await)?,
         6 => cache.get_bytes("k").await?.is_none(),
@@ -73,10 +73,10 @@ pub(super) async fn truncated_every_length(t: &T) -> Outcome {
                 );
             }
             target.put(cut)?;
-            ensure!(cache.add("k", "added", MINUTE).await?, "add over an entry cut at {len}");
+            ensure!(cache.add("k", "added", LONG).await?, "add over an entry cut at {len}");
             ensure_eq!(cache.get::<String>("k").await?.as_deref(), Some("added"), "cut at {len}");
             target.put(cut)?;
-            cache.set("k", "set", MINUTE).await?;
+            cache.set("k", "set", LONG).await?;
             ensure_eq!(cache.get::<String>("k").await?.as_deref(), Some("set"), "cut at {len}");
             ensure!(cache.delete("k").await?, "delete after set over an entry cut at {len}");
         }
@@ -123,9 +123,9 @@ pub(super) async fn symlink_not_followed(t: &T) -> Outcome {
         for add in [false, true] {
             plant(&target.file, |place| std::os::unix::fs::symlink(&to, place))?;
             if add {
-                ensure!(cache.add("k", "mine", MINUTE).await?, "add over a symbolic link");
+                ensure!(cache.add("k", "mine", LONG).await?, "add over a symbolic link");
             } else {
-                cache.set("k", "mine", MINUTE).await?;
+                cache.set("k", "mine", LONG).await?;
             }
             ensure_eq!(cache.get::<String>("k").await?.as_deref(), Some("mine"));
             ensure!(fs::read(&outside)? == target.whole, "a write went through a symbolic link");
@@ -185,9 +185,9 @@ impl Codec for Forger {
 pub(super) async fn foreign_writer(t: &T) -> Outcome {
     let cache = t.cache();
     let value = vec!["one".to_owned(), "two".to_owned()];
-    cache.set("list", &value, MINUTE).await?;
-    cache.set("text", "not a number", MINUTE).await?;
-    cache.set("number", &7, MINUTE).await?;
+    cache.set("list", &value, LONG).await?;
+    cache.set("text", "not a number", LONG).await?;
+    cache.set("number", &7, LONG).await?;
     // Another type, from each operation that reads.
     ensure_err!(cache.get::<i64>("list").await, Decode);
     ensure_err!(cache.get::<i64>("text").await, Decode);
@@ -195,21 +195,21 @@ pub(super) async fn foreign_writer(t: &T) -> Outcome {
     ensure_err!(cache.get_or("text", 1).await, Decode);
     ensure_err!(cache.get_bytes("number").await, Decode);
     ensure_err!(cache.get_many::<i64, _>(["number", "text"]).await, Decode);
-    ensure_err!(cache.get_or_set("text", MINUTE, || 1).await, Decode);
+    ensure_err!(cache.get_or_set("text", LONG, || 1).await, Decode);
     ensure_err!(cache.incr("text", 1).await, NotAnInteger);
     ensure_err!(cache.incr("list", 1).await, NotAnInteger);
 
     // A codec that this reader does not have.
     let forged = t.build(|builder| builder.codec(Forger(99)))?;
-    forged.set("forged", &[1_u8, 2, 3], MINUTE).await?;
+    forged.set("forged", &[1_u8, 2, 3], LONG).await?;
     ensure_err!(cache.get::<Vec<u8>>("forged").await, Decode);
     let reader = t.build(|builder| builder.codec(Json))?;
     let writer = t.build(|builder| builder.codec(cache_core::MessagePack))?;
-    writer.set("packed", &value, MINUTE).await?;
+    writer.set("packed", &value, LONG).await?;
     ensure_err!(reader.get::<Vec<String>>("packed").await, Decode);
     ensure_eq!(writer.get::<Vec<String>>("packed").await?.as_ref(), Some(&value), "read by its writer");
-    ensure!(!reader.add("packed", &1, MINUTE).await?, "add over a foreign value");
-    ensure!(reader.touch("packed", MINUTE).await? && reader.has_key("packed").await?);
+    ensure!(!reader.add("packed", &1, LONG).await?, "add over a foreign value");
+    ensure!(reader.touch("packed", LONG).await? && reader.has_key("packed").await?);
     let both = t.build(|builder| builder.codec(Json).read_also(cache_core::MessagePack))?;
     ensure_eq!(both.get::<Vec<String>>("packed").await?.as_ref(), Some(&value), "with read_also");
 
@@ -228,7 +228,7 @@ async fn garbage(t: &T, reader: &C, codec: u8) -> Outcome {
     let mut random = fastrand::Rng::with_seed(u64::from(codec));
     for round in 0..150 {
         let bytes: Vec<u8> = (0..random.usize(0..24)).map(|_| random.u8(..)).collect();
-        forger.set("garbage", &bytes, MINUTE).await?;
+        forger.set("garbage", &bytes, LONG).await?;
         let results = [
             reader.get::<serde_json::Value>("garbage").await.map(drop),
             reader.get::<Vec<String>>("garbage").await.map(drop),

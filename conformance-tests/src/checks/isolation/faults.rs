@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use cache_core::{Error, ErrorKind};
 
-use crate::checks::MINUTE;
+use crate::checks::LONG;
 use crate::checks::every_op::every_op;
 use crate::checks::isolation::network;
 use crate::context::T;
@@ -55,7 +55,7 @@ pub(super) async fn unreachable_every_op(t: &T) -> Outcome {
     }
     let away = Away::new(t)?;
     let cache = &away.cache;
-    cache.set("kept", "value", MINUTE).await?;
+    cache.set("kept", "value", LONG).await?;
     away.take().await?;
     // Twice: after the first failure no operation may fall silent.
     for round in 0..2 {
@@ -84,7 +84,7 @@ pub(super) async fn unreachable_bounded(t: &T) -> Outcome {
         return network::unreachable_bounded(t).await;
     }
     let away = Away::new(t)?;
-    away.cache.set("kept", "value", MINUTE).await?;
+    away.cache.set("kept", "value", LONG).await?;
     away.take().await?;
     let limit = Duration::from_secs(2);
     // The machine may be busy: the quickest of three rounds counts.
@@ -106,14 +106,14 @@ pub(super) async fn reconnect(t: &T) -> Outcome {
     let away = Away::new(t)?;
     let cache = &away.cache;
     for round in 0..3 {
-        cache.set("kept", &round, MINUTE).await?;
+        cache.set("kept", &round, LONG).await?;
         away.take().await?;
         ensure!(cache.get::<i64>("kept").await.is_err(), "round {round}: an answer from out of reach");
         away.bring_back()?;
         // One call may still fail; no more.
-        let first = cache.set("new", &round, MINUTE).await;
+        let first = cache.set("new", &round, LONG).await;
         if first.is_err() {
-            cache.set("new", &round, MINUTE).await?;
+            cache.set("new", &round, LONG).await?;
         }
         ensure_eq!(cache.get("new").await?, Some(round), "round {round}: within reach again");
         if t.needs_persistent().is_ok() {
@@ -125,7 +125,7 @@ pub(super) async fn reconnect(t: &T) -> Outcome {
     fs::remove_dir_all(&away.dir)?;
     fs::create_dir(&away.dir)?;
     ensure!(!cache.has_key("kept").await.unwrap_or(false), "a key of a directory that is gone");
-    cache.set("new", &9, MINUTE).await?;
+    cache.set("new", &9, LONG).await?;
     ensure_eq!(cache.get("new").await?, Some(9), "in a new directory");
     ensure_eq!(cache.incr("new", 1).await?, 10, "in a new directory");
     Ok(())
@@ -144,14 +144,14 @@ pub(super) async fn disk_full(t: &T) -> Outcome {
     dir.path().clone_into(&mut spec.dir);
     let cache = t.over(t.open(&spec)?)?;
     let value = vec![7_u8; 64 * 1024];
-    cache.set("old", "old", MINUTE).await?;
-    cache.set("gone", "gone", MINUTE).await?;
+    cache.set("old", "old", LONG).await?;
+    cache.set("gone", "gone", LONG).await?;
     let ballast = dir.path().join("ballast");
     fill(&ballast)?;
     let mut refused = 0;
     for n in 0..20 {
         let key = format!("k{n}");
-        match cache.set_bytes(&key, value.clone(), MINUTE).await {
+        match cache.set_bytes(&key, value.clone(), LONG).await {
             Ok(()) => ensure_eq!(cache.get_bytes(&key).await?.as_deref(), Some(&value[..])),
             Err(e) => {
                 ensure!(matches!(e.kind(), ErrorKind::Storage | ErrorKind::Unavailable), "{e:?}");
@@ -161,14 +161,14 @@ pub(super) async fn disk_full(t: &T) -> Outcome {
         }
     }
     ensure!(refused > 0, "nothing was refused on a full disk");
-    let old = cache.set_bytes("old", value.clone(), MINUTE).await.is_err();
+    let old = cache.set_bytes("old", value.clone(), LONG).await.is_err();
     let there = cache.get::<String>("old").await.ok().flatten();
     ensure!(!old || there.is_none_or(|value| value == "old"), "neither the old value nor none");
     ensure!(cache.get::<String>("gone").await?.is_some(), "a read on a full disk");
     fs::remove_file(&ballast)?;
     // Works again one operation after space returns.
-    let _ = cache.set("k", "again", MINUTE).await;
-    cache.set("k", "again", MINUTE).await?;
+    let _ = cache.set("k", "again", LONG).await;
+    cache.set("k", "again", LONG).await?;
     ensure_eq!(cache.get::<String>("k").await?.as_deref(), Some("again"), "after space returned");
     ensure!(cache.delete("gone").await?, "delete after space returned");
     Ok(())
@@ -196,25 +196,25 @@ pub(super) async fn db_locked(t: &T) -> Outcome {
     };
     let spec = t.spec("locked")?;
     let cache = t.over(t.open(&spec)?)?;
-    cache.set("k", "old", MINUTE).await?;
+    cache.set("k", "old", LONG).await?;
     // A lock that goes soon: the operation waits for it.
     let held = lock(&spec)?;
     let release = std::thread::spawn(move || {
         std::thread::sleep(Duration::from_millis(150));
         drop(held);
     });
-    cache.set("k", "new", MINUTE).await?;
+    cache.set("k", "new", LONG).await?;
     ensure_eq!(cache.get::<String>("k").await?.as_deref(), Some("new"), "after the lock had gone");
     release.join().map_err(|_| Stop::failed("the lock was not let go"))?;
     // One that stays: an error in bounded time, and the old value.
     let held = lock(&spec)?;
     let begun = Instant::now();
-    let refused = cache.set("k", "newest", MINUTE).await.err();
+    let refused = cache.set("k", "newest", LONG).await.err();
     ensure!(is_unreachable(refused.as_ref()), "set of a locked store: {refused:?}");
     ensure!(begun.elapsed() < Duration::from_secs(30), "set of a locked store took {:?}", begun.elapsed());
     drop(held);
     ensure_eq!(cache.get::<String>("k").await?.as_deref(), Some("new"), "after a set that was refused");
-    cache.set("k", "newest", MINUTE).await?;
+    cache.set("k", "newest", LONG).await?;
     ensure_eq!(cache.get::<String>("k").await?.as_deref(), Some("newest"));
     Ok(())
 }

@@ -4,7 +4,7 @@
 use std::fs;
 
 use crate::checks::every_op::every_op;
-use crate::checks::{MINUTE, files};
+use crate::checks::{LONG, files};
 use crate::context::T;
 use crate::handle::C;
 use crate::outcome::{Outcome, Stop};
@@ -12,20 +12,20 @@ use crate::outcome::{Outcome, Stop};
 /// Each of the keys is its own entry to every operation, and none touches the witnesses.
 async fn mean_themselves(cache: &C, keys: &[&str], witnesses: &[&str]) -> Outcome {
     for witness in witnesses {
-        cache.set(witness, witness, MINUTE).await?;
+        cache.set(witness, witness, LONG).await?;
     }
     for key in keys {
         ensure!(!cache.has_key(key).await?, "{key:?} is there before it was set");
         ensure_eq!(cache.get::<String>(key).await?, None, "{key:?} before it was set");
-        ensure!(!cache.touch(key, MINUTE).await?, "touch of {key:?} before it was set");
+        ensure!(!cache.touch(key, LONG).await?, "touch of {key:?} before it was set");
         ensure!(!cache.delete(key).await?, "delete of {key:?} before it was set");
     }
-    cache.set_many(keys.iter().map(|key| (*key, *key)), MINUTE).await?;
+    cache.set_many(keys.iter().map(|key| (*key, *key)), LONG).await?;
     for key in keys {
         ensure_eq!(cache.get::<String>(key).await?.as_deref(), Some(*key), "{key:?}");
-        ensure!(!cache.add(key, "second", MINUTE).await?, "add of {key:?}");
-        ensure!(cache.touch(key, MINUTE).await?, "touch of {key:?}");
-        let made = cache.get_or_set(key, MINUTE, || "made".to_owned()).await?;
+        ensure!(!cache.add(key, "second", LONG).await?, "add of {key:?}");
+        ensure!(cache.touch(key, LONG).await?, "touch of {key:?}");
+        let made = cache.get_or_set(key, LONG, || "made".to_owned()).await?;
         ensure_eq!(made, *key, "get_or_set of {key:?}");
     }
     let found = cache.get_many::<String, _>(keys.iter().copied()).await?;
@@ -45,7 +45,7 @@ async fn mean_themselves(cache: &C, keys: &[&str], witnesses: &[&str]) -> Outcom
         for other in &keys[place + 1..] {
             ensure!(cache.has_key(other).await?, "{other:?} went with {key:?}");
         }
-        cache.set(key, &1, MINUTE).await?;
+        cache.set(key, &1, LONG).await?;
         ensure_eq!(cache.incr(key, 1).await?, 2, "incr of {key:?}");
         cache.delete(key).await?;
     }
@@ -62,7 +62,7 @@ pub(super) async fn glob_literal(t: &T) -> Outcome {
     mean_themselves(&t.cache(), &keys, &witnesses).await?;
     let prefixed = t.build(|builder| builder.key_prefix("p*"))?;
     let other = t.build(|builder| builder.key_prefix("pp"))?;
-    other.set("a", "other prefix", MINUTE).await?;
+    other.set("a", "other prefix", LONG).await?;
     mean_themselves(&prefixed, &keys, &["a", "ab"]).await?;
     ensure_eq!(other.get::<String>("a").await?.as_deref(), Some("other prefix"));
     Ok(())
@@ -90,7 +90,7 @@ pub(super) async fn path_traversal(t: &T) -> Outcome {
     let prefixed = C { cache: prefixed, mode: t.mode() };
     mean_themselves(&prefixed, &keys, &["a"]).await?;
     for key in &keys {
-        prefixed.set(key, "left", MINUTE).await?;
+        prefixed.set(key, "left", LONG).await?;
     }
     ensure_eq!(fs::read_to_string(&outside)?, "outside", "a file outside");
     let strayed: Vec<_> = files::below(t.scratch())?
@@ -128,7 +128,7 @@ pub(super) async fn sql_literal(t: &T) -> Outcome {
     mean_themselves(&cache, &keys, &["a", "cache", "null"]).await?;
     // As values, and as a prefix.
     for key in &keys {
-        cache.set("value", key, MINUTE).await?;
+        cache.set("value", key, LONG).await?;
         ensure_eq!(cache.get::<String>("value").await?.as_deref(), Some(*key), "as a value");
     }
     let prefixed = t.build(|builder| builder.key_prefix("';--"))?;
@@ -152,7 +152,7 @@ pub(super) async fn crlf_injection(t: &T) -> Outcome {
             Err(Stop::Skipped("it stores nothing and takes every key".to_owned()))
         };
     }
-    cache.set("witness", "here", MINUTE).await?;
+    cache.set("witness", "here", LONG).await?;
     for key in keys {
         for (op, error) in every_op(&cache, key).await {
             let kind = error.map(|e| e.kind());
@@ -184,25 +184,25 @@ pub(super) async fn value_crlf_end(t: &T) -> Outcome {
     let cache = t.cache();
     let keys: Vec<String> = (0..values.len()).map(|n| format!("k{n}")).collect();
     for (key, value) in keys.iter().zip(values) {
-        cache.set(key, value, MINUTE).await?;
+        cache.set(key, value, LONG).await?;
         ensure_eq!(cache.get::<String>(key).await?.as_deref(), Some(value), "as text");
-        cache.set_bytes(key, value.as_bytes().to_vec(), MINUTE).await?;
+        cache.set_bytes(key, value.as_bytes().to_vec(), LONG).await?;
         let bytes = cache.get_bytes(key).await?;
         ensure_eq!(bytes.as_deref(), Some(value.as_bytes()), "as bytes");
         let list = vec![value.to_owned(); 3];
-        cache.set(key, &list, MINUTE).await?;
+        cache.set(key, &list, LONG).await?;
         ensure_eq!(cache.get::<Vec<String>>(key).await?, Some(list), "in a list");
         cache.delete(key).await?;
-        ensure!(cache.add(key, value, MINUTE).await?, "add of {value:?}");
+        ensure!(cache.add(key, value, LONG).await?, "add of {value:?}");
         // The next reply belongs to the next request.
         ensure!(!cache.has_key("absent").await?, "after {value:?}");
     }
     let found = cache.get_many::<String, _>(&keys).await?;
     let expected: Vec<_> = keys.iter().zip(values.map(str::to_owned)).collect();
     ensure_eq!(found, expected, "get_many");
-    ensure!(cache.set_many(expected, MINUTE).await?.is_empty(), "set_many");
+    ensure!(cache.set_many(expected, LONG).await?.is_empty(), "set_many");
     ensure_eq!(cache.get_many::<String, _>(&keys).await?.len(), values.len(), "after set_many");
-    cache.set("n", &1, MINUTE).await?;
+    cache.set("n", &1, LONG).await?;
     ensure_eq!(cache.incr("n", 1).await?, 2, "the connection afterwards");
     Ok(())
 }

@@ -4,7 +4,7 @@ use std::fs;
 
 use cache_core::ErrorKind;
 
-use crate::checks::{MINUTE, files};
+use crate::checks::{LONG, files};
 use crate::context::T;
 use crate::handle::C;
 use crate::outcome::Outcome;
@@ -16,25 +16,25 @@ pub(super) async fn locations_isolated(t: &T) -> Outcome {
 
 /// Nothing that happens on one shows on the other.
 async fn apart(one: &C, other: &C, what: &str) -> Outcome {
-    one.set("k", "mine", MINUTE).await?;
-    one.set("n", &1, MINUTE).await?;
+    one.set("k", "mine", LONG).await?;
+    one.set("n", &1, LONG).await?;
     ensure!(!other.has_key("k").await?, "{what}: the other has the key");
-    ensure!(other.add("k", "theirs", MINUTE).await?, "{what}: add on the other");
+    ensure!(other.add("k", "theirs", LONG).await?, "{what}: add on the other");
     ensure_eq!(other.incr("n", 1).await.map_err(|e| e.kind()), Err(ErrorKind::KeyNotFound), "{what}");
-    other.set("n", &10, MINUTE).await?;
+    other.set("n", &10, LONG).await?;
     other.incr("n", 1).await?;
     ensure!(other.incr_version("n", 1).await? == 2, "{what}: incr_version on the other");
-    other.set_many([("k", "theirs"), ("more", "theirs")], MINUTE).await?;
+    other.set_many([("k", "theirs"), ("more", "theirs")], LONG).await?;
     ensure_eq!(one.get::<String>("k").await?.as_deref(), Some("mine"), "{what}");
     ensure_eq!(one.get("n").await?, Some(1), "{what}");
     ensure!(!one.has_key("more").await?, "{what}: set_many on the other");
     other.delete_many(["k", "n"]).await?;
     other.touch("k", std::time::Duration::ZERO).await?;
     ensure_eq!(one.get::<String>("k").await?.as_deref(), Some("mine"), "{what}: delete on the other");
-    other.set("k", "theirs", MINUTE).await?;
+    other.set("k", "theirs", LONG).await?;
     other.clear().await?;
     ensure_eq!(one.get::<String>("k").await?.as_deref(), Some("mine"), "{what}: clear of the other");
-    other.set("k", "theirs", MINUTE).await?;
+    other.set("k", "theirs", LONG).await?;
     one.clear().await?;
     ensure!(!one.has_key("k").await?, "{what}: its own clear");
     ensure_eq!(other.get::<String>("k").await?.as_deref(), Some("theirs"), "{what}: clear of the first");
@@ -46,22 +46,22 @@ pub(super) async fn locations_shared(t: &T) -> Outcome {
     t.needs_shared_locations()?;
     let spec = t.spec("shared")?;
     let (one, other) = (t.over(t.open(&spec)?)?, t.over(t.open(&spec)?)?);
-    one.set("k", "value", MINUTE).await?;
+    one.set("k", "value", LONG).await?;
     ensure_eq!(other.get::<String>("k").await?.as_deref(), Some("value"));
-    ensure!(!other.add("k", "second", MINUTE).await?, "add beside the other's entry");
-    other.set("n", &1, MINUTE).await?;
+    ensure!(!other.add("k", "second", LONG).await?, "add beside the other's entry");
+    other.set("n", &1, LONG).await?;
     ensure_eq!(one.incr("n", 1).await?, 2);
     ensure_eq!(other.incr("n", 1).await?, 3, "counting by turns");
-    ensure!(other.touch("k", MINUTE).await?);
+    ensure!(other.touch("k", LONG).await?);
     ensure_eq!(other.incr_version("k", 1).await?, 2);
     ensure_eq!(one.version(2).get::<String>("k").await?.as_deref(), Some("value"), "moved by the other");
     ensure!(one.delete("n").await?);
     ensure!(!other.has_key("n").await?, "deleted by the other");
-    one.set_many([("a", 1), ("b", 2)], MINUTE).await?;
+    one.set_many([("a", 1), ("b", 2)], LONG).await?;
     ensure_eq!(other.get_many::<i64, _>(["a", "b"]).await?.len(), 2, "set_many by the other");
     other.clear().await?;
     ensure!(one.get_many::<i64, _>(["a", "b"]).await?.is_empty(), "cleared by the other");
-    one.set("k", "again", MINUTE).await?;
+    one.set("k", "again", LONG).await?;
     ensure!(other.has_key("k").await?, "a set after the other's clear");
     Ok(())
 }
@@ -86,7 +86,7 @@ const NAMES: &[&str] = &[
 
 pub(super) async fn table_name_quoted(t: &T) -> Outcome {
     let neighbour = t.cache_at("neighbour")?;
-    neighbour.set("k", "neighbour's", MINUTE).await?;
+    neighbour.set("k", "neighbour's", LONG).await?;
     for (number, name) in NAMES.iter().enumerate() {
         let mut spec = t.spec(&format!("n{number}"))?;
         // Behind the unique name, so that nobody else's is met.
@@ -99,13 +99,13 @@ pub(super) async fn table_name_quoted(t: &T) -> Outcome {
             }
             Ok(opened) => t.over(opened)?,
         };
-        ensure!(opened.add("k", "own", MINUTE).await?, "the location {name:?} is not its own");
+        ensure!(opened.add("k", "own", LONG).await?, "the location {name:?} is not its own");
         let there = neighbour.get::<String>("k").await?;
         ensure_eq!(there.as_deref(), Some("neighbour's"), "beside the location {name:?}");
         opened.clear().await?;
         neighbour.clear().await?;
         apart(&opened, &neighbour, name).await?;
-        neighbour.set("k", "neighbour's", MINUTE).await?;
+        neighbour.set("k", "neighbour's", LONG).await?;
     }
     // Two names that differ in a letter that some stores take for a pattern or fold.
     for (one, other) in [("a_", "ab"), ("a%", "abc"), ("a*", "ab"), ("a?", "ab")] {
@@ -142,7 +142,7 @@ pub(super) async fn foreign_files_ignored(t: &T) -> Outcome {
     };
     plant(before)?;
     let cache = t.over(t.open(&spec)?)?;
-    cache.set("k", "value", MINUTE).await?;
+    cache.set("k", "value", LONG).await?;
     plant(during)?;
     let mut beside = None;
     if t.needs_file_per_entry().is_ok() {
@@ -155,7 +155,7 @@ pub(super) async fn foreign_files_ignored(t: &T) -> Outcome {
     }
     ensure_eq!(cache.get::<String>("k").await?.as_deref(), Some("value"));
     for n in 0..30 {
-        cache.set(&format!("k{n}"), &n, MINUTE).await?;
+        cache.set(&format!("k{n}"), &n, LONG).await?;
         ensure_eq!(cache.get(&format!("k{n}")).await?, Some(n), "among foreign files");
     }
     if let (Some(max), Some(entries)) = (spec.max_entries, cache.cache.backend().entries()?) {
@@ -166,7 +166,7 @@ pub(super) async fn foreign_files_ignored(t: &T) -> Outcome {
     }
     cache.clear().await?;
     ensure!(!cache.has_key("k29").await?, "clear among foreign files");
-    cache.set("k", "again", MINUTE).await?;
+    cache.set("k", "again", LONG).await?;
     cache.close().await?;
     for name in FOREIGN {
         let text = fs::read_to_string(spec.dir.join(name))?;

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use cache_core::{ErrorKind, Result};
 
-use crate::checks::MINUTE;
+use crate::checks::LONG;
 use crate::checks::every_op::{every_op, timed_ops};
 use crate::context::T;
 use crate::handle::C;
@@ -64,7 +64,7 @@ async fn recovers<V, F: Future<Output = Result<V>>>(
 pub(super) async fn unreachable_every_op(t: &T) -> Outcome {
     let mut network = t.network(TIMEOUT)?;
     let cache = t.over(t.open(&network.direct())?)?;
-    cache.set("k", &1, MINUTE).await?;
+    cache.set("k", &1, LONG).await?;
     network.kill();
     // Often: after the first failure no operation may fall silent.
     for round in 0..3 {
@@ -88,7 +88,7 @@ pub(super) async fn unreachable_every_op(t: &T) -> Outcome {
 
 pub(super) async fn unreachable_bounded(t: &T) -> Outcome {
     let (network, cache) = through_proxies(t)?;
-    cache.set("kept", &1, MINUTE).await?;
+    cache.set("kept", &1, LONG).await?;
     for silent in ["paused", "blackholed"] {
         if silent == "paused" {
             network.pause()
@@ -125,17 +125,17 @@ pub(super) async fn reconnect(t: &T) -> Outcome {
     let mut network = t.network(TIMEOUT)?;
     let cache = t.over(t.open(&network.direct())?)?;
     for round in 0..3 {
-        cache.set("k", &round, MINUTE).await?;
+        cache.set("k", &round, LONG).await?;
         ensure_eq!(cache.get("k").await?, Some(round), "round {round}");
         network.restart()?;
         let found =
             recovers(network.servers.len(), "a get after a restart", || cache.get::<i64>("k")).await?;
         ensure_eq!(found, None, "round {round}: from a server that came back empty");
-        cache.set("k", &round, MINUTE).await?;
+        cache.set("k", &round, LONG).await?;
         ensure_eq!(cache.incr("k", 1).await?, round + 1, "round {round}: within reach again");
         // Others than the one that failed, too.
         network.restart()?;
-        recovers(network.servers.len(), "a set after a restart", || cache.set("k", &round, MINUTE)).await?;
+        recovers(network.servers.len(), "a set after a restart", || cache.set("k", &round, LONG)).await?;
         ensure_eq!(cache.get("k").await?, Some(round), "round {round}: after a set that came first");
     }
     Ok(())
@@ -146,11 +146,11 @@ pub(super) async fn reply_cut_midway(t: &T) -> Outcome {
     let (network, cache) = through_proxies(t)?;
     let value = b"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ".to_vec();
     let keys = ["k", "l", "m"];
-    cache.set_many(keys.map(|key| (key, String::from_utf8_lossy(&value).into_owned())), MINUTE).await?;
-    cache.set_bytes("bytes", value.clone(), MINUTE).await?;
+    cache.set_many(keys.map(|key| (key, String::from_utf8_lossy(&value).into_owned())), LONG).await?;
+    cache.set_bytes("bytes", value.clone(), LONG).await?;
     let servers = network.servers.len();
     let mut count = 0;
-    cache.set("count", &count, MINUTE).await?;
+    cache.set("count", &count, LONG).await?;
     for cut in 0..LONGEST {
         network.set(Fault::CutReply(cut));
         match cache.get_bytes("bytes").await {
@@ -205,7 +205,7 @@ pub(super) async fn slow_reply(t: &T) -> Outcome {
     let (network, cache) = through_proxies(t)?;
     let servers = network.servers.len();
     for n in 0..8 {
-        cache.set(&format!("k{n}"), &n, MINUTE).await?;
+        cache.set(&format!("k{n}"), &n, LONG).await?;
     }
     network.set(Fault::Delay(Duration::from_millis(5)));
     for n in 0..8 {
@@ -217,7 +217,7 @@ pub(super) async fn slow_reply(t: &T) -> Outcome {
         for n in 0..3 {
             network.set(fault);
             fails_in_time(what, || cache.get::<i64>("k0")).await?;
-            fails_in_time(what, || cache.set("other", &n, MINUTE)).await?;
+            fails_in_time(what, || cache.set("other", &n, LONG)).await?;
             fails_in_time(what, || cache.get_many::<i64, _>(["k0", "k1", "k2"])).await?;
             network.set(Fault::None);
             // The late replies arrive now: none may be taken for another call's.
@@ -239,7 +239,7 @@ pub(crate) async fn hanging_pool(t: &T) -> Outcome {
     let network = t.network(TIMEOUT)?;
     let spec = crate::spec::Spec { max_connections: 2, ..network.spec.clone() };
     let cache = t.over(t.open(&spec)?)?;
-    cache.set("k", &1, MINUTE).await?;
+    cache.set("k", &1, LONG).await?;
     let mut longest = Duration::MAX;
     for _ in 0..TRIES {
         network.set(Fault::Blackhole);
@@ -264,7 +264,7 @@ pub(crate) async fn hanging_pool(t: &T) -> Outcome {
     }
     ensure!(longest <= bound(), "a call took {longest:?}, more than {:?}", bound());
     for n in 0..20 {
-        cache.set("k", &n, MINUTE).await?;
+        cache.set("k", &n, LONG).await?;
         ensure_eq!(cache.get("k").await?, Some(n), "with no place lost");
     }
     Ok(())
@@ -275,11 +275,11 @@ pub(crate) async fn exchanges_bounded(t: &T) -> Outcome {
     let (network, cache) = through_proxies(t)?;
     let keys = || (0..100).map(|n| format!("k{n}"));
     // Connects, and says what is said once.
-    cache.set_many(keys().map(|key| (key, 1)), MINUTE).await?;
+    cache.set_many(keys().map(|key| (key, 1)), LONG).await?;
     cache.get_many::<i64, _>(keys()).await?;
     let servers = network.servers.len() as u64;
     let before = network.turns();
-    cache.set_many(keys().map(|key| (key, 2)), MINUTE).await?;
+    cache.set_many(keys().map(|key| (key, 2)), LONG).await?;
     let set = network.turns();
     ensure_eq!(cache.get_many::<i64, _>(keys()).await?.len(), 100);
     let got = network.turns();

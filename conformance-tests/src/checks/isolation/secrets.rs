@@ -6,7 +6,7 @@ use cache_core::{Error, Json};
 use serde::ser::{Error as _, Serializer};
 use serde::{Deserialize, Serialize};
 
-use crate::checks::{MINUTE, files};
+use crate::checks::{LONG, files};
 use crate::context::T;
 use crate::handle::C;
 use crate::outcome::Outcome;
@@ -67,30 +67,30 @@ pub(super) async fn no_values_in_errors(t: &T) -> Outcome {
     wrong_types(&cache).await?;
     wrong_types(&t.build(|builder| builder.codec(Json))?).await?;
     ensure_quiet("an overflow", {
-        cache.set("n", &i64::MAX, MINUTE).await?;
+        cache.set("n", &i64::MAX, LONG).await?;
         cache.incr("n", NUMBER).await
     })?;
-    ensure_quiet("an encode error", cache.set("k", &(SECRET, NUMBER, Refusing), MINUTE).await)?;
+    ensure_quiet("an encode error", cache.set("k", &(SECRET, NUMBER, Refusing), LONG).await)?;
     let many = [("a", Some(SECRET)), ("b", None)].map(|(key, text)| (key, text.ok_or(Refusing)));
     let many = many.into_iter().map(|(key, value)| (key, Either(value)));
-    ensure_quiet("an encode error of many", cache.set_many(many, MINUTE).await)?;
+    ensure_quiet("an encode error of many", cache.set_many(many, LONG).await)?;
     if let Ok(most) = t.max_value_size() {
         let large = SECRET.repeat(most / SECRET.len() + 1);
-        ensure_quiet("a value too large", cache.set("large", &large, MINUTE).await)?;
+        ensure_quiet("a value too large", cache.set("large", &large, LONG).await)?;
     }
     let strict = t.build(|builder| builder.key_policy(cache_core::KeyPolicy::Refuse))?;
-    ensure_quiet("a bad key", strict.set("bad key\n", SECRET, MINUTE).await)?;
+    ensure_quiet("a bad key", strict.set("bad key\n", SECRET, LONG).await)?;
     let absent = cache.incr("absent", NUMBER).await;
     ensure_quiet("an absent key", absent)?;
     if t.needs_file_per_entry().is_ok() {
         // A directory in the entry's place cannot be overwritten.
         let spec = t.spec("blocked")?;
         let cache = t.over(t.open(&spec)?)?;
-        cache.set("k", SECRET, MINUTE).await?;
+        cache.set("k", SECRET, LONG).await?;
         let file = files::of_key(&spec.dir, &cache.cache.make_key("k")?)?;
         std::fs::remove_file(&file)?;
         std::fs::create_dir_all(file.join("in the way"))?;
-        ensure_quiet("a directory in the way", cache.set("k", SECRET, MINUTE).await)?;
+        ensure_quiet("a directory in the way", cache.set("k", SECRET, LONG).await)?;
     }
     Ok(())
 }
@@ -109,11 +109,11 @@ impl Serialize for Either {
 
 /// Reads values as what they are not.
 async fn wrong_types(cache: &C) -> Outcome {
-    cache.set("text", SECRET, MINUTE).await?;
-    cache.set_bytes("bytes", SECRET.as_bytes().to_vec(), MINUTE).await?;
-    cache.set("number", &NUMBER, MINUTE).await?;
-    cache.set("some", &Some(vec![SECRET]), MINUTE).await?;
-    cache.set("account", &Account { name: SECRET.to_owned(), pin: NUMBER }, MINUTE).await?;
+    cache.set("text", SECRET, LONG).await?;
+    cache.set_bytes("bytes", SECRET.as_bytes().to_vec(), LONG).await?;
+    cache.set("number", &NUMBER, LONG).await?;
+    cache.set("some", &Some(vec![SECRET]), LONG).await?;
+    cache.set("account", &Account { name: SECRET.to_owned(), pin: NUMBER }, LONG).await?;
     ensure_quiet("text as a number", cache.get::<i64>("text").await)?;
     ensure_quiet("text as an enum", cache.get::<Choice>("text").await)?;
     ensure_quiet("text as a struct", cache.get::<Account>("text").await)?;
@@ -133,7 +133,7 @@ async fn wrong_types(cache: &C) -> Outcome {
     ensure_quiet("a struct as a list", cache.get::<Vec<i64>>("account").await)?;
     ensure_quiet("a struct as a map", cache.get::<std::collections::BTreeMap<String, i64>>("account").await)?;
     ensure_quiet("one of many", cache.get_many::<i64, _>(["number", "text"]).await)?;
-    ensure_quiet("get_or_set", cache.get_or_set("text", MINUTE, || NUMBER).await)?;
+    ensure_quiet("get_or_set", cache.get_or_set("text", LONG, || NUMBER).await)?;
     ensure_quiet("incr of text", cache.incr("text", NUMBER).await)?;
     ensure_quiet("decr of a struct", cache.decr("account", NUMBER).await)
 }

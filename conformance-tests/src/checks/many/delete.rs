@@ -3,15 +3,15 @@
 use cache_core::BATCH;
 
 use super::{keys, one_by_one};
-use crate::checks::MINUTE;
+use crate::checks::LONG;
 use crate::context::T;
 use crate::outcome::Outcome;
 
 pub(super) async fn delete_mixed(t: &T) -> Outcome {
     let cache = t.cache();
-    cache.set_many([("a", 1), ("b", 2), ("c", 3), ("d", 4)], MINUTE).await?;
-    cache.set("text", "t", MINUTE).await?;
-    cache.version(2).set("a", &20, MINUTE).await?;
+    cache.set_many([("a", 1), ("b", 2), ("c", 3), ("d", 4)], LONG).await?;
+    cache.set("text", "t", LONG).await?;
+    cache.version(2).set("a", &20, LONG).await?;
     cache.delete_many(["absent", "a", "text", "c", "a", "A", "ab"]).await?;
     let left = one_by_one(&cache, &["a", "b", "c", "d"]).await?;
     ensure_eq!(left, [("b".to_owned(), 2), ("d".to_owned(), 4)]);
@@ -20,13 +20,13 @@ pub(super) async fn delete_mixed(t: &T) -> Outcome {
     cache.delete_many(["absent", "a"]).await?;
     cache.delete_many(["d"]).await?;
     ensure_eq!(one_by_one(&cache, &["b", "d"]).await?, [("b".to_owned(), 2)], "a batch of one");
-    ensure!(cache.add("a", &5, MINUTE).await?, "a deleted key is not free");
+    ensure!(cache.add("a", &5, LONG).await?, "a deleted key is not free");
     Ok(())
 }
 
 pub(super) async fn delete_empty(t: &T) -> Outcome {
     let cache = t.cache();
-    cache.set("k", &1, MINUTE).await?;
+    cache.set("k", &1, LONG).await?;
     cache.delete_many([""; 0]).await?;
     cache.delete_many(Vec::<String>::new()).await?;
     let expected = t.capabilities().stores.then_some(1);
@@ -39,7 +39,7 @@ pub(super) async fn delete_300k(t: &T) -> Outcome {
     const LEN: usize = 300_000;
     let cache = t.cache();
     let present = [0, 1, BATCH - 1, BATCH, BATCH + 1, LEN / 2, LEN - BATCH, LEN - 1, LEN];
-    cache.set_many(present.map(|n| (format!("k{n}"), n)), MINUTE).await?;
+    cache.set_many(present.map(|n| (format!("k{n}"), n)), LONG).await?;
     cache.delete_many(keys(0..LEN)).await?;
     let left = cache.get_many::<usize, _>(present.map(|n| format!("k{n}"))).await?;
     ensure_eq!(left, [(format!("k{LEN}"), LEN)], "all but the one that was not named");

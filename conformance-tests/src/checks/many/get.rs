@@ -2,12 +2,11 @@
 
 use std::iter::from_fn;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
-use std::time::Duration;
 
 use cache_core::BATCH;
 
 use super::keys;
-use crate::checks::MINUTE;
+use crate::checks::LONG;
 use crate::context::T;
 use crate::outcome::Outcome;
 
@@ -16,9 +15,9 @@ const NO_KEYS: [&str; 0] = [];
 pub(super) async fn get_many(t: &T) -> Outcome {
     let cache = t.cache();
     for n in 0..5 {
-        cache.set(&format!("k{n}"), &n, MINUTE).await?;
+        cache.set(&format!("k{n}"), &n, LONG).await?;
     }
-    cache.version(2).set("k0", &100, MINUTE).await?;
+    cache.version(2).set("k0", &100, LONG).await?;
     let found = cache.get_many::<i64, _>(["k0", "k1", "k4"]).await?;
     ensure_eq!(found, [("k0", 0), ("k1", 1), ("k4", 4)]);
     ensure_eq!(cache.get_many::<i64, _>(["k3"]).await?, [("k3", 3)], "a batch of one");
@@ -26,8 +25,8 @@ pub(super) async fn get_many(t: &T) -> Outcome {
     let prefixed = t.build(|b| b.key_prefix("p"))?;
     ensure_eq!(prefixed.get_many::<i64, _>(["k0", "k1"]).await?, [], "another prefix");
 
-    cache.set("text", "a value", MINUTE).await?;
-    cache.set("list", &[1, 2], MINUTE).await?;
+    cache.set("text", "a value", LONG).await?;
+    cache.set("list", &[1, 2], LONG).await?;
     ensure_eq!(cache.get_many::<String, _>(["text"]).await?, [("text", "a value".to_owned())]);
     ensure_eq!(cache.get_many::<Vec<i64>, _>(["list"]).await?, [("list", vec![1, 2])]);
     // One of another type is an error, as it is alone, and it stays.
@@ -39,9 +38,9 @@ pub(super) async fn get_many(t: &T) -> Outcome {
 pub(super) async fn partial_miss(t: &T) -> Outcome {
     const SHORT: Duration = Duration::from_millis(300);
     let cache = t.cache();
-    cache.set("a", &1, MINUTE).await?;
-    cache.set("c", &3, MINUTE).await?;
-    cache.set("gone", &4, MINUTE).await?;
+    cache.set("a", &1, LONG).await?;
+    cache.set("c", &3, LONG).await?;
+    cache.set("gone", &4, LONG).await?;
     cache.delete("gone").await?;
     cache.set("expired", &5, SHORT).await?;
     t.outlive(SHORT).await;
@@ -53,11 +52,11 @@ pub(super) async fn partial_miss(t: &T) -> Outcome {
 
 pub(super) async fn null_present(t: &T) -> Outcome {
     let cache = t.cache();
-    cache.set("null", &None::<i64>, MINUTE).await?;
-    cache.set("five", &Some(5), MINUTE).await?;
+    cache.set("null", &None::<i64>, LONG).await?;
+    cache.set("five", &Some(5), LONG).await?;
     let found = cache.get_many::<Option<i64>, _>(["absent", "null", "five"]).await?;
     ensure_eq!(found, [("null", None), ("five", Some(5))]);
-    let failed = cache.set_many([("unit", None::<i64>), ("six", Some(6))], MINUTE).await?;
+    let failed = cache.set_many([("unit", None::<i64>), ("six", Some(6))], LONG).await?;
     ensure_eq!(failed, NO_KEYS, "keys that failed");
     let found = cache.get_many::<Option<i64>, _>(["unit", "six"]).await?;
     ensure_eq!(found, [("unit", None), ("six", Some(6))]);
@@ -66,7 +65,7 @@ pub(super) async fn null_present(t: &T) -> Outcome {
 
 pub(super) async fn empty_input(t: &T) -> Outcome {
     let cache = t.cache();
-    cache.set("k", &1, MINUTE).await?;
+    cache.set("k", &1, LONG).await?;
     ensure_eq!(cache.get_many::<i64, _>(NO_KEYS).await?, []);
     ensure_eq!(cache.get_many::<i64, String>(Vec::new()).await?, []);
     let expected = t.capabilities().stores.then_some(1);
@@ -76,7 +75,7 @@ pub(super) async fn empty_input(t: &T) -> Outcome {
 
 pub(super) async fn duplicate_keys(t: &T) -> Outcome {
     let cache = t.cache();
-    let failed = cache.set_many([("a", 1), ("b", 2), ("a", 3)], MINUTE).await?;
+    let failed = cache.set_many([("a", 1), ("b", 2), ("a", 3)], LONG).await?;
     ensure_eq!(failed, NO_KEYS, "keys that failed");
     ensure_eq!(cache.get::<i64>("a").await?, Some(3), "the last one set");
     let found = cache.get_many::<i64, _>(["a", "b", "no", "a", "no", "b", "b"]).await?;
@@ -84,7 +83,7 @@ pub(super) async fn duplicate_keys(t: &T) -> Outcome {
 
     // Two keys that the key function makes one.
     let folded = t.build(|b| b.key_function(|key, _, _| Ok(format!("folded:{}", key.to_lowercase()))))?;
-    folded.set_many([("X", 1), ("x", 2)], MINUTE).await?;
+    folded.set_many([("X", 1), ("x", 2)], LONG).await?;
     ensure_eq!(folded.get_many::<i64, _>(["x", "X", "y"]).await?, [("x", 2), ("X", 2)]);
 
     cache.delete_many(["a", "a"]).await?;
@@ -105,7 +104,7 @@ pub(super) async fn lazy_iterator(t: &T) -> Outcome {
             (n < LEN).then(|| format!("k{n}"))
         })
     };
-    let failed = cache.set_many(counting().map(|key| (key, 7)), MINUTE).await?;
+    let failed = cache.set_many(counting().map(|key| (key, 7)), LONG).await?;
     ensure!(failed.is_empty(), "{} keys failed", failed.len());
     ensure_eq!(asked.load(SeqCst), LEN + 1, "how often set_many asked");
     let found = cache.get_many::<i64, _>(counting()).await?;
@@ -127,7 +126,7 @@ pub(super) async fn request_order(t: &T) -> Outcome {
     let mut random = fastrand::Rng::with_seed(7);
     let mut present: Vec<usize> = (0..LEN).filter(|n| n % 3 == 0).collect();
     random.shuffle(&mut present);
-    cache.set_many(present.iter().map(|n| (format!("k{n}"), *n)), MINUTE).await?;
+    cache.set_many(present.iter().map(|n| (format!("k{n}"), *n)), LONG).await?;
     for _ in 0..3 {
         let mut order: Vec<usize> = (0..LEN).collect();
         random.shuffle(&mut order);
@@ -140,9 +139,6 @@ pub(super) async fn request_order(t: &T) -> Outcome {
     }
     Ok(())
 }
-
-/// A lifetime that outlasts the asking on the slowest machine.
-const LONG: Duration = Duration::from_secs(3_600);
 
 /// Asks for `len` keys of which a few are there: at the ends, and on both sides of where one
 /// batch may end.
@@ -163,7 +159,7 @@ pub(super) async fn get_10k(t: &T) -> Outcome {
     few_of(t, 10_000).await?;
     // And a tenth of them: as many hits as a batch has keys.
     let cache = t.cache();
-    cache.set_many((0..10_000).step_by(10).map(|n| (format!("k{n}"), n)), MINUTE).await?;
+    cache.set_many((0..10_000).step_by(10).map(|n| (format!("k{n}"), n)), LONG).await?;
     let found = cache.get_many::<usize, _>(keys(0..10_000)).await?;
     let hits: Vec<usize> = found.iter().filter(|(_, n)| n % 10 == 0).map(|(_, n)| *n).collect();
     ensure!(

@@ -7,7 +7,7 @@ use cache_core::{CodecId, Payload};
 use serde::Serialize;
 
 use super::{json, message_pack};
-use crate::checks::MINUTE;
+use crate::checks::LONG;
 use crate::context::T;
 use crate::handle::C;
 use crate::outcome::Outcome;
@@ -36,13 +36,13 @@ fn encoded(t: &T, codec: u8, bytes: &[u8]) -> Payload {
 }
 
 async fn written<V: Serialize + Sync + ?Sized>(cache: &C, value: &V, expected: Payload) -> Outcome {
-    cache.set("k", value, MINUTE).await?;
+    cache.set("k", value, LONG).await?;
     ensure_eq!(stored(cache)?, Some(expected.clone()), "set");
     cache.delete("k").await?;
-    ensure!(cache.add("k", value, MINUTE).await?);
+    ensure!(cache.add("k", value, LONG).await?);
     ensure_eq!(stored(cache)?, Some(expected.clone()), "add");
     cache.delete("k").await?;
-    cache.set_many([("k", value)].map(|(key, value)| (key, Ref(value))), MINUTE).await?;
+    cache.set_many([("k", value)].map(|(key, value)| (key, Ref(value))), LONG).await?;
     ensure_eq!(stored(cache)?, Some(expected), "set_many");
     Ok(())
 }
@@ -70,15 +70,15 @@ pub(super) async fn codec_bytes_identical(t: &T) -> Outcome {
     if keeps_kinds {
         for cache in [&pack, &json] {
             written(cache, "clé", Payload::Text(Bytes::from_static(b"cl\xc3\xa9"))).await?;
-            cache.set_bytes("k", &b"\x00\xff"[..], MINUTE).await?;
+            cache.set_bytes("k", &b"\x00\xff"[..], LONG).await?;
             ensure_eq!(stored(cache)?, Some(Payload::Bytes(Bytes::from_static(b"\x00\xff"))));
         }
     } else {
         written(&pack, "clé", encoded(t, PACK, b"\xa4cl\xc3\xa9")).await?;
         written(&json, "clé", encoded(t, JSON, "\"clé\"".as_bytes())).await?;
-        pack.set_bytes("k", &b"\x00\xff"[..], MINUTE).await?;
+        pack.set_bytes("k", &b"\x00\xff"[..], LONG).await?;
         ensure_eq!(stored(&pack)?, Some(encoded(t, PACK, b"\xc4\x02\x00\xff")));
-        json.set_bytes("k", &b"\x00\xff"[..], MINUTE).await?;
+        json.set_bytes("k", &b"\x00\xff"[..], LONG).await?;
         ensure_eq!(stored(&json)?, Some(encoded(t, JSON, b"[0,255]")));
     }
     let map = BTreeMap::from([("a", 1), ("b", -1)]);

@@ -7,7 +7,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 
 use super::{any_codec, comes_back, json, message_pack};
-use crate::checks::MINUTE;
+use crate::checks::LONG;
 use crate::context::T;
 use crate::handle::C;
 use crate::outcome::Outcome;
@@ -43,7 +43,7 @@ pub(super) async fn mimics_envelope(t: &T) -> Outcome {
         for bytes in LOOK_ALIKES {
             mimic(&cache, bytes).await?;
             // What the store itself would write of it, with whatever it puts around it.
-            cache.set_bytes("k", bytes, MINUTE).await?;
+            cache.set_bytes("k", bytes, LONG).await?;
             let made = cache.cache.make_and_validate_key("k")?;
             let stored = cache.cache.backend().get(made.as_key())?.map(|payload| payload.bytes().to_vec());
             mimic(&cache, &stored.unwrap_or_default()).await?;
@@ -60,8 +60,8 @@ pub(super) async fn mimics_envelope(t: &T) -> Outcome {
 async fn look_like_files(t: &T) -> Outcome {
     let spec = t.spec("mimics")?;
     let cache = t.over(t.open(&spec)?)?;
-    cache.set("int", &42, MINUTE).await?;
-    cache.set("text", "text", MINUTE).await?;
+    cache.set("int", &42, LONG).await?;
+    cache.set("text", "text", LONG).await?;
     let mut folders = vec![spec.dir];
     let mut contents = Vec::new();
     while let Some(folder) = folders.pop() {
@@ -82,7 +82,7 @@ async fn look_like_files(t: &T) -> Outcome {
 }
 
 async fn mimic(cache: &C, bytes: &[u8]) -> Outcome {
-    cache.set_bytes("k", bytes.to_vec(), MINUTE).await?;
+    cache.set_bytes("k", bytes.to_vec(), LONG).await?;
     ensure_eq!(cache.get_bytes("k").await?.as_deref(), Some(bytes));
     ensure_err!(cache.incr("k", 1).await, NotAnInteger, "{bytes:?} counts");
     ensure_err!(cache.get::<i64>("k").await, Decode, "{bytes:?}");
@@ -104,16 +104,16 @@ struct Person {
 pub(super) async fn wrong_type_decode_err(t: &T) -> Outcome {
     for cache in any_codec(t)? {
         let person = || Person { name: "hunter2".to_owned(), age: 36 };
-        cache.set("person", &person(), MINUTE).await?;
-        cache.set("text", "hunter2", MINUTE).await?;
-        cache.set("int", &300, MINUTE).await?;
+        cache.set("person", &person(), LONG).await?;
+        cache.set("text", "hunter2", LONG).await?;
+        cache.set("int", &300, LONG).await?;
         for _ in 0..2 {
             ensure_err!(cache.get::<Vec<i64>>("person").await, Decode);
             ensure_err!(cache.get::<String>("person").await, Decode);
             ensure_err!(cache.get::<Option<i64>>("person").await, Decode);
             ensure_err!(cache.get_bytes("person").await, Decode);
             ensure_err!(cache.get_or("person", 1).await, Decode, "it is no miss");
-            ensure_err!(cache.get_or_set("person", MINUTE, || 1).await, Decode, "it is no miss");
+            ensure_err!(cache.get_or_set("person", LONG, || 1).await, Decode, "it is no miss");
             ensure_err!(cache.get_many::<i64, _>(["int", "person"]).await, Decode);
             ensure_err!(cache.get::<Person>("text").await, Decode);
             ensure_err!(cache.get::<Person>("int").await, Decode);
@@ -125,10 +125,10 @@ pub(super) async fn wrong_type_decode_err(t: &T) -> Outcome {
         ensure_eq!(cache.get::<Person>("person").await?, Some(person()), "the entry changed");
         ensure_eq!(cache.get::<String>("text").await?.as_deref(), Some("hunter2"), "the entry changed");
         ensure_eq!(cache.incr("int", 1).await?, 301, "the entry changed");
-        ensure!(!cache.add("person", &1, MINUTE).await?, "the entry is gone");
+        ensure!(!cache.add("person", &1, LONG).await?, "the entry is gone");
     }
     // A codec that this cache does not read is no miss either, where the store knows the codec.
-    message_pack(t)?.set("list", &[1, 2], MINUTE).await?;
+    message_pack(t)?.set("list", &[1, 2], LONG).await?;
     ensure_err!(json(t)?.get::<Vec<i64>>("list").await, Decode);
     ensure_eq!(message_pack(t)?.get::<Vec<i64>>("list").await?, Some(vec![1, 2]));
     Ok(())
@@ -161,12 +161,12 @@ struct Strict {
 pub(super) async fn serde_evolution(t: &T) -> Outcome {
     for cache in any_codec(t)? {
         let old = Person { name: "Ada".to_owned(), age: 36 };
-        cache.set("k", &old, MINUTE).await?;
+        cache.set("k", &old, LONG).await?;
         let expected = Newer { tags: vec![], age: 36, nick: None, level: 10, full_name: "Ada".to_owned() };
         ensure_eq!(cache.get::<Newer>("k").await?, Some(expected), "a newer program reads an older value");
         ensure_err!(cache.get::<Strict>("k").await, Decode, "a field without a default");
         let new = Strict { name: "Bob".to_owned(), age: 1, must: true };
-        cache.set("k", &vec![new], MINUTE).await?;
+        cache.set("k", &vec![new], LONG).await?;
         let expected = Person { name: "Bob".to_owned(), age: 1 };
         ensure_eq!(
             cache.get::<Vec<Person>>("k").await?,
@@ -211,26 +211,26 @@ async fn contained<V>(what: &str, call: impl Future<Output = cache_core::Result<
 pub(super) async fn deserialize_panic_contained(t: &T) -> Outcome {
     for cache in any_codec(t)? {
         let old = vec![1, 2, 3];
-        cache.set("list", &old, MINUTE).await?;
-        cache.set("int", &1, MINUTE).await?;
-        cache.set("text", "text", MINUTE).await?;
+        cache.set("list", &old, LONG).await?;
+        cache.set("int", &1, LONG).await?;
+        cache.set("text", "text", LONG).await?;
         cache.delete_many(["absent", "fine"]).await?;
         for key in ["list", "int", "text"] {
             contained("get", cache.get::<Bomb>(key)).await?;
             contained("get_many", cache.get_many::<Bomb, _>(["absent", key])).await?;
-            contained("get_or_set", cache.get_or_set(key, MINUTE, || Bomb)).await?;
-            contained("set", cache.set(key, &Bomb, MINUTE)).await?;
-            contained("set_many", cache.set_many([("fine", None), (key, Some(Bomb))], MINUTE)).await?;
-            contained("add", cache.add("absent", &Bomb, MINUTE)).await?;
+            contained("get_or_set", cache.get_or_set(key, LONG, || Bomb)).await?;
+            contained("set", cache.set(key, &Bomb, LONG)).await?;
+            contained("set_many", cache.set_many([("fine", None), (key, Some(Bomb))], LONG)).await?;
+            contained("add", cache.add("absent", &Bomb, LONG)).await?;
         }
-        contained("get_or_set", cache.get_or_set("absent", MINUTE, || Bomb)).await?;
+        contained("get_or_set", cache.get_or_set("absent", LONG, || Bomb)).await?;
         for key in ["absent", "fine"] {
             crate::checks::absence::ensure_absent(&cache, key, "after a panic").await?;
         }
         ensure_eq!(cache.get::<Vec<i64>>("list").await?, Some(old), "the entry changed");
         ensure_eq!(cache.get::<String>("text").await?.as_deref(), Some("text"), "the entry changed");
         ensure_eq!(cache.incr("int", 1).await?, 2);
-        ensure_eq!(cache.get_or_set("absent", MINUTE, || 5).await?, 5, "the key is free again");
+        ensure_eq!(cache.get_or_set("absent", LONG, || 5).await?, 5, "the key is free again");
         for key in ["list", "int", "text", "absent"] {
             ensure!(cache.delete(key).await?, "{key}");
         }

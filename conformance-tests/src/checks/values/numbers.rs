@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{any_codec, comes_back_in_any_codec, json, message_pack};
-use crate::checks::MINUTE;
+use crate::checks::LONG;
 use crate::context::T;
 use crate::outcome::Outcome;
 
@@ -29,7 +29,7 @@ pub(super) async fn u64_max(t: &T) -> Outcome {
         comes_back_in_any_codec(t, &vec![number]).await?;
     }
     for cache in any_codec(t)? {
-        cache.set("k", &u64::MAX, MINUTE).await?;
+        cache.set("k", &u64::MAX, LONG).await?;
         ensure_err!(cache.get::<i64>("k").await, Decode, "it wrapped");
         ensure_eq!(cache.get::<Value>("k").await?, Some(Value::from(u64::MAX)));
     }
@@ -57,12 +57,12 @@ pub(super) async fn i128_u128(t: &T) -> Outcome {
 pub(super) async fn bool_is_not_int(t: &T) -> Outcome {
     for cache in any_codec(t)? {
         for truth in [true, false] {
-            cache.set("bool", &truth, MINUTE).await?;
+            cache.set("bool", &truth, LONG).await?;
             ensure_eq!(cache.get::<bool>("bool").await?, Some(truth));
             ensure_eq!(cache.get::<Value>("bool").await?, Some(Value::Bool(truth)));
             ensure_err!(cache.get::<i64>("bool").await, Decode);
             ensure_err!(cache.get::<u8>("bool").await, Decode);
-            cache.set("int", &i64::from(truth), MINUTE).await?;
+            cache.set("int", &i64::from(truth), LONG).await?;
             ensure_eq!(cache.get::<Value>("int").await?, Some(Value::from(i64::from(truth))));
             ensure_err!(cache.get::<bool>("int").await, Decode);
         }
@@ -73,8 +73,8 @@ pub(super) async fn bool_is_not_int(t: &T) -> Outcome {
 pub(super) async fn int_is_not_float(t: &T) -> Outcome {
     for cache in any_codec(t)? {
         for whole in [1_i32, 0, -1, 1_000_000] {
-            cache.set("int", &whole, MINUTE).await?;
-            cache.set("float", &f64::from(whole), MINUTE).await?;
+            cache.set("int", &whole, LONG).await?;
+            cache.set("float", &f64::from(whole), LONG).await?;
             let (int, float) = (cache.get::<Value>("int").await?, cache.get::<Value>("float").await?);
             ensure!(int.as_ref().is_some_and(Value::is_i64), "{whole}: got {int:?}");
             ensure!(float.as_ref().is_some_and(Value::is_f64), "{whole}.0: got {float:?}");
@@ -84,7 +84,7 @@ pub(super) async fn int_is_not_float(t: &T) -> Outcome {
             ensure_eq!(cache.incr("int", 1).await?, i64::from(whole) + 1);
         }
         let mixed = vec![Value::from(1), Value::from(1.0)];
-        cache.set("mixed", &mixed, MINUTE).await?;
+        cache.set("mixed", &mixed, LONG).await?;
         ensure_eq!(cache.get::<Vec<Value>>("mixed").await?, Some(mixed));
     }
     Ok(())
@@ -92,8 +92,8 @@ pub(super) async fn int_is_not_float(t: &T) -> Outcome {
 
 /// By their bits: `-0.0 == 0.0`, and a NaN equals nothing.
 async fn same_bits(cache: &crate::handle::C, number: f64) -> Outcome {
-    cache.set("f64", &number, MINUTE).await?;
-    cache.set("list", &[number, number], MINUTE).await?;
+    cache.set("f64", &number, LONG).await?;
+    cache.set("list", &[number, number], LONG).await?;
     let bits = number.to_bits();
     ensure_eq!(cache.get::<f64>("f64").await?.map(f64::to_bits), Some(bits), "{number:e}");
     ensure_eq!(
@@ -114,7 +114,7 @@ pub(super) async fn float_extremes(t: &T) -> Outcome {
             same_bits(&cache, -number).await?;
         }
         for number in [f32::MAX, f32::MIN_POSITIVE, f32::from_bits(1), -0.0, 0.1] {
-            cache.set("f32", &number, MINUTE).await?;
+            cache.set("f32", &number, LONG).await?;
             ensure_eq!(
                 cache.get::<f32>("f32").await?.map(f32::to_bits),
                 Some(number.to_bits()),
@@ -132,12 +132,12 @@ pub(super) async fn nan_inf(t: &T) -> Outcome {
     {
         same_bits(&cache, number).await?;
     }
-    cache.set("f32", &f32::INFINITY, MINUTE).await?;
+    cache.set("f32", &f32::INFINITY, LONG).await?;
     ensure_eq!(cache.get::<f32>("f32").await?, Some(f32::INFINITY));
     // JSON has no such numbers: they must not come back as others.
     let json = json(t)?;
     for number in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
-        json.set("k", &number, MINUTE).await?;
+        json.set("k", &number, LONG).await?;
         ensure_eq!(json.get::<Option<f64>>("k").await?, Some(None), "{number}");
         ensure_err!(json.get::<f64>("k").await, Decode, "{number}");
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 
 use super::comes_back_in_any_codec;
-use crate::checks::MINUTE;
+use crate::checks::LONG;
 use crate::checks::absence::ensure_absent;
 use crate::context::T;
 use crate::outcome::Outcome;
@@ -35,14 +35,14 @@ pub(super) async fn size_below_limit(t: &T) -> Outcome {
     for len in [limit.saturating_sub(OVERHEAD), limit / 2] {
         let bytes = noise(len);
         let text = "x".repeat(len);
-        cache.set_bytes("set", bytes.clone(), MINUTE).await?;
+        cache.set_bytes("set", bytes.clone(), LONG).await?;
         ensure!(cache.get_bytes("set").await? == Some(bytes), "{len} bytes came back as others");
-        ensure!(cache.add("added", &text, MINUTE).await?, "{len} bytes");
+        ensure!(cache.add("added", &text, LONG).await?, "{len} bytes");
         ensure!(
             cache.get::<String>("added").await?.as_ref() == Some(&text),
             "{len} letters came back as others"
         );
-        ensure_eq!(cache.set_many([("many", &text)], MINUTE).await?, Vec::<&str>::new());
+        ensure_eq!(cache.set_many([("many", &text)], LONG).await?, Vec::<&str>::new());
         ensure!(
             cache.get::<String>("many").await?.as_ref() == Some(&text),
             "{len} letters came back as others"
@@ -58,11 +58,11 @@ pub(super) async fn size_above_limit(t: &T) -> Outcome {
     for len in [limit + 1, limit + OVERHEAD, limit * 2] {
         let bytes = noise(len);
         let text = "x".repeat(len);
-        ensure_err!(cache.set_bytes("set_bytes", bytes, MINUTE).await, ValueTooLarge, "{len} bytes");
-        ensure_err!(cache.set("set", &text, MINUTE).await, ValueTooLarge, "{len} bytes");
-        ensure_err!(cache.add("add", &text, MINUTE).await, ValueTooLarge, "{len} bytes");
+        ensure_err!(cache.set_bytes("set_bytes", bytes, LONG).await, ValueTooLarge, "{len} bytes");
+        ensure_err!(cache.set("set", &text, LONG).await, ValueTooLarge, "{len} bytes");
+        ensure_err!(cache.add("add", &text, LONG).await, ValueTooLarge, "{len} bytes");
         let entries = [("before", "small"), ("many", text.as_str()), ("after", "small")];
-        ensure_eq!(cache.set_many(entries, MINUTE).await?, ["many"], "{len} bytes");
+        ensure_eq!(cache.set_many(entries, LONG).await?, ["many"], "{len} bytes");
         // Not a part of it is there, and the connection is in step.
         for key in ["set_bytes", "set", "add", "many"] {
             ensure_absent(&cache, key, &format!("{key}, refused with {len} bytes")).await?;
@@ -70,7 +70,7 @@ pub(super) async fn size_above_limit(t: &T) -> Outcome {
         for key in ["before", "after"] {
             ensure_eq!(cache.get::<String>(key).await?.as_deref(), Some("small"), "beside a refused one");
         }
-        cache.set("set", "small", MINUTE).await?;
+        cache.set("set", "small", LONG).await?;
         ensure_eq!(cache.get::<String>("set").await?.as_deref(), Some("small"));
     }
     Ok(())
@@ -79,9 +79,9 @@ pub(super) async fn size_above_limit(t: &T) -> Outcome {
 pub(super) async fn size_16mib(t: &T) -> Outcome {
     let cache = t.cache();
     let bytes = noise(16 << 20);
-    cache.set("k", "old", MINUTE).await?;
+    cache.set("k", "old", LONG).await?;
     let may_refuse = t.capabilities().max_value_size.is_some_and(|limit| limit < (16 << 20) + OVERHEAD);
-    match cache.set_bytes("k", bytes.clone(), MINUTE).await {
+    match cache.set_bytes("k", bytes.clone(), LONG).await {
         Ok(()) => {
             let got = cache.get_bytes("k").await?;
             ensure!(got == Some(bytes), "16 MiB came back as {:?} bytes", got.map(|b| b.len()));
@@ -93,7 +93,7 @@ pub(super) async fn size_16mib(t: &T) -> Outcome {
             ensure_absent(&cache, "k", "16 MiB refused").await?;
         }
     }
-    cache.set("k", "small", MINUTE).await?;
+    cache.set("k", "small", LONG).await?;
     ensure_eq!(cache.get::<String>("k").await?.as_deref(), Some("small"), "afterwards");
     Ok(())
 }
@@ -103,11 +103,11 @@ pub(super) async fn incompressible(t: &T) -> Outcome {
     let most = t.capabilities().max_value_size.map_or(1 << 20, |limit| limit / 2).min(1 << 20);
     for len in [1, 1_023, 4_096, 65_537, most / 2 + 1, most] {
         let bytes = noise(len);
-        cache.set_bytes("k", bytes.clone(), MINUTE).await?;
+        cache.set_bytes("k", bytes.clone(), LONG).await?;
         ensure!(cache.get_bytes("k").await?.as_ref() == Some(&bytes), "{len} bytes came back as others");
         let numbers: Vec<u64> =
             bytes.chunks_exact(8).take(2_000).flat_map(|c| c.try_into().map(u64::from_le_bytes)).collect();
-        cache.set("numbers", &numbers, MINUTE).await?;
+        cache.set("numbers", &numbers, LONG).await?;
         ensure!(cache.get::<Vec<u64>>("numbers").await?.as_ref() == Some(&numbers), "{len} bytes of numbers");
     }
     Ok(())

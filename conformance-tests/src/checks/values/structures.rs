@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::{any_codec, comes_back, comes_back_in_any_codec, json, message_pack};
-use crate::checks::MINUTE;
+use crate::checks::LONG;
 use crate::context::T;
 use crate::outcome::{Outcome, Stop};
 
@@ -32,7 +32,7 @@ pub(super) async fn empty_collections(t: &T) -> Outcome {
     comes_back_in_any_codec(t, &Collections { nested: vec![vec![], vec![(), ()]], ..Collections::default() })
         .await?;
     for cache in any_codec(t)? {
-        cache.set("k", &Vec::<i64>::new(), MINUTE).await?;
+        cache.set("k", &Vec::<i64>::new(), LONG).await?;
         ensure_eq!(cache.get_or("k", vec![1]).await?, Vec::<i64>::new(), "it was taken for a miss");
         ensure_err!(cache.get::<()>("k").await, Decode, "it is no null");
     }
@@ -61,15 +61,15 @@ pub(super) async fn option_nesting(t: &T) -> Outcome {
         .await?;
     for cache in any_codec(t)? {
         // A null is a null at any depth, as in serde's formats; and it is no miss.
-        cache.set("k", &Some(None::<i64>), MINUTE).await?;
+        cache.set("k", &Some(None::<i64>), LONG).await?;
         ensure_eq!(cache.get::<Option<i64>>("k").await?, Some(None));
         ensure_eq!(cache.get::<Option<Option<i64>>>("k").await?, Some(None));
         ensure_err!(cache.get::<i64>("k").await, Decode, "a null is no integer");
         ensure_err!(cache.get::<String>("k").await, Decode, "a null is no text");
         ensure_eq!(cache.get::<Option<i64>>("missing").await?, None);
-        cache.set("k", &5, MINUTE).await?;
+        cache.set("k", &5, LONG).await?;
         ensure_eq!(cache.get::<Option<i64>>("k").await?, Some(Some(5)), "a value reads as an option");
-        cache.set("k", &Some("x"), MINUTE).await?;
+        cache.set("k", &Some("x"), LONG).await?;
         ensure_eq!(cache.get::<String>("k").await?.as_deref(), Some("x"), "an option reads as its value");
     }
     Ok(())
@@ -112,7 +112,7 @@ pub(super) async fn unit_newtype(t: &T) -> Outcome {
     let all = All { unit: Unit, nothing: (), number: Number(1), name: Some(name()), pair, empty: Empty {} };
     comes_back_in_any_codec(t, &all).await?;
     let cache = t.cache();
-    cache.set("k", &Number(41), MINUTE).await?;
+    cache.set("k", &Number(41), LONG).await?;
     ensure_eq!(cache.incr("k", 1).await?, 42, "a newtype around an integer counts");
     ensure_eq!(cache.get::<Number>("k").await?, Some(Number(42)));
     Ok(())
@@ -195,9 +195,9 @@ pub(super) async fn enum_variants(t: &T) -> Outcome {
     comes_back_in_any_codec(t, &Err::<i64, String>("no".to_owned())).await?;
     comes_back_in_any_codec(t, &BTreeMap::from([(Colour::Red, 1), (Colour::Green, 2)])).await?;
     let cache = t.cache();
-    cache.set("k", &Shape::Count(7), MINUTE).await?;
+    cache.set("k", &Shape::Count(7), LONG).await?;
     ensure_err!(cache.incr("k", 1).await, NotAnInteger, "a variant around an integer is not one");
-    cache.set("k", "Purple", MINUTE).await?;
+    cache.set("k", "Purple", LONG).await?;
     ensure_err!(cache.get::<Colour>("k").await, Decode, "no such variant");
     Ok(())
 }
@@ -249,9 +249,9 @@ pub(super) async fn map_non_string_keys(t: &T) -> Outcome {
     comes_back(&cache, &optional).await?;
     comes_back(&cache, &lists).await?;
     let json = json(t)?;
-    json.set("k", "old", MINUTE).await?;
-    ensure_err!(json.set("k", &pairs, MINUTE).await, Encode);
-    ensure_err!(json.set("k", &lists, MINUTE).await, Encode);
+    json.set("k", "old", LONG).await?;
+    ensure_err!(json.set("k", &pairs, LONG).await, Encode);
+    ensure_err!(json.set("k", &lists, LONG).await, Encode);
     ensure_eq!(json.get::<String>("k").await?.as_deref(), Some("old"));
     Ok(())
 }
@@ -299,9 +299,9 @@ pub(super) async fn datetime_duration_uuid(t: &T) -> Outcome {
     let to_json = t.build(|b| b.codec(cache_core::Json).read_also(cache_core::MessagePack))?;
     let to_packed = t.build(|b| b.codec(cache_core::MessagePack).read_also(cache_core::Json))?;
     for (old, new) in [(packed, to_json), (json, to_packed)] {
-        old.set("id", &id, MINUTE).await?;
-        old.set("address", &address, MINUTE).await?;
-        old.set("ids", &[id], MINUTE).await?;
+        old.set("id", &id, LONG).await?;
+        old.set("address", &address, LONG).await?;
+        old.set("ids", &[id], LONG).await?;
         ensure_eq!(new.get::<Uuid>("id").await?, Some(id), "after a move between codecs");
         ensure_eq!(new.get::<IpAddr>("address").await?, Some(address), "after a move between codecs");
         ensure_eq!(new.get::<[Uuid; 1]>("ids").await?, Some([id]), "after a move between codecs");

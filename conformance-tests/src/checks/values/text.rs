@@ -7,7 +7,7 @@ use serde_bytes::ByteBuf;
 use serde_json::Value;
 
 use super::{any_codec, comes_back, comes_back_in_any_codec, message_pack};
-use crate::checks::MINUTE;
+use crate::checks::LONG;
 use crate::context::T;
 use crate::handle::C;
 use crate::outcome::Outcome;
@@ -16,7 +16,7 @@ pub(super) async fn digit_string_stays_string(t: &T) -> Outcome {
     for cache in any_codec(t)? {
         for text in ["42", "0", "-1", "007", "1.5", "1e3", " 1", "1 ", "9223372036854775808", "true", "null"]
         {
-            cache.set("k", text, MINUTE).await?;
+            cache.set("k", text, LONG).await?;
             ensure_eq!(cache.get::<Value>("k").await?, Some(Value::from(text)));
             ensure_eq!(cache.get::<String>("k").await?.as_deref(), Some(text));
             ensure_err!(cache.get::<i64>("k").await, Decode, "{text:?} as an integer");
@@ -31,8 +31,8 @@ pub(super) async fn digit_string_stays_string(t: &T) -> Outcome {
 /// `bytes` come back as bytes, by the way without a codec and by serde's.
 async fn stay_bytes(cache: &C, bytes: &[u8]) -> Outcome {
     let owned = ByteBuf::from(bytes);
-    cache.set_bytes("raw", bytes.to_vec(), MINUTE).await?;
-    cache.set("serde", &owned, MINUTE).await?;
+    cache.set_bytes("raw", bytes.to_vec(), LONG).await?;
+    cache.set("serde", &owned, LONG).await?;
     for key in ["raw", "serde"] {
         ensure_eq!(cache.get_bytes(key).await?.as_deref(), Some(bytes), "{key}");
         ensure_eq!(cache.get::<ByteBuf>(key).await?.as_ref(), Some(&owned), "{key}");
@@ -57,10 +57,10 @@ pub(super) async fn digit_bytes_stay_bytes(t: &T) -> Outcome {
 pub(super) async fn empty_string(t: &T) -> Outcome {
     for cache in any_codec(t)? {
         comes_back(&cache, &String::new()).await?;
-        cache.set("k", "", MINUTE).await?;
+        cache.set("k", "", LONG).await?;
         ensure_eq!(cache.get_or("k", "default".to_owned()).await?, "", "it was taken for a miss");
-        ensure_eq!(cache.get_or_set("k", MINUTE, || "computed".to_owned()).await?, "", "get_or_set");
-        ensure!(!cache.add("k", "added", MINUTE).await?, "add");
+        ensure_eq!(cache.get_or_set("k", LONG, || "computed".to_owned()).await?, "", "get_or_set");
+        ensure!(!cache.add("k", "added", LONG).await?, "add");
         ensure!(cache.has_key("k").await?);
         ensure_eq!(cache.get::<Value>("k").await?, Some(Value::from("")), "it is text, not null");
         ensure_err!(cache.get::<()>("k").await, Decode, "it is text, not null");
@@ -73,7 +73,7 @@ pub(super) async fn empty_bytes(t: &T) -> Outcome {
     for cache in any_codec(t)? {
         stay_bytes(&cache, b"").await?;
         ensure!(cache.has_key("raw").await?);
-        ensure!(!cache.add("raw", &1, MINUTE).await?);
+        ensure!(!cache.add("raw", &1, LONG).await?);
         ensure!(cache.delete("raw").await?);
     }
     Ok(())
@@ -91,7 +91,7 @@ pub(super) async fn all_256_bytes(t: &T) -> Outcome {
     let cache = t.cache();
     for byte in 0..=255_u8 {
         let bytes = [byte, byte];
-        cache.set_bytes("k", bytes.to_vec(), MINUTE).await?;
+        cache.set_bytes("k", bytes.to_vec(), LONG).await?;
         ensure_eq!(cache.get_bytes("k").await?.as_deref(), Some(&bytes[..]));
     }
     Ok(())
@@ -144,7 +144,7 @@ pub(super) async fn astral_unicode(t: &T) -> Outcome {
     }
     // Two spellings of one letter are two texts.
     let cache = t.cache();
-    cache.set("k", "e\u{301}", MINUTE).await?;
+    cache.set("k", "e\u{301}", LONG).await?;
     ensure!(cache.get::<String>("k").await?.is_some_and(|text| text != "é"), "it was normalised");
     Ok(())
 }
@@ -164,9 +164,9 @@ pub(super) async fn chars(t: &T) -> Outcome {
         comes_back_in_any_codec(t, &letters).await?;
     }
     let cache = message_pack(t)?;
-    cache.set("k", &'a', MINUTE).await?;
+    cache.set("k", &'a', LONG).await?;
     ensure_eq!(cache.get::<String>("k").await?.as_deref(), Some("a"), "a letter is a text of one");
-    cache.set("k", "ab", MINUTE).await?;
+    cache.set("k", "ab", LONG).await?;
     ensure_err!(cache.get::<char>("k").await, Decode, "two letters");
     Ok(())
 }
