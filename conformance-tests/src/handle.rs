@@ -1,13 +1,35 @@
 //! [`C`]: a cache handle with one set of methods for both modes.
 
 use std::fmt::Debug;
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::sync::LazyLock;
 
 use bytes::Bytes;
-use cache_core::{BaseCache, Cache, Error, Result, Timeout};
+use cache_core::{AsyncWay, BaseCache, Cache, Error, Result, Timeout};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use tokio::runtime::{Builder, Handle, Runtime};
 
 use crate::context::Mode;
+
+/// The runtime of native async calls from checks in sync mode, which have none.
+static RUNTIME: LazyLock<Option<Runtime>> =
+    LazyLock::new(|| Builder::new_multi_thread().worker_threads(1).enable_all().build().ok());
+
+/// Runs an async call of `cache` where it finds a tokio runtime if it needs one: a backend that is
+/// natively async may.
+async fn on_tokio<F: Future>(cache: &Cache<dyn BaseCache>, call: F) -> F::Output {
+    let needs_one =
+        matches!(cache.backend().as_async(), AsyncWay::Native(_)) && Handle::try_current().is_err();
+    let Some(runtime) = needs_one.then(|| RUNTIME.as_ref()).flatten() else { return call.await };
+    let mut call = pin!(call);
+    poll_fn(|context| {
+        let _entered = runtime.enter();
+        call.as_mut().poll(context)
+    })
+    .await
+}
 
 /// A [`Cache`] whose calls go through the sync or the async API, as the mode says: one check
 /// body serves both.
@@ -26,7 +48,7 @@ macro_rules! both {
         pub async fn $name<$($generics)*>(&self, $($arg: $type),*) -> Result<$output> {
             match self.mode {
                 Mode::Sync => self.cache.$name($($arg),*),
-                Mode::Async => self.cache.$aname($($arg),*).await,
+                Mode::Async => on_tokio(&self.cache, self.cache.$aname($($arg),*)).await,
             }
         }
     )*};
@@ -98,7 +120,9 @@ impl C {
     ) -> Result<T> {
         match self.mode {
             Mode::Sync => self.cache.get_or_set(key, timeout, function),
-            Mode::Async => self.cache.aget_or_set(key, timeout, || async { function() }).await,
+            Mode::Async => {
+                on_tokio(&self.cache, self.cache.aget_or_set(key, timeout, || async { function() })).await
+            }
         }
     }
 
@@ -114,7 +138,9 @@ impl C {
     ) -> Result<T, E> {
         match self.mode {
             Mode::Sync => self.cache.try_get_or_set(key, timeout, function),
-            Mode::Async => self.cache.try_aget_or_set(key, timeout, || async { function() }).await,
+            Mode::Async => {
+                on_tokio(&self.cache, self.cache.try_aget_or_set(key, timeout, || async { function() })).await
+            }
         }
     }
 }
