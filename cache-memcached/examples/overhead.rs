@@ -3,7 +3,11 @@
 //!
 //! `cargo run --release -p cache-memcached --example overhead`
 
-#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a measurement prints, and ends where it cannot go on")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a measurement prints, and ends where it cannot go on"
+)]
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -35,22 +39,42 @@ fn main() {
     cache.set_many(entries(), MINUTE).unwrap();
 
     println!("µs a call, medians of {ROUNDS} rounds: {:>10} {:>8} {:>6}", "cache", "bare", "ratio");
-    compare("get", 200, || _ = cache.get::<String>(&names[7]).unwrap().unwrap(), || {
-        let found = bare.get(&keys[7]).send().unwrap().value.unwrap();
-        _ = String::from_utf8(found).unwrap();
-    });
-    compare("set", 200, || cache.set(&names[7], &value, MINUTE).unwrap(), || {
-        _ = bare.set(&keys[7], &value).client_flags(16).ttl(TTL).send().unwrap();
-    });
-    compare("get_many(100)", 20, || assert_eq!(cache.get_many::<String, _>(&names).unwrap().len(), 100), || {
-        let found = bare.run_many(keys.iter().map(Get::new)).unwrap();
-        let texts = found.into_iter().map(|one| String::from_utf8(one.unwrap().value.unwrap()).unwrap());
-        assert_eq!(texts.count(), 100);
-    });
-    compare("set_many(100)", 20, || assert!(cache.set_many(entries(), MINUTE).unwrap().is_empty()), || {
-        let sets = keys.iter().map(|key| Set::new(key, &value).client_flags(16).ttl(TTL));
-        assert!(bare.run_many(sets).unwrap().iter().all(Result::is_ok));
-    });
+    compare(
+        "get",
+        200,
+        || _ = cache.get::<String>(&names[7]).unwrap().unwrap(),
+        || {
+            let found = bare.get(&keys[7]).send().unwrap().value.unwrap();
+            _ = String::from_utf8(found).unwrap();
+        },
+    );
+    compare(
+        "set",
+        200,
+        || cache.set(&names[7], &value, MINUTE).unwrap(),
+        || {
+            _ = bare.set(&keys[7], &value).client_flags(16).ttl(TTL).send().unwrap();
+        },
+    );
+    compare(
+        "get_many(100)",
+        20,
+        || assert_eq!(cache.get_many::<String, _>(&names).unwrap().len(), 100),
+        || {
+            let found = bare.run_many(keys.iter().map(Get::new)).unwrap();
+            let texts = found.into_iter().map(|one| String::from_utf8(one.unwrap().value.unwrap()).unwrap());
+            assert_eq!(texts.count(), 100);
+        },
+    );
+    compare(
+        "set_many(100)",
+        20,
+        || assert!(cache.set_many(entries(), MINUTE).unwrap().is_empty()),
+        || {
+            let sets = keys.iter().map(|key| Set::new(key, &value).client_flags(16).ttl(TTL));
+            assert!(bare.run_many(sets).unwrap().iter().all(Result::is_ok));
+        },
+    );
 
     let (names, keys, value) = (Arc::new(names), Arc::new(keys), Arc::new(value));
     for tasks in [1, 50] {

@@ -9,7 +9,6 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
 use std::time::Duration;
 
-
 use crate::connection::{Cause, Collected, Connection, Fault, end_abruptly, nothing_came};
 use crate::deadline::Deadline;
 use crate::node::Node;

@@ -71,8 +71,7 @@ impl MemcachedCache {
         // The number of what this call made where nothing was.
         let mut made = None;
         for round in 0_u32.. {
-            let (source, target) =
-                join(self.item::<C>(from, deadline), self.number::<C>(to, deadline)).await;
+            let (source, target) = join(self.item::<C>(from, deadline), self.number::<C>(to, deadline)).await;
             let (source, target) = (source?, target?);
             let Some(source) = source else {
                 // Removed by somebody else: what was made of it goes too.
@@ -159,8 +158,9 @@ impl MemcachedCache {
 
     /// On another server, whose clock ticks at another moment within the second.
     fn no_shorter_lifetime(&self, item: &Item) -> u32 {
-        item.seconds
-            .map_or(exptime::NEVER, |seconds| exptime::in_seconds(seconds.saturating_add(1), self.clock.wall_ms()))
+        item.seconds.map_or(exptime::NEVER, |seconds| {
+            exptime::in_seconds(seconds.saturating_add(1), self.clock.wall_ms())
+        })
     }
 }
 

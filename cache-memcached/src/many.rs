@@ -27,9 +27,9 @@ impl MemcachedCache {
         let deadline = self.deadline();
         let command = |place: usize| Command::get(keys[place]);
         let groups = self.groups(keys.iter().copied())?;
-        let asked = groups.iter().map(|(node, places)| {
-            self.pipeline::<C>(*node, places, command, LONGEST_ASKING, deadline)
-        });
+        let asked = groups
+            .iter()
+            .map(|(node, places)| self.pipeline::<C>(*node, places, command, LONGEST_ASKING, deadline));
         let mut found: Vec<Option<Payload>> = (0..keys.len()).map(|_| None).collect();
         for ((node, places), replies) in groups.iter().zip(join_all(asked).await) {
             for (&place, reply) in places.iter().zip(replies?) {
@@ -56,9 +56,9 @@ impl MemcachedCache {
             Command::set(*key, payload::write(value.clone()), exptime, Store::Always)
         };
         let groups = self.groups(entries.iter().map(|(key, _)| *key))?;
-        let told = groups.iter().map(|(node, places)| {
-            self.pipeline::<C>(*node, places, command, LONGEST_TELLING, deadline)
-        });
+        let told = groups
+            .iter()
+            .map(|(node, places)| self.pipeline::<C>(*node, places, command, LONGEST_TELLING, deadline));
         let mut failed = Vec::new();
         for ((node, places), replies) in groups.iter().zip(join_all(told).await) {
             for (&place, reply) in places.iter().zip(replies?) {
@@ -84,9 +84,9 @@ impl MemcachedCache {
     async fn delete_all<C: Connection>(&self, keys: &[Key<'_>], deadline: Deadline) -> Result<()> {
         let command = |place: usize| Command::delete(keys[place]);
         let groups = self.groups(keys.iter().copied())?;
-        let told = groups.iter().map(|(node, places)| {
-            self.pipeline::<C>(*node, places, command, LONGEST_TELLING, deadline)
-        });
+        let told = groups
+            .iter()
+            .map(|(node, places)| self.pipeline::<C>(*node, places, command, LONGEST_TELLING, deadline));
         for ((node, _), replies) in groups.iter().zip(join_all(told).await) {
             for reply in replies? {
                 let deleted = self.meta(*node, reply)?;

@@ -184,13 +184,17 @@ mod tests {
     }
 
     fn values(replies: &[Reply]) -> Vec<Option<&[u8]>> {
-        replies.iter().map(|reply| if let Reply::Meta(m) = reply { m.value.as_deref() } else { None }).collect()
+        replies
+            .iter()
+            .map(|reply| if let Reply::Meta(m) = reply { m.value.as_deref() } else { None })
+            .collect()
     }
 
     #[test]
     fn whole_replies_however_they_come() {
         let large: Vec<u8> = (0..200_000_u32).map(|n| (n * 7 >> 3) as u8).collect();
-        let mut bytes = b"HD O0\r\nVA 4 f2 c7 t-1\r\n\r\n\r\n\r\nEN\r\nSERVER_ERROR object too large\r\n".to_vec();
+        let mut bytes =
+            b"HD O0\r\nVA 4 f2 c7 t-1\r\n\r\n\r\n\r\nEN\r\nSERVER_ERROR object too large\r\n".to_vec();
         bytes.extend_from_slice(b"VA 200000 f0\r\n");
         bytes.extend_from_slice(&large);
         bytes.extend_from_slice(b"\r\nVA 0 f16\r\n\r\nNF\r\n");
@@ -198,7 +202,9 @@ mod tests {
             let found = read(&bytes, piece, false).unwrap();
             let expected = [None, Some(&b"\r\n\r\n"[..]), None, None, Some(&large[..]), Some(b""), None];
             assert!(values(&found) == expected, "pieces of {piece}");
-            assert!(matches!(&found[1], Reply::Meta(m) if (m.cas, m.ttl, m.client_flags) == (Some(7), Some(-1), Some(2))));
+            assert!(
+                matches!(&found[1], Reply::Meta(m) if (m.cas, m.ttl, m.client_flags) == (Some(7), Some(-1), Some(2)))
+            );
             assert!(matches!(&found[3], Reply::Refused(reason) if reason == "object too large"));
         }
         let lines = read(b"VERSION 1.6.18\r\nOK\r\n", 4, true).unwrap();
@@ -239,7 +245,18 @@ mod tests {
     fn random_bytes_do_no_harm() {
         let mut random = fastrand::Rng::with_seed(7);
         let words: [&[u8]; 12] = [
-            b"VA ", b"HD", b"EN", b"\r\n", b" ", b"12", b"f3", b"c", b"t-1", b"O0", b"SERVER_ERROR", b"\xff\0",
+            b"VA ",
+            b"HD",
+            b"EN",
+            b"\r\n",
+            b" ",
+            b"12",
+            b"f3",
+            b"c",
+            b"t-1",
+            b"O0",
+            b"SERVER_ERROR",
+            b"\xff\0",
         ];
         for _ in 0..20_000 {
             let mut bytes = Vec::new();

@@ -233,7 +233,8 @@ mod tests {
     #[test]
     fn with_all_left_out_there_is_an_error() {
         let (clock, _hands) = Clock::manual();
-        let nodes = Servers::from("h").parse().unwrap().into_iter().map(|server| Node::new(server, 1)).collect();
+        let nodes =
+            Servers::from("h").parse().unwrap().into_iter().map(|server| Node::new(server, 1)).collect();
         let ring = Ring::new(nodes, Some(Ejection { retry_attempts: 0, ..Ejection::default() }), &clock);
         ring.failed(0);
         assert_eq!(ring.pick("k").unwrap_err().kind(), cache_core::ErrorKind::Unavailable);

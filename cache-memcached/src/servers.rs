@@ -213,8 +213,22 @@ mod tests {
     fn bad_texts_are_named() {
         let long = format!("/{}", "x".repeat(103));
         for text in [
-            "h:0", "h:65536", "h:-1", "h:+1", "[::1", "[::1]x:1", "[h]:1", "unix:", "a:1, b:2", "a:1;b:2,",
-            "h h", "user@h", "http://h", "a\0", "unix:/a\0", &long,
+            "h:0",
+            "h:65536",
+            "h:-1",
+            "h:+1",
+            "[::1",
+            "[::1]x:1",
+            "[h]:1",
+            "unix:",
+            "a:1, b:2",
+            "a:1;b:2,",
+            "h h",
+            "user@h",
+            "http://h",
+            "a\0",
+            "unix:/a\0",
+            &long,
         ] {
             let e = Servers::from(text).parse().unwrap_err();
             assert_eq!(e.kind(), cache_core::ErrorKind::InvalidCacheBackend, "{text:?}");

@@ -7,9 +7,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use cache_core::{
-    AsyncCache, AsyncWay, BaseCache, Capabilities, Clock, Error, Expiry, Key, Payload, Result,
-};
+use cache_core::{AsyncCache, AsyncWay, BaseCache, Capabilities, Clock, Error, Expiry, Key, Payload, Result};
 
 use crate::blocking::Blocking;
 use crate::deadline::Limits;
@@ -66,7 +64,9 @@ impl fmt::Debug for MemcachedCache {
 fn now<T>(future: impl Future<Output = Result<T>>) -> Result<T> {
     match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(output) => output,
-        Poll::Pending => Err(Error::storage("a blocking call was suspended: this is a bug in cache-memcached")),
+        Poll::Pending => {
+            Err(Error::storage("a blocking call was suspended: this is a bug in cache-memcached"))
+        }
     }
 }
 

@@ -74,7 +74,11 @@ impl Command {
     /// `ma`: adds `delta` to the item of this number.
     pub(crate) fn count(key: Key<'_>, delta: i64, cas: u64) -> Self {
         let mode = if delta < 0 { "MD" } else { "MI" };
-        Self::line(MetaOp::Arithmetic, key, &[mode, &format!("D{}", delta.unsigned_abs()), &format!("C{cas}")])
+        Self::line(
+            MetaOp::Arithmetic,
+            key,
+            &[mode, &format!("D{}", delta.unsigned_abs()), &format!("C{cas}")],
+        )
     }
 
     /// `md`.

@@ -11,7 +11,10 @@ use std::time::{Duration, Instant};
 
 use cache_core::{BaseCache, Cache, ErrorKind, KeyPolicy};
 use cache_memcached::MemcachedCache;
-use common::{AT_MOST, CALLS, MINUTE, Memcached, T, behind_proxy, cache, call_async, options, raw, runtime, server, timed};
+use common::{
+    AT_MOST, CALLS, MINUTE, Memcached, T, behind_proxy, cache, call_async, options, raw, runtime, server,
+    timed,
+};
 use conformance_tests::proxy::{Fault, Proxy};
 
 /// What a call may fail with when no answer comes.
@@ -101,7 +104,8 @@ fn a_restarted_server() {
     });
     server.restart().unwrap();
     let begun = Instant::now();
-    let failed = CALLS.iter().filter(|(_, call)| call(&cache).is_err_and(|e| e.kind() != ErrorKind::KeyNotFound));
+    let failed =
+        CALLS.iter().filter(|(_, call)| call(&cache).is_err_and(|e| e.kind() != ErrorKind::KeyNotFound));
     assert_eq!(failed.count(), 0, "the ended connections are noticed beforehand");
     assert!(begun.elapsed() < Duration::from_secs(1));
     server.kill();
@@ -163,7 +167,10 @@ fn a_lost_answer_is_unknown_and_nothing_is_done_twice() {
     fresh();
     proxy.set(Fault::CutReply(0));
     assert_eq!(cache.add("new", "v", MINUTE).unwrap_err().kind(), ErrorKind::OutcomeUnknown);
-    assert!(raw(server.address(), b"get :1:new\r\n", "END\r\n").starts_with("VALUE"), "it was done all the same");
+    assert!(
+        raw(server.address(), b"get :1:new\r\n", "END\r\n").starts_with("VALUE"),
+        "it was done all the same"
+    );
     fresh();
     proxy.set(Fault::CutReply(0));
     let e = cache.delete("new").unwrap_err();
@@ -326,33 +333,39 @@ fn hostile_keys_send_nothing() {
     assert_eq!(cache.get::<i64>("warm").unwrap(), Some(1));
 }
 
-/// Every value says which key it belongs to, and every cancelled call leaves a connection behind
-/// that may have its reply still to come.
+/// Every value says which key it belongs to, and a cancelled call leaves a connection behind whose
+/// reply is still to come.
 #[test]
 fn no_cancelled_call_hands_its_reply_to_another() {
     const CALLS: usize = 100_000;
     const TASKS: usize = 16;
     let Some(server) = server() else { return };
-    let cache = Cache::new(MemcachedCache::builder(server.address().to_string()).max_connections(TASKS).build().unwrap());
+    let cache = Cache::new(
+        MemcachedCache::builder(server.address().to_string()).max_connections(TASKS).build().unwrap(),
+    );
     let runtime = runtime();
     let keys: Arc<Vec<String>> = Arc::new((0..64).map(|n| format!("k{n}")).collect());
     cache.set_many(keys.iter().map(|key| (key, format!("value of {key}"))), MINUTE).unwrap();
-    let (cancelled, foreign) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    let [calls, cancelled, foreign] = [0; 3].map(|_| Arc::new(AtomicUsize::new(0)));
     runtime.block_on(async {
         let tasks: Vec<_> = (0..TASKS)
             .map(|task| {
                 let (cache, keys) = (cache.clone(), Arc::clone(&keys));
-                let (cancelled, foreign) = (Arc::clone(&cancelled), Arc::clone(&foreign));
+                let [calls, cancelled, foreign] = [&calls, &cancelled, &foreign].map(Arc::clone);
                 tokio::spawn(async move {
                     let mut random = fastrand::Rng::with_seed(task as u64);
-                    while cancelled.load(Ordering::Relaxed) < CALLS {
+                    while calls.fetch_add(1, Ordering::Relaxed) < CALLS {
                         // Polled so many times and dropped: it stops at every place where it can.
-                        let polls = random.u32(1..5);
+                        let polls = random.u32(1..8);
                         let key = &keys[random.usize(..keys.len())];
                         let found = if random.u8(..8) == 0 {
                             let many = [key.as_str(), keys[random.usize(..keys.len())].as_str()];
                             drop_after(polls, cache.aget_many::<String, _>(many)).await.map(|found| {
-                                found.unwrap().into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
+                                found
+                                    .unwrap()
+                                    .into_iter()
+                                    .map(|(key, value)| (key.to_owned(), value))
+                                    .collect()
                             })
                         } else {
                             drop_after(polls, cache.aget::<String>(key))
@@ -362,7 +375,8 @@ fn no_cancelled_call_hands_its_reply_to_another() {
                         match found {
                             None => _ = cancelled.fetch_add(1, Ordering::Relaxed),
                             Some(found) => {
-                                let wrong = found.iter().filter(|(key, value)| *value != format!("value of {key}"));
+                                let wrong =
+                                    found.iter().filter(|(key, value)| *value != format!("value of {key}"));
                                 foreign.fetch_add(wrong.count(), Ordering::Relaxed);
                             }
                         }
@@ -374,7 +388,8 @@ fn no_cancelled_call_hands_its_reply_to_another() {
             task.await.unwrap();
         }
     });
-    assert!(cancelled.load(Ordering::Relaxed) >= CALLS);
+    let cancelled = cancelled.load(Ordering::Relaxed);
+    assert!((CALLS / 10..CALLS * 9 / 10).contains(&cancelled), "{cancelled} of {CALLS} were cancelled");
     assert_eq!(foreign.load(Ordering::Relaxed), 0, "values of other keys");
     // And no place in the pool is lost.
     runtime.block_on(async {

@@ -39,7 +39,14 @@ fn bad_settings_are_named() {
         assert_eq!(e.kind(), ErrorKind::InvalidCacheBackend, "{named}");
         assert!(e.to_string().contains(named), "{e}");
     }
-    assert!(builder().timeout(Duration::MAX).connect_timeout(Duration::MAX).pool_wait(Duration::MAX).build().is_ok());
+    assert!(
+        builder()
+            .timeout(Duration::MAX)
+            .connect_timeout(Duration::MAX)
+            .pool_wait(Duration::MAX)
+            .build()
+            .is_ok()
+    );
 }
 
 #[test]
@@ -141,14 +148,19 @@ fn fake(answer: impl Fn(&str) -> String + Send + Sync + 'static) -> (SocketAddr,
 #[test]
 fn an_old_server_is_named_and_sent_nothing() {
     let runtime = runtime();
-    for said in ["VERSION 1.4.34", "VERSION 1.6.9", "ERROR", "-ERR unknown command", "HTTP/1.1 400 Bad Request"] {
+    for said in
+        ["VERSION 1.4.34", "VERSION 1.6.9", "ERROR", "-ERR unknown command", "HTTP/1.1 400 Bad Request"]
+    {
         let (address, lines) = fake(move |_| format!("{said}\r\n"));
         let cache = cache(address);
         for (name, call) in CALLS {
             for e in [call(&cache).unwrap_err(), runtime.block_on(call_async(&cache, name)).unwrap_err()] {
                 assert_eq!(e.kind(), ErrorKind::Rejected, "{name}: {e}");
                 let text = e.to_string();
-                assert!(text.contains(said) && text.contains(&address.to_string()) && text.contains("1.6.10"), "{text}");
+                assert!(
+                    text.contains(said) && text.contains(&address.to_string()) && text.contains("1.6.10"),
+                    "{text}"
+                );
             }
         }
         assert!(lines.lock().unwrap().iter().all(|line| line == "version"), "something was sent to {said}");
@@ -159,7 +171,6 @@ fn an_old_server_is_named_and_sent_nothing() {
 fn replies_that_are_none() {
     let secret = "a cached value";
     for bad in [
-        "VA 3 O9\r\nxyz\r\n",
         "VA x\r\n",
         "CLIENT_ERROR bad command line format\r\n",
         "VA 14 f16\r\na cached value!!\r\n",
@@ -170,15 +181,26 @@ fn replies_that_are_none() {
         "MN\r\n",
     ] {
         let (address, _) =
-            fake(move |line| if line == "version" { "VERSION 1.6.18\r\n".to_owned() } else { bad.to_owned() });
+            fake(
+                move |line| if line == "version" { "VERSION 1.6.18\r\n".to_owned() } else { bad.to_owned() },
+            );
         let cache = cache(address);
-        let results =
-            [cache.get::<String>("k").map(drop), cache.get_many::<String, _>(["k", "l"]).map(drop), cache.clear()];
+        let results = [
+            cache.get::<String>("k").map(drop),
+            cache.get_many::<String, _>(["k", "l"]).map(drop),
+            cache.clear(),
+        ];
         for e in results.into_iter().map(Result::unwrap_err) {
             assert_eq!(e.kind(), ErrorKind::Rejected, "{bad:?}: {e}");
             assert!(!format!("{e} {e:?}").contains(secret), "{e:?}");
         }
     }
+    // The answer to another command of the batch.
+    let (address, _) = fake(|line| match line {
+        "version" => "VERSION 1.6.18\r\n".to_owned(),
+        _ => "VA 3 f16 O7\r\nxyz\r\n".to_owned(),
+    });
+    assert_eq!(cache(address).get_many::<String, _>(["k", "l"]).unwrap_err().kind(), ErrorKind::Rejected);
     let (address, _) = fake(|line| match line {
         "version" => "VERSION 1.6.18\r\n".to_owned(),
         _ => "SERVER_ERROR out of memory storing object\r\n".to_owned(),

@@ -102,7 +102,9 @@ fn lifetimes_as_the_server_counts_them() {
         assert!(cache.touch("touched", timeout).unwrap());
         near("touched", expected);
     }
-    for timeout in [Timeout::Never, Timeout::After(Duration::from_secs(1 << 33)), Timeout::After(Duration::MAX)] {
+    for timeout in
+        [Timeout::Never, Timeout::After(Duration::from_secs(1 << 33)), Timeout::After(Duration::MAX)]
+    {
         cache.set("never", &1, timeout).unwrap();
         assert_eq!(seconds(&server, ":1:never"), -1, "{timeout:?}");
     }
@@ -120,13 +122,18 @@ fn counting_and_moving_keep_the_lifetime() {
         for (delta, sum) in [(4, 5), (-7, -2), (-1, -3), (10, 7), (-7, 0)] {
             assert_eq!(cache.incr("n", delta).unwrap(), sum);
             let after = seconds(&server, ":1:n");
-            assert!((before - 3..=before + 2).contains(&after), "{timeout:?}: {before} s, then {after}");
+            // A date, which is what more than a month is, may come out a second or two later.
+            let later = if before > 30 * 86_400 { 10 } else { 2 };
+            assert!((before - 3..=before + later).contains(&after), "{timeout:?}: {before} s, then {after}");
             assert_eq!(before < 0, after < 0);
         }
         let before = seconds(&server, ":1:n");
         assert_eq!(cache.incr_version("n", 1).unwrap(), 2);
         let after = seconds(&server, ":2:n");
-        assert!((before - 2..=before + 2).contains(&after), "{timeout:?}: moved with {before} s, now {after}");
+        assert!(
+            (before - 2..=before + 3).contains(&after),
+            "{timeout:?}: moved with {before} s, now {after}"
+        );
         cache.clear().unwrap();
     }
 }
@@ -189,7 +196,8 @@ fn beyond_an_item() {
     let Some(server) = server() else { return };
     let cache = cache(server.address());
     let stats = || raw(server.address(), b"stats\r\n", "END\r\n");
-    let total = || stats().split("STAT total_connections ").nth(1).unwrap().lines().next().unwrap().parse::<u32>();
+    let total =
+        || stats().split("STAT total_connections ").nth(1).unwrap().lines().next().unwrap().parse::<u32>();
     cache.set("k", "old", MINUTE).unwrap();
     let before = total().unwrap();
     let large = vec![0_u8; (1 << 20) + 1];
@@ -235,7 +243,8 @@ fn a_clear_that_is_forbidden_is_named() {
 #[test]
 fn keys_of_one_call_are_distinct_on_the_wire() {
     let Some(server) = server() else { return };
-    let cache = cache(server.address());
+    let patient = options(server.address()).timeout(Duration::from_secs(20));
+    let cache = Cache::new(patient.build().unwrap());
     let keys: Vec<String> = (0..3_000).map(|n| format!("{n}-{}", "k".repeat(200))).collect();
     let long = "v".repeat(5_000);
     let entries = keys.iter().enumerate().map(|(n, key)| (key, format!("{n}{long}")));

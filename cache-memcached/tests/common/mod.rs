@@ -12,30 +12,30 @@ use cache_memcached::{MemcachedCache, MemcachedOptions};
 use conformance_tests::proxy::Proxy;
 use conformance_tests::servers::{Server, or_skip};
 
-pub type Memcached = Cache<MemcachedCache>;
+pub(crate) type Memcached = Cache<MemcachedCache>;
 
 /// The operation timeout of the tests.
-pub const T: Duration = Duration::from_millis(400);
+pub(crate) const T: Duration = Duration::from_millis(300);
 
 /// How long a call may take at most.
-pub const AT_MOST: Duration = Duration::from_millis(400 * 12 / 10 + 20);
+pub(crate) const AT_MOST: Duration = Duration::from_millis(300 * 12 / 10 + 20);
 
-pub const MINUTE: Duration = Duration::from_secs(60);
+pub(crate) const MINUTE: Duration = Duration::from_secs(60);
 
-pub fn server() -> Option<Server> {
+pub(crate) fn server() -> Option<Server> {
     or_skip(Server::memcached(&[]))
 }
 
-pub fn options(address: SocketAddr) -> MemcachedOptions {
+pub(crate) fn options(address: SocketAddr) -> MemcachedOptions {
     MemcachedCache::builder(address.to_string()).timeout(T).connect_timeout(T)
 }
 
-pub fn cache(address: SocketAddr) -> Memcached {
+pub(crate) fn cache(address: SocketAddr) -> Memcached {
     Cache::new(options(address).build().unwrap())
 }
 
 /// A server, a proxy in front of it, and a cache through the proxy that has a connection.
-pub fn behind_proxy() -> Option<(Server, Proxy, Memcached)> {
+pub(crate) fn behind_proxy() -> Option<(Server, Proxy, Memcached)> {
     let server = server()?;
     let proxy = Proxy::start(server.address()).unwrap();
     let cache = cache(proxy.address());
@@ -44,7 +44,7 @@ pub fn behind_proxy() -> Option<(Server, Proxy, Memcached)> {
 }
 
 /// What a server answers to `question`, up to `end`.
-pub fn raw(address: SocketAddr, question: &[u8], end: &str) -> String {
+pub(crate) fn raw(address: SocketAddr, question: &[u8], end: &str) -> String {
     let mut stream = TcpStream::connect(address).unwrap();
     stream.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
     stream.write_all(question).unwrap();
@@ -61,7 +61,7 @@ pub fn raw(address: SocketAddr, question: &[u8], end: &str) -> String {
 }
 
 /// Runs `call` and says how long it took; again where the machine was too slow to tell.
-pub fn timed<R>(mut call: impl FnMut() -> R) -> (R, Duration) {
+pub(crate) fn timed<R>(mut call: impl FnMut() -> R) -> (R, Duration) {
     let mut best = None;
     for _ in 0..3 {
         let begun = Instant::now();
@@ -77,15 +77,15 @@ pub fn timed<R>(mut call: impl FnMut() -> R) -> (R, Duration) {
     best.unwrap()
 }
 
-pub fn runtime() -> tokio::runtime::Runtime {
+pub(crate) fn runtime() -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap()
 }
 
 /// An operation of either half, by name.
-pub type Call = (&'static str, fn(&Memcached) -> Result<(), Error>);
+pub(crate) type Call = (&'static str, fn(&Memcached) -> Result<(), Error>);
 
 /// Every operation of the sync half.
-pub const CALLS: [Call; 12] = [
+pub(crate) const CALLS: [Call; 12] = [
     ("get", |c| c.get::<String>("k").map(drop)),
     ("set", |c| c.set("k", "v", MINUTE)),
     ("add", |c| c.add("new", "v", MINUTE).map(drop)),
@@ -101,7 +101,7 @@ pub const CALLS: [Call; 12] = [
 ];
 
 /// Runs the same operation of the async half.
-pub async fn call_async(c: &Memcached, name: &str) -> Result<(), Error> {
+pub(crate) async fn call_async(c: &Memcached, name: &str) -> Result<(), Error> {
     match name {
         "get" => c.aget::<String>("k").await.map(drop),
         "set" => c.aset("k", "v", MINUTE).await,
