@@ -84,7 +84,7 @@ impl Client {
         call: Call,
         script: &Script,
         keys: &[Key<'_>],
-        argument: Option<&str>,
+        argument: Option<&[u8]>,
         twice: Twice,
     ) -> Result<(Arc<Node>, Value)> {
         let Some(&first) = keys.first() else {
@@ -157,7 +157,7 @@ impl Client {
         let mut digits = itoa::Buffer::new();
         let delta = digits.format(delta);
         let (node, reply) =
-            self.script(self.call(way), &INCR, &[key], Some(delta), Twice::Harmful).await?;
+            self.script(self.call(way), &INCR, &[key], Some(delta.as_bytes()), Twice::Harmful).await?;
         match node.told(commands::counted(reply))? {
             Counted::Sum(sum) => Ok(sum),
             Counted::Absent => Err(Error::key_not_found(key.as_str())),

@@ -119,6 +119,17 @@ pub(crate) fn set(put: Put, key: Key<'_>, value: &Payload, expiry: Expiry) -> Cm
     cmd
 }
 
+/// A value as it is stored already, for `ttl` milliseconds, or for ever.
+#[cfg(feature = "cluster")]
+pub(crate) fn set_raw(key: Key<'_>, data: &[u8], ttl: Option<u64>) -> Cmd {
+    let mut cmd = with_key("SET", key);
+    cmd.arg(data);
+    if let Some(ms) = ttl {
+        cmd.arg("PX").arg(ms);
+    }
+    cmd
+}
+
 /// `PEXPIRE`; `None` for a lifetime without end, which takes a script.
 pub(crate) fn expire(key: Key<'_>, expiry: Expiry) -> Option<Cmd> {
     let ms = lifetime_ms(expiry)?;
@@ -201,6 +212,21 @@ pub(crate) fn stored(value: Value) -> Result<bool, Wrong> {
 pub(crate) fn count(value: Value) -> Result<u64, Wrong> {
     understood(value, |value| match value {
         Value::Int(n) => u64::try_from(n).ok(),
+        _ => None,
+    })
+}
+
+/// Of the script that reads a value with its remaining lifetime, which is rounded up.
+#[cfg(feature = "cluster")]
+pub(crate) fn read(value: Value) -> Result<Option<(Vec<u8>, Option<u64>)>, Wrong> {
+    understood(value, |value| match value {
+        Value::Nil => Some(None),
+        Value::Array(both) => match <[Value; 2]>::try_from(both).ok()? {
+            [Value::BulkString(data), Value::Int(ttl)] => {
+                Some(Some((data, u64::try_from(ttl).ok().map(|ttl| ttl + 1))))
+            }
+            _ => None,
+        },
         _ => None,
     })
 }

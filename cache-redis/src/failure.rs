@@ -37,7 +37,7 @@ impl Failure {
 }
 
 pub(crate) fn rejected(what: impl Into<String>) -> Error {
-    Error::storage(what)
+    Error::rejected(what)
 }
 
 /// An I/O error while connecting or in the middle of an exchange. TLS errors come as such.

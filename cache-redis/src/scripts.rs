@@ -17,7 +17,7 @@ impl Script {
     }
 
     /// `EVALSHA`, or `EVAL`, which also makes the script known.
-    pub(crate) fn cmd(&self, whole: bool, keys: &[&str], argument: Option<&str>) -> Cmd {
+    pub(crate) fn cmd(&self, whole: bool, keys: &[&str], argument: Option<&[u8]>) -> Cmd {
         let mut cmd = if whole { redis::cmd("EVAL") } else { redis::cmd("EVALSHA") };
         cmd.arg(if whole { self.code } else { &self.sha1 }).arg(keys.len());
         for key in keys {
@@ -55,5 +55,24 @@ pub(crate) static RENAME: LazyLock<Script> = LazyLock::new(|| {
         "if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end \
          redis.call('RENAME', KEYS[1], KEYS[2]) \
          return 1",
+    )
+});
+
+/// The value and its remaining lifetime in milliseconds, -1 for none; nil for an absent key.
+#[cfg(feature = "cluster")]
+pub(crate) static READ: LazyLock<Script> = LazyLock::new(|| {
+    Script::new(
+        "local value = redis.call('GET', KEYS[1]) \
+         if not value then return false end \
+         return {value, redis.call('PTTL', KEYS[1])}",
+    )
+});
+
+/// Removes the key if it still has the value; 1 if it did.
+#[cfg(feature = "cluster")]
+pub(crate) static REMOVE: LazyLock<Script> = LazyLock::new(|| {
+    Script::new(
+        "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end \
+         return 0",
     )
 });
