@@ -216,7 +216,7 @@ fn a_server_out_of_memory() {
 /// Something else listens there.
 #[test]
 fn a_server_that_is_no_redis() {
-    for greeting in ["HTTP/1.1 400 Bad Request\r\n\r\n", "\x15\x03\x03\x00\x02\x02\x46", "*-7\r\nsecret\r\n"] {
+    for greeting in ["HTTP/1.1 400 Bad Request\r\n\r\n", "\x15\x03\x03\x00\x02\x02\x46", "*1\r\n+secret\r\n"] {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         thread::spawn(move || {

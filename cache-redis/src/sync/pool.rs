@@ -24,6 +24,8 @@ struct State {
     idle: Vec<Connection>,
     /// Idle and in use.
     open: usize,
+    /// Calls that wait for a place. Waking nobody would be a system call too.
+    waiting: usize,
     /// What is given back from an earlier generation is closed.
     generation: u64,
 }
@@ -107,7 +109,9 @@ impl Pool {
                     self.limit, target.server
                 )));
             }
+            state.waiting += 1;
             state = self.returned.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
+            state.waiting -= 1;
         }
     }
 
@@ -127,8 +131,11 @@ impl Drop for Lease<'_> {
             state.open -= 1;
             connection
         };
+        let waiting = state.waiting > 0;
         drop(state);
-        self.pool.returned.notify_one();
+        if waiting {
+            self.pool.returned.notify_one();
+        }
         drop(closed);
     }
 }
