@@ -315,7 +315,9 @@ mod tests {
             assert_eq!(whole_bytes(&packed).unwrap(), inner);
             assert!(whole_bytes(&packed.slice(..packed.len() - 1)).is_none());
         }
-        for other in [MessagePack::write("text").unwrap(), MessagePack::write(&[7_u8; 3]).unwrap(), Vec::new()] {
+        for other in
+            [MessagePack::write("text").unwrap(), MessagePack::write(&[7_u8; 3]).unwrap(), Vec::new()]
+        {
             assert!(whole_bytes(&Bytes::from(other)).is_none());
         }
     }

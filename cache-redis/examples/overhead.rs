@@ -63,7 +63,10 @@ where
     A: Future<Output = ()> + Send + 'static,
     B: Future<Output = ()> + Send + 'static,
 {
-    async fn time<F: Future<Output = ()> + Send + 'static>(tasks: u32, make: impl Fn() -> F) -> Result<Duration> {
+    async fn time<F: Future<Output = ()> + Send + 'static>(
+        tasks: u32,
+        make: impl Fn() -> F,
+    ) -> Result<Duration> {
         let begun = Instant::now();
         let running: Vec<_> = (0..tasks).map(|_| tokio::spawn(make())).collect();
         for task in running {

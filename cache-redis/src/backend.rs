@@ -1,9 +1,7 @@
 //! [`RedisCache`]: the two halves of the contract, over one [`Client`].
 
 use async_trait::async_trait;
-use cache_core::{
-    AsyncCache, AsyncWay, BaseCache, Capabilities, Expiry, Key, Payload, Result,
-};
+use cache_core::{AsyncCache, AsyncWay, BaseCache, Capabilities, Expiry, Key, Payload, Result};
 
 use crate::client::{Client, LARGEST_VALUE};
 use crate::commands::Put;

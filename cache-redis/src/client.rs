@@ -95,7 +95,8 @@ impl Client {
         loop {
             let request = Request::one(script.cmd(whole, &names, argument), twice);
             let (node, reply) = self.ask(call, Access::Write, first, &request).await?;
-            let unknown = matches!(&reply, Value::ServerError(e) if e.kind() == Some(ServerErrorKind::NoScript));
+            let unknown =
+                matches!(&reply, Value::ServerError(e) if e.kind() == Some(ServerErrorKind::NoScript));
             if whole || !unknown {
                 return Ok((node, reply));
             }

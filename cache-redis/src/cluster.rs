@@ -96,7 +96,8 @@ fn redirect(reply: &Value) -> Option<Redirect> {
 
 impl Cluster {
     pub(crate) fn new(settings: Settings) -> Self {
-        let seeds = settings.servers.iter().map(|seed| Arc::new(Node::new(seed.clone(), &settings))).collect();
+        let seeds =
+            settings.servers.iter().map(|seed| Arc::new(Node::new(seed.clone(), &settings))).collect();
         Self { seeds, map: Mutex::default(), settings }
     }
 
@@ -189,7 +190,8 @@ impl Cluster {
 
     /// The node that a redirection names; without a host, the one of the node that said so.
     fn named(&self, address: &str, by: &Arc<Node>) -> Result<Arc<Node>> {
-        let parsed = address.rsplit_once(':').and_then(|(host, port)| Some((host, port.parse::<u16>().ok()?)));
+        let parsed =
+            address.rsplit_once(':').and_then(|(host, port)| Some((host, port.parse::<u16>().ok()?)));
         let Some((host, port)) = parsed else {
             return by.told(Err(Wrong::Shape));
         };
@@ -201,7 +203,12 @@ impl Cluster {
     }
 
     /// The reply to a request about `key`, from whoever has it.
-    pub(crate) async fn ask(&self, call: Call, key: Key<'_>, request: &Request) -> Result<(Arc<Node>, Value)> {
+    pub(crate) async fn ask(
+        &self,
+        call: Call,
+        key: Key<'_>,
+        request: &Request,
+    ) -> Result<(Arc<Node>, Value)> {
         let slot = slot(key);
         let mut failed = false;
         let mut hops = 0;
@@ -211,7 +218,11 @@ impl Cluster {
                 Ok(reply) => reply,
                 // It may be gone for good, and another have its slots by now. What must not be
                 // done twice was not sent, or the error were another.
-                Err(e) if e.kind() == ErrorKind::Unavailable && !failed && request.twice != Twice::WrongAnswer => {
+                Err(e)
+                    if e.kind() == ErrorKind::Unavailable
+                        && !failed
+                        && request.twice != Twice::WrongAnswer =>
+                {
                     failed = true;
                     if self.refresh(call, None).await.is_err() || self.is_owner(&node, slot) {
                         return Err(e);
@@ -265,8 +276,7 @@ impl Cluster {
         let asked = groups.into_values().map(|(node, places)| async move {
             let request = Request::many(places.iter().map(|&place| make(place)), Twice::Harmless);
             let reply = node.ask(call, &request).await;
-            let replies =
-                reply.and_then(|reply| node.told(commands::elements(reply, places.len())));
+            let replies = reply.and_then(|reply| node.told(commands::elements(reply, places.len())));
             (node, places, replies)
         });
         let mut all: Vec<Option<(Arc<Node>, Value)>> = vec![None; keys.len()];
@@ -279,7 +289,9 @@ impl Cluster {
                 }
                 // Singly they find out where their slots are now.
                 Err(e) if e.kind() == ErrorKind::Unavailable => {
-                    if self.refresh(call, None).await.is_err() || places.iter().any(|&p| self.is_owner(&node, slot(keys[p]))) {
+                    if self.refresh(call, None).await.is_err()
+                        || places.iter().any(|&p| self.is_owner(&node, slot(keys[p])))
+                    {
                         return Err(e);
                     }
                 }

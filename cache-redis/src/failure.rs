@@ -91,15 +91,15 @@ fn refused(e: &ServerError, server: &Server) -> Error {
         "READONLY" => Error::storage(format!(
             "{server} is a read-only replica and nothing was stored; name the primary first in the location"
         )),
-        "MISCONF" => Error::storage(format!(
-            "{server} cannot save its data to disk and refuses to write; see its log"
-        )),
+        "MISCONF" => {
+            Error::storage(format!("{server} cannot save its data to disk and refuses to write; see its log"))
+        }
         "ERR" if detail.starts_with("max number of clients") => {
             Error::unavailable(format!("{server} has too many clients; raise its maxclients"))
         }
-        "ERR" if detail.contains("AUTH") || detail.contains("auth") => rejected(format!(
-            "{server} refuses this client; see the user and password in the location"
-        )),
+        "ERR" if detail.contains("AUTH") || detail.contains("auth") => {
+            rejected(format!("{server} refuses this client; see the user and password in the location"))
+        }
         "ERR" if detail.contains("DB index") => {
             rejected(format!("{server} has no such database; see its setting `databases`"))
         }
@@ -134,7 +134,10 @@ mod tests {
     fn a_servers_words_are_shown_without_what_it_was_sent() {
         let e = told("-ERR unknown command 'GTE', with args beginning with: 'hunter2' \r\n");
         assert!(!format!("{e} {e:?}").contains("hunter2"), "{e}");
-        assert!(e.to_string().contains("redis://h:6379/0") && e.to_string().contains("unknown command"), "{e}");
+        assert!(
+            e.to_string().contains("redis://h:6379/0") && e.to_string().contains("unknown command"),
+            "{e}"
+        );
         let e = told("-NOPERM User app has no permissions to run the 'flushdb' command\r\n");
         assert!(e.to_string().contains("'flushdb'"), "{e}");
     }

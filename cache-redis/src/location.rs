@@ -216,7 +216,8 @@ mod tests {
         assert_eq!(only_password.address, tcp("::1", 7000));
         assert_eq!((only_password.user, only_password.database), (None, 2));
         assert_eq!(one("redis:///4").address, tcp("localhost", 6379));
-        for url in ["unix:///run/redis.sock?db=1&password=secret", "redis+unix:///run/redis.sock?db=1&pass=secret"]
+        for url in
+            ["unix:///run/redis.sock?db=1&password=secret", "redis+unix:///run/redis.sock?db=1&pass=secret"]
         {
             let unix = one(url);
             assert_eq!(unix.address, Address::Unix(PathBuf::from("/run/redis.sock")));
@@ -227,7 +228,10 @@ mod tests {
     #[test]
     fn one_text_or_a_list() {
         let two = Servers::from("redis://a ; redis://b,").parse().unwrap();
-        assert_eq!(two.iter().map(ToString::to_string).collect::<Vec<_>>(), ["redis://a:6379/0", "redis://b:6379/0"]);
+        assert_eq!(
+            two.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            ["redis://a:6379/0", "redis://b:6379/0"]
+        );
         let list = Servers::from(vec!["redis://:a;b@h"]).parse().unwrap();
         assert_eq!(list[0].password, Some(Secret("a;b".to_owned())));
     }
@@ -235,9 +239,19 @@ mod tests {
     #[test]
     fn what_is_refused_is_named_without_its_password() {
         let refused = [
-            "", "hunter2", "localhost:6379", "http://:hunter2@h", "redis://:hunter2@h/x", "redis://:hunter2@h/-1",
-            "redis://:hunter2@h/99999999999", "redis://:hunter2@h?ssl_ca_certs=x", "redis://:hunter2@h#insecure",
-            "redis://user:hunter2/34@h", "redis://:hunter2@h:port", "unix://?password=hunter2", "redis://:hunter2%ff@h",
+            "",
+            "hunter2",
+            "localhost:6379",
+            "http://:hunter2@h",
+            "redis://:hunter2@h/x",
+            "redis://:hunter2@h/-1",
+            "redis://:hunter2@h/99999999999",
+            "redis://:hunter2@h?ssl_ca_certs=x",
+            "redis://:hunter2@h#insecure",
+            "redis://user:hunter2/34@h",
+            "redis://:hunter2@h:port",
+            "unix://?password=hunter2",
+            "redis://:hunter2%ff@h",
             "unix://host/path?password=hunter2",
         ];
         for url in refused {

@@ -35,8 +35,7 @@ pub(crate) struct Node {
 
 /// A TLS configuration, and the name that the server's certificate must be for.
 #[cfg(feature = "tls")]
-pub(crate) type TlsName =
-    (std::sync::Arc<rustls::ClientConfig>, rustls::pki_types::ServerName<'static>);
+pub(crate) type TlsName = (std::sync::Arc<rustls::ClientConfig>, rustls::pki_types::ServerName<'static>);
 #[cfg(not(feature = "tls"))]
 pub(crate) type TlsName = std::convert::Infallible;
 
@@ -84,9 +83,8 @@ impl Target {
             Commands::One(_) => 1,
             Commands::Many(pipeline) => pipeline.len(),
         };
-        let replies = commands::elements(reply, count).and_then(|replies| {
-            replies.into_iter().try_for_each(commands::okay)
-        });
+        let replies = commands::elements(reply, count)
+            .and_then(|replies| replies.into_iter().try_for_each(commands::okay));
         replies.map_err(|wrong| failure::wrong(wrong, &self.server))
     }
 }

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use cache_core::{BaseCache as _, Cache, ErrorKind, Timeout};
 use cache_redis::{RedisCache, RedisOptions};
-use common::{MINUTE, backend, build, inline, run};
+use common::{MINUTE, backend, build, inline, run, to};
 use conformance_tests::servers::{Server, or_skip};
 
 const SLOTS: u32 = 16384;
@@ -18,7 +18,8 @@ struct Members(Vec<Server>);
 
 impl Members {
     fn start() -> Option<Self> {
-        let member = || or_skip(Server::redis(&["--cluster-enabled", "yes", "--cluster-require-full-coverage", "no"]));
+        let member =
+            || or_skip(Server::redis(&["--cluster-enabled", "yes", "--cluster-require-full-coverage", "no"]));
         let servers: Vec<Server> = (0..3).map_while(|_| member()).collect();
         if servers.len() < 3 {
             return None;
@@ -29,16 +30,26 @@ impl Members {
             inline(server.address(), &format!("CLUSTER SET-CONFIG-EPOCH {}", place + 1), "OK");
         }
         for server in &servers[1..] {
-            inline(server.address(), &format!("CLUSTER MEET 127.0.0.1 {}", servers[0].address().port()), "OK");
+            inline(
+                server.address(),
+                &format!("CLUSTER MEET 127.0.0.1 {}", servers[0].address().port()),
+                "OK",
+            );
         }
         let members = Self(servers);
-        members.wait_for(|info| info.contains("cluster_state:ok") && info.contains("cluster_slots_assigned:16384"));
+        members.wait_for(|info| {
+            info.contains("cluster_state:ok") && info.contains("cluster_slots_assigned:16384")
+        });
         Some(members)
     }
 
     fn wait_for(&self, agreed: impl Fn(&str) -> bool) {
         let begun = Instant::now();
-        while !self.0.iter().all(|server| agreed(&inline(server.address(), "CLUSTER INFO", "total_cluster_links"))) {
+        while !self
+            .0
+            .iter()
+            .all(|server| agreed(&inline(server.address(), "CLUSTER INFO", "total_cluster_links")))
+        {
             assert!(begun.elapsed() < Duration::from_secs(20), "the members do not agree");
             std::thread::sleep(Duration::from_millis(20));
         }
@@ -46,7 +57,7 @@ impl Members {
 
     /// Knows one member and asks it for the others.
     fn options(&self) -> RedisOptions {
-        RedisCache::builder(format!("redis://{}", self.0[0].address())).cluster()
+        to(format!("redis://{}", self.0[0].address())).cluster()
     }
 
     fn cache(&self) -> Cache<RedisCache> {
@@ -151,7 +162,8 @@ fn slots_that_move_are_followed() {
         answer[1..].trim().parse::<u32>().unwrap() < SLOTS / 3
     });
     let key = key.unwrap();
-    let slot = inline(members.0[0].address(), &format!("CLUSTER KEYSLOT :1:{key}"), "\r\n")[1..].trim().to_owned();
+    let slot =
+        inline(members.0[0].address(), &format!("CLUSTER KEYSLOT :1:{key}"), "\r\n")[1..].trim().to_owned();
     cache.set(&key, &1, MINUTE).unwrap();
     run(cache.aget::<i64>(&key)).unwrap();
     let (from, to) = (members.0[0].address(), members.0[1].address());
@@ -180,7 +192,10 @@ fn a_member_that_is_gone_fails_its_own_keys_only() {
     members.0[2].kill();
     let outcomes: Vec<_> = keys.iter().map(|key| cache.get::<i64>(key)).collect();
     let found = outcomes.iter().filter(|outcome| matches!(outcome, Ok(Some(_)))).count();
-    let failed = outcomes.iter().filter(|outcome| matches!(outcome, Err(e) if e.kind() == ErrorKind::Unavailable)).count();
+    let failed = outcomes
+        .iter()
+        .filter(|outcome| matches!(outcome, Err(e) if e.kind() == ErrorKind::Unavailable))
+        .count();
     assert!(found > 20 && failed > 5 && found + failed == 60, "{found} found, {failed} failed");
     assert_eq!(cache.get_many::<i64, _>(&keys).unwrap_err().kind(), ErrorKind::Unavailable);
     let database = RedisCache::builder(["redis://h/0", "redis://h/1"]).cluster().build();

@@ -53,7 +53,11 @@ fn a_stopped_server_costs_each_call_its_timeout() {
             let kind = outcome.unwrap_err().kind();
             // On a new connection: it is made, since the kernel does that, and never answers.
             let unknown = matches!(name, "add" | "incr" | "incr_version");
-            assert_eq!(kind, if unknown { ErrorKind::OutcomeUnknown } else { ErrorKind::Unavailable }, "{name}");
+            assert_eq!(
+                kind,
+                if unknown { ErrorKind::OutcomeUnknown } else { ErrorKind::Unavailable },
+                "{name}"
+            );
             begun.elapsed()
         };
         // The machine may be busy: what waits too long does so each time.
@@ -305,7 +309,9 @@ fn an_exhausted_pool_says_so_and_loses_no_place() {
     });
     server.resume();
     // However a call ends, its place is free again.
-    for fault in [Fault::CutReply(0), Fault::CutReply(2), Fault::CutRequest(3), Fault::Refuse, Fault::Blackhole] {
+    for fault in
+        [Fault::CutReply(0), Fault::CutReply(2), Fault::CutRequest(3), Fault::Refuse, Fault::Blackhole]
+    {
         let begun = Instant::now();
         while begun.elapsed() < T / 4 {
             proxy.set(fault);

@@ -37,8 +37,10 @@ fn one_cache_on_many_runtimes() {
     }
     assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
     // At once, one of them left alone in between.
-    let (one, two) =
-        (Builder::new_current_thread().enable_all().build().unwrap(), tokio::runtime::Runtime::new().unwrap());
+    let (one, two) = (
+        Builder::new_current_thread().enable_all().build().unwrap(),
+        tokio::runtime::Runtime::new().unwrap(),
+    );
     for round in 0..10 {
         assert_eq!(one.block_on(cache.aincr("n", 1)).unwrap(), 20 + 2 * round + 1);
         assert_eq!(two.block_on(cache.aincr("n", 1)).unwrap(), 20 + 2 * round + 2);

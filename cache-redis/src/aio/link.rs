@@ -54,8 +54,7 @@ impl Link {
         let stream = Watched { inner, fate: Arc::clone(&fate) };
         let info = RedisConnectionInfo::default().set_skip_set_lib_name();
         // Deadlines are ours: one per call, not one per reply.
-        let config =
-            AsyncConnectionConfig::new().set_response_timeout(None).set_pipeline_buffer_size(QUEUE);
+        let config = AsyncConnectionConfig::new().set_response_timeout(None).set_pipeline_buffer_size(QUEUE);
         let (connection, driver) = MultiplexedConnection::new_with_config(&info, stream, config)
             .await
             .map_err(|_| Failure::before(failure::garbled(server)))?;
@@ -134,9 +133,7 @@ async fn connect(target: &Target) -> Result<Box<dyn Stream>, Failure> {
             }
         }
         #[cfg(unix)]
-        Address::Unix(path) => {
-            Ok(Box::new(tokio::net::UnixStream::connect(path).await.map_err(failed)?))
-        }
+        Address::Unix(path) => Ok(Box::new(tokio::net::UnixStream::connect(path).await.map_err(failed)?)),
         #[cfg(not(unix))]
         Address::Unix(_) => {
             Err(failed(io::Error::new(io::ErrorKind::Unsupported, "no unix sockets on this system")))

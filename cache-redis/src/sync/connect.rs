@@ -69,7 +69,10 @@ mod tests {
     #[test]
     fn names_are_resolved() {
         let found = resolve("localhost", 7, Instant::now() + Duration::from_secs(5)).unwrap();
-        assert!(!found.is_empty() && found.iter().all(|address| address.port() == 7 && address.ip().is_loopback()));
+        assert!(
+            !found.is_empty()
+                && found.iter().all(|address| address.port() == 7 && address.ip().is_loopback())
+        );
     }
 
     #[test]

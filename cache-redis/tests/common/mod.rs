@@ -8,7 +8,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
 use cache_core::{Cache, Error};
-use cache_redis::{RedisCache, RedisOptions};
+use cache_redis::{RedisCache, RedisOptions, Servers};
 use conformance_tests::proxy::Proxy;
 use conformance_tests::servers::{Server, or_skip};
 
@@ -25,8 +25,14 @@ pub fn behind_proxy() -> Option<(Server, Proxy)> {
     Some((server, proxy))
 }
 
+/// With so much patience that a busy machine is no failure.
+pub fn to(location: impl Into<Servers>) -> RedisOptions {
+    let patience = Duration::from_secs(10);
+    RedisCache::builder(location).operation_timeout(patience).connect_timeout(patience)
+}
+
 pub fn at(address: SocketAddr) -> RedisOptions {
-    RedisCache::builder(format!("redis://{address}"))
+    to(format!("redis://{address}"))
 }
 
 pub fn build(options: RedisOptions) -> Cache<RedisCache> {
