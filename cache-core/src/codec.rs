@@ -4,6 +4,7 @@
 use std::error::Error as StdError;
 use std::fmt;
 
+use bytes::Bytes;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -172,6 +173,18 @@ pub(crate) fn decode<T: DeserializeOwned>(codec: &dyn Codec, bytes: &[u8]) -> Re
     value.ok_or_else(|| "the codec read no value".into())
 }
 
+/// The bytes in MessagePack that is bytes and nothing else. Its reader would give them to whoever
+/// asks for text, and a store that keeps bytes apart does not.
+pub(crate) fn whole_bytes(data: &Bytes) -> Option<Bytes> {
+    let (header, len) = match **data {
+        [0xc4, a, ..] => (2, usize::from(a)),
+        [0xc5, a, b, ..] => (3, usize::from(u16::from_be_bytes([a, b]))),
+        [0xc6, a, b, c, d, ..] => (5, usize::try_from(u32::from_be_bytes([a, b, c, d])).ok()?),
+        _ => return None,
+    };
+    (data.len() - header == len).then(|| data.slice(header..))
+}
+
 /// A serde error without the value: serde likes to quote what it found ("invalid type: string
 /// \"hunter2\", expected u32"), and a cached value must not reach a log.
 pub(crate) fn without_value(message: &str) -> String {
@@ -286,6 +299,27 @@ mod tests {
         let value = (Some("x"), 1.5, [1_u8, 2], None::<()>);
         let through_trait: &dyn Codec = &MessagePack;
         assert_eq!(encode(through_trait, &value).unwrap(), through_trait.encode(&value).unwrap());
+    }
+
+    #[test]
+    fn bytes_and_nothing_else_are_told_from_the_rest() {
+        struct Raw<'a>(&'a [u8]);
+        impl Serialize for Raw<'_> {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_bytes(self.0)
+            }
+        }
+        for len in [0, 1, 255, 256, 65_535, 65_536] {
+            let inner = vec![b'7'; len];
+            let packed = Bytes::from(MessagePack::write(&Raw(&inner)).unwrap());
+            assert_eq!(whole_bytes(&packed).unwrap(), inner);
+            assert!(whole_bytes(&packed.slice(..packed.len() - 1)).is_none());
+        }
+        for other in
+            [MessagePack::write("text").unwrap(), MessagePack::write(&[7_u8; 3]).unwrap(), Vec::new()]
+        {
+            assert!(whole_bytes(&Bytes::from(other)).is_none());
+        }
     }
 
     fn refuses_nesting_on_a_small_stack(codec: impl Codec + 'static, open: u8) {

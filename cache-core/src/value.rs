@@ -78,6 +78,11 @@ impl Codecs {
         let mut failed = None;
         for codec in std::iter::once(&self.write).chain(&self.read_also) {
             if id == CodecId::UNKNOWN || id == codec.id() {
+                if codec.is_message_pack()
+                    && let Some(inner) = codec::whole_bytes(bytes)
+                {
+                    return self.decode(key, &Payload::Bytes(inner));
+                }
                 match codec::decode(&**codec, bytes) {
                     Ok(value) => return Ok(value),
                     Err(e) => failed = failed.or(Some(e)),
