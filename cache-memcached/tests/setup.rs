@@ -213,7 +213,8 @@ fn replies_that_are_none() {
 #[test]
 fn one_cache_in_many_runtimes() {
     let Some(server) = server() else { return };
-    let cache = Cache::new(options(server.address()).max_connections(2).build().unwrap());
+    let cache =
+        Cache::new(options(server.address()).timeout(10 * common::T).max_connections(2).build().unwrap());
     let single = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     // One after another, each gone before the next.
     for n in 0..20 {
