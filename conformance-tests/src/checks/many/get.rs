@@ -2,6 +2,7 @@
 
 use std::iter::from_fn;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::time::Duration;
 
 use cache_core::BATCH;
 
