@@ -216,9 +216,13 @@ pub(crate) fn count(value: Value) -> Result<u64, Wrong> {
     })
 }
 
+/// A value as it is stored, and its remaining lifetime in milliseconds; `None` for ever.
+#[cfg(feature = "cluster")]
+pub(crate) type Raw = (Vec<u8>, Option<u64>);
+
 /// Of the script that reads a value with its remaining lifetime, which is rounded up.
 #[cfg(feature = "cluster")]
-pub(crate) fn read(value: Value) -> Result<Option<(Vec<u8>, Option<u64>)>, Wrong> {
+pub(crate) fn read(value: Value) -> Result<Option<Raw>, Wrong> {
     understood(value, |value| match value {
         Value::Nil => Some(None),
         Value::Array(both) => match <[Value; 2]>::try_from(both).ok()? {
