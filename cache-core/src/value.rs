@@ -78,7 +78,10 @@ impl Codecs {
         let mut failed = None;
         for codec in std::iter::once(&self.write).chain(&self.read_also) {
             if id == CodecId::UNKNOWN || id == codec.id() {
-                if codec.is_message_pack()
+                // Where the store keeps kinds, bytes are no codec's, and what looks like them is
+                // something else: an `i128`, say.
+                if id == CodecId::UNKNOWN
+                    && codec.is_message_pack()
                     && let Some(inner) = codec::whole_bytes(bytes)
                 {
                     return self.decode(key, &Payload::Bytes(inner));
