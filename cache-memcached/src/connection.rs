@@ -1,0 +1,163 @@
+//! What a connection can do, whether its calls block or suspend.
+
+use std::future::Future;
+use std::io;
+use std::net::{SocketAddr, TcpStream};
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::Path;
+use std::time::Duration;
+
+use rustix::net::{AddressFamily, RecvFlags, SocketAddrUnix, SocketType};
+
+use crate::deadline::Deadline;
+use crate::node::Node;
+use crate::pool::Pool;
+use crate::replies::{Nonsense, Replies, Reply};
+use crate::wire::Request;
+
+/// Why an exchange failed.
+#[derive(Debug)]
+pub(crate) enum Cause {
+    /// No connection, a broken one, or too late.
+    Io(io::Error),
+    /// No connection became free in time.
+    PoolFull,
+    /// Replies that are none.
+    Nonsense(Nonsense),
+    /// The server is too old, or no memcached: what it said it is.
+    Version(String),
+    /// The async half was called outside of a tokio runtime.
+    NoRuntime,
+}
+
+/// A failed exchange.
+#[derive(Debug)]
+pub(crate) struct Fault {
+    pub(crate) cause: Cause,
+    /// How many bytes of the request were handed to the system.
+    pub(crate) written: usize,
+}
+
+impl From<io::Error> for Cause {
+    fn from(e: io::Error) -> Self {
+        Self::Io(e)
+    }
+}
+
+impl From<Cause> for Fault {
+    /// A failure before anything was sent.
+    fn from(cause: Cause) -> Self {
+        Self { cause, written: 0 }
+    }
+}
+
+impl Fault {
+    pub(crate) fn timed_out(&self) -> bool {
+        matches!(&self.cause, Cause::Io(e) if e.kind() == io::ErrorKind::TimedOut)
+    }
+}
+
+/// One connection to a server: a thin driver over [`Request`] and [`Replies`].
+///
+/// The sync driver's futures never suspend, so each operation is written once for both.
+pub(crate) trait Connection: Sized + Send + 'static {
+    /// The connections of this kind to `node`.
+    fn pool(node: &Node) -> &Pool<Self>;
+
+    /// Connects to an address of a host.
+    fn connect(to: SocketAddr, deadline: Deadline) -> impl Future<Output = io::Result<Self>> + Send;
+
+    /// Takes a connection to a unix socket over.
+    fn adopt(stream: TcpStream) -> io::Result<Self>;
+
+    /// Sends `request` and reads all its replies. After an error, and when the future is dropped,
+    /// the connection is of no use.
+    fn exchange(
+        &mut self,
+        request: &Request,
+        deadline: Deadline,
+    ) -> impl Future<Output = Result<Vec<Reply>, Fault>> + Send;
+
+    /// Whether it can be used by this caller, and by this caller's runtime.
+    fn belongs_here(&self) -> bool;
+
+    /// Whether nothing has come since the last exchange: no byte and no end.
+    fn is_quiet(&self) -> bool;
+
+    /// An error where such connections cannot be used.
+    fn check_caller() -> Result<(), Cause>;
+
+    /// Waits for what another thread or task will do; `None` when it was too late.
+    fn wait<F: Future<Output: Send> + Send>(
+        event: F,
+        deadline: Deadline,
+    ) -> impl Future<Output = Option<F::Output>> + Send;
+
+    /// Waits.
+    fn pause(time: Duration) -> impl Future<Output = ()> + Send;
+}
+
+/// Connects to a unix socket. Never blocks: the server's queue has room or the call fails.
+pub(crate) fn connect_unix(path: &Path) -> io::Result<TcpStream> {
+    let socket = rustix::net::socket(AddressFamily::UNIX, SocketType::STREAM, None)?;
+    rustix::io::fcntl_setfd(&socket, rustix::io::FdFlags::CLOEXEC)?;
+    // The standard library's stream of any stream socket: both kinds then have one driver.
+    let stream = TcpStream::from(OwnedFd::from(socket));
+    stream.set_nonblocking(true)?;
+    rustix::net::connect(&stream, &SocketAddrUnix::new(path)?)?;
+    Ok(stream)
+}
+
+/// Looks, without waiting, whether anything has come on a socket that should be silent.
+pub(crate) fn nothing_came(socket: impl AsFd) -> bool {
+    let mut byte = [0_u8; 1];
+    let looked = rustix::net::recv(socket, &mut byte, RecvFlags::PEEK | RecvFlags::DONTWAIT);
+    matches!(looked, Err(rustix::io::Errno::AGAIN))
+}
+
+/// Makes the socket end at once when it is closed: the server drops what has come of a command
+/// that is cut, and no port stays taken.
+pub(crate) fn end_abruptly(socket: impl AsFd) {
+    // Where the system refuses, it ends as sockets do.
+    let _ = rustix::net::sockopt::set_socket_linger(socket, Some(Duration::ZERO));
+}
+
+/// The replies of one request, as they come.
+pub(crate) struct Collected {
+    found: Vec<Reply>,
+    wanted: usize,
+    plain: bool,
+    numbered: bool,
+}
+
+impl Collected {
+    pub(crate) fn of(request: &Request) -> Self {
+        Self {
+            found: Vec::with_capacity(request.replies),
+            wanted: request.replies,
+            plain: request.plain,
+            numbered: request.numbered,
+        }
+    }
+
+    /// Takes what `replies` has; true when all are there.
+    pub(crate) fn take(&mut self, replies: &mut Replies) -> Result<bool, Nonsense> {
+        while self.found.len() < self.wanted {
+            let Some(reply) = replies.next(self.plain)? else { return Ok(false) };
+            // A reply to something else would be taken for a value of this key.
+            if self.numbered
+                && let Reply::Meta(meta) = &reply
+                && meta.opaque.as_deref() != Some(self.found.len().to_string().as_bytes())
+            {
+                return Err(Nonsense::Garbled);
+            }
+            self.found.push(reply);
+        }
+        // More than was asked for belongs to nobody.
+        if replies.is_empty() { Ok(true) } else { Err(Nonsense::Garbled) }
+    }
+
+    pub(crate) fn into_replies(self) -> Vec<Reply> {
+        self.found
+    }
+}

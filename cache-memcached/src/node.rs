@@ -1,0 +1,206 @@
+//! [`Node`]: one server, and how a request reaches it.
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use crate::blocking::Blocking;
+use crate::connection::{Cause, Connection, Fault, connect_unix};
+use crate::deadline::Deadline;
+use crate::lookup::Lookup;
+use crate::pool::Pool;
+use crate::replies::Reply;
+use crate::servers::{Address, Server};
+use crate::suspending::Suspending;
+use crate::wire::Request;
+
+/// The first memcached whose meta protocol is the one spoken here.
+const OLDEST_VERSION: [u32; 3] = [1, 6, 10];
+
+/// How long a text of a stranger's may be in an error.
+const LONGEST_SHOWN: usize = 60;
+
+/// What may happen to a request that is sent twice, and what is known of one without a reply.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Care {
+    /// Twice is the same as once, the answer included.
+    Idempotent,
+    /// The second answer could be wrong; nobody counts on the first.
+    Once,
+    /// Twice is wrong, and so is "it did not happen".
+    Exact,
+    /// Twice is the same as once, but "it did not happen" is wrong.
+    Part,
+}
+
+impl Care {
+    /// Whether it may be sent again without knowing what became of it.
+    const fn again(self) -> bool {
+        matches!(self, Self::Idempotent | Self::Part)
+    }
+
+    /// Whether a caller must be told when nobody knows what became of it.
+    pub(crate) const fn exact(self) -> bool {
+        matches!(self, Self::Exact | Self::Part)
+    }
+}
+
+/// One server: its connections, made when they are needed.
+pub(crate) struct Node {
+    pub(crate) name: String,
+    target: Target,
+    /// It has said its version, and no connection has failed since.
+    checked: AtomicBool,
+    pub(crate) blocking: Pool<Blocking>,
+    pub(crate) suspending: Pool<Suspending>,
+}
+
+enum Target {
+    Tcp(Lookup),
+    Unix(PathBuf),
+}
+
+impl Node {
+    pub(crate) fn new(server: Server, max_connections: usize) -> Self {
+        let target = match server.address {
+            Address::Tcp { host, port } => Target::Tcp(Lookup::new(&host, port)),
+            Address::Unix(path) => Target::Unix(path),
+        };
+        Self {
+            name: server.name,
+            target,
+            checked: AtomicBool::new(false),
+            blocking: Pool::new(max_connections),
+            suspending: Pool::new(max_connections),
+        }
+    }
+
+    /// Sends `request` and returns its replies. A connection that had ended while it was idle is
+    /// replaced once, where that can do no harm.
+    pub(crate) async fn call<C: Connection>(
+        &self,
+        request: &Request,
+        care: Care,
+        deadline: Deadline,
+    ) -> Result<Vec<Reply>, Fault> {
+        C::check_caller()?;
+        let place = C::pool(self).place(deadline).await?;
+        let (idle, ended) = place.idle();
+        if ended {
+            self.checked.store(false, Ordering::Relaxed);
+        }
+        if let Some(mut connection) = idle {
+            match self.exchange(&mut connection, request, deadline).await {
+                Ok(replies) => {
+                    place.give_back(connection);
+                    return Ok(replies);
+                }
+                Err(fault) => {
+                    let lost = matches!(&fault.cause, Cause::Io(_)) && !fault.timed_out();
+                    if lost {
+                        // What else is idle was lost with it.
+                        C::pool(self).clear();
+                    }
+                    // A command that was not sent whole was not done: the server waits for its end.
+                    let harmless = care.again() || fault.written < request.bytes.len();
+                    if !(lost && harmless) {
+                        return Err(fault);
+                    }
+                }
+            }
+        }
+        let mut connection = self.connect(deadline).await?;
+        let replies = self.exchange(&mut connection, request, deadline).await?;
+        place.give_back(connection);
+        Ok(replies)
+    }
+
+    /// Closes all idle connections.
+    pub(crate) fn close(&self) {
+        self.blocking.clear();
+        self.suspending.clear();
+    }
+
+    async fn exchange<C: Connection>(
+        &self,
+        connection: &mut C,
+        request: &Request,
+        deadline: Deadline,
+    ) -> Result<Vec<Reply>, Fault> {
+        let replies = connection.exchange(request, deadline).await;
+        if replies.is_err() {
+            self.checked.store(false, Ordering::Relaxed);
+        }
+        replies
+    }
+
+    async fn connect<C: Connection>(&self, deadline: Deadline) -> Result<C, Cause> {
+        let deadline = deadline.for_connecting();
+        let mut connection = match &self.target {
+            Target::Unix(path) => C::adopt(connect_unix(path)?)?,
+            Target::Tcp(lookup) => connect_tcp(lookup, deadline).await?,
+        };
+        if !self.checked.load(Ordering::Relaxed) {
+            check_version(&mut connection, deadline).await?;
+            self.checked.store(true, Ordering::Relaxed);
+        }
+        Ok(connection)
+    }
+}
+
+async fn connect_tcp<C: Connection>(lookup: &Lookup, deadline: Deadline) -> io::Result<C> {
+    let addresses = lookup.addresses::<C>(deadline).await?;
+    let mut failure = io::ErrorKind::AddrNotAvailable.into();
+    for (done, &address) in addresses.iter().enumerate() {
+        match C::connect(address, deadline.share(addresses.len() - done)).await {
+            Ok(connection) => return Ok(connection),
+            Err(e) => failure = e,
+        }
+    }
+    Err(failure)
+}
+
+/// Refuses a server that is too old, before it is sent anything: one that does not know `ms` reads
+/// the value after it as commands.
+async fn check_version<C: Connection>(connection: &mut C, deadline: Deadline) -> Result<(), Cause> {
+    let request = Request::plain("version\r\n");
+    let replies = connection.exchange(&request, deadline).await.map_err(|fault| fault.cause)?;
+    let said = match replies.as_slice() {
+        [Reply::Line(line)] => line.as_str(),
+        _ => "",
+    };
+    if version(said).is_some_and(|version| version >= OLDEST_VERSION) {
+        return Ok(());
+    }
+    Err(Cause::Version(said.chars().take(LONGEST_SHOWN).collect()))
+}
+
+/// The numbers of `VERSION 1.6.18`, whatever follows them.
+fn version(line: &str) -> Option<[u32; 3]> {
+    let mut numbers = line.strip_prefix("VERSION ")?.splitn(3, '.').map(|part| {
+        let digits = part.split(|c: char| !c.is_ascii_digit()).next().unwrap_or_default();
+        digits.parse().ok()
+    });
+    Some([numbers.next()??, numbers.next()??, numbers.next()??])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions() {
+        for (line, expected) in [
+            ("VERSION 1.6.18", Some([1, 6, 18])),
+            ("VERSION 1.6.21_14_ga1b2", Some([1, 6, 21])),
+            ("VERSION 1.6.9-beta1", Some([1, 6, 9])),
+            ("VERSION 1.4.34", Some([1, 4, 34])),
+            ("VERSION 2.0", None),
+            ("VERSION x.y.z", None),
+            ("ERROR", None),
+            ("", None),
+        ] {
+            assert_eq!(version(line), expected, "{line}");
+        }
+    }
+}

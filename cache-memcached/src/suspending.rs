@@ -1,0 +1,108 @@
+//! The async driver, on tokio.
+
+use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio::runtime::{Handle, Id};
+use tokio::time::timeout_at;
+
+use crate::connection::{Cause, Collected, Connection, Fault, end_abruptly, nothing_came};
+use crate::deadline::Deadline;
+use crate::node::Node;
+use crate::pool::Pool;
+use crate::replies::{Replies, Reply};
+use crate::wire::Request;
+
+/// A connection whose calls suspend.
+pub(crate) struct Suspending {
+    stream: TcpStream,
+    replies: Replies,
+    /// Where its socket is watched: another runtime would never see a reply.
+    runtime: Id,
+    /// An exchange is going on, failed, or was dropped.
+    busy: bool,
+}
+
+impl Suspending {
+    fn over(stream: TcpStream) -> Self {
+        Self { stream, replies: Replies::new(), runtime: Handle::current().id(), busy: false }
+    }
+
+    async fn run(&mut self, request: &Request, written: &mut usize) -> Result<Vec<Reply>, Cause> {
+        while *written < request.bytes.len() {
+            match self.stream.write(&request.bytes[*written..]).await? {
+                0 => return Err(Cause::Io(io::ErrorKind::WriteZero.into())),
+                count => *written += count,
+            }
+        }
+        let mut collected = Collected::of(request);
+        while !collected.take(&mut self.replies).map_err(Cause::Nonsense)? {
+            match self.stream.read(self.replies.room()).await? {
+                0 => return Err(Cause::Io(io::ErrorKind::UnexpectedEof.into())),
+                count => self.replies.filled(count),
+            }
+        }
+        Ok(collected.into_replies())
+    }
+}
+
+fn too_late<E>(_: E) -> io::Error {
+    io::ErrorKind::TimedOut.into()
+}
+
+impl Connection for Suspending {
+    fn pool(node: &Node) -> &Pool<Self> {
+        &node.suspending
+    }
+
+    async fn connect(to: SocketAddr, deadline: Deadline) -> io::Result<Self> {
+        let stream = timeout_at(deadline.end().into(), TcpStream::connect(to)).await.map_err(too_late)??;
+        stream.set_nodelay(true)?;
+        Ok(Self::over(stream))
+    }
+
+    fn adopt(stream: std::net::TcpStream) -> io::Result<Self> {
+        TcpStream::from_std(stream).map(Self::over)
+    }
+
+    async fn exchange(&mut self, request: &Request, deadline: Deadline) -> Result<Vec<Reply>, Fault> {
+        self.busy = true;
+        let mut written = 0;
+        let ended = timeout_at(deadline.end().into(), self.run(request, &mut written)).await;
+        let replies = ended.unwrap_or_else(|e| Err(Cause::Io(too_late(e))));
+        self.busy = replies.is_err();
+        replies.map_err(|cause| Fault { cause, written })
+    }
+
+    fn belongs_here(&self) -> bool {
+        Handle::try_current().is_ok_and(|handle| handle.id() == self.runtime)
+    }
+
+    fn is_quiet(&self) -> bool {
+        nothing_came(&self.stream)
+    }
+
+    fn check_caller() -> Result<(), Cause> {
+        Handle::try_current().map(drop).map_err(|_| Cause::NoRuntime)
+    }
+
+    async fn wait<F: Future<Output: Send> + Send>(event: F, deadline: Deadline) -> Option<F::Output> {
+        timeout_at(deadline.end().into(), event).await.ok()
+    }
+
+    async fn pause(time: Duration) {
+        tokio::time::sleep(time).await;
+    }
+}
+
+impl Drop for Suspending {
+    fn drop(&mut self) {
+        if self.busy {
+            end_abruptly(&self.stream);
+        }
+    }
+}

@@ -1,0 +1,15 @@
+//! The conformance suite on three memcached servers.
+
+use cache_memcached::MemcachedCache;
+use conformance_tests::{Suite, servers::Server};
+
+fn main() {
+    Suite::new("memcached-three", |spec| {
+        let servers: Vec<String> = spec.servers.iter().map(ToString::to_string).collect();
+        let options = MemcachedCache::builder(servers).timeout(spec.timeout).connect_timeout(spec.timeout);
+        options.max_connections(spec.max_connections).clock(spec.clock.clone()).build()
+    })
+    .servers(3, || Server::memcached(&[]))
+    .shared_locations()
+    .run()
+}

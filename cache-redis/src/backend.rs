@@ -1,0 +1,183 @@
+//! [`RedisCache`]: the two halves of the contract, over one [`Client`].
+
+use async_trait::async_trait;
+use cache_core::{AsyncCache, AsyncWay, BaseCache, Capabilities, Expiry, Key, Payload, Result};
+
+use crate::client::{Client, LARGEST_VALUE};
+use crate::commands::Put;
+use crate::location::Servers;
+use crate::options::{RedisOptions, Settings};
+use crate::way::{Way, now};
+
+/// A cache in a Redis or Valkey database. See the [crate's page](crate).
+///
+/// A call is one round trip to the server; `set_many`, `get_many` and `delete_many` are one per
+/// batch of 1,000 keys. Dropping the cache closes its connections. Its `Debug` shows no password.
+#[derive(Debug)]
+pub struct RedisCache {
+    client: Client,
+}
+
+impl RedisCache {
+    /// A cache at `location`, Django's `LOCATION`, with the default settings. No I/O.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidCacheBackend`](cache_core::ErrorKind::InvalidCacheBackend) for a
+    /// location that cannot be read.
+    pub fn new(location: impl Into<Servers>) -> Result<Self> {
+        Self::builder(location).build()
+    }
+
+    /// The settings of a cache at `location`: one URL, several in one text parted by `;` or `,`,
+    /// or a list of them.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use cache_redis::RedisCache;
+    ///
+    /// let backend = RedisCache::builder(["redis://primary:6379/1", "redis://replica:6379/1"])
+    ///     .operation_timeout(Duration::from_millis(250))
+    ///     .max_connections(20)
+    ///     .build()?;
+    /// # Ok::<(), cache_core::Error>(())
+    /// ```
+    #[must_use]
+    pub fn builder(location: impl Into<Servers>) -> RedisOptions {
+        RedisOptions::new(location.into())
+    }
+
+    #[allow(clippy::unnecessary_wraps, reason = "settings are checked on the way here")]
+    pub(crate) fn from_settings(settings: Settings) -> Result<Self> {
+        Ok(Self { client: Client::new(settings) })
+    }
+}
+
+impl BaseCache for RedisCache {
+    fn get(&self, key: Key<'_>) -> Result<Option<Payload>> {
+        now(self.client.get(Way::Sync, key))
+    }
+
+    fn set(&self, key: Key<'_>, value: Payload, expiry: Expiry) -> Result<()> {
+        now(self.client.put(Way::Sync, Put::Set, key, &value, expiry)).map(drop)
+    }
+
+    fn add(&self, key: Key<'_>, value: Payload, expiry: Expiry) -> Result<bool> {
+        now(self.client.put(Way::Sync, Put::Add, key, &value, expiry))
+    }
+
+    fn touch(&self, key: Key<'_>, expiry: Expiry) -> Result<bool> {
+        now(self.client.touch(Way::Sync, key, expiry))
+    }
+
+    fn delete(&self, key: Key<'_>) -> Result<bool> {
+        now(self.client.delete(Way::Sync, key))
+    }
+
+    fn incr(&self, key: Key<'_>, delta: i64) -> Result<i64> {
+        now(self.client.incr(Way::Sync, key, delta))
+    }
+
+    fn rename(&self, from: Key<'_>, to: Key<'_>) -> Result<bool> {
+        now(self.client.rename(Way::Sync, from, to))
+    }
+
+    fn clear(&self) -> Result<()> {
+        now(self.client.clear(Way::Sync))
+    }
+
+    fn has_key(&self, key: Key<'_>) -> Result<bool> {
+        now(self.client.has_key(Way::Sync, key))
+    }
+
+    fn get_many(&self, keys: &[Key<'_>]) -> Result<Vec<Option<Payload>>> {
+        now(self.client.get_many(Way::Sync, keys))
+    }
+
+    fn set_many(&self, entries: &[(Key<'_>, Payload)], expiry: Expiry) -> Result<Vec<usize>> {
+        now(self.client.set_many(Way::Sync, entries, expiry))
+    }
+
+    fn delete_many(&self, keys: &[Key<'_>]) -> Result<()> {
+        now(self.client.delete_many(Way::Sync, keys))
+    }
+
+    fn close(&self) -> Result<()> {
+        self.client.close();
+        Ok(())
+    }
+
+    fn entries(&self) -> Result<Option<u64>> {
+        now(self.client.entries(Way::Sync)).map(Some)
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        Capabilities {
+            persistent: true,
+            cross_process: true,
+            max_value_size: Some(LARGEST_VALUE),
+            keeps_kinds: false,
+            atomic_rename: self.client.is_one_place(),
+            ..Capabilities::DEFAULT
+        }
+    }
+
+    fn as_async(&self) -> AsyncWay<'_> {
+        AsyncWay::Native(self)
+    }
+}
+
+#[async_trait]
+impl AsyncCache for RedisCache {
+    async fn get(&self, key: Key<'_>) -> Result<Option<Payload>> {
+        self.client.get(Way::Async, key).await
+    }
+
+    async fn set(&self, key: Key<'_>, value: Payload, expiry: Expiry) -> Result<()> {
+        self.client.put(Way::Async, Put::Set, key, &value, expiry).await.map(drop)
+    }
+
+    async fn add(&self, key: Key<'_>, value: Payload, expiry: Expiry) -> Result<bool> {
+        self.client.put(Way::Async, Put::Add, key, &value, expiry).await
+    }
+
+    async fn touch(&self, key: Key<'_>, expiry: Expiry) -> Result<bool> {
+        self.client.touch(Way::Async, key, expiry).await
+    }
+
+    async fn delete(&self, key: Key<'_>) -> Result<bool> {
+        self.client.delete(Way::Async, key).await
+    }
+
+    async fn incr(&self, key: Key<'_>, delta: i64) -> Result<i64> {
+        self.client.incr(Way::Async, key, delta).await
+    }
+
+    async fn rename(&self, from: Key<'_>, to: Key<'_>) -> Result<bool> {
+        self.client.rename(Way::Async, from, to).await
+    }
+
+    async fn clear(&self) -> Result<()> {
+        self.client.clear(Way::Async).await
+    }
+
+    async fn has_key(&self, key: Key<'_>) -> Result<bool> {
+        self.client.has_key(Way::Async, key).await
+    }
+
+    async fn get_many(&self, keys: &[Key<'_>]) -> Result<Vec<Option<Payload>>> {
+        self.client.get_many(Way::Async, keys).await
+    }
+
+    async fn set_many(&self, entries: &[(Key<'_>, Payload)], expiry: Expiry) -> Result<Vec<usize>> {
+        self.client.set_many(Way::Async, entries, expiry).await
+    }
+
+    async fn delete_many(&self, keys: &[Key<'_>]) -> Result<()> {
+        self.client.delete_many(Way::Async, keys).await
+    }
+
+    async fn close(&self) -> Result<()> {
+        self.client.close();
+        Ok(())
+    }
+}

@@ -1,0 +1,341 @@
+//! The protocol as plain data: commands as they are sent, replies as they are understood. No I/O.
+
+use cache_core::{Bytes, CodecId, Expiry, Key, Payload};
+use redis::{Cmd, Pipeline, ServerError, Value};
+
+/// The longest lifetime in milliseconds that is sent: beyond it, Redis' own sum with the clock
+/// may overflow.
+const LONGEST_MS: u128 = 1 << 62;
+
+/// What may be done when a request was sent and no reply came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Twice {
+    /// Sent again it does, and answers, the same.
+    Harmless,
+    /// Sent again it does the same, but its answer would be wrong.
+    WrongAnswer,
+    /// Sent again it could do something twice, or undo another's work.
+    Harmful,
+}
+
+/// One or several commands that are sent in one go.
+#[derive(Clone)]
+pub(crate) enum Commands {
+    One(Cmd),
+    /// The reply is an array with one element per command.
+    Many(Pipeline),
+}
+
+/// What is sent, and whether it may be sent again.
+#[derive(Clone)]
+pub(crate) struct Request {
+    pub(crate) commands: Commands,
+    pub(crate) twice: Twice,
+}
+
+impl Request {
+    pub(crate) fn one(cmd: Cmd, twice: Twice) -> Self {
+        Self { commands: Commands::One(cmd), twice }
+    }
+
+    pub(crate) fn many(cmds: impl IntoIterator<Item = Cmd>, twice: Twice) -> Self {
+        let mut pipeline = Pipeline::new();
+        for cmd in cmds {
+            pipeline.add_command(cmd);
+        }
+        Self { commands: Commands::Many(pipeline), twice }
+    }
+
+    /// The bytes on the wire, appended to `out`.
+    pub(crate) fn write(&self, out: &mut Vec<u8>) {
+        match &self.commands {
+            Commands::One(cmd) => cmd.write_packed_command(out),
+            Commands::Many(pipeline) => {
+                for cmd in pipeline.cmd_iter() {
+                    cmd.write_packed_command(out);
+                }
+            }
+        }
+    }
+}
+
+fn with_key(name: &str, key: Key<'_>) -> Cmd {
+    let mut cmd = Cmd::with_capacity(2, name.len() + key.as_bytes().len());
+    cmd.arg(name).arg(key.as_bytes());
+    cmd
+}
+
+fn with_keys(name: &str, keys: &[Key<'_>]) -> Cmd {
+    let size = keys.iter().map(|key| key.as_bytes().len()).sum::<usize>();
+    let mut cmd = Cmd::with_capacity(keys.len() + 1, name.len() + size);
+    cmd.arg(name);
+    for key in keys {
+        cmd.arg(key.as_bytes());
+    }
+    cmd
+}
+
+pub(crate) fn get(key: Key<'_>) -> Cmd {
+    with_key("GET", key)
+}
+
+pub(crate) fn get_many(keys: &[Key<'_>]) -> Cmd {
+    with_keys("MGET", keys)
+}
+
+pub(crate) fn exists(key: Key<'_>) -> Cmd {
+    with_key("EXISTS", key)
+}
+
+pub(crate) fn delete(key: Key<'_>) -> Cmd {
+    with_key("DEL", key)
+}
+
+pub(crate) fn delete_many(keys: &[Key<'_>]) -> Cmd {
+    with_keys("DEL", keys)
+}
+
+/// Whether a write gives way to what is there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Put {
+    Set,
+    Add,
+}
+
+pub(crate) fn set(put: Put, key: Key<'_>, value: &Payload, expiry: Expiry) -> Cmd {
+    let mut digits = itoa::Buffer::new();
+    let data = match value {
+        Payload::Int(n) => digits.format(*n).as_bytes(),
+        Payload::Text(data) | Payload::Bytes(data) | Payload::Encoded(_, data) => data,
+    };
+    let mut cmd = Cmd::with_capacity(6, 32 + key.as_bytes().len() + data.len());
+    cmd.arg("SET").arg(key.as_bytes()).arg(data);
+    if put == Put::Add {
+        cmd.arg("NX");
+    }
+    if let Some(ms) = lifetime_ms(expiry) {
+        cmd.arg("PX").arg(ms);
+    }
+    cmd
+}
+
+/// A value as it is stored already, for `ttl` milliseconds, or for ever.
+#[cfg(feature = "cluster")]
+pub(crate) fn set_raw(key: Key<'_>, data: &[u8], ttl: Option<u64>) -> Cmd {
+    let mut cmd = with_key("SET", key);
+    cmd.arg(data);
+    if let Some(ms) = ttl {
+        cmd.arg("PX").arg(ms);
+    }
+    cmd
+}
+
+/// `PEXPIRE`; `None` for a lifetime without end, which takes a script.
+pub(crate) fn expire(key: Key<'_>, expiry: Expiry) -> Option<Cmd> {
+    let ms = lifetime_ms(expiry)?;
+    let mut cmd = with_key("PEXPIRE", key);
+    cmd.arg(ms);
+    Some(cmd)
+}
+
+/// Rounded up: nothing expires early. Redis' clock starts at the millisecond before now and an
+/// entry is gone when the clock has passed its end, so the two roundings cancel out.
+fn lifetime_ms(expiry: Expiry) -> Option<u64> {
+    match expiry {
+        Expiry::Never => None,
+        Expiry::After(after) => {
+            let ms = after.as_nanos().div_ceil(1_000_000);
+            (ms < LONGEST_MS).then(|| u64::try_from(ms.max(1)).ok())?
+        }
+    }
+}
+
+/// `ASYNC`: the entries are gone at once, and their memory is given back behind the scenes. A
+/// plain `FLUSHDB` of a large database stops the server for longer than a call may take.
+pub(crate) fn clear() -> Cmd {
+    let mut cmd = redis::cmd("FLUSHDB");
+    cmd.arg("ASYNC");
+    cmd
+}
+
+pub(crate) fn entries() -> Cmd {
+    redis::cmd("DBSIZE")
+}
+
+/// A reply that is not what was asked for.
+#[derive(Debug)]
+pub(crate) enum Wrong {
+    Server(ServerError),
+    /// Not a reply to this command at all.
+    Shape,
+}
+
+pub(crate) fn understood<T>(value: Value, read: impl FnOnce(Value) -> Option<T>) -> Result<T, Wrong> {
+    match value {
+        Value::ServerError(e) => Err(Wrong::Server(e)),
+        value => read(value).ok_or(Wrong::Shape),
+    }
+}
+
+/// Of `GET`. What is no string is not of this cache, and so is not there.
+pub(crate) fn payload(value: Value) -> Result<Option<Payload>, Wrong> {
+    if let Value::ServerError(e) = &value
+        && is_wrong_type(e)
+    {
+        return Ok(None);
+    }
+    understood(value, |value| match value {
+        Value::Nil => Some(None),
+        Value::BulkString(data) => Some(Some(decode(data))),
+        _ => None,
+    })
+}
+
+/// Of several commands, or of `MGET`: as many elements as were asked for.
+pub(crate) fn elements(value: Value, count: usize) -> Result<Vec<Value>, Wrong> {
+    understood(value, |value| match value {
+        Value::Array(values) if values.len() == count => Some(values),
+        _ => None,
+    })
+}
+
+/// Of `SET`: false where `NX` found something.
+pub(crate) fn stored(value: Value) -> Result<bool, Wrong> {
+    understood(value, |value| match value {
+        Value::Okay => Some(true),
+        Value::Nil => Some(false),
+        _ => None,
+    })
+}
+
+/// Of `DEL`, `EXISTS`, `PEXPIRE` and the scripts: how many keys it was true of.
+pub(crate) fn count(value: Value) -> Result<u64, Wrong> {
+    understood(value, |value| match value {
+        Value::Int(n) => u64::try_from(n).ok(),
+        _ => None,
+    })
+}
+
+/// A value as it is stored, and its remaining lifetime in milliseconds; `None` for ever.
+#[cfg(feature = "cluster")]
+pub(crate) type Raw = (Vec<u8>, Option<u64>);
+
+/// Of the script that reads a value with its remaining lifetime, which is rounded up.
+#[cfg(feature = "cluster")]
+pub(crate) fn read(value: Value) -> Result<Option<Raw>, Wrong> {
+    understood(value, |value| match value {
+        Value::Nil => Some(None),
+        Value::Array(both) => match <[Value; 2]>::try_from(both).ok()? {
+            [Value::BulkString(data), Value::Int(ttl)] => {
+                Some(Some((data, u64::try_from(ttl).ok().map(|ttl| ttl + 1))))
+            }
+            _ => None,
+        },
+        _ => None,
+    })
+}
+
+/// Of `FLUSHDB`, `AUTH` and `SELECT`.
+pub(crate) fn okay(value: Value) -> Result<(), Wrong> {
+    understood(value, |value| (value == Value::Okay).then_some(()))
+}
+
+/// What came of counting.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Counted {
+    Sum(i64),
+    Absent,
+    NotAnInteger,
+    Overflow,
+}
+
+/// Of the script that counts.
+pub(crate) fn counted(value: Value) -> Result<Counted, Wrong> {
+    if let Value::ServerError(e) = &value {
+        let says = |words: &str| e.details().is_some_and(|detail| detail.contains(words));
+        if is_wrong_type(e) || says("not an integer") {
+            return Ok(Counted::NotAnInteger);
+        }
+        if says("would overflow") {
+            return Ok(Counted::Overflow);
+        }
+    }
+    understood(value, |value| match value {
+        Value::Nil => Some(Counted::Absent),
+        Value::BulkString(digits) => integer(&digits).map(Counted::Sum),
+        _ => None,
+    })
+}
+
+/// Servers before 7 wrap what a script met: `ERR Error running script …: WRONGTYPE …`.
+fn is_wrong_type(e: &ServerError) -> bool {
+    e.code() == "WRONGTYPE" || e.details().is_some_and(|detail| detail.contains("WRONGTYPE"))
+}
+
+/// Decimal text as Redis itself writes it is an integer; everything else is a codec's.
+fn decode(data: Vec<u8>) -> Payload {
+    match integer(&data) {
+        Some(n) => Payload::Int(n),
+        None => Payload::Encoded(CodecId::UNKNOWN, Bytes::from(data)),
+    }
+}
+
+fn integer(data: &[u8]) -> Option<i64> {
+    // The longest is "-9223372036854775808".
+    if data.is_empty() || data.len() > 20 || !data[data.len() - 1].is_ascii_digit() {
+        return None;
+    }
+    let n: i64 = std::str::from_utf8(data).ok()?.parse().ok()?;
+    (itoa::Buffer::new().format(n).as_bytes() == data).then_some(n)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn integers_are_what_redis_counts() {
+        for n in [0, 1, -1, 42, i64::MAX, i64::MIN] {
+            assert_eq!(decode(n.to_string().into_bytes()), Payload::Int(n));
+        }
+        for text in ["", "-", "+1", "01", "-0", " 1", "1 ", "1.0", "9223372036854775808", "1e3", "\u{661}"] {
+            assert!(matches!(decode(text.into()), Payload::Encoded(CodecId::UNKNOWN, _)), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn lifetimes_round_up_and_saturate() {
+        let ms = |after| lifetime_ms(Expiry::After(after));
+        assert_eq!(ms(Duration::from_nanos(1)), Some(1));
+        assert_eq!(ms(Duration::from_millis(2)), Some(2));
+        assert_eq!(ms(Duration::from_micros(2001)), Some(3));
+        assert_eq!(ms(Duration::from_millis((1 << 62) - 1)), Some((1 << 62) - 1));
+        assert_eq!(ms(Duration::from_millis(1 << 62)), None);
+        assert_eq!(ms(Duration::MAX), None);
+        assert_eq!(lifetime_ms(Expiry::Never), None);
+    }
+
+    #[test]
+    fn replies_of_another_shape_are_refused() {
+        assert!(matches!(payload(Value::Okay), Err(Wrong::Shape)));
+        assert!(matches!(stored(Value::Int(1)), Err(Wrong::Shape)));
+        assert!(matches!(count(Value::Int(-1)), Err(Wrong::Shape)));
+        assert!(matches!(okay(Value::Nil), Err(Wrong::Shape)));
+        assert!(matches!(counted(Value::BulkString(b"x".to_vec())), Err(Wrong::Shape)));
+        assert!(matches!(elements(Value::Array(vec![Value::Nil]), 2), Err(Wrong::Shape)));
+    }
+
+    #[test]
+    fn errors_of_counting_are_told_apart() {
+        let reply = |text: &str| redis::parse_redis_value(text.as_bytes()).unwrap();
+        let told = |text: &str| counted(reply(text)).unwrap();
+        assert_eq!(told("-ERR value is not an integer or out of range script: x\r\n"), Counted::NotAnInteger);
+        assert_eq!(told("-WRONGTYPE Operation against a key\r\n"), Counted::NotAnInteger);
+        assert_eq!(told("-ERR Error running script: WRONGTYPE Operation\r\n"), Counted::NotAnInteger);
+        assert_eq!(told("-ERR increment or decrement would overflow\r\n"), Counted::Overflow);
+        assert_eq!(told("$-1\r\n"), Counted::Absent);
+        assert!(matches!(counted(reply("-OOM command not allowed\r\n")), Err(Wrong::Server(_))));
+    }
+}

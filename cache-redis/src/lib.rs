@@ -1,0 +1,64 @@
+//! The Redis and Valkey backend of the cache framework, natively sync and natively async.
+//!
+//! ```
+//! use std::time::Duration;
+//! use cache_core::Cache;
+//! use cache_redis::RedisCache;
+//!
+//! let backend = RedisCache::builder("redis://app:secret@localhost:6379/1")
+//!     .operation_timeout(Duration::from_millis(500))
+//!     .build()?; // no I/O: the first use connects
+//! let cache = Cache::new(backend);
+//! # if false {
+//! cache.set("user:1", "Ada", Duration::from_secs(300))?;
+//! let name: Option<String> = cache.get("user:1")?;
+//! # }
+//! # Ok::<(), cache_core::Error>(())
+//! ```
+//!
+//! # What to know
+//!
+//! - **Integers are stored as decimal text, everything else as the cache's codec writes it**, so
+//!   that Redis can count and Django can read (with the same codec on both sides).
+//! - **Every call ends within [`RedisOptions::operation_timeout`]**: waiting for a connection,
+//!   connecting, writing and reading together, also when the server sends a byte now and then.
+//! - **Sync callers need no runtime.** They share a pool of connections
+//!   ([`RedisOptions::max_connections`]). A connection goes back into it only when its reply was
+//!   read whole.
+//! - **Async callers need tokio** with its I/O and time drivers enabled. All tasks of a runtime
+//!   share one connection per server; a cache may be used from several runtimes, also one after
+//!   another. A very large value delays the calls behind it on that connection.
+//! - **A call is sent again only once, only after a connection that had been idle was found
+//!   closed, and only where that cannot do anything twice.** An `add`, `incr` or `incr_version`
+//!   whose reply got lost is [`ErrorKind::OutcomeUnknown`](cache_core::ErrorKind::OutcomeUnknown).
+//! - **Several servers**: the first takes the writes, reads go to the others at random, as in
+//!   Django. Replicas lag: what was just written may not be read yet.
+//! - **`clear` empties the selected database** (`FLUSHDB`), whoever else keeps things there.
+//! - **Lifetimes count on the server's clock**, in milliseconds.
+//!
+//! Redis 4.0 or newer, 6.0 with a user name; Valkey. Tested with Redis 7.
+//!
+//! # Features
+//!
+//! - `tls`: `rediss://` URLs, by rustls.
+//! - `cluster`: Redis Cluster, `RedisOptions::cluster`.
+
+mod aio;
+mod backend;
+mod client;
+#[cfg(feature = "cluster")]
+mod cluster;
+mod commands;
+mod failure;
+mod location;
+mod node;
+mod options;
+mod scripts;
+mod sync;
+#[cfg(feature = "tls")]
+mod tls;
+mod way;
+
+pub use backend::RedisCache;
+pub use location::Servers;
+pub use options::RedisOptions;

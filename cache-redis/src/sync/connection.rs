@@ -1,0 +1,153 @@
+//! [`Connection`]: one exchange at a time on one stream.
+
+use std::io::{self, Read, Write};
+use std::time::{Duration, Instant};
+
+use redis::{ErrorKind, Parser, RedisError, Value};
+
+use super::connect::connect;
+use super::socket::Socket;
+use crate::commands::{Commands, Request};
+use crate::failure::{self, Failure};
+use crate::node::Target;
+
+/// A buffer that grew beyond this is given back.
+const KEPT_BUFFER: usize = 64 << 10;
+
+/// A connection that has been idle for longer is looked at before it is used.
+const TRUSTED: Duration = Duration::from_millis(10);
+
+enum Stream {
+    Plain(Socket),
+    #[cfg(feature = "tls")]
+    Tls(Box<rustls::StreamOwned<rustls::ClientConnection, Socket>>),
+}
+
+impl Stream {
+    fn socket(&mut self) -> &mut Socket {
+        match self {
+            Self::Plain(socket) => socket,
+            #[cfg(feature = "tls")]
+            Self::Tls(stream) => &mut stream.sock,
+        }
+    }
+}
+
+impl Read for Stream {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::Plain(socket) => socket.read(buffer),
+            #[cfg(feature = "tls")]
+            Self::Tls(stream) => stream.read(buffer),
+        }
+    }
+}
+
+impl Write for Stream {
+    fn write(&mut self, data: &[u8]) -> io::Result<usize> {
+        match self {
+            Self::Plain(socket) => socket.write(data),
+            #[cfg(feature = "tls")]
+            Self::Tls(stream) => stream.write(data),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match self {
+            Self::Plain(socket) => socket.flush(),
+            #[cfg(feature = "tls")]
+            Self::Tls(stream) => stream.flush(),
+        }
+    }
+}
+
+/// A connection, logged in. An exchange takes it by value and gives it back only when the reply
+/// was read whole: whatever goes wrong closes it.
+pub(super) struct Connection {
+    stream: Stream,
+    parser: Parser,
+    out: Vec<u8>,
+    idle_since: Instant,
+    used: bool,
+}
+
+impl Connection {
+    /// Connects and logs in.
+    pub(super) fn open(target: &Target, deadline: Instant) -> Result<Self, Failure> {
+        let server = &target.server;
+        let deadline = deadline.min(Instant::now() + target.connect_timeout);
+        let failed = |e| Failure::before(failure::io(e, server));
+        let socket = connect(&server.address, deadline).map_err(failed)?;
+        let socket = Socket::new(socket, deadline, target.operation_timeout);
+        let stream = match target.tls_name().map_err(Failure::before)? {
+            None => Stream::Plain(socket),
+            #[cfg(feature = "tls")]
+            Some((config, name)) => {
+                let session = rustls::ClientConnection::new(config, name)
+                    .map_err(|e| Failure::before(failure::rejected("TLS cannot be set up").with_source(e)))?;
+                let mut stream = rustls::StreamOwned::new(session, socket);
+                while stream.conn.is_handshaking() {
+                    stream.conn.complete_io(&mut stream.sock).map_err(failed)?;
+                }
+                Stream::Tls(Box::new(stream))
+            }
+        };
+        let connection =
+            Self { stream, parser: Parser::new(), out: Vec::new(), idle_since: Instant::now(), used: false };
+        let Some(log_in) = target.log_in() else { return Ok(connection) };
+        let (mut connection, reply) = connection
+            .exchange(target, &log_in, deadline)
+            .map_err(|failure| Failure { sent: false, ..failure })?;
+        target.check_log_in(&log_in, reply).map_err(Failure::before)?;
+        connection.used = false;
+        Ok(connection)
+    }
+
+    /// Whether it was closed while nobody used it.
+    pub(super) fn is_stale(&mut self) -> bool {
+        self.idle_since.elapsed() > TRUSTED && self.stream.socket().is_stale()
+    }
+
+    pub(super) fn exchange(
+        mut self,
+        target: &Target,
+        request: &Request,
+        deadline: Instant,
+    ) -> Result<(Self, Value), Failure> {
+        self.stream.socket().set_deadline(deadline);
+        self.out.clear();
+        request.write(&mut self.out);
+        // A command that did not go out whole is not carried out: the connection closes first.
+        if let Err(e) = self.stream.write_all(&self.out).and_then(|()| self.stream.flush()) {
+            return Err(self.failed(target, false, e));
+        }
+        let value = match &request.commands {
+            Commands::One(_) => self.parser.parse_value(&mut self.stream),
+            Commands::Many(pipeline) => {
+                let replies = (0..pipeline.len()).map(|_| self.parser.parse_value(&mut self.stream));
+                replies.collect::<Result<_, _>>().map(Value::Array)
+            }
+        };
+        let value = match value {
+            Ok(value) => value,
+            Err(e) => return Err(self.unread(target, &e)),
+        };
+        self.out.shrink_to(KEPT_BUFFER);
+        self.idle_since = Instant::now();
+        self.used = true;
+        Ok((self, value))
+    }
+
+    fn failed(&self, target: &Target, sent: bool, e: io::Error) -> Failure {
+        let stale = self.used && !matches!(e.kind(), io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock);
+        Failure { error: failure::io(e, &target.server), sent, stale }
+    }
+
+    fn unread(&self, target: &Target, e: &RedisError) -> Failure {
+        if e.kind() != ErrorKind::Io {
+            return Failure { error: failure::garbled(&target.server), sent: true, stale: false };
+        }
+        let kind = if e.is_timeout() { io::ErrorKind::TimedOut } else { io::ErrorKind::UnexpectedEof };
+        self.failed(target, true, kind.into())
+    }
+}

@@ -1,0 +1,141 @@
+//! [`Pool`]: the connections of sync callers to one server, each used by one call at a time.
+
+use std::fmt;
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use cache_core::Error;
+use redis::Value;
+
+use super::connection::Connection;
+use crate::commands::Request;
+use crate::failure::Failure;
+use crate::node::Target;
+
+pub(crate) struct Pool {
+    state: Mutex<State>,
+    returned: Condvar,
+    limit: usize,
+    wait: Duration,
+}
+
+#[derive(Default)]
+struct State {
+    idle: Vec<Connection>,
+    /// Idle and in use.
+    open: usize,
+    /// Calls that wait for a place. Waking nobody would be a system call too.
+    waiting: usize,
+    /// What is given back from an earlier generation is closed.
+    generation: u64,
+}
+
+/// The right to one connection. Given back on drop, with the connection if that may be used again.
+struct Lease<'a> {
+    pool: &'a Pool,
+    connection: Option<Connection>,
+    generation: u64,
+}
+
+impl fmt::Debug for Pool {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (idle, open) = {
+            let state = self.lock();
+            (state.idle.len(), state.open)
+        };
+        f.debug_struct("Pool").field("limit", &self.limit).field("open", &open).field("idle", &idle).finish()
+    }
+}
+
+impl Pool {
+    pub(crate) fn new(limit: usize, wait: Duration) -> Self {
+        Self { state: Mutex::default(), returned: Condvar::new(), limit, wait }
+    }
+
+    /// Sends `request` and reads its reply, all before `deadline`.
+    pub(crate) fn exchange(
+        &self,
+        target: &Target,
+        request: &Request,
+        deadline: Instant,
+    ) -> Result<Value, Failure> {
+        let mut lease = self.lease(target, deadline).map_err(Failure::before)?;
+        let connection = match lease.connection.take() {
+            Some(connection) => connection,
+            None => Connection::open(target, deadline)?,
+        };
+        let (connection, value) = connection.exchange(target, request, deadline)?;
+        lease.connection = Some(connection);
+        Ok(value)
+    }
+
+    /// Closes the idle connections now, and those in use once they come back.
+    pub(crate) fn close(&self) {
+        let mut state = self.lock();
+        state.generation += 1;
+        let idle = std::mem::take(&mut state.idle);
+        state.open -= idle.len();
+        drop(state);
+        self.returned.notify_all();
+        drop(idle);
+    }
+
+    fn lease(&self, target: &Target, deadline: Instant) -> Result<Lease<'_>, Error> {
+        let mut give_up = None;
+        let mut state = self.lock();
+        loop {
+            if let Some(connection) = state.idle.pop() {
+                let generation = state.generation;
+                drop(state);
+                let mut lease = Lease { pool: self, connection: Some(connection), generation };
+                if lease.connection.as_mut().is_some_and(|connection| !connection.is_stale()) {
+                    return Ok(lease);
+                }
+                // The right to one connection is kept and the connection is not.
+                lease.connection = None;
+                return Ok(lease);
+            }
+            if state.open < self.limit {
+                state.open += 1;
+                return Ok(Lease { pool: self, connection: None, generation: state.generation });
+            }
+            let now = Instant::now();
+            let until = *give_up.get_or_insert_with(|| deadline.min(now + self.wait));
+            let left = until.saturating_duration_since(now);
+            if left.is_zero() {
+                return Err(Error::unavailable(format!(
+                    "all {} connections to {} stayed in use and nothing was sent; see max_connections \
+                     and pool_wait",
+                    self.limit, target.server
+                )));
+            }
+            state.waiting += 1;
+            state = self.returned.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
+            state.waiting -= 1;
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Lease<'_> {
+    fn drop(&mut self) {
+        let connection = self.connection.take();
+        let mut state = self.pool.lock();
+        let closed = if connection.is_some() && self.generation == state.generation {
+            state.idle.extend(connection);
+            None
+        } else {
+            state.open -= 1;
+            connection
+        };
+        let waiting = state.waiting > 0;
+        drop(state);
+        if waiting {
+            self.pool.returned.notify_one();
+        }
+        drop(closed);
+    }
+}

@@ -1,0 +1,203 @@
+//! Three members of a Redis Cluster.
+
+#![cfg(feature = "cluster")]
+
+mod common;
+
+use std::time::{Duration, Instant};
+
+use cache_core::{BaseCache as _, Cache, ErrorKind, Timeout};
+use cache_redis::{RedisCache, RedisOptions};
+use common::{MINUTE, backend, build, inline, run, to};
+use conformance_tests::servers::{Server, or_skip};
+
+const SLOTS: u32 = 16384;
+
+/// Members with a third of the slots each.
+struct Members(Vec<Server>);
+
+impl Members {
+    fn start() -> Option<Self> {
+        let member =
+            || or_skip(Server::redis(&["--cluster-enabled", "yes", "--cluster-require-full-coverage", "no"]));
+        let servers: Vec<Server> = (0..3).map_while(|_| member()).collect();
+        if servers.len() < 3 {
+            return None;
+        }
+        for (place, server) in (0..).zip(&servers) {
+            let (first, last) = (SLOTS * place / 3, SLOTS * (place + 1) / 3 - 1);
+            inline(server.address(), &format!("CLUSTER ADDSLOTSRANGE {first} {last}"), "OK");
+            inline(server.address(), &format!("CLUSTER SET-CONFIG-EPOCH {}", place + 1), "OK");
+        }
+        for server in &servers[1..] {
+            inline(
+                server.address(),
+                &format!("CLUSTER MEET 127.0.0.1 {}", servers[0].address().port()),
+                "OK",
+            );
+        }
+        let members = Self(servers);
+        members.wait_for(|info| {
+            info.contains("cluster_state:ok") && info.contains("cluster_slots_assigned:16384")
+        });
+        Some(members)
+    }
+
+    fn wait_for(&self, agreed: impl Fn(&str) -> bool) {
+        let begun = Instant::now();
+        while !self
+            .0
+            .iter()
+            .all(|server| agreed(&inline(server.address(), "CLUSTER INFO", "total_cluster_links")))
+        {
+            assert!(begun.elapsed() < Duration::from_secs(20), "the members do not agree");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// Knows one member and asks it for the others.
+    fn options(&self) -> RedisOptions {
+        to(format!("redis://{}", self.0[0].address())).cluster()
+    }
+
+    fn cache(&self) -> Cache<RedisCache> {
+        build(self.options())
+    }
+
+    fn sizes(&self) -> Vec<u64> {
+        let size = |server: &Server| inline(server.address(), "DBSIZE", "\r\n")[1..].trim().parse().unwrap();
+        self.0.iter().map(size).collect()
+    }
+
+    fn id(&self, place: usize) -> String {
+        // "$40\r\n" and the name.
+        let answer = inline(self.0[place].address(), "CLUSTER MYID", "\r\n");
+        answer[5..45].to_owned()
+    }
+}
+
+#[test]
+fn keys_are_asked_for_where_they_are() {
+    let Some(members) = Members::start() else { return };
+    let cache = members.cache();
+    let keys: Vec<String> = (0..3000).map(|n| format!("k{n}")).collect();
+    assert!(cache.set_many(keys.iter().zip(0..), MINUTE).unwrap().is_empty());
+    let sizes = members.sizes();
+    assert!(sizes.iter().all(|&size| size > 800) && sizes.iter().sum::<u64>() == 3000, "{sizes:?}");
+    assert_eq!(backend(&members.options()).entries().unwrap(), Some(3000));
+    let found = cache.get_many::<u32, _>(&keys).unwrap();
+    assert!(found.len() == 3000 && found.iter().zip(0..).all(|((_, value), n)| *value == n));
+    run(async {
+        assert_eq!(cache.aget_many::<u32, _>(&keys).await.unwrap().len(), 3000);
+        for (n, key) in keys.iter().take(50).enumerate() {
+            assert_eq!(cache.aget::<usize>(key).await.unwrap(), Some(n));
+            assert_eq!(cache.aincr(key, 1).await.unwrap(), n as i64 + 1);
+        }
+        cache.adelete_many(&keys[..1000]).await.unwrap();
+    });
+    assert_eq!(cache.get_many::<u32, _>(&keys).unwrap().len(), 2000);
+    assert!(!cache.add("k2000", &1, MINUTE).unwrap() && cache.add("new", &1, MINUTE).unwrap());
+    assert!(cache.touch("new", Timeout::Never).unwrap() && cache.delete("new").unwrap());
+    cache.clear().unwrap();
+    assert_eq!(members.sizes(), [0, 0, 0]);
+}
+
+#[test]
+fn a_version_moves_across_members() {
+    let Some(members) = Members::start() else { return };
+    let cache = members.cache();
+    assert!(!backend(&members.options()).capabilities().atomic_rename);
+    for n in 0..50 {
+        let key = format!("k{n}");
+        cache.set(&key, &n, MINUTE).unwrap();
+        cache.version(2).set(&key, "in the way", Timeout::Never).unwrap();
+        assert_eq!(cache.incr_version(&key, 1).unwrap(), 2);
+        assert!(!cache.has_key(&key).unwrap());
+        assert_eq!(cache.version(2).get::<i32>(&key).unwrap(), Some(n));
+        assert_eq!(run(cache.version(2).aincr_version(&key, 3)).unwrap(), 5);
+        assert_eq!(cache.version(5).incr(&key, 1).unwrap(), i64::from(n) + 1);
+    }
+    // The lifetime moves along, with and without an end.
+    let short = Duration::from_millis(700);
+    for n in 0..10 {
+        cache.set(&format!("short{n}"), &n, short).unwrap();
+        cache.set(&format!("never{n}"), &n, Timeout::Never).unwrap();
+        cache.incr_version(&format!("short{n}"), 1).unwrap();
+        cache.incr_version(&format!("never{n}"), 1).unwrap();
+        assert!(cache.version(2).has_key(&format!("short{n}")).unwrap());
+    }
+    std::thread::sleep(short + Duration::from_millis(50));
+    for n in 0..10 {
+        assert!(!cache.version(2).has_key(&format!("short{n}")).unwrap());
+        assert!(cache.version(2).has_key(&format!("never{n}")).unwrap());
+    }
+    assert_eq!(cache.incr_version("absent", 1).unwrap_err().kind(), ErrorKind::KeyNotFound);
+    // What changes while it moves is not lost.
+    cache.set("n", &0, MINUTE).unwrap();
+    let total: i64 = std::thread::scope(|scope| {
+        let counting = scope.spawn(|| {
+            let mut done = 0;
+            for version in (1..=20).cycle().take(4000) {
+                done += i64::from(cache.version(version).incr("n", 1).is_ok());
+            }
+            done
+        });
+        for version in 1..20 {
+            assert_eq!(cache.version(version).incr_version("n", 1).unwrap(), version + 1);
+        }
+        counting.join().unwrap()
+    });
+    let last = cache.version(20).get::<i64>("n").unwrap().unwrap();
+    // Between the copy and the removal both keys can be counted on: none is lost on the old one.
+    assert!(last <= total, "{last} of {total}");
+}
+
+/// A slot goes from one member to another while it is asked for.
+#[test]
+fn slots_that_move_are_followed() {
+    let Some(members) = Members::start() else { return };
+    let cache = members.cache();
+    let key = (0..).map(|n| format!("k{n}")).find(|key| {
+        let answer = inline(members.0[0].address(), &format!("CLUSTER KEYSLOT :1:{key}"), "\r\n");
+        answer[1..].trim().parse::<u32>().unwrap() < SLOTS / 3
+    });
+    let key = key.unwrap();
+    let slot =
+        inline(members.0[0].address(), &format!("CLUSTER KEYSLOT :1:{key}"), "\r\n")[1..].trim().to_owned();
+    cache.set(&key, &1, MINUTE).unwrap();
+    run(cache.aget::<i64>(&key)).unwrap();
+    let (from, to) = (members.0[0].address(), members.0[1].address());
+    let ids = [members.id(0), members.id(1)];
+    inline(to, &format!("CLUSTER SETSLOT {slot} IMPORTING {}", ids[0]), "OK");
+    inline(from, &format!("CLUSTER SETSLOT {slot} MIGRATING {}", ids[1]), "OK");
+    assert_eq!(cache.incr(&key, 1).unwrap(), 2, "still there");
+    inline(from, &format!("MIGRATE 127.0.0.1 {} :1:{key} 0 1000", to.port()), "OK");
+    assert_eq!(cache.incr(&key, 1).unwrap(), 3, "asked for at the other");
+    assert_eq!(run(cache.aincr(&key, 1)).unwrap(), 4);
+    assert_eq!(cache.get_many::<i64, _>([key.as_str(), "absent"]).unwrap(), [(key.as_str(), 4)]);
+    for server in [to, from] {
+        inline(server, &format!("CLUSTER SETSLOT {slot} NODE {}", ids[1]), "OK");
+    }
+    assert_eq!(cache.incr(&key, 1).unwrap(), 5, "moved for good");
+    assert_eq!(run(cache.aincr(&key, 1)).unwrap(), 6);
+    assert_eq!(cache.get_many::<i64, _>([key.as_str()]).unwrap(), [(key.as_str(), 6)]);
+}
+
+#[test]
+fn a_member_that_is_gone_fails_its_own_keys_only() {
+    let Some(mut members) = Members::start() else { return };
+    let cache = members.cache();
+    let keys: Vec<String> = (0..60).map(|n| format!("k{n}")).collect();
+    cache.set_many(keys.iter().zip(0..), MINUTE).unwrap();
+    members.0[2].kill();
+    let outcomes: Vec<_> = keys.iter().map(|key| cache.get::<i64>(key)).collect();
+    let found = outcomes.iter().filter(|outcome| matches!(outcome, Ok(Some(_)))).count();
+    let failed = outcomes
+        .iter()
+        .filter(|outcome| matches!(outcome, Err(e) if e.kind() == ErrorKind::Unavailable))
+        .count();
+    assert!(found > 20 && failed > 5 && found + failed == 60, "{found} found, {failed} failed");
+    assert_eq!(cache.get_many::<i64, _>(&keys).unwrap_err().kind(), ErrorKind::Unavailable);
+    let database = RedisCache::builder(["redis://h/0", "redis://h/1"]).cluster().build();
+    assert_eq!(database.unwrap_err().kind(), ErrorKind::InvalidCacheBackend);
+}
