@@ -83,11 +83,11 @@ fn a_unix_socket() {
     let slow = build(to(url).operation_timeout(timeout));
     server.pause();
     let begun = Instant::now();
-    assert_eq!(refused(&slow, "-"), [ErrorKind::Unavailable; 2]);
+    assert_eq!(refused(&slow, "hunter2"), [ErrorKind::Unavailable; 2]);
     assert!(begun.elapsed() < Duration::from_secs(1), "{:?}", begun.elapsed());
     server.resume();
     let missing = build(to("unix:///no/such/socket"));
-    assert_eq!(refused(&missing, "-"), [ErrorKind::Unavailable; 2]);
+    assert_eq!(refused(&missing, "hunter2"), [ErrorKind::Unavailable; 2]);
 }
 
 #[test]
@@ -102,7 +102,7 @@ fn databases_are_locations() {
     assert_eq!((one.get::<i64>("k").unwrap(), two.get::<i64>("k").unwrap()), (None, Some(2)));
     let entries = |number| backend(&options(number)).entries().unwrap();
     assert_eq!((entries(1), entries(2)), (Some(0), Some(1)));
-    assert_eq!(refused(&database(99), "-"), [ErrorKind::Rejected; 2]);
+    assert_eq!(refused(&database(99), "hunter2"), [ErrorKind::Rejected; 2]);
 }
 
 /// As Django: the first takes the writes, the others are read.
@@ -241,7 +241,7 @@ fn nobody_is_there() {
     let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let cache = cache(free);
     let begun = Instant::now();
-    assert_eq!(refused(&cache, "-"), [ErrorKind::Unavailable; 2]);
+    assert_eq!(refused(&cache, "hunter2"), [ErrorKind::Unavailable; 2]);
     assert_eq!(cache.incr("n", 1).unwrap_err().kind(), ErrorKind::Unavailable, "nothing was sent");
     assert_eq!(run(cache.aincr("n", 1)).unwrap_err().kind(), ErrorKind::Unavailable, "nothing was sent");
     assert!(begun.elapsed() < Duration::from_secs(1));
