@@ -7,7 +7,7 @@
 //! - [`Codec`] is how values become bytes; [`Error`] is everything that can go wrong.
 //!
 //! The backends are crates of their own: `cache-locmem`, `cache-file`, `cache-db`,
-//! `cache-dummy`. That they all mean the same is proved by the suite in `conformance-tests`.
+//! `cache-memcached`, `cache-redis`, `cache-dummy`. That they all mean the same is proved by the suite in `conformance-tests`.
 
 mod backend;
 mod cache;
@@ -15,12 +15,12 @@ mod capabilities;
 mod clock;
 mod codec;
 mod culling;
-
 mod error;
 mod key;
 mod payload;
 mod timeout;
 mod value;
+mod way;
 
 pub use backend::{AsyncCache, AsyncWay, BATCH, BaseCache};
 pub use bytes::Bytes;
@@ -38,3 +38,4 @@ pub use key::{
 };
 pub use payload::{CodecId, Kind, Payload};
 pub use timeout::{DEFAULT_TIMEOUT, DEFAULT_TIMEOUT_SECONDS, Expiry, Timeout};
+pub use way::{Way, run_sync};

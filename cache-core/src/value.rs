@@ -58,6 +58,10 @@ impl Codecs {
                 Err(_) => return Err(wrong_type::<T>(key, "")),
             },
         };
+        self.decode_plain(key, form)
+    }
+
+    fn decode_plain<T: DeserializeOwned>(&self, key: &str, form: Form<'_>) -> Result<T> {
         let human_readable = self.write.is_human_readable();
         let failed = match T::deserialize(Plain { form, human_readable }) {
             Ok(value) => return Ok(value),
@@ -79,12 +83,12 @@ impl Codecs {
         for codec in std::iter::once(&self.write).chain(&self.read_also) {
             if id == CodecId::UNKNOWN || id == codec.id() {
                 // Where the store keeps kinds, bytes are no codec's, and what looks like them is
-                // something else: an `i128`, say.
+                // a number too large for the rest.
                 if id == CodecId::UNKNOWN
                     && codec.is_message_pack()
                     && let Some(inner) = codec::whole_bytes(bytes)
                 {
-                    return self.decode(key, &Payload::Bytes(inner));
+                    return self.decode_plain(key, Form::BytesOrNumber(&inner));
                 }
                 match codec::decode(&**codec, bytes) {
                     Ok(value) => return Ok(value),
@@ -289,11 +293,20 @@ enum Form<'a> {
     Int(i64),
     Text(&'a str),
     Bytes(&'a [u8]),
+    /// Bytes as MessagePack has them: sixteen are the form of an `i128` or `u128` too.
+    BytesOrNumber(&'a [u8]),
 }
 
 impl Plain<'_> {
     fn unexpected<'de, V: Visitor<'de>>(visitor: &V, found: Unexpected<'_>) -> serde::de::value::Error {
         serde::de::value::Error::invalid_type(found, visitor)
+    }
+
+    fn sixteen_bytes(&self) -> Option<[u8; 16]> {
+        match self.form {
+            Form::BytesOrNumber(bytes) => bytes.try_into().ok(),
+            _ => None,
+        }
     }
 }
 
@@ -304,7 +317,7 @@ impl<'de> Deserializer<'de> for Plain<'_> {
         match self.form {
             Form::Int(n) => visitor.visit_i64(n),
             Form::Text(text) => visitor.visit_str(text),
-            Form::Bytes(bytes) => visitor.visit_bytes(bytes),
+            Form::Bytes(bytes) | Form::BytesOrNumber(bytes) => visitor.visit_bytes(bytes),
         }
     }
 
@@ -322,14 +335,18 @@ impl<'de> Deserializer<'de> for Plain<'_> {
 
     fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Self::Error> {
         match self.form {
-            Form::Bytes(bytes) => visitor.visit_seq(SeqDeserializer::new(bytes.iter().copied())),
+            Form::Bytes(bytes) | Form::BytesOrNumber(bytes) => {
+                visitor.visit_seq(SeqDeserializer::new(bytes.iter().copied()))
+            }
             _ => self.deserialize_any(visitor),
         }
     }
 
     fn deserialize_str<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Self::Error> {
         match self.form {
-            Form::Bytes(_) => Err(Self::unexpected(&visitor, Unexpected::Bytes(&[]))),
+            Form::Bytes(_) | Form::BytesOrNumber(_) => {
+                Err(Self::unexpected(&visitor, Unexpected::Bytes(&[])))
+            }
             _ => self.deserialize_any(visitor),
         }
     }
@@ -349,12 +366,26 @@ impl<'de> Deserializer<'de> for Plain<'_> {
         self.deserialize_bytes(visitor)
     }
 
+    fn deserialize_i128<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Self::Error> {
+        match self.sixteen_bytes() {
+            Some(number) => visitor.visit_i128(i128::from_be_bytes(number)),
+            None => self.deserialize_any(visitor),
+        }
+    }
+
+    fn deserialize_u128<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Self::Error> {
+        match self.sixteen_bytes() {
+            Some(number) => visitor.visit_u128(u128::from_be_bytes(number)),
+            None => self.deserialize_any(visitor),
+        }
+    }
+
     fn is_human_readable(&self) -> bool {
         self.human_readable
     }
 
     forward_to_deserialize_any! {
-        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char unit unit_struct tuple tuple_struct map
+        bool i8 i16 i32 i64 u8 u16 u32 u64 f32 f64 char unit unit_struct tuple tuple_struct map
         struct enum identifier ignored_any
     }
 }
@@ -388,6 +419,28 @@ mod tests {
                 bytes.first().copied().map(Self).ok_or_else(|| D::Error::custom("empty"))
             }
         }
+    }
+
+    #[test]
+    fn a_store_without_kinds_tells_bytes_from_text_and_from_large_numbers() {
+        let codecs = Codecs { write: Arc::new(MessagePack), read_also: vec![], keeps_kinds: false };
+        let stored = |payload| match payload {
+            Payload::Encoded(_, bytes) => Payload::Encoded(CodecId::UNKNOWN, bytes),
+            other => other,
+        };
+        for n in [i128::MIN, i128::MAX] {
+            let payload = stored(codecs.encode(&n).unwrap());
+            assert_eq!(codecs.decode::<i128>("k", &payload).unwrap(), n);
+            assert_eq!(codecs.decode::<Option<i128>>("k", &payload).unwrap(), Some(n));
+            assert!(codecs.decode::<String>("k", &payload).is_err());
+        }
+        let payload = stored(codecs.encode(&u128::MAX).unwrap());
+        assert_eq!(codecs.decode::<u128>("k", &payload).unwrap(), u128::MAX);
+        let payload = stored(codecs.encode_bytes(Bytes::from_static(b"text")).unwrap());
+        assert_eq!(codecs.decode_bytes("k", payload.clone()).unwrap(), "text");
+        assert_eq!(codecs.decode::<Vec<u8>>("k", &payload).unwrap(), b"text");
+        assert!(codecs.decode::<String>("k", &payload).is_err());
+        assert!(codecs.decode::<i128>("k", &payload).is_err());
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! [`OnError`]: each operation over a store that fails, surfaced and degraded, sync and async.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::time::Duration;
 
 use cache_core::{BaseCache, Cache, Error, ErrorKind, Expiry, Key, OnError, Payload, Result};

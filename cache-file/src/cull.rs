@@ -55,7 +55,7 @@ fn unlink(shard: &Shard<'_>, name: &str) -> Result<bool, Fault> {
 fn remove_temporary(shard: &Shard<'_>, names: &[String]) -> Result<u64, Fault> {
     let mut removed = 0;
     for name in names {
-        let file = match fs::open_at(&shard.dir, name, OFlags::RDONLY) {
+        let file = match fs::open_file_at(&shard.dir, name, OFlags::RDONLY) {
             Ok(file) => file,
             Err(errno) if is_no_entry(errno) => continue,
             Err(errno) => return Err(shard.fault(errno, "open", name)),
@@ -247,7 +247,7 @@ fn clear_dir(shard: &Shard<'_>) -> Result<(), Fault> {
 
 /// The deadline of the entry of this name.
 fn look(shard: &Shard<'_>, name: &str, now: i64, depth: Depth) -> Result<Seen<i64>, Fault> {
-    let file = match fs::open_at(&shard.dir, name, OFlags::RDONLY) {
+    let file = match fs::open_file_at(&shard.dir, name, OFlags::RDONLY) {
         Ok(file) => file,
         Err(errno) if is_no_entry(errno) => return Ok(Seen::Absent),
         Err(errno) => return Err(shard.fault(errno, "open", name)),

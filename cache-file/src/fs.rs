@@ -44,6 +44,12 @@ const DIR_MODE: u32 = 0o700;
 const SAFE: OFlags = OFlags::NOFOLLOW.union(OFlags::NONBLOCK).union(OFlags::CLOEXEC);
 const DIRECTORY: OFlags = OFlags::DIRECTORY.union(OFlags::RDONLY);
 
+/// The first read after a write would write the time of the read to the disk.
+#[cfg(target_os = "linux")]
+const NO_ATIME: OFlags = OFlags::NOATIME;
+#[cfg(not(target_os = "linux"))]
+const NO_ATIME: OFlags = OFlags::empty();
+
 #[cfg(target_os = "linux")]
 static NO_OPENAT2: AtomicBool = AtomicBool::new(false);
 
@@ -57,6 +63,8 @@ pub(crate) fn open(root: &Path, below: &str, flags: OFlags) -> Result<OwnedFd, E
         let resolve = ResolveFlags::NO_SYMLINKS;
         let opened = retry_on_intr(|| openat2(CWD, &path, flags | SAFE, Mode::empty(), resolve));
         match opened {
+            // Somebody else's file, perhaps: `quietly` asks again.
+            Err(Errno::PERM) if flags.contains(NO_ATIME) => return Err(Errno::PERM),
             // An old kernel, or a sandbox that does not know the call.
             Err(Errno::NOSYS | Errno::PERM) => NO_OPENAT2.store(true, Ordering::Relaxed),
             opened => return opened,
@@ -78,6 +86,24 @@ fn open_stepwise(root: &Path, below: &str, flags: OFlags) -> Result<OwnedFd, Err
         rest = after;
     }
     open_at(&dir, rest, flags)
+}
+
+/// Opens a file for reading as [`open`] does, without a trace of it on the disk.
+pub(crate) fn open_to_read(root: &Path, below: &str) -> Result<OwnedFd, Errno> {
+    quietly(|quiet| open(root, below, OFlags::RDONLY | quiet))
+}
+
+/// Opens a file as [`open_at`] does, without a trace of reading it on the disk.
+pub(crate) fn open_file_at(dir: &OwnedFd, name: &str, flags: OFlags) -> Result<OwnedFd, Errno> {
+    quietly(|quiet| open_at(dir, name, flags | quiet))
+}
+
+/// The owner of a file alone may leave no trace; for others it has to be.
+fn quietly(open: impl Fn(OFlags) -> Result<OwnedFd, Errno>) -> Result<OwnedFd, Errno> {
+    match open(NO_ATIME) {
+        Err(Errno::PERM) => open(OFlags::empty()),
+        opened => opened,
+    }
 }
 
 pub(crate) fn open_dir(root: &Path, below: &str) -> Result<OwnedFd, Errno> {

@@ -73,7 +73,7 @@ impl<'a> Shard<'a> {
         flags: OFlags,
     ) -> Result<Seen<(OwnedFd, Found)>, Fault> {
         let name = name.as_str();
-        let file = match fs::open_at(&self.dir, name, flags) {
+        let file = match fs::open_file_at(&self.dir, name, flags) {
             Ok(file) => file,
             Err(errno) if is_no_entry(errno) => return Ok(Seen::Absent),
             Err(errno) => return Err(self.fault(errno, "open", name)),

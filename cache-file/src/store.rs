@@ -121,7 +121,7 @@ impl Store {
             let Some(location) = self.location(false)? else { return Ok(None) };
             let index = location.shard_of(&name);
             let below = format!("{}/{}", location.shard_name(index), name.as_str());
-            let file = match fs::open(&location.root, &below, OFlags::RDONLY) {
+            let file = match fs::open_to_read(&location.root, &below) {
                 Ok(file) => file,
                 Err(Errno::NOENT) => {
                     let shard = location.shard_path(index);

@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::io;
 use std::net::{SocketAddr, TcpStream};
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::AsFd;
 use std::path::Path;
 use std::time::Duration;
 
@@ -102,7 +102,7 @@ pub(crate) fn connect_unix(path: &Path) -> io::Result<TcpStream> {
     let socket = rustix::net::socket(AddressFamily::UNIX, SocketType::STREAM, None)?;
     rustix::io::fcntl_setfd(&socket, rustix::io::FdFlags::CLOEXEC)?;
     // The standard library's stream of any stream socket: both kinds then have one driver.
-    let stream = TcpStream::from(OwnedFd::from(socket));
+    let stream = TcpStream::from(socket);
     stream.set_nonblocking(true)?;
     rustix::net::connect(&stream, &SocketAddrUnix::new(path)?)?;
     Ok(stream)

@@ -1,13 +1,12 @@
 //! [`MemcachedCache`]: the backend itself; its sync and async halves are one.
 
 use std::fmt;
-use std::future::Future;
-use std::pin::pin;
-use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use cache_core::{AsyncCache, AsyncWay, BaseCache, Capabilities, Clock, Error, Expiry, Key, Payload, Result};
+use cache_core::{
+    AsyncCache, AsyncWay, BaseCache, Capabilities, Clock, Expiry, Key, Payload, Result, run_sync,
+};
 
 use crate::blocking::Blocking;
 use crate::deadline::Limits;
@@ -60,63 +59,53 @@ impl fmt::Debug for MemcachedCache {
     }
 }
 
-/// The output of a future over [`Blocking`] connections, which never suspends.
-fn now<T>(future: impl Future<Output = Result<T>>) -> Result<T> {
-    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
-        Poll::Ready(output) => output,
-        Poll::Pending => {
-            Err(Error::storage("a blocking call was suspended: this is a bug in cache-memcached"))
-        }
-    }
-}
-
 impl BaseCache for MemcachedCache {
     fn get(&self, key: Key<'_>) -> Result<Option<Payload>> {
-        now(self.do_get::<Blocking>(key))
+        run_sync(self.do_get::<Blocking>(key))
     }
 
     fn set(&self, key: Key<'_>, value: Payload, expiry: Expiry) -> Result<()> {
-        now(self.do_set::<Blocking>(key, value, expiry))
+        run_sync(self.do_set::<Blocking>(key, value, expiry))
     }
 
     fn add(&self, key: Key<'_>, value: Payload, expiry: Expiry) -> Result<bool> {
-        now(self.do_add::<Blocking>(key, value, expiry))
+        run_sync(self.do_add::<Blocking>(key, value, expiry))
     }
 
     fn touch(&self, key: Key<'_>, expiry: Expiry) -> Result<bool> {
-        now(self.do_touch::<Blocking>(key, expiry))
+        run_sync(self.do_touch::<Blocking>(key, expiry))
     }
 
     fn delete(&self, key: Key<'_>) -> Result<bool> {
-        now(self.do_delete::<Blocking>(key))
+        run_sync(self.do_delete::<Blocking>(key))
     }
 
     fn incr(&self, key: Key<'_>, delta: i64) -> Result<i64> {
-        now(self.do_incr::<Blocking>(key, delta))
+        run_sync(self.do_incr::<Blocking>(key, delta))
     }
 
     fn rename(&self, from: Key<'_>, to: Key<'_>) -> Result<bool> {
-        now(self.do_rename::<Blocking>(from, to))
+        run_sync(self.do_rename::<Blocking>(from, to))
     }
 
     fn clear(&self) -> Result<()> {
-        now(self.do_clear::<Blocking>())
+        run_sync(self.do_clear::<Blocking>())
     }
 
     fn has_key(&self, key: Key<'_>) -> Result<bool> {
-        now(self.do_has_key::<Blocking>(key))
+        run_sync(self.do_has_key::<Blocking>(key))
     }
 
     fn get_many(&self, keys: &[Key<'_>]) -> Result<Vec<Option<Payload>>> {
-        now(self.do_get_many::<Blocking>(keys))
+        run_sync(self.do_get_many::<Blocking>(keys))
     }
 
     fn set_many(&self, entries: &[(Key<'_>, Payload)], expiry: Expiry) -> Result<Vec<usize>> {
-        now(self.do_set_many::<Blocking>(entries, expiry))
+        run_sync(self.do_set_many::<Blocking>(entries, expiry))
     }
 
     fn delete_many(&self, keys: &[Key<'_>]) -> Result<()> {
-        now(self.do_delete_many::<Blocking>(keys))
+        run_sync(self.do_delete_many::<Blocking>(keys))
     }
 
     fn close(&self) -> Result<()> {

@@ -7,7 +7,7 @@ use crate::client::{Client, LARGEST_VALUE};
 use crate::commands::Put;
 use crate::location::Servers;
 use crate::options::{RedisOptions, Settings};
-use crate::way::{Way, now};
+use cache_core::{Way, run_sync};
 
 /// A cache in a Redis or Valkey database. See the [crate's page](crate).
 ///
@@ -54,51 +54,51 @@ impl RedisCache {
 
 impl BaseCache for RedisCache {
     fn get(&self, key: Key<'_>) -> Result<Option<Payload>> {
-        now(self.client.get(Way::Sync, key))
+        run_sync(self.client.get(Way::Sync, key))
     }
 
     fn set(&self, key: Key<'_>, value: Payload, expiry: Expiry) -> Result<()> {
-        now(self.client.put(Way::Sync, Put::Set, key, &value, expiry)).map(drop)
+        run_sync(self.client.put(Way::Sync, Put::Set, key, &value, expiry)).map(drop)
     }
 
     fn add(&self, key: Key<'_>, value: Payload, expiry: Expiry) -> Result<bool> {
-        now(self.client.put(Way::Sync, Put::Add, key, &value, expiry))
+        run_sync(self.client.put(Way::Sync, Put::Add, key, &value, expiry))
     }
 
     fn touch(&self, key: Key<'_>, expiry: Expiry) -> Result<bool> {
-        now(self.client.touch(Way::Sync, key, expiry))
+        run_sync(self.client.touch(Way::Sync, key, expiry))
     }
 
     fn delete(&self, key: Key<'_>) -> Result<bool> {
-        now(self.client.delete(Way::Sync, key))
+        run_sync(self.client.delete(Way::Sync, key))
     }
 
     fn incr(&self, key: Key<'_>, delta: i64) -> Result<i64> {
-        now(self.client.incr(Way::Sync, key, delta))
+        run_sync(self.client.incr(Way::Sync, key, delta))
     }
 
     fn rename(&self, from: Key<'_>, to: Key<'_>) -> Result<bool> {
-        now(self.client.rename(Way::Sync, from, to))
+        run_sync(self.client.rename(Way::Sync, from, to))
     }
 
     fn clear(&self) -> Result<()> {
-        now(self.client.clear(Way::Sync))
+        run_sync(self.client.clear(Way::Sync))
     }
 
     fn has_key(&self, key: Key<'_>) -> Result<bool> {
-        now(self.client.has_key(Way::Sync, key))
+        run_sync(self.client.has_key(Way::Sync, key))
     }
 
     fn get_many(&self, keys: &[Key<'_>]) -> Result<Vec<Option<Payload>>> {
-        now(self.client.get_many(Way::Sync, keys))
+        run_sync(self.client.get_many(Way::Sync, keys))
     }
 
     fn set_many(&self, entries: &[(Key<'_>, Payload)], expiry: Expiry) -> Result<Vec<usize>> {
-        now(self.client.set_many(Way::Sync, entries, expiry))
+        run_sync(self.client.set_many(Way::Sync, entries, expiry))
     }
 
     fn delete_many(&self, keys: &[Key<'_>]) -> Result<()> {
-        now(self.client.delete_many(Way::Sync, keys))
+        run_sync(self.client.delete_many(Way::Sync, keys))
     }
 
     fn close(&self) -> Result<()> {
@@ -107,7 +107,7 @@ impl BaseCache for RedisCache {
     }
 
     fn entries(&self) -> Result<Option<u64>> {
-        now(self.client.entries(Way::Sync)).map(Some)
+        run_sync(self.client.entries(Way::Sync)).map(Some)
     }
 
     fn capabilities(&self) -> Capabilities {

@@ -6,13 +6,14 @@ use std::time::{Duration, Instant};
 use cache_core::{Error, ErrorKind, Expiry, Key, Payload, Result};
 use redis::{Cmd, ServerErrorKind, Value};
 
+use crate::call::Call;
 #[cfg(feature = "cluster")]
 use crate::cluster::Cluster;
 use crate::commands::{self, Counted, Put, Request, Twice};
 use crate::node::Node;
 use crate::options::Settings;
 use crate::scripts::{INCR, PERSIST, RENAME, Script};
-use crate::way::{Call, Way};
+use cache_core::Way;
 
 /// Redis' own limit of a value's bytes.
 pub(crate) const LARGEST_VALUE: usize = 512 << 20;

@@ -10,12 +10,12 @@ use cache_core::{Error, ErrorKind, Key, Result};
 use futures_util::future::join_all;
 use redis::{Cmd, ServerError, ServerErrorKind, Value};
 
+use crate::call::Call;
 use crate::commands::{self, Commands, Request, Twice, Wrong};
 use crate::location::{Address, Server};
 use crate::node::Node;
 use crate::options::Settings;
 use crate::scripts::{self, Script};
-use crate::way::Call;
 
 /// How often one command follows where it is sent: a cluster at rest sends it once.
 const MOST_HOPS: usize = 5;

@@ -45,6 +45,7 @@
 
 mod aio;
 mod backend;
+mod call;
 mod client;
 #[cfg(feature = "cluster")]
 mod cluster;
@@ -57,7 +58,6 @@ mod scripts;
 mod sync;
 #[cfg(feature = "tls")]
 mod tls;
-mod way;
 
 pub use backend::RedisCache;
 pub use location::Servers;

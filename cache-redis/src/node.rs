@@ -6,6 +6,7 @@ use cache_core::{Error, Result};
 use redis::Value;
 
 use crate::aio::Links;
+use crate::call::Call;
 use crate::commands::{self, Commands, Request, Twice};
 use crate::failure::{self, Failure};
 #[cfg(feature = "tls")]
@@ -13,7 +14,7 @@ use crate::location::Address;
 use crate::location::Server;
 use crate::options::Settings;
 use crate::sync::Pool;
-use crate::way::{Call, Way};
+use cache_core::Way;
 
 /// How to get to a server.
 #[derive(Clone, Debug)]

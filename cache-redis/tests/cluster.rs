@@ -1,5 +1,6 @@
 //! Three members of a Redis Cluster.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 #![cfg(feature = "cluster")]
 
 mod common;

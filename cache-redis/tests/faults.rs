@@ -1,6 +1,8 @@
 //! What a bad network and a bad moment do: no call hangs, no reply reaches the wrong caller,
 //! no half-sent command is ever continued. The numbers are those of the project's table of faults.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod common;
 
 use std::sync::Arc;

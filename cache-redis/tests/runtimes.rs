@@ -1,5 +1,7 @@
 //! Sync without a runtime and within one; async on several runtimes, one after another and at once.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod common;
 
 use std::time::{Duration, Instant};

@@ -1,6 +1,8 @@
 //! Servers as they are really set up: passwords, users, sockets, databases, replicas, Redis' own
 //! bytes; and servers that are no Redis at all.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod common;
 
 use std::io::{Read, Write};

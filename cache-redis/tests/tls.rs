@@ -1,5 +1,6 @@
 //! `rediss://`: certificates made for the test, by the sync and by the async half.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 #![cfg(feature = "tls")]
 
 mod common;

@@ -12,9 +12,9 @@ use serde::de::DeserializeOwned;
 
 use crate::backend::BaseCache;
 use crate::cache::Cache;
-use crate::cache::reach::Way;
 use crate::error::{Error, Result};
 use crate::timeout::Timeout;
+use crate::way::Way;
 
 /// Async operations: each means what its namesake without the `a` means.
 impl<B: BaseCache + ?Sized> Cache<B> {

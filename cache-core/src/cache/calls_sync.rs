@@ -8,9 +8,9 @@ use serde::de::DeserializeOwned;
 
 use crate::backend::BaseCache;
 use crate::cache::Cache;
-use crate::cache::reach::{Way, now};
 use crate::error::{Error, Result};
 use crate::timeout::Timeout;
+use crate::way::{Way, run_sync};
 
 /// Sync operations. All of them may fail with
 /// [`InvalidCacheKey`](crate::ErrorKind::InvalidCacheKey), before anything else happens, and with
@@ -25,7 +25,7 @@ impl<B: BaseCache + ?Sized> Cache<B> {
     /// # Errors
     /// [`Decode`](crate::ErrorKind::Decode) when the stored value is of another type; it stays.
     pub fn get<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>> {
-        now(self.get_on(Way::Sync, key))
+        run_sync(self.get_on(Way::Sync, key))
     }
 
     /// The bytes of `key` without a codec and, from a store in memory, without a copy.
@@ -33,7 +33,7 @@ impl<B: BaseCache + ?Sized> Cache<B> {
     /// # Errors
     /// [`Decode`](crate::ErrorKind::Decode) when the value is neither bytes nor text.
     pub fn get_bytes(&self, key: &str) -> Result<Option<Bytes>> {
-        now(self.get_bytes_on(Way::Sync, key))
+        run_sync(self.get_bytes_on(Way::Sync, key))
     }
 
     /// Stores `value` under `key`. A zero timeout removes the key.
@@ -47,7 +47,7 @@ impl<B: BaseCache + ?Sized> Cache<B> {
         value: &T,
         timeout: impl Into<Timeout>,
     ) -> Result<()> {
-        now(self.set_on(Way::Sync, key, value, timeout.into()))
+        run_sync(self.set_on(Way::Sync, key, value, timeout.into()))
     }
 
     /// Stores bytes under `key` without a codec: Python's `bytes` for Django.
@@ -55,7 +55,7 @@ impl<B: BaseCache + ?Sized> Cache<B> {
     /// # Errors
     /// [`ValueTooLarge`](crate::ErrorKind::ValueTooLarge), and then an older value is gone.
     pub fn set_bytes(&self, key: &str, value: impl Into<Bytes>, timeout: impl Into<Timeout>) -> Result<()> {
-        now(self.set_bytes_on(Way::Sync, key, value.into(), timeout.into()))
+        run_sync(self.set_bytes_on(Way::Sync, key, value.into(), timeout.into()))
     }
 
     /// Stores `value` if the key is absent; true if it did. Atomic. With a zero timeout nothing is
@@ -69,7 +69,7 @@ impl<B: BaseCache + ?Sized> Cache<B> {
         value: &T,
         timeout: impl Into<Timeout>,
     ) -> Result<bool> {
-        now(self.add_on(Way::Sync, key, value, timeout.into()))
+        run_sync(self.add_on(Way::Sync, key, value, timeout.into()))
     }
 
     /// Gives `key` a new lifetime from now; false if it is absent. A zero timeout expires it at once.
@@ -77,7 +77,7 @@ impl<B: BaseCache + ?Sized> Cache<B> {
     /// # Errors
     /// When the store fails.
     pub fn touch(&self, key: &str, timeout: impl Into<Timeout>) -> Result<bool> {
-        now(self.touch_on(Way::Sync, key, timeout.into()))
+        run_sync(self.touch_on(Way::Sync, key, timeout.into()))
     }
 
     /// Removes `key`; true if it was there.
@@ -85,7 +85,7 @@ impl<B: BaseCache + ?Sized> Cache<B> {
     /// # Errors
     /// When the store fails.
     pub fn delete(&self, key: &str) -> Result<bool> {
-        now(self.delete_on(Way::Sync, key))
+        run_sync(self.delete_on(Way::Sync, key))
     }
 
     /// Whether `key` is there. It does not count as a use of the entry.
@@ -93,7 +93,7 @@ impl<B: BaseCache + ?Sized> Cache<B> {
     /// # Errors
     /// When the store fails.
     pub fn has_key(&self, key: &str) -> Result<bool> {
-        now(self.has_key_on(Way::Sync, key))
+        run_sync(self.has_key_on(Way::Sync, key))
     }
 
     /// Adds `delta` to the integer under `key` and returns the sum. Atomic; the lifetime stays.
@@ -104,7 +104,7 @@ impl<B: BaseCache + ?Sized> Cache<B> {
     /// or [`Overflow`](crate::ErrorKind::Overflow), and then the value is unchanged;
     /// [`OutcomeUnknown`](crate::ErrorKind::OutcomeUnknown) when a server's reply is lost.
     pub fn incr(&self, key: &str, delta: i64) -> Result<i64> {
-        now(self.incr_on(Way::Sync, key, delta))
+        run_sync(self.incr_on(Way::Sync, key, delta))
     }
 
     /// Subtracts `delta` from the integer under `key` and returns the difference, as `incr` adds.
@@ -112,7 +112,7 @@ impl<B: BaseCache + ?Sized> Cache<B> {
     /// # Errors
     /// As `incr`.
     pub fn decr(&self, key: &str, delta: i64) -> Result<i64> {
-        now(self.decr_on(Way::Sync, key, delta))
+        run_sync(self.decr_on(Way::Sync, key, delta))
     }
 
     /// Moves `key`, value and remaining lifetime, from this handle's version to that plus `delta`,
@@ -122,7 +122,7 @@ impl<B: BaseCache + ?Sized> Cache<B> {
     /// [`KeyNotFound`](crate::ErrorKind::KeyNotFound), and
     /// [`Overflow`](crate::ErrorKind::Overflow) of the version, and then nothing moved.
     pub fn incr_version(&self, key: &str, delta: i64) -> Result<i64> {
-        now(self.move_on(Way::Sync, key, self.version.checked_add(delta)))
+        run_sync(self.move_on(Way::Sync, key, self.version.checked_add(delta)))
     }
 
     /// Moves `key` to this handle's version minus `delta`, as `incr_version` does.
@@ -130,7 +130,7 @@ impl<B: BaseCache + ?Sized> Cache<B> {
     /// # Errors
     /// As `incr_version`.
     pub fn decr_version(&self, key: &str, delta: i64) -> Result<i64> {
-        now(self.move_on(Way::Sync, key, self.version.checked_sub(delta)))
+        run_sync(self.move_on(Way::Sync, key, self.version.checked_sub(delta)))
     }
 
     /// Those of `keys` that are there, with their values, in the order asked; a key asked for twice
@@ -142,7 +142,7 @@ impl<B: BaseCache + ?Sized> Cache<B> {
         &self,
         keys: impl IntoIterator<Item = K>,
     ) -> Result<Vec<(K, T)>> {
-        now(self.get_many_on(Way::Sync, keys))
+        run_sync(self.get_many_on(Way::Sync, keys))
     }
 
     /// Stores all `entries` and returns the keys that the store refused as too large: their older
@@ -156,7 +156,7 @@ impl<B: BaseCache + ?Sized> Cache<B> {
         entries: impl IntoIterator<Item = (K, T)>,
         timeout: impl Into<Timeout>,
     ) -> Result<Vec<K>> {
-        now(self.set_many_on(Way::Sync, entries, timeout.into()))
+        run_sync(self.set_many_on(Way::Sync, entries, timeout.into()))
     }
 
     /// Removes `keys`; those that are absent are none the worse.
@@ -164,7 +164,7 @@ impl<B: BaseCache + ?Sized> Cache<B> {
     /// # Errors
     /// When the store fails.
     pub fn delete_many<K: AsRef<str>>(&self, keys: impl IntoIterator<Item = K>) -> Result<()> {
-        now(self.delete_many_on(Way::Sync, keys))
+        run_sync(self.delete_many_on(Way::Sync, keys))
     }
 
     /// Removes everything in the location: other prefixes, other versions and other caches' entries
@@ -173,7 +173,7 @@ impl<B: BaseCache + ?Sized> Cache<B> {
     /// # Errors
     /// When the store fails.
     pub fn clear(&self) -> Result<()> {
-        now(self.clear_on(Way::Sync))
+        run_sync(self.clear_on(Way::Sync))
     }
 
     /// Lets go of connections and files. As often as one likes: the next use opens them again.
@@ -181,7 +181,7 @@ impl<B: BaseCache + ?Sized> Cache<B> {
     /// # Errors
     /// When the store fails.
     pub fn close(&self) -> Result<()> {
-        now(self.close_on(Way::Sync))
+        run_sync(self.close_on(Way::Sync))
     }
 
     /// The value of `key`, or `default` for a miss: Django's `get(key, default)`.
@@ -229,6 +229,6 @@ impl<B: BaseCache + ?Sized> Cache<B> {
         E: From<Error>,
         F: FnOnce() -> Result<T, E>,
     {
-        now(self.get_or_set_on(Way::Sync, key, timeout.into(), || ready(function())))
+        run_sync(self.get_or_set_on(Way::Sync, key, timeout.into(), || ready(function())))
     }
 }

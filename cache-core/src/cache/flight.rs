@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 
 use event_listener::{Event, Listener};
 
-use crate::cache::reach::Way;
 use crate::payload::Payload;
+use crate::way::Way;
 
 const SHARDS: usize = 16;
 

@@ -9,11 +9,11 @@ use serde::de::DeserializeOwned;
 use crate::backend::BaseCache;
 use crate::cache::Cache;
 use crate::cache::flight::{Joined, Landing};
-use crate::cache::reach::Way;
 use crate::error::{Error, ErrorKind, Result};
 use crate::key::MadeKey;
 use crate::payload::Payload;
 use crate::timeout::{Expiry, Timeout};
+use crate::way::Way;
 
 impl<B: BaseCache + ?Sized> Cache<B> {
     pub(super) async fn get_or_set_on<T, E, F, Fut>(

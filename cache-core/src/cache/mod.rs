@@ -19,13 +19,14 @@ use serde::de::DeserializeOwned;
 pub use self::builder::CacheBuilder;
 pub use self::degrade::OnError;
 use self::flight::Flights;
-use self::reach::{Reach, Way};
+use self::reach::Reach;
 use crate::backend::BaseCache;
 use crate::error::Result;
 use crate::key::{KeyMaker, MadeKey};
 use crate::payload::Payload;
 use crate::timeout::{Expiry, Timeout};
 use crate::value::Codecs;
+use crate::way::Way;
 
 /// A cache: Django's low-level API, typed, sync and async, over any backend.
 ///

@@ -8,11 +8,11 @@ use serde::de::DeserializeOwned;
 
 use crate::backend::{BATCH, BaseCache};
 use crate::cache::Cache;
-use crate::cache::reach::Way;
 use crate::error::{Error, Result};
 use crate::key::{KeyList, MadeKey};
 use crate::payload::Payload;
 use crate::timeout::{Expiry, Timeout};
+use crate::way::Way;
 
 impl<B: BaseCache + ?Sized> Cache<B> {
     /// The payload of a made key.

@@ -1,37 +1,14 @@
 //! How a call reaches the backend: in place, on the thread pool, or through its async methods.
-//!
-//! Every operation of the cache is written once, as an async function over a [`Way`]. On the sync
-//! way nothing in it ever suspends, so [`now`] finishes it in one poll.
 
-use std::future::Future;
 use std::ops::Range;
-use std::pin::pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
 
 use crate::backend::{AsyncCache, AsyncWay, BaseCache};
 use crate::error::Result;
 use crate::key::{KeyList, MadeKey};
 use crate::payload::Payload;
 use crate::timeout::Expiry;
-
-/// Whether the caller is sync or async.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Way {
-    Sync,
-    Async,
-}
-
-/// The output of a future that does not suspend.
-#[inline]
-pub(crate) fn now<F: Future>(future: F) -> F::Output {
-    let mut future = pin!(future);
-    match future.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
-        Poll::Ready(output) => output,
-        // Not on the sync way; and if it were, waiting is right and a panic is not.
-        Poll::Pending => futures_lite::future::block_on(future),
-    }
-}
+use crate::way::Way;
 
 /// A backend as one call sees it.
 pub(crate) struct Reach<'a, B: ?Sized> {
