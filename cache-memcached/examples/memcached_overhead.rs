@@ -1,7 +1,7 @@
 //! What this crate costs beside the bare client, `memcache::exp`: both in one run, in turns, on a
 //! server of its own.
 //!
-//! `cargo run --release -p cache-memcached --example overhead`
+//! `cargo run --release -p cache-memcached --example memcached_overhead`
 
 #![allow(
     clippy::unwrap_used,
@@ -78,43 +78,85 @@ fn main() {
 
     let (names, keys, value) = (Arc::new(names), Arc::new(keys), Arc::new(value));
     for tasks in [1, 50] {
-        let calls = 400 / tasks;
-        let ours = |write: bool| {
-            let (cache, names, value) = (cache.clone(), Arc::clone(&names), Arc::clone(&value));
-            runtime.block_on(in_tasks(tasks, move |task| {
-                let (cache, names, value) = (cache.clone(), Arc::clone(&names), Arc::clone(&value));
-                async move {
-                    for call in 0..calls {
-                        let name = &names[(task + call) % names.len()];
-                        if write {
-                            cache.aset(name, value.as_str(), MINUTE).await.unwrap();
-                        } else {
-                            cache.aget::<String>(name).await.unwrap().unwrap();
+        for op in [Op::Get, Op::Set, Op::GetMany, Op::SetMany] {
+            let calls = op.calls() / tasks;
+            let ours = || {
+                runtime.block_on(in_tasks(tasks, |task| {
+                    let (cache, names, value) = (cache.clone(), Arc::clone(&names), Arc::clone(&value));
+                    async move {
+                        for call in 0..calls {
+                            ours(op, &cache, &names, (task + call) % 100, &value).await;
                         }
                     }
-                }
-            }));
-        };
-        let theirs = |write: bool| {
-            let (bare, keys, value) = (bare_async.clone(), Arc::clone(&keys), Arc::clone(&value));
-            runtime.block_on(in_tasks(tasks, move |task| {
-                let (bare, keys, value) = (bare.clone(), Arc::clone(&keys), Arc::clone(&value));
-                async move {
-                    for call in 0..calls {
-                        let key = &keys[(task + call) % keys.len()];
-                        if write {
-                            bare.set(key, value.as_str()).client_flags(16).ttl(TTL).send().await.unwrap();
-                        } else {
-                            let found = bare.get(key).send().await.unwrap().value.unwrap();
-                            String::from_utf8(found).unwrap();
+                }));
+            };
+            let theirs = || {
+                runtime.block_on(in_tasks(tasks, |task| {
+                    let (bare, keys, value) = (bare_async.clone(), Arc::clone(&keys), Arc::clone(&value));
+                    async move {
+                        for call in 0..calls {
+                            theirs(op, &bare, &keys, (task + call) % 100, &value).await;
                         }
                     }
-                }
-            }));
-        };
-        for (name, write) in [("aget", false), ("aset", true)] {
-            let name = format!("{name}, {tasks} tasks");
-            compare_batches(&name, tasks * calls, || ours(write), || theirs(write));
+                }));
+            };
+            compare_batches(&format!("a{}, {tasks} tasks", op.name()), tasks * calls, ours, theirs);
+        }
+    }
+}
+
+#[derive(Clone, Copy)]
+enum Op {
+    Get,
+    Set,
+    GetMany,
+    SetMany,
+}
+
+impl Op {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Get => "get",
+            Self::Set => "set",
+            Self::GetMany => "get_many(100)",
+            Self::SetMany => "set_many(100)",
+        }
+    }
+
+    /// In all tasks together.
+    const fn calls(self) -> usize {
+        match self {
+            Self::Get | Self::Set => 400,
+            Self::GetMany | Self::SetMany => 50,
+        }
+    }
+}
+
+async fn ours(op: Op, cache: &Cache<MemcachedCache>, names: &[String], place: usize, value: &str) {
+    match op {
+        Op::Get => assert!(cache.aget::<String>(&names[place]).await.unwrap().is_some()),
+        Op::Set => cache.aset(&names[place], value, MINUTE).await.unwrap(),
+        Op::GetMany => assert_eq!(cache.aget_many::<String, _>(names).await.unwrap().len(), 100),
+        Op::SetMany => {
+            let entries = names.iter().map(|name| (name, value));
+            assert!(cache.aset_many(entries, MINUTE).await.unwrap().is_empty());
+        }
+    }
+}
+
+async fn theirs(op: Op, bare: &AsyncMetaClient, keys: &[String], place: usize, value: &str) {
+    let text = |found: Vec<u8>| String::from_utf8(found).unwrap();
+    match op {
+        Op::Get => _ = text(bare.get(&keys[place]).send().await.unwrap().value.unwrap()),
+        Op::Set => _ = bare.set(&keys[place], value).client_flags(16).ttl(TTL).send().await.unwrap(),
+        Op::GetMany => {
+            let found = bare.run_many(keys.iter().map(Get::new)).await.unwrap();
+            let texts = found.into_iter().map(|one| text(one.unwrap().value.unwrap()));
+            assert_eq!(texts.count(), 100);
+        }
+        Op::SetMany => {
+            let sets = keys.iter().map(|key| Set::new(key, value).client_flags(16).ttl(TTL));
+            assert!(bare.run_many(sets).await.unwrap().iter().all(Result::is_ok));
         }
     }
 }
