@@ -1,13 +1,14 @@
 //! [`RedisCache`]: the two halves of the contract, over one [`Client`].
 
 use async_trait::async_trait;
-use cache_core::{AsyncCache, AsyncWay, BaseCache, Capabilities, Expiry, Key, Payload, Result};
+use cache_core::{
+    AsyncCache, AsyncWay, BaseCache, Capabilities, Expiry, Key, Payload, Result, Way, run_sync,
+};
 
 use crate::client::{Client, LARGEST_VALUE};
 use crate::commands::Put;
 use crate::location::Servers;
 use crate::options::{RedisOptions, Settings};
-use cache_core::{Way, run_sync};
 
 /// A cache in a Redis or Valkey database. See the [crate's page](crate).
 ///

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use cache_core::{Error, ErrorKind, Expiry, Key, Payload, Result};
+use cache_core::{Error, ErrorKind, Expiry, Key, Payload, Result, Way};
 use redis::{Cmd, ServerErrorKind, Value};
 
 use crate::call::Call;
@@ -13,7 +13,6 @@ use crate::commands::{self, Counted, Put, Request, Twice};
 use crate::node::Node;
 use crate::options::Settings;
 use crate::scripts::{INCR, PERSIST, RENAME, Script};
-use cache_core::Way;
 
 /// Redis' own limit of a value's bytes.
 pub(crate) const LARGEST_VALUE: usize = 512 << 20;

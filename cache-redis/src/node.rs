@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use cache_core::{Error, Result};
+use cache_core::{Error, Result, Way};
 use redis::Value;
 
 use crate::aio::Links;
@@ -14,7 +14,6 @@ use crate::location::Address;
 use crate::location::Server;
 use crate::options::Settings;
 use crate::sync::Pool;
-use cache_core::Way;
 
 /// How to get to a server.
 #[derive(Clone, Debug)]
