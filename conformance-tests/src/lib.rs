@@ -46,6 +46,8 @@
 //! - **Waivers** ([`Suite::waive`]) name a link; a waived check that passes fails.
 //! - **Reports**: `CONFORMANCE_REPORT=FILE` appends a JSON object a line, with `backend`,
 //!   `check`, `mode`, `status`, `reason` and `ms`.
+//! - **Effort**: `CONFORMANCE_EFFORT=40` lets processes race for `add` in 40 times as many rounds
+//!   as suit every commit: 10,000.
 
 #[macro_use]
 mod outcome;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::tools::{BUDGET, Rounds, filled, filling, mixed, racers, size};
+use super::tools::{BUDGET, Rounds, effort, filled, filling, mixed, racers, size};
 use crate::checks::LONG;
 use crate::context::T;
 use crate::outcome::Outcome;
@@ -50,7 +50,10 @@ fn judge(racers: &[Vec<(bool, u8, u8)>]) -> Outcome {
 }
 
 const PROCESSES: usize = 8;
-const PROCESS_ROUNDS: u64 = 250;
+
+fn process_rounds() -> u64 {
+    250 * effort()
+}
 
 pub(super) async fn add_one_winner_procs(t: &T) -> Outcome {
     t.needs_processes()?;
@@ -58,7 +61,7 @@ pub(super) async fn add_one_winner_procs(t: &T) -> Outcome {
     let cache = t.over(t.open(&spec)?)?;
     cache.clear().await?;
     let said = t.run_workers(PROCESSES, &spec, "add")?;
-    for round in 0..PROCESS_ROUNDS {
+    for round in 0..process_rounds() {
         let place = usize::try_from(round).unwrap_or_default();
         let won = |line: &&String| line.as_bytes().get(place) == Some(&b'1');
         ensure_eq!(
@@ -74,7 +77,7 @@ pub(super) async fn add_one_winner_procs(t: &T) -> Outcome {
 
 pub(super) async fn add_worker(w: &Worker) -> Outcome<String> {
     let mut said = String::new();
-    for round in 0..PROCESS_ROUNDS {
+    for round in 0..process_rounds() {
         w.rendezvous(round);
         said.push(if w.cache.add(&format!("k{round}"), &w.number, LONG).await? { '1' } else { '0' });
     }

@@ -34,7 +34,7 @@ pub(super) async fn incr_no_loss(t: &T) -> Outcome {
     Ok(())
 }
 
-const PROCESS_STEPS: i64 = 250;
+const PROCESS_STEPS: i64 = 1_000;
 
 pub(super) async fn incr_no_loss_procs(t: &T) -> Outcome {
     t.needs_processes()?;

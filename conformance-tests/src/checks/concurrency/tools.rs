@@ -15,6 +15,12 @@ use crate::race::Gate;
 /// How long a race goes on, unless it has had enough rounds before.
 pub(in crate::checks) const BUDGET: Duration = Duration::from_millis(1_200);
 
+/// How many times as many rounds as usual the races of processes run: `CONFORMANCE_EFFORT`.
+pub(in crate::checks) fn effort() -> u64 {
+    let said = std::env::var("CONFORMANCE_EFFORT").ok();
+    said.and_then(|times| times.parse().ok()).unwrap_or(1).max(1)
+}
+
 /// Rounds that all racers begin together: as many as the budget allows, within bounds. The clones
 /// of one belong to one race.
 #[derive(Clone, Debug)]
