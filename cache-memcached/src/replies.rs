@@ -192,7 +192,7 @@ mod tests {
 
     #[test]
     fn whole_replies_however_they_come() {
-        let large: Vec<u8> = (0..200_000_u32).map(|n| (n * 7 >> 3) as u8).collect();
+        let large: Vec<u8> = (0..200_000_u32).map(|n| ((n * 7) >> 3) as u8).collect();
         let mut bytes =
             b"HD O0\r\nVA 4 f2 c7 t-1\r\n\r\n\r\n\r\nEN\r\nSERVER_ERROR object too large\r\n".to_vec();
         bytes.extend_from_slice(b"VA 200000 f0\r\n");

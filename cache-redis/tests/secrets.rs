@@ -103,7 +103,7 @@ fn nothing_shows_a_password_or_a_value() {
     }
     for url in [
         format!("redis://:{PASSWORD}@h/x"),
-        format!("{PASSWORD}"),
+        PASSWORD.to_owned(),
         format!("redis://{PASSWORD}:{PASSWORD}@:1#"),
     ] {
         let options = RedisCache::builder([url]);

@@ -5,14 +5,14 @@
 
 mod common;
 
-use std::fs;
 use std::time::Duration;
+use std::{fs, io};
 
 use cache_core::ErrorKind;
 use cache_redis::{RedisCache, RedisOptions};
 use common::{MINUTE, bound, build, quickest, redis, run, shown, to};
 use conformance_tests::proxy::{Fault, Proxy};
-use conformance_tests::servers::Server;
+use conformance_tests::servers::{Server, or_skip};
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 
 /// A root and what it has signed, in PEM.
@@ -73,13 +73,9 @@ fn start(authority: &Authority, clients: &'static str) -> Option<Server> {
         words.extend(["--dir".into(), dir.into()]);
         words
     });
-    match started {
-        Ok(server) => Some(server),
-        Err(e) => {
-            eprintln!("skipped: this redis-server has no TLS ({e})");
-            None
-        }
-    }
+    or_skip(
+        started.map_err(|e| io::Error::new(io::ErrorKind::NotFound, format!("a redis-server with TLS: {e}"))),
+    )
 }
 
 fn at(server: &Server) -> RedisOptions {
