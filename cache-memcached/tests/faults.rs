@@ -360,7 +360,8 @@ fn no_cancelled_call_hands_its_reply_to_another() {
                     let mut random = fastrand::Rng::with_seed(task as u64);
                     while calls.fetch_add(1, Ordering::Relaxed) < CALLS {
                         // Polled so many times and dropped: it stops at every place where it can.
-                        let polls = random.u32(1..8);
+                        // Some end, however busy the machine is.
+                        let polls = if random.u8(..4) == 0 { u32::MAX } else { random.u32(1..8) };
                         let key = &keys[random.usize(..keys.len())];
                         let found = if random.u8(..8) == 0 {
                             let many = [key.as_str(), keys[random.usize(..keys.len())].as_str()];
@@ -393,7 +394,7 @@ fn no_cancelled_call_hands_its_reply_to_another() {
         }
     });
     let cancelled = cancelled.load(Ordering::Relaxed);
-    assert!((CALLS / 10..CALLS * 9 / 10).contains(&cancelled), "{cancelled} of {CALLS} were cancelled");
+    assert!((CALLS / 10..CALLS).contains(&cancelled), "{cancelled} of {CALLS} were cancelled");
     assert_eq!(foreign.load(Ordering::Relaxed), 0, "values of other keys");
     // And no place in the pool is lost.
     runtime.block_on(async {
