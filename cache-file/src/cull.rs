@@ -197,6 +197,7 @@ impl Store {
                     Ok(())
                 })?;
             }
+            self.add_up(&location)?;
             Ok(sum)
         })
     }
@@ -219,7 +220,11 @@ impl Store {
                 self.clear_foreign_shard(location, index, of)?;
             }
         }
-        Ok(())
+        self.add_up(location)
+    }
+
+    fn add_up(&self, location: &Location) -> Result<(), Fault> {
+        State::open(location, self.lock_timeout)?.add_up()
     }
 
     /// Entries that a store with another number of shards left behind here: nobody reads them.
