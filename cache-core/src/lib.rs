@@ -4,6 +4,7 @@
 //!   single flight, sync and async.
 //! - [`BaseCache`] is what a backend author implements: bytes under a final key. Its page has a
 //!   whole custom backend.
+//! - `Caches` (feature `settings`) are caches by alias, from TOML, JSON, URLs or the environment.
 //! - [`Codec`] is how values become bytes; [`Error`] is everything that can go wrong.
 //!
 //! The backends are crates of their own: `cache-locmem`, `cache-file`, `cache-db`,
@@ -18,6 +19,8 @@ mod culling;
 mod error;
 mod key;
 mod payload;
+#[cfg(feature = "settings")]
+mod settings;
 mod timeout;
 mod value;
 mod way;
@@ -37,5 +40,10 @@ pub use key::{
     default_key_func, memcache_key_warnings,
 };
 pub use payload::{CodecId, Kind, Payload};
+#[cfg(feature = "settings")]
+pub use settings::{
+    BackendSettings, CacheUrl, Caches, CachesBuilder, DEFAULT_CACHE_ALIAS, FromSettings, Location,
+    MaxEntries, Setting,
+};
 pub use timeout::{DEFAULT_TIMEOUT, DEFAULT_TIMEOUT_SECONDS, Expiry, Timeout};
 pub use way::{Way, run_sync};

@@ -26,6 +26,8 @@
 
 mod options;
 mod registry;
+#[cfg(feature = "settings")]
+mod settings;
 mod store;
 mod table;
 

@@ -151,6 +151,20 @@ impl<B: BaseCache + ?Sized> CacheBuilder<B> {
         self
     }
 
+    /// What settings have found by name.
+    #[cfg(feature = "settings")]
+    pub(crate) fn named_parts(
+        mut self,
+        function: Option<Arc<KeyFunction>>,
+        codec: Option<Arc<dyn Codec>>,
+        read_also: Vec<Arc<dyn Codec>>,
+    ) -> Self {
+        self.function = function;
+        self.codec = codec.unwrap_or(self.codec);
+        self.read_also = read_also;
+        self
+    }
+
     /// The cache.
     ///
     /// # Errors

@@ -1,0 +1,341 @@
+//! [`FromSettings`]: how a backend is made by name, and [`BackendSettings`], what it is told.
+
+use std::fmt;
+use std::time::Duration;
+
+use super::{CacheUrl, Problem, Setting, quoted, time};
+use crate::backend::BaseCache;
+use crate::error::{Error, Result};
+
+/// A backend that settings can name. A program registers it with one line,
+/// [`CachesBuilder::backend`](super::CachesBuilder::backend).
+///
+/// ```
+/// use cache_core::{BackendSettings, Caches, FromSettings, Result};
+/// # use cache_core::{BaseCache, Expiry, Key, Payload};
+/// # struct MapCache;
+/// # impl MapCache { fn with_shards(_: u64) -> Self { Self } }
+/// # impl BaseCache for MapCache {
+/// #     fn get(&self, _: Key<'_>) -> Result<Option<Payload>> { Ok(None) }
+/// #     fn set(&self, _: Key<'_>, _: Payload, _: Expiry) -> Result<()> { Ok(()) }
+/// #     fn add(&self, _: Key<'_>, _: Payload, _: Expiry) -> Result<bool> { Ok(true) }
+/// #     fn touch(&self, _: Key<'_>, _: Expiry) -> Result<bool> { Ok(false) }
+/// #     fn delete(&self, _: Key<'_>) -> Result<bool> { Ok(false) }
+/// #     fn incr(&self, key: Key<'_>, _: i64) -> Result<i64> { Err(cache_core::Error::key_not_found(key.as_str())) }
+/// #     fn rename(&self, _: Key<'_>, _: Key<'_>) -> Result<bool> { Ok(false) }
+/// #     fn clear(&self) -> Result<()> { Ok(()) }
+/// # }
+///
+/// impl FromSettings for MapCache {
+///     const NAMES: &'static [&'static str] = &["map", "myapp.caches.MapCache"];
+///
+///     fn from_settings(settings: &mut BackendSettings) -> Result<Self> {
+///         Ok(Self::with_shards(settings.number("shards")?.unwrap_or(1)))
+///     }
+/// }
+///
+/// let caches = Caches::builder().backend::<MapCache>().url("default", "map://?shards=4").build()?;
+/// let typo = Caches::builder().backend::<MapCache>().url("default", "map://?shard=4").build();
+/// assert_eq!(
+///     typo.unwrap_err().to_string(),
+///     "cache \"default\": the option \"shard\" is unknown to the backend \"map\", which knows \"shards\""
+/// );
+/// # Ok::<(), cache_core::Error>(())
+/// ```
+pub trait FromSettings: BaseCache + Sized {
+    /// What settings call this backend: as `BACKEND`, and as the scheme of a URL. The first is
+    /// the one that error texts use. In lower case, but for dotted paths.
+    const NAMES: &'static [&'static str];
+
+    /// The location that a URL names: by default the text between `scheme://` and `?`, decoded.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidCacheBackend`](crate::ErrorKind::InvalidCacheBackend), without a word
+    /// of what may be a password.
+    fn location_of_url(url: &CacheUrl<'_>) -> Result<Location> {
+        Ok(Location::One(url.decoded()?))
+    }
+
+    /// The backend. No I/O, and no other lasting effect: settings are also read to be checked.
+    ///
+    /// Every option that the backend knows is asked for, whatever the others say: what nobody
+    /// asked for is then refused, with the names of those that were.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidCacheBackend`](crate::ErrorKind::InvalidCacheBackend). The text names
+    /// the option and what to write; the cache's alias is put in front of it.
+    fn from_settings(settings: &mut BackendSettings) -> Result<Self>;
+}
+
+/// Django's `LOCATION`.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Location {
+    /// One text: a name, a path, a server, or several servers as a backend parts them.
+    One(String),
+    /// A list of texts.
+    Many(Vec<String>),
+}
+
+impl fmt::Debug for Location {
+    /// Without the texts, which may hold passwords.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::One(_) => f.write_str("One"),
+            Self::Many(list) => write!(f, "Many({})", list.len()),
+        }
+    }
+}
+
+/// The option `max_entries`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MaxEntries {
+    /// At most so many entries.
+    Limit(u64),
+    /// `"unlimited"`.
+    Unlimited,
+}
+
+/// What a [`FromSettings`] backend is told: its location, and its options by name, in either case.
+#[derive(Clone)]
+pub struct BackendSettings {
+    pub(super) name: String,
+    pub(super) location: Option<Location>,
+    pub(super) database: Option<String>,
+    pub(super) options: Vec<(String, Setting)>,
+    pub(super) known: Vec<&'static str>,
+}
+
+impl fmt::Debug for BackendSettings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("BackendSettings")
+            .field("name", &self.name)
+            .field("location", &self.location)
+            .field("options", &self.options)
+            .finish_non_exhaustive()
+    }
+}
+
+impl BackendSettings {
+    /// By which of its [`FromSettings::NAMES`] the backend was asked for.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Django's `LOCATION`.
+    #[must_use]
+    pub const fn location(&self) -> Option<&Location> {
+        self.location.as_ref()
+    }
+
+    /// The location of a backend that has one and not a list of them.
+    ///
+    /// # Errors
+    /// For a list.
+    pub fn single_location(&self) -> Result<Option<&str>> {
+        match &self.location {
+            None => Ok(None),
+            Some(Location::One(text)) => Ok(Some(text)),
+            Some(Location::Many(_)) => Err(Error::invalid_cache_backend(format!(
+                "the location is a list, and the backend {:?} has one location; give a text",
+                self.name
+            ))),
+        }
+    }
+
+    /// The database of caches that name a table only:
+    /// [`CachesBuilder::database`](super::CachesBuilder::database).
+    #[must_use]
+    pub fn database(&self) -> Option<&str> {
+        self.database.as_deref()
+    }
+
+    /// A whole number that is not negative, also as text.
+    ///
+    /// # Errors
+    /// For anything else, and for a number that `T` does not hold.
+    pub fn number<T: TryFrom<u64>>(&mut self, name: &'static str) -> Result<Option<T>> {
+        self.read(name, |setting| whole(setting).ok_or_else(|| how_number(setting)))
+    }
+
+    /// A time that somebody waits: a number of seconds, or a text such as `"500ms"`.
+    ///
+    /// # Errors
+    /// For anything else; for null, since nothing waits without an end.
+    pub fn duration(&mut self, name: &'static str) -> Result<Option<Duration>> {
+        self.read(name, time::duration)
+    }
+
+    /// A text. Its value is never shown.
+    ///
+    /// # Errors
+    /// For anything else.
+    pub fn text(&mut self, name: &'static str) -> Result<Option<String>> {
+        self.read(name, |setting| match setting {
+            Setting::Text(text) => Ok(text.clone()),
+            other => Err(format!("is {}; give a text", other.kind())),
+        })
+    }
+
+    /// True or false, also as text.
+    ///
+    /// # Errors
+    /// For anything else.
+    pub fn flag(&mut self, name: &'static str) -> Result<Option<bool>> {
+        self.read(name, |setting| match setting {
+            Setting::Bool(flag) => Ok(*flag),
+            Setting::Text(text) if text.eq_ignore_ascii_case("true") => Ok(true),
+            Setting::Text(text) if text.eq_ignore_ascii_case("false") => Ok(false),
+            other => Err(format!("is {}; give true or false", other.shown())),
+        })
+    }
+
+    /// A list of texts; in a URL, and as a text, parted by commas. The values are never shown.
+    ///
+    /// # Errors
+    /// For anything else.
+    pub fn list(&mut self, name: &'static str) -> Result<Option<Vec<String>>> {
+        self.read(name, texts)
+    }
+
+    /// Django's `MAX_ENTRIES`: a number, or `"unlimited"`.
+    ///
+    /// # Errors
+    /// For anything else.
+    pub fn max_entries(&mut self) -> Result<Option<MaxEntries>> {
+        self.read("max_entries", |setting| match setting {
+            Setting::Text(text) if text == "unlimited" => Ok(MaxEntries::Unlimited),
+            other => whole(other).map(MaxEntries::Limit).ok_or_else(|| {
+                format!("is {}; give a whole number from 1 on, or \"unlimited\"", other.shown())
+            }),
+        })
+    }
+
+    /// Django's `CULL_FREQUENCY`.
+    ///
+    /// # Errors
+    /// As [`BackendSettings::number`].
+    pub fn cull_frequency(&mut self) -> Result<Option<u32>> {
+        self.number("cull_frequency")
+    }
+
+    /// Another library's name of an option of this backend: it then means the same.
+    ///
+    /// # Errors
+    /// Where both names are there.
+    pub fn also_called(&mut self, theirs: &str, ours: &'static str) -> Result<()> {
+        let Some(at) = self.find(theirs) else { return Ok(()) };
+        if self.find(ours).is_some() {
+            return Err(Error::invalid_cache_backend(format!(
+                "the options {theirs:?} and {ours:?} mean the same here; leave one of them out"
+            )));
+        }
+        ours.clone_into(&mut self.options[at].0);
+        Ok(())
+    }
+
+    /// Takes another library's option where it asks for what this backend does anyway; `why` says
+    /// what that is.
+    ///
+    /// # Errors
+    /// Where it asks for something else.
+    pub fn must_be(&mut self, theirs: &str, value: impl Into<Setting>, why: &str) -> Result<()> {
+        let Some(at) = self.find(theirs) else { return Ok(()) };
+        let (name, setting) = self.options.remove(at);
+        let value = value.into();
+        if setting == value || texts_of_python(&setting, &value) {
+            return Ok(());
+        }
+        let only = if matches!(value, Setting::Bool(_)) { value.kind().to_owned() } else { value.shown() };
+        Err(Error::invalid_cache_backend(format!(
+            "the option {name:?} can only be {only} here: {why}; leave it out"
+        )))
+    }
+
+    /// Refuses another library's option that has no meaning here; `why` says why, and what to do.
+    ///
+    /// # Errors
+    /// Where it is there.
+    pub fn refuse(&self, theirs: &str, why: &str) -> Result<()> {
+        match self.find(theirs) {
+            None => Ok(()),
+            Some(at) => Err(Error::invalid_cache_backend(format!(
+                "the option {:?} has no meaning here: {why}",
+                self.options[at].0
+            ))),
+        }
+    }
+
+    /// Refuses what nobody asked for.
+    pub(super) fn finish(&self) -> Result<()> {
+        let Some((unknown, _)) = self.options.first() else { return Ok(()) };
+        let mut known = self.known.clone();
+        known.sort_unstable();
+        let known = match &*known {
+            [] => "has no options".to_owned(),
+            names => format!("knows {}", quoted(names.iter().copied())),
+        };
+        Err(Error::invalid_cache_backend(format!(
+            "the option {unknown:?} is unknown to the backend {:?}, which {known}",
+            self.name
+        )))
+    }
+
+    fn find(&self, name: &str) -> Option<usize> {
+        self.options.iter().position(|(other, _)| other.eq_ignore_ascii_case(name))
+    }
+
+    fn read<T>(
+        &mut self,
+        name: &'static str,
+        read: impl FnOnce(&Setting) -> Result<T, Problem>,
+    ) -> Result<Option<T>> {
+        self.known.push(name);
+        let Some(at) = self.find(name) else { return Ok(None) };
+        let (spelled, setting) = self.options.remove(at);
+        let value = read(&setting);
+        value
+            .map(Some)
+            .map_err(|problem| Error::invalid_cache_backend(format!("the option {spelled:?} {problem}")))
+    }
+}
+
+/// A list of texts, or a text with commas.
+pub(super) fn texts(setting: &Setting) -> Result<Vec<String>, Problem> {
+    let how = |setting: &Setting| format!("is {}; give a list of texts", setting.kind());
+    match setting {
+        Setting::Text(text) => Ok(text.split(',').map(|part| part.trim().to_owned()).collect()),
+        Setting::List(list) => {
+            let text = |item: &Setting| match item {
+                Setting::Text(text) => Ok(text.clone()),
+                other => Err(format!("has {} in its list; give a list of texts", other.kind())),
+            };
+            list.iter().map(text).collect()
+        }
+        other => Err(how(other)),
+    }
+}
+
+/// A URL's `True` is Python's.
+fn texts_of_python(setting: &Setting, value: &Setting) -> bool {
+    match (setting, value) {
+        (Setting::Text(text), Setting::Bool(flag)) => text.eq_ignore_ascii_case(&flag.to_string()),
+        _ => false,
+    }
+}
+
+fn whole<T: TryFrom<u64>>(setting: &Setting) -> Option<T> {
+    let number = match setting {
+        Setting::Integer(n) => u64::try_from(*n).ok(),
+        Setting::Text(text) if text.bytes().all(|b| b.is_ascii_digit()) => text.parse().ok(),
+        _ => None,
+    };
+    number.and_then(|n| T::try_from(n).ok())
+}
+
+fn how_number(setting: &Setting) -> Problem {
+    if whole::<u64>(setting).is_some() {
+        return format!("is {}, which is too large", setting.shown());
+    }
+    format!("is {}; give a whole number that is not negative", setting.shown())
+}

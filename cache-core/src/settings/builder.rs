@@ -1,0 +1,237 @@
+//! [`CachesBuilder`]: what a program registers, and where its settings come from.
+
+use std::error::Error as StdError;
+use std::ffi::OsString;
+use std::fmt;
+use std::path::Path;
+use std::sync::Arc;
+
+use super::document;
+use super::plan::{Names, Plan, Registered};
+use super::{Caches, FromSettings, Setting, environment};
+use crate::codec::{Codec, MessagePack};
+use crate::error::{Error, Result};
+use crate::key::default_key_func;
+
+/// Builds [`Caches`]: first what the program registers by name, then one or several sources of
+/// settings. **A later source replaces a cache of an earlier one as a whole**, so that
+/// `.file("cache.toml").environment()` lets `CACHE_URL` decide where it is set.
+///
+/// Nothing here does I/O but [`CachesBuilder::file`], which reads that file. A source that cannot
+/// be read is an error of [`CachesBuilder::build`].
+pub struct CachesBuilder {
+    names: Names,
+    sources: Vec<Result<Vec<Source>>>,
+}
+
+/// A cache's table, and where it stands.
+struct Source {
+    alias: String,
+    place: String,
+    table: Setting,
+}
+
+impl Default for CachesBuilder {
+    fn default() -> Self {
+        let builder = Self { names: Names::default(), sources: Vec::new() }
+            .codec("messagepack", MessagePack)
+            .key_function("django.core.cache.backends.base.default_key_func", |key, prefix, version| {
+                Ok(default_key_func(key, prefix, version))
+            });
+        #[cfg(feature = "json")]
+        let builder = builder.codec("json", crate::codec::Json);
+        builder
+    }
+}
+
+impl CachesBuilder {
+    /// Registers a backend: settings can then use all its [`FromSettings::NAMES`].
+    #[must_use]
+    pub fn backend<B: FromSettings>(mut self) -> Self {
+        self.names.backends.push(Registered::new::<B>());
+        self
+    }
+
+    /// Registers a key function for settings that name it as `key_function`: any name, such as
+    /// the dotted path that a Django project gives.
+    #[must_use]
+    pub fn key_function<F>(mut self, name: impl Into<String>, function: F) -> Self
+    where
+        F: Fn(&str, &str, i64) -> Result<String, Box<dyn StdError + Send + Sync>> + Send + Sync + 'static,
+    {
+        self.names.key_functions.push((name.into(), Arc::new(function)));
+        self
+    }
+
+    /// Registers a codec for settings that name it as `codec` or in `read_also`. `messagepack` is
+    /// there, and with the feature `json` also `json`.
+    #[must_use]
+    pub fn codec(mut self, name: impl Into<String>, codec: impl Codec + 'static) -> Self {
+        self.names.codecs.push((name.into(), Arc::new(codec)));
+        self
+    }
+
+    /// The database file of caches whose settings name a table only, as Django's `DatabaseCache`
+    /// and `dbcache://` do.
+    #[must_use]
+    pub fn database(mut self, path: impl Into<String>) -> Self {
+        self.names.database = Some(path.into());
+        self
+    }
+
+    /// Settings from any serde source that describes itself: a table of caches by alias, or a
+    /// document that has one as `caches` or `CACHES`.
+    #[must_use]
+    pub fn settings(self, document: Setting) -> Self {
+        self.document(Ok(document), "")
+    }
+
+    /// Settings as TOML text: `[caches.default]`, or `[default]`.
+    #[cfg(feature = "toml")]
+    #[must_use]
+    pub fn toml(self, text: &str) -> Self {
+        self.document(document::toml(text, "the settings"), "")
+    }
+
+    /// Settings as JSON text, such as a dump of Django's `CACHES`.
+    #[cfg(feature = "json")]
+    #[must_use]
+    pub fn json(self, text: &str) -> Self {
+        self.document(document::json(text, "the settings"), "")
+    }
+
+    /// Settings in a file that ends with `.toml` or `.json`. It is read here and now.
+    #[must_use]
+    pub fn file(self, path: impl AsRef<Path>) -> Self {
+        let path = path.as_ref();
+        let document = read_file(path);
+        self.document(document, &format!(" in {}", path.display()))
+    }
+
+    /// One cache by its URL.
+    #[must_use]
+    pub fn url(mut self, alias: impl Into<String>, url: impl Into<String>) -> Self {
+        let alias = alias.into();
+        let table = Setting::Table(vec![("url".to_owned(), Setting::Text(url.into()))]);
+        self.sources.push(Ok(vec![Source { place: format!("cache {alias:?}"), alias, table }]));
+        self
+    }
+
+    /// The process's environment: `CACHE_URL` for the cache `default`, `CACHE_SESSIONS_URL` for
+    /// the cache `sessions`, and so on.
+    #[must_use]
+    pub fn environment(self) -> Self {
+        self.variables(std::env::vars_os())
+    }
+
+    /// As [`CachesBuilder::environment`], from other variables than the process's.
+    #[must_use]
+    pub fn variables(mut self, variables: impl IntoIterator<Item = (OsString, OsString)>) -> Self {
+        let source = |variable: environment::Variable| Source {
+            place: format!("cache {:?} in {}", variable.alias, variable.name),
+            alias: variable.alias,
+            table: variable.table,
+        };
+        self.sources.push(environment::read(variables).map(|found| found.into_iter().map(source).collect()));
+        self
+    }
+
+    fn document(mut self, document: Result<Setting>, place: &str) -> Self {
+        let caches = document.and_then(|document| {
+            document::aliases(document)
+                .map_err(|problem| Error::invalid_cache_backend(format!("the settings{place} {problem}")))
+        });
+        let source = |(alias, table)| Source { place: format!("cache {alias:?}{place}"), alias, table };
+        self.sources.push(caches.map(|caches| caches.into_iter().map(source).collect()));
+        self
+    }
+
+    /// The caches, after a look at all their settings: each backend is made once and dropped, so
+    /// that a bad setting shows when the program starts. No I/O.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidCacheBackend`](crate::ErrorKind::InvalidCacheBackend), the first of
+    /// [`CachesBuilder::check`].
+    pub fn build(self) -> Result<Caches> {
+        let (plans, problems) = self.plans();
+        match problems.into_iter().next() {
+            None => Ok(Caches::new(plans)),
+            Some(problem) => Err(problem),
+        }
+    }
+
+    /// All that is wrong with the settings, at most one error a cache; nothing where they are
+    /// good. No I/O.
+    #[must_use]
+    pub fn check(self) -> Vec<Error> {
+        self.plans().1
+    }
+
+    fn plans(self) -> (Vec<(String, Plan)>, Vec<Error>) {
+        let mut problems = Vec::new();
+        if let Err(problem) = self.names.check() {
+            problems.push(Error::invalid_cache_backend(problem));
+        }
+        let mut sources: Vec<Source> = Vec::new();
+        for source in self.sources {
+            match source {
+                Err(problem) => problems.push(problem),
+                Ok(caches) => {
+                    for cache in caches {
+                        match sources.iter_mut().find(|other| other.alias == cache.alias) {
+                            Some(other) => *other = cache,
+                            None => sources.push(cache),
+                        }
+                    }
+                }
+            }
+        }
+        if sources.is_empty() && problems.is_empty() {
+            problems.push(Error::invalid_cache_backend(
+                "the settings name no cache; give a table such as [caches.default], or set CACHE_URL",
+            ));
+        }
+        let mut plans = Vec::new();
+        // Together, so that two caches that claim one location with different limits are found.
+        let mut made = Vec::new();
+        for Source { alias, place, table } in sources {
+            match Plan::new(place, &table, &self.names) {
+                Err(problem) => problems.push(problem),
+                Ok(plan) => {
+                    match plan.make() {
+                        Ok(cache) => made.push(cache),
+                        Err(problem) => problems.push(problem),
+                    }
+                    plans.push((alias, plan));
+                }
+            }
+        }
+        (plans, problems)
+    }
+}
+
+fn read_file(path: &Path) -> Result<Setting> {
+    let shown = path.display();
+    let read = || {
+        std::fs::read_to_string(path).map_err(|e| {
+            Error::invalid_cache_backend(format!("the settings in {shown} cannot be read")).with_source(e)
+        })
+    };
+    match path.extension().and_then(|ending| ending.to_str()) {
+        #[cfg(feature = "toml")]
+        Some("toml") => document::toml(&read()?, &format!("the settings in {shown}")),
+        #[cfg(feature = "json")]
+        Some("json") => document::json(&read()?, &format!("the settings in {shown}")),
+        _ => Err(Error::invalid_cache_backend(format!(
+            "the settings in {shown} have a form that this program does not read; its name must end with {}",
+            if cfg!(feature = "toml") { ".toml or .json" } else { ".json" }
+        ))),
+    }
+}
+
+impl fmt::Debug for CachesBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let backends: Vec<_> = self.names.backends.iter().map(|backend| (backend.type_name)()).collect();
+        f.debug_struct("CachesBuilder").field("backends", &backends).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,129 @@
+//! [`Caches`]: a program's caches by alias.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use super::plan::Plan;
+use super::{CachesBuilder, DEFAULT_CACHE_ALIAS, quoted};
+use crate::cache::Cache;
+use crate::error::{Error, Result};
+
+/// A program's caches by alias: Django's `caches`. Cheap to clone, and `Send + Sync`.
+///
+/// ```
+/// use cache_core::{Caches, DEFAULT_TIMEOUT};
+/// # use cache_locmem::LocMemCache;
+///
+/// let caches = Caches::builder()
+///     .backend::<LocMemCache>() // one line for each backend crate the program depends on
+///     .json(r#"{
+///         "default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "TIMEOUT": 60},
+///         "sessions": {"url": "locmem://sessions?max_entries=10000&timeout=2h"}
+///     }"#)
+///     .environment() // CACHE_URL and CACHE_SESSIONS_URL, where they are set
+///     .build()?;
+///
+/// caches.default()?.set("greeting", "hello", DEFAULT_TIMEOUT)?;
+/// caches.get("sessions")?.set("ada", &1, DEFAULT_TIMEOUT)?;
+/// caches.close_all()?;
+/// # Ok::<(), cache_core::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct Caches {
+    slots: Arc<[Slot]>,
+}
+
+struct Slot {
+    alias: String,
+    plan: Plan,
+    cache: OnceLock<Cache>,
+    /// Held while the cache is made, so that it is made once.
+    making: Mutex<()>,
+}
+
+impl Caches {
+    /// Starts with no backend and no settings.
+    #[must_use]
+    pub fn builder() -> CachesBuilder {
+        CachesBuilder::default()
+    }
+
+    pub(super) fn new(plans: Vec<(String, Plan)>) -> Self {
+        let slot = |(alias, plan)| Slot { alias, plan, cache: OnceLock::new(), making: Mutex::default() };
+        Self { slots: plans.into_iter().map(slot).collect() }
+    }
+
+    /// The cache of this alias: made on first use, without I/O, and the same each time.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidCacheBackend`](crate::ErrorKind::InvalidCacheBackend) for an alias
+    /// that the settings do not have, and where a location is open with other limits by now.
+    pub fn get(&self, alias: &str) -> Result<Cache> {
+        let slot = self.slots.iter().find(|slot| slot.alias == alias).ok_or_else(|| {
+            Error::invalid_cache_backend(format!(
+                "the settings have no cache {alias:?}; they have {}",
+                quoted(self.aliases())
+            ))
+        })?;
+        slot.get()
+    }
+
+    /// The cache of the alias `default`.
+    ///
+    /// # Errors
+    /// As [`Caches::get`].
+    #[allow(clippy::should_implement_trait, reason = "Django's name for what is no Default")]
+    pub fn default(&self) -> Result<Cache> {
+        self.get(DEFAULT_CACHE_ALIAS)
+    }
+
+    /// The aliases, in the order of the settings.
+    pub fn aliases(&self) -> impl Iterator<Item = &str> {
+        self.slots.iter().map(|slot| &*slot.alias)
+    }
+
+    /// Closes every cache that was made: Django's `close_caches`. A closed cache opens again on
+    /// the next use.
+    ///
+    /// # Errors
+    /// The first of what the stores failed with; the others are closed all the same.
+    pub fn close_all(&self) -> Result<()> {
+        self.made().map(Cache::close).fold(Ok(()), Result::and)
+    }
+
+    /// As [`Caches::close_all`], for async callers.
+    ///
+    /// # Errors
+    /// As [`Caches::close_all`].
+    pub async fn aclose_all(&self) -> Result<()> {
+        let mut result = Ok(());
+        for cache in self.made() {
+            result = result.and(cache.aclose().await);
+        }
+        result
+    }
+
+    fn made(&self) -> impl Iterator<Item = &Cache> {
+        self.slots.iter().filter_map(|slot| slot.cache.get())
+    }
+}
+
+impl Slot {
+    fn get(&self) -> Result<Cache> {
+        if let Some(cache) = self.cache.get() {
+            return Ok(cache.clone());
+        }
+        let _making = self.making.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(cache) = self.cache.get() {
+            return Ok(cache.clone());
+        }
+        let cache = self.plan.make()?;
+        Ok(self.cache.get_or_init(|| cache).clone())
+    }
+}
+
+impl fmt::Debug for Caches {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.aliases()).finish()
+    }
+}

@@ -1,0 +1,191 @@
+//! [`Plan`]: a cache that can be made, with every name in its settings looked up.
+
+use std::sync::Arc;
+
+use super::alias::AliasSettings;
+use super::backend::{BackendSettings, FromSettings, Location, texts};
+use super::{CacheUrl, Problem, Setting, quoted, url};
+use crate::backend::BaseCache;
+use crate::cache::{Cache, CacheBuilder};
+use crate::codec::Codec;
+use crate::error::{Error, Result};
+use crate::key::KeyFunction;
+
+/// A backend that the program registered.
+#[derive(Clone, Copy)]
+pub(super) struct Registered {
+    pub(super) names: &'static [&'static str],
+    pub(super) type_name: fn() -> &'static str,
+    location_of_url: fn(&CacheUrl<'_>) -> Result<Location>,
+    make: fn(&mut BackendSettings) -> Result<Arc<dyn BaseCache>>,
+}
+
+impl Registered {
+    pub(super) fn new<B: FromSettings>() -> Self {
+        Self {
+            names: B::NAMES,
+            type_name: std::any::type_name::<B>,
+            location_of_url: B::location_of_url,
+            make: |settings| Ok(Arc::new(B::from_settings(settings)?)),
+        }
+    }
+}
+
+/// What the program registered by name.
+#[derive(Clone, Default)]
+pub(super) struct Names {
+    pub(super) backends: Vec<Registered>,
+    pub(super) key_functions: Vec<(String, Arc<KeyFunction>)>,
+    pub(super) codecs: Vec<(String, Arc<dyn Codec>)>,
+    pub(super) database: Option<String>,
+}
+
+impl Names {
+    /// Refuses two backends of one name: which of them is meant would depend on their order.
+    pub(super) fn check(&self) -> Result<(), Problem> {
+        for (place, backend) in self.backends.iter().enumerate() {
+            for other in &self.backends[..place] {
+                if let Some(name) = backend.names.iter().find(|name| other.names.contains(name)) {
+                    return Err(format!(
+                        "two backends are registered under the name {name:?}, {} and {}; leave one of them out",
+                        (other.type_name)(),
+                        (backend.type_name)()
+                    ));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn backend(&self, name: &str) -> Option<Registered> {
+        self.backends.iter().copied().find(|backend| backend.names.contains(&name))
+    }
+
+    /// The backend that `settings` name, and how; the location of a URL.
+    fn chosen(&self, settings: &AliasSettings) -> Result<(Registered, String, Option<Location>), Problem> {
+        let known = || {
+            let names = self.backends.iter().filter_map(|backend| backend.names.first().copied());
+            match quoted(names) {
+                none if none.is_empty() => "none is".to_owned(),
+                names => format!("{names} are"),
+            }
+        };
+        if let Some(url) = &settings.url {
+            let (url, _) = url::parse(url).map_err(|problem| format!("the URL {problem}"))?;
+            let scheme = url.scheme().to_ascii_lowercase();
+            let backend = self.backend(&scheme).filter(|_| !scheme.contains('.')).ok_or_else(|| {
+                let schemes = self.backends.iter().flat_map(|b| b.names).filter(|name| !name.contains('.'));
+                format!(
+                    "the URL's scheme {scheme:?} is unknown; the backends registered by this program take {}",
+                    quoted(schemes.copied())
+                )
+            })?;
+            let location = (backend.location_of_url)(&url).map_err(|e| format!("the URL {e}"))?;
+            return Ok((backend, scheme, Some(location)));
+        }
+        let Some(name) = &settings.backend else {
+            return Err(format!(
+                "names no backend; give \"backend\" or \"url\" ({} registered by this program)",
+                known()
+            ));
+        };
+        let backend = self.backend(name).ok_or_else(|| {
+            format!("the backend {name:?} is unknown; {} registered by this program", known())
+        })?;
+        let location = match &settings.location {
+            None | Some(Setting::Null) => None,
+            Some(Setting::Text(text)) => Some(Location::One(text.clone())),
+            Some(list @ Setting::List(_)) => {
+                Some(Location::Many(texts(list).map_err(|problem| format!("\"location\" {problem}"))?))
+            }
+            Some(other) => {
+                return Err(format!("\"location\" is {}; give a text or a list of texts", other.kind()));
+            }
+        };
+        Ok((backend, name.clone(), location))
+    }
+
+    fn codec(&self, name: &str) -> Result<Arc<dyn Codec>, Problem> {
+        let found = self.codecs.iter().find(|(other, _)| other == name);
+        found.map(|(_, codec)| Arc::clone(codec)).ok_or_else(|| {
+            let known = quoted(self.codecs.iter().map(|(name, _)| &**name));
+            format!("the codec {name:?} is unknown; known are {known}")
+        })
+    }
+
+    fn key_function(&self, name: &str) -> Result<Arc<KeyFunction>, Problem> {
+        let found = self.key_functions.iter().find(|(other, _)| other == name);
+        found.map(|(_, function)| Arc::clone(function)).ok_or_else(|| {
+            let known = quoted(self.key_functions.iter().map(|(name, _)| &**name));
+            format!(
+                "the key function {name:?} is unknown; known are {known}; a program registers its own with \
+                 CachesBuilder::key_function"
+            )
+        })
+    }
+}
+
+/// A cache that can be made.
+pub(super) struct Plan {
+    /// The beginning of its error texts.
+    pub(super) place: String,
+    backend: Registered,
+    told: BackendSettings,
+    settings: AliasSettings,
+    key_function: Option<Arc<KeyFunction>>,
+    codec: Option<Arc<dyn Codec>>,
+    read_also: Vec<Arc<dyn Codec>>,
+}
+
+impl Plan {
+    pub(super) fn new(place: String, table: &Setting, names: &Names) -> Result<Self> {
+        Self::read(place.clone(), table, names)
+            .map_err(|problem| Error::invalid_cache_backend(format!("{place}: {problem}")))
+    }
+
+    fn read(place: String, table: &Setting, names: &Names) -> Result<Self, Problem> {
+        let settings = AliasSettings::read(table)?;
+        let (backend, name, location) = names.chosen(&settings)?;
+        let told = BackendSettings {
+            name,
+            location,
+            database: names.database.clone(),
+            options: settings.options.clone(),
+            known: Vec::new(),
+        };
+        let key_function =
+            settings.key_function.as_deref().map(|name| names.key_function(name)).transpose()?;
+        let codec = settings.codec.as_deref().map(|name| names.codec(name)).transpose()?;
+        let read_also = settings.read_also.iter().map(|name| names.codec(name)).collect::<Result<_, _>>()?;
+        Ok(Self { place, backend, told, settings, key_function, codec, read_also })
+    }
+
+    /// Makes the cache. No I/O.
+    pub(super) fn make(&self) -> Result<Cache> {
+        self.cache().map_err(|e| Error::new(e.kind(), self.place.clone()).with_source(e))
+    }
+
+    fn cache(&self) -> Result<Cache> {
+        let mut told = self.told.clone();
+        let backend = (self.backend.make)(&mut told)?;
+        told.finish()?;
+        let mut cache = CacheBuilder::from_arc(backend);
+        let settings = &self.settings;
+        if let Some(timeout) = settings.timeout {
+            cache = cache.timeout(timeout);
+        }
+        if let Some(prefix) = &settings.key_prefix {
+            cache = cache.key_prefix(prefix);
+        }
+        if let Some(version) = settings.version {
+            cache = cache.version(version);
+        }
+        if let Some(policy) = settings.key_policy {
+            cache = cache.key_policy(policy);
+        }
+        if let Some(on_error) = settings.on_error {
+            cache = cache.on_error(on_error);
+        }
+        cache.named_parts(self.key_function.clone(), self.codec.clone(), self.read_also.clone()).build()
+    }
+}

@@ -1,0 +1,140 @@
+//! [`CacheUrl`]: what a URL such as `redis://h:6379/1?timeout=5m` says, before a backend reads it.
+
+use std::fmt;
+
+use percent_encoding::percent_decode_str;
+
+use super::Problem;
+use crate::error::{Error, Result};
+
+/// A cache's URL without its query. Its `Debug` shows the scheme only: the rest may hold a
+/// password.
+///
+/// Other than a web address, it may name several hosts, parted by commas.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct CacheUrl<'a> {
+    scheme: &'a str,
+    authority: &'a str,
+    path: &'a str,
+}
+
+impl fmt::Debug for CacheUrl<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CacheUrl").field("scheme", &self.scheme).finish_non_exhaustive()
+    }
+}
+
+impl<'a> CacheUrl<'a> {
+    /// What stands before `://`.
+    #[must_use]
+    pub const fn scheme(&self) -> &'a str {
+        self.scheme
+    }
+
+    /// What stands between `://` and the next `/`, as written: hosts, ports, a user and a password.
+    #[must_use]
+    pub const fn authority(&self) -> &'a str {
+        self.authority
+    }
+
+    /// What follows, from the `/` on and up to `?`, as written. May be empty.
+    #[must_use]
+    pub const fn path(&self) -> &'a str {
+        self.path
+    }
+
+    /// The authority and the path together, percent-decoded: a name, or a file's path.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidCacheBackend`](crate::ErrorKind::InvalidCacheBackend) where that is no UTF-8.
+    pub fn decoded(&self) -> Result<String> {
+        decode(&format!("{}{}", self.authority, self.path)).map_err(Error::invalid_cache_backend)
+    }
+}
+
+/// The parts of `text`, and the pairs of its query, decoded. No message shows anything of it but
+/// the scheme.
+pub(super) fn parse(text: &str) -> Result<(CacheUrl<'_>, Vec<(String, String)>), Problem> {
+    let no_url = "is no URL; write scheme://location, such as locmem://name or redis://host:6379/1";
+    let (scheme, rest) = text.trim().split_once("://").ok_or(no_url)?;
+    let good = |b: u8| b.is_ascii_alphanumeric() || b"+-._".contains(&b);
+    if scheme.is_empty() || !scheme.bytes().all(good) {
+        return Err(no_url.to_owned());
+    }
+    if rest.contains('#') {
+        return Err(
+            "has a #, which ends nothing in a cache's URL; write %23 where it belongs to a password \
+                    or a name"
+                .to_owned(),
+        );
+    }
+    let (place, query) = rest.split_once('?').unwrap_or((rest, ""));
+    if query.contains('@') {
+        return Err("has an @ behind the question mark; write special characters of a password \
+                    percent-encoded: ? as %3F, @ as %40"
+            .to_owned());
+    }
+    let (authority, path) = place.find('/').map_or((place, ""), |at| place.split_at(at));
+    Ok((CacheUrl { scheme, authority, path }, pairs(query)?))
+}
+
+fn pairs(query: &str) -> Result<Vec<(String, String)>, Problem> {
+    let pair = |pair: &str| match pair.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((word(name)?, word(value)?)),
+        _ => Err("has a setting behind the question mark that is not written name=value, \
+                  such as ?timeout=5m&key_prefix=shop"
+            .to_owned()),
+    };
+    query.split('&').filter(|part| !part.is_empty()).map(pair).collect()
+}
+
+/// In a query, and nowhere else, a plus is a blank.
+fn word(text: &str) -> Result<String, Problem> {
+    decode(&text.replace('+', " "))
+}
+
+fn decode(text: &str) -> Result<String, Problem> {
+    let decoded = percent_decode_str(text).decode_utf8();
+    decoded
+        .map(|text| text.into_owned())
+        .map_err(|_| "has percent-encoded bytes that are no UTF-8".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use super::*;
+
+    #[test]
+    fn parts_of_a_url() {
+        let (url, pairs) = parse("redis://u:p@a:1,b:2/3?timeout=5m&key_prefix=a%26b+c&").unwrap();
+        assert_eq!((url.scheme(), url.authority(), url.path()), ("redis", "u:p@a:1,b:2", "/3"));
+        let pairs: Vec<(&str, &str)> = pairs.iter().map(|(k, v)| (&**k, &**v)).collect();
+        assert_eq!(pairs, [("timeout", "5m"), ("key_prefix", "a&b c")]);
+        let (url, pairs) = parse("locmem://").unwrap();
+        assert_eq!((url.authority(), url.path(), pairs.len()), ("", "", 0));
+        assert_eq!(parse("file:///a%20b/c").unwrap().0.decoded().unwrap(), "/a b/c");
+        assert_eq!(parse("locmem://a+b").unwrap().0.decoded().unwrap(), "a+b");
+    }
+
+    #[test]
+    fn what_is_no_url_is_refused_without_its_words() {
+        for text in [
+            "",
+            "hunter2",
+            "hunter2:6379",
+            "://hunter2",
+            "hunter 2://x",
+            "redis://:hunter2#x@h",
+            "redis://:a?hunter2@h/1",
+            "redis://h?hunter2",
+            "redis://h?=hunter2",
+            "redis://h?x=hunter2%ff",
+        ] {
+            let problem = parse(text).unwrap_err();
+            assert!(!problem.contains("hunter2"), "{text}: {problem}");
+        }
+        let shown = format!("{:?}", parse("redis://:hunter2@h").unwrap());
+        assert!(!shown.contains("hunter2"), "{shown}");
+    }
+}
