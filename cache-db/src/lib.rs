@@ -39,6 +39,8 @@ mod ops;
 mod options;
 mod pool;
 mod schema;
+#[cfg(feature = "settings")]
+mod settings;
 mod store;
 
 pub use options::{DEFAULT_TABLE, DatabaseOptions};

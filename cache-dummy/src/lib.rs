@@ -13,6 +13,9 @@
 //! # Ok::<(), cache_core::Error>(())
 //! ```
 
+#[cfg(feature = "settings")]
+mod settings;
+
 use cache_core::{AsyncWay, BaseCache, Capabilities, Error, Expiry, Key, Payload, Result};
 
 /// Stores nothing: `add` says true, everything else says "not there".

@@ -36,6 +36,8 @@ mod layout;
 mod lock;
 mod options;
 mod read;
+#[cfg(feature = "settings")]
+mod settings;
 mod shard;
 mod state;
 mod store;

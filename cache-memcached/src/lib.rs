@@ -63,6 +63,8 @@ mod pool;
 mod replies;
 mod ring;
 mod servers;
+#[cfg(feature = "settings")]
+mod settings;
 mod store;
 mod suspending;
 mod wire;

@@ -55,6 +55,8 @@ mod location;
 mod node;
 mod options;
 mod scripts;
+#[cfg(feature = "settings")]
+mod settings;
 mod sync;
 #[cfg(feature = "tls")]
 mod tls;

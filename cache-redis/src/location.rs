@@ -77,6 +77,16 @@ impl fmt::Debug for Servers {
 }
 
 impl Servers {
+    /// Whether each says that it is reached over TLS.
+    #[cfg(feature = "settings")]
+    pub(crate) fn all_are_tls(&self) -> bool {
+        let is_tls = |url: &String| {
+            url.split_once("://")
+                .is_some_and(|(scheme, _)| ["rediss", "valkeys"].contains(&&*scheme.to_ascii_lowercase()))
+        };
+        self.0.iter().all(is_tls)
+    }
+
     pub(crate) fn parse(&self) -> Result<Vec<Server>> {
         if self.0.is_empty() {
             return Err(Error::invalid_cache_backend(

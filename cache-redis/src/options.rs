@@ -5,7 +5,7 @@ use std::time::Duration;
 use cache_core::{Error, Result};
 
 use crate::backend::RedisCache;
-use crate::location::{Server, Servers};
+use crate::location::{Secret, Server, Servers};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -18,6 +18,9 @@ const DEFAULT_MAX_CONNECTIONS: usize = 50;
 #[derive(Clone, Debug)]
 pub struct RedisOptions {
     servers: Servers,
+    user: Option<String>,
+    password: Option<Secret>,
+    database: Option<u32>,
     operation_timeout: Duration,
     connect_timeout: Duration,
     max_connections: usize,
@@ -46,6 +49,9 @@ impl RedisOptions {
     pub(crate) fn new(servers: Servers) -> Self {
         Self {
             servers,
+            user: None,
+            password: None,
+            database: None,
             operation_timeout: SECOND,
             connect_timeout: SECOND,
             max_connections: DEFAULT_MAX_CONNECTIONS,
@@ -55,6 +61,28 @@ impl RedisOptions {
             #[cfg(feature = "cluster")]
             cluster: false,
         }
+    }
+
+    /// The user to log in as, on every server of the location, in place of one in its URLs.
+    #[must_use]
+    pub fn username(mut self, user: impl Into<String>) -> Self {
+        self.user = Some(user.into());
+        self
+    }
+
+    /// The password to log in with, on every server of the location, in place of one in its URLs:
+    /// as it is, without percent-encoding.
+    #[must_use]
+    pub fn password(mut self, password: impl Into<String>) -> Self {
+        self.password = Some(Secret(password.into()));
+        self
+    }
+
+    /// The database, on every server of the location, in place of one in its URLs.
+    #[must_use]
+    pub const fn database(mut self, database: u32) -> Self {
+        self.database = Some(database);
+        self
     }
 
     /// How long a call may take in all, 1 s by default: waiting for a connection, connecting,
@@ -124,8 +152,8 @@ impl RedisOptions {
     ///
     /// # Errors
     /// [`ErrorKind::InvalidCacheBackend`](cache_core::ErrorKind::InvalidCacheBackend) for a
-    /// location that cannot be read, a time or a limit of zero, a certificate that cannot be
-    /// read. The text never holds a password.
+    /// location that cannot be read, a user, password or database that is given twice, a time or a
+    /// limit of zero, a certificate that cannot be read. The text never holds a password.
     pub fn build(self) -> Result<RedisCache> {
         for (name, timeout) in
             [("operation_timeout", self.operation_timeout), ("connect_timeout", self.connect_timeout)]
@@ -139,7 +167,10 @@ impl RedisOptions {
                 "max_connections is zero; give the number of connections that may be opened",
             ));
         }
-        let servers = self.servers.parse()?;
+        let mut servers = self.servers.parse()?;
+        for server in &mut servers {
+            log_in(server, self.user.as_ref(), self.password.as_ref(), self.database)?;
+        }
         #[cfg(feature = "cluster")]
         if self.cluster && servers.iter().any(|server| server.database != 0) {
             return Err(Error::invalid_cache_backend(
@@ -157,5 +188,72 @@ impl RedisOptions {
             #[cfg(feature = "cluster")]
             cluster: self.cluster,
         })
+    }
+}
+
+/// Gives a server what its URL leaves out. Two values would leave open which of them is meant.
+fn log_in(
+    server: &mut Server,
+    user: Option<&String>,
+    password: Option<&Secret>,
+    database: Option<u32>,
+) -> Result<()> {
+    let twice = |what| {
+        Err(Error::invalid_cache_backend(format!(
+            "the {what} is in the Redis location and beside it; leave one of them out"
+        )))
+    };
+    if user.is_some() && server.user.is_some() {
+        return twice("username");
+    }
+    if password.is_some() && server.password.is_some() {
+        return twice("password");
+    }
+    if let Some(database) = database {
+        if server.database != 0 && server.database != database {
+            return twice("database");
+        }
+        if i32::try_from(database).is_err() {
+            return Err(Error::invalid_cache_backend(format!(
+                "the database {database} is none that Redis has; give a number from 0 on"
+            )));
+        }
+        server.database = database;
+    }
+    server.user = server.user.take().or_else(|| user.cloned());
+    server.password = server.password.take().or_else(|| password.cloned());
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use super::*;
+
+    fn one(url: &str) -> Server {
+        Servers::from([url]).parse().unwrap().remove(0)
+    }
+
+    #[test]
+    fn a_log_in_beside_the_location_goes_to_every_server() {
+        let (user, password) = ("ada".to_owned(), Secret("p@ss".to_owned()));
+        let mut server = one("redis://h");
+        log_in(&mut server, Some(&user), Some(&password), Some(3)).unwrap();
+        assert_eq!(server, one("redis://ada:p%40ss@h/3"));
+        log_in(&mut server, None, None, Some(3)).unwrap();
+        assert_eq!(server.database, 3, "the same database twice is no contradiction");
+    }
+
+    #[test]
+    fn what_is_said_twice_is_refused_without_the_password() {
+        for options in [
+            RedisCache::builder("redis://ada@h").username("bob"),
+            RedisCache::builder("redis://:hunter1@h").password("hunter2"),
+            RedisCache::builder("redis://h/1").database(2),
+            RedisCache::builder("redis://h").database(u32::MAX),
+        ] {
+            let shown = format!("{options:?} {}", options.clone().build().unwrap_err());
+            assert!(!shown.contains("hunter"), "{shown}");
+        }
     }
 }

@@ -1,5 +1,5 @@
 //! A custom backend, whole: about 25 lines of it are the backend. `tests/custom_backend.rs` runs
-//! the conformance suite on it, in four lines.
+//! the conformance suite on it, in four lines; `src/bin/settings` uses it by name.
 
 #[cfg(doctest)]
 #[doc = include_str!("../../README.md")]
@@ -8,7 +8,7 @@ struct Readme;
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use cache_core::{BaseCache, Clock, Error, Expiry, Key, Payload, Result};
+use cache_core::{BackendSettings, BaseCache, Clock, Error, Expiry, FromSettings, Key, Payload, Result};
 
 /// A payload and its deadline, in nanoseconds of the clock.
 type Entry = (Payload, Option<u64>);
@@ -25,6 +25,12 @@ impl MapCache {
     #[must_use]
     pub fn new(clock: Clock) -> Self {
         Self { map: Mutex::default(), clock }
+    }
+
+    /// An empty map with room for so many entries before it grows.
+    #[must_use]
+    pub fn with_capacity(entries: usize) -> Self {
+        Self { map: Mutex::new(HashMap::with_capacity(entries)), clock: Clock::default() }
     }
 
     /// The map, with this key's entry dropped if it has expired.
@@ -93,5 +99,14 @@ impl BaseCache for MapCache {
     fn clear(&self) -> Result<()> {
         self.map.lock().unwrap_or_else(PoisonError::into_inner).clear();
         Ok(())
+    }
+}
+
+/// So that settings can name it: see `src/bin/settings`.
+impl FromSettings for MapCache {
+    const NAMES: &'static [&'static str] = &["map"];
+
+    fn from_settings(settings: &mut BackendSettings) -> Result<Self> {
+        Ok(Self::with_capacity(settings.number("capacity")?.unwrap_or(0)))
     }
 }

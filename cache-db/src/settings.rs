@@ -1,0 +1,65 @@
+//! The SQLite backend by settings.
+
+use cache_core::{BackendSettings, CacheUrl, Error, FromSettings, Location, MaxEntries, Result};
+
+use crate::options::DEFAULT_TABLE;
+use crate::store::DatabaseCache;
+
+/// Names under which the location is the file. Under all others it is the table, as in Django.
+const OF_FILES: [&str; 2] = ["sqlite", "sqlite3"];
+
+impl FromSettings for DatabaseCache {
+    const NAMES: &'static [&'static str] =
+        &["sqlite", "sqlite3", "db", "dbcache", "django.core.cache.backends.db.DatabaseCache"];
+
+    fn location_of_url(url: &CacheUrl<'_>) -> Result<Location> {
+        let is_file = OF_FILES.contains(&url.scheme().to_ascii_lowercase().as_str());
+        if is_file && !url.authority().is_empty() {
+            return Err(Error::invalid_cache_backend(
+                "names a host where a file is meant; write it with three slashes, sqlite:///var/lib/app/cache.db",
+            ));
+        }
+        Ok(Location::One(url.decoded()?))
+    }
+
+    /// `sqlite`: the location is the file, and the option `table` the table. Django's names: the
+    /// location is the table, and the option `path` the file, or what the program says.
+    fn from_settings(settings: &mut BackendSettings) -> Result<Self> {
+        let location = settings.single_location()?.map(str::to_owned);
+        let (path, table) = if OF_FILES.contains(&settings.name()) {
+            let path = location.ok_or_else(|| {
+                Error::invalid_cache_backend(
+                    "no location is given; name the database file, such as \"/var/lib/app/cache.db\"",
+                )
+            })?;
+            (path, settings.text("table")?.unwrap_or_else(|| DEFAULT_TABLE.to_owned()))
+        } else {
+            let path = settings.text("path")?.or_else(|| settings.database().map(str::to_owned));
+            let path = path.ok_or_else(|| {
+                Error::invalid_cache_backend(
+                    "the location names a table, and nothing says in which SQLite file; add the option \"path\", \
+                     use sqlite:///path?table=name, or give the program's database with CachesBuilder::database",
+                )
+            })?;
+            let table = location.ok_or_else(|| {
+                Error::invalid_cache_backend(
+                    "no location is given; name the table, such as \"my_cache_table\"",
+                )
+            })?;
+            (path, table)
+        };
+        let mut options = Self::builder(path).table(table);
+        options = match settings.max_entries()? {
+            None => options,
+            Some(MaxEntries::Limit(entries)) => options.max_entries(entries),
+            Some(MaxEntries::Unlimited) => options.unlimited(),
+        };
+        if let Some(frequency) = settings.cull_frequency()? {
+            options = options.cull_frequency(frequency);
+        }
+        if let Some(wait) = settings.duration("busy_timeout")? {
+            options = options.busy_timeout(wait);
+        }
+        options.build()
+    }
+}

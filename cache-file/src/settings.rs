@@ -1,0 +1,41 @@
+//! The file backend by settings.
+
+use cache_core::{BackendSettings, CacheUrl, Error, FromSettings, Location, MaxEntries, Result};
+
+use crate::FileCache;
+
+impl FromSettings for FileCache {
+    const NAMES: &'static [&'static str] =
+        &["file", "filecache", "django.core.cache.backends.filebased.FileBasedCache"];
+
+    fn location_of_url(url: &CacheUrl<'_>) -> Result<Location> {
+        if !url.authority().is_empty() {
+            return Err(Error::invalid_cache_backend(
+                "names a host where a directory is meant; write it with three slashes, file:///var/tmp/cache",
+            ));
+        }
+        Ok(Location::One(url.decoded()?))
+    }
+
+    /// The location is the directory. A relative one is in the working directory of now.
+    fn from_settings(settings: &mut BackendSettings) -> Result<Self> {
+        let Some(dir) = settings.single_location()? else {
+            return Err(Error::invalid_cache_backend(
+                "no location is given; name the directory, such as \"/var/tmp/cache\"",
+            ));
+        };
+        let mut options = Self::builder(dir);
+        options = match settings.max_entries()? {
+            None => options,
+            Some(MaxEntries::Limit(entries)) => options.max_entries(entries),
+            Some(MaxEntries::Unlimited) => options.unlimited(),
+        };
+        if let Some(frequency) = settings.cull_frequency()? {
+            options = options.cull_frequency(frequency);
+        }
+        if let Some(wait) = settings.duration("lock_timeout")? {
+            options = options.lock_timeout(wait);
+        }
+        options.build()
+    }
+}

@@ -1,0 +1,129 @@
+//! The memcached backend by settings.
+
+use cache_core::{BackendSettings, CacheUrl, Error, FromSettings, Location, Result};
+
+use crate::options::MemcachedOptions;
+use crate::ring::Ejection;
+use crate::store::MemcachedCache;
+
+const NO_LOGIN: &str = "has a user or a password, and the protocol spoken here has neither; leave it out and \
+                        let only the program's machines reach the server";
+
+impl FromSettings for MemcachedCache {
+    const NAMES: &'static [&'static str] = &[
+        "memcached",
+        "memcache",
+        "pymemcache",
+        "pymemcached",
+        "pylibmc",
+        "djangopylibmc",
+        "elasticache",
+        "django.core.cache.backends.memcached.PyMemcacheCache",
+        "django.core.cache.backends.memcached.PyLibMCCache",
+        "django.core.cache.backends.memcached.MemcachedCache",
+        "django_pylibmc.memcached.PyLibMCCache",
+        "django_elasticache.memcached.ElastiCache",
+    ];
+
+    /// Servers parted by commas, or a unix socket by its path.
+    fn location_of_url(url: &CacheUrl<'_>) -> Result<Location> {
+        if url.authority().contains('@') {
+            return Err(Error::invalid_cache_backend(NO_LOGIN));
+        }
+        match (url.authority(), url.path()) {
+            ("", "" | "/") => Ok(Location::Many(Vec::new())),
+            ("", _) => Ok(Location::Many(vec![format!("unix:{}", url.decoded()?)])),
+            (servers, "" | "/") => Ok(Location::Many(servers.split(',').map(str::to_owned).collect())),
+            (_, path) => Err(Error::invalid_cache_backend(format!(
+                "has {path:?} behind the servers, which means nothing here; a prefix is ?key_prefix=name"
+            ))),
+        }
+    }
+
+    fn from_settings(settings: &mut BackendSettings) -> Result<Self> {
+        let mut options = match settings.location() {
+            Some(Location::One(servers)) => Self::builder(servers.as_str()),
+            Some(Location::Many(servers)) => Self::builder(servers.as_slice()),
+            None => Self::builder(Vec::<String>::new()),
+        };
+        let has_login = match settings.location() {
+            Some(Location::One(servers)) => servers.contains('@'),
+            Some(Location::Many(servers)) => servers.iter().any(|server| server.contains('@')),
+            None => false,
+        };
+        if has_login {
+            return Err(Error::invalid_cache_backend(format!("the location {NO_LOGIN}")));
+        }
+        of_other_clients(settings)?;
+        if let Some(timeout) = settings.duration("operation_timeout")? {
+            options = options.timeout(timeout);
+        }
+        if let Some(timeout) = settings.duration("connect_timeout")? {
+            options = options.connect_timeout(timeout);
+        }
+        if let Some(connections) = settings.number("max_connections")? {
+            options = options.max_connections(connections);
+        }
+        if let Some(wait) = settings.duration("pool_wait")? {
+            options = options.pool_wait(wait);
+        }
+        if let Some(bytes) = settings.number("max_inflated")? {
+            options = options.max_inflated(bytes);
+        }
+        with_ejection(options, settings)?.build()
+    }
+}
+
+/// The options of pymemcache and pylibmc, as a Django project has them.
+fn of_other_clients(settings: &mut BackendSettings) -> Result<()> {
+    settings.also_called("timeout", "operation_timeout")?;
+    settings.also_called("max_pool_size", "max_connections")?;
+    for (theirs, value, why) in [
+        ("use_pooling", true, "connections are always pooled"),
+        ("no_delay", true, "connections never wait for more to send"),
+        ("allow_unicode_keys", true, "keys are UTF-8"),
+        ("default_noreply", false, "every reply is read"),
+    ] {
+        settings.must_be(theirs, value, why)?;
+    }
+    for theirs in ["serde", "serializer", "deserializer"] {
+        settings
+            .refuse(theirs, "values are written by the cache's codec; set \"codec\" beside the options")?;
+    }
+    settings.refuse("ignore_exc", "set on_error = \"degrade\" beside the options")?;
+    settings.refuse("key_prefix", "set \"key_prefix\" beside the options")?;
+    for theirs in ["max_entries", "cull_frequency"] {
+        settings.refuse(theirs, "the server decides when it is full, by the memory it was started with")?;
+    }
+    for theirs in ["username", "password"] {
+        settings.refuse(theirs, "the protocol spoken here has no log-in; leave it out")?;
+    }
+    for theirs in ["binary", "behaviors"] {
+        settings.refuse(theirs, "it is pylibmc's; leave it out")?;
+    }
+    settings.refuse("tls_context", "the protocol is spoken without TLS")
+}
+
+/// pymemcache's rules by its names; to give one of them is to ask for ejection.
+fn with_ejection(options: MemcachedOptions, settings: &mut BackendSettings) -> Result<MemcachedOptions> {
+    let asked = settings.flag("ejection")?;
+    let attempts = settings.number("retry_attempts")?;
+    let retry = settings.duration("retry_timeout")?;
+    let dead = settings.duration("dead_timeout")?;
+    let has_rules = attempts.is_some() || retry.is_some() || dead.is_some();
+    if asked == Some(false) && has_rules {
+        return Err(Error::invalid_cache_backend(
+            "the option \"ejection\" is false, and retry_attempts, retry_timeout or dead_timeout says how it \
+             works; leave them out, or ejection",
+        ));
+    }
+    if !asked.unwrap_or(has_rules) {
+        return Ok(options);
+    }
+    let rules = Ejection::default();
+    Ok(options.ejection(Ejection {
+        retry_attempts: attempts.unwrap_or(rules.retry_attempts),
+        retry_timeout: retry.unwrap_or(rules.retry_timeout),
+        dead_timeout: dead.unwrap_or(rules.dead_timeout),
+    }))
+}

@@ -1,0 +1,167 @@
+//! The Redis backend by settings.
+
+use cache_core::{BackendSettings, CacheUrl, Error, FromSettings, Location, Result};
+
+use crate::backend::RedisCache;
+use crate::location::Servers;
+
+impl FromSettings for RedisCache {
+    const NAMES: &'static [&'static str] = &[
+        "redis",
+        "rediss",
+        "rediscache",
+        "hiredis",
+        "valkey",
+        "valkeys",
+        "unix",
+        "redis+unix",
+        "redis+socket",
+        "valkey+unix",
+        "django.core.cache.backends.redis.RedisCache",
+        "django_redis.cache.RedisCache",
+        "redis_cache.RedisCache",
+        "redis_cache.cache.RedisCache",
+    ];
+
+    /// One URL for each host: each has the user and password that stand with it.
+    fn location_of_url(url: &CacheUrl<'_>) -> Result<Location> {
+        let scheme = url.scheme().to_ascii_lowercase();
+        let tls = is_tls(&scheme);
+        let (authority, path) = (url.authority(), url.path());
+        let of_socket = scheme == "unix" || scheme.contains('+');
+        if of_socket && !authority.is_empty() {
+            return Err(Error::invalid_cache_backend(
+                "names a host where a unix socket is meant; write it with three slashes, unix:///run/redis.sock",
+            ));
+        }
+        if of_socket || (authority.is_empty() && !is_database(path)) {
+            if tls {
+                return Err(Error::invalid_cache_backend(
+                    "names a unix socket, which has no TLS; write redis:///run/redis.sock or name a host",
+                ));
+            }
+            // As django-cache-url writes the database of a socket.
+            return Ok(Location::Many(vec![match path.rsplit_once('/') {
+                Some((socket, database)) if !socket.is_empty() && is_number(database) => {
+                    format!("unix://{socket}?db={database}")
+                }
+                _ => format!("unix://{path}"),
+            }]));
+        }
+        let scheme = if tls { "rediss" } else { "redis" };
+        Ok(Location::Many(authority.split(',').map(|host| format!("{scheme}://{host}{path}")).collect()))
+    }
+
+    fn from_settings(settings: &mut BackendSettings) -> Result<Self> {
+        let servers = match settings.location() {
+            Some(Location::One(urls)) => Servers::from(urls.as_str()),
+            Some(Location::Many(urls)) => Servers::from(urls.as_slice()),
+            None => Servers::from(""),
+        };
+        if is_tls(settings.name()) && !servers.all_are_tls() {
+            return Err(Error::invalid_cache_backend(format!(
+                "the backend {:?} asks for TLS, and the location names a server without; write rediss:// there",
+                settings.name()
+            )));
+        }
+        of_other_clients(settings)?;
+        let mut options = Self::builder(servers);
+        if let Some(user) = settings.text("username")? {
+            options = options.username(user);
+        }
+        if let Some(password) = settings.text("password")? {
+            options = options.password(password);
+        }
+        if let Some(database) = settings.number("db")? {
+            options = options.database(database);
+        }
+        if let Some(timeout) = settings.duration("operation_timeout")? {
+            options = options.operation_timeout(timeout);
+        }
+        if let Some(timeout) = settings.duration("connect_timeout")? {
+            options = options.connect_timeout(timeout);
+        }
+        if let Some(connections) = settings.number("max_connections")? {
+            options = options.max_connections(connections);
+        }
+        if let Some(wait) = settings.duration("pool_wait")? {
+            options = options.pool_wait(wait);
+        }
+        #[cfg(feature = "cluster")]
+        if settings.flag("cluster")? == Some(true) {
+            options = options.cluster();
+        }
+        #[cfg(feature = "tls")]
+        {
+            if let Some(pem) = settings.text("root_certificates")? {
+                options = options.root_certificates(pem);
+            }
+            let (chain, key) = (settings.text("client_certificate")?, settings.text("client_key")?);
+            options = match (chain, key) {
+                (None, None) => options,
+                (Some(chain), Some(key)) => options.client_certificate(chain, key),
+                _ => {
+                    return Err(Error::invalid_cache_backend(
+                        "the options client_certificate and client_key belong together; give both, or neither",
+                    ));
+                }
+            };
+        }
+        options.build()
+    }
+}
+
+/// The options of redis-py and django-redis, as a Django project has them, and features that are
+/// not compiled in.
+fn of_other_clients(settings: &mut BackendSettings) -> Result<()> {
+    settings.also_called("socket_timeout", "operation_timeout")?;
+    settings.also_called("socket_connect_timeout", "connect_timeout")?;
+    let default_client = "django_redis.client.DefaultClient";
+    settings.must_be("client_class", default_client, "there is one client")?;
+    for theirs in ["serializer", "compressor"] {
+        settings
+            .refuse(theirs, "values are written by the cache's codec; set \"codec\" beside the options")?;
+    }
+    settings.refuse("ignore_exceptions", "set on_error = \"degrade\" beside the options")?;
+    settings.refuse("connection_pool_kwargs", "put what it says among the options themselves")?;
+    for theirs in
+        ["pool_class", "connection_pool_class", "connection_class", "parser_class", "redis_client_class"]
+    {
+        settings.refuse(theirs, "connections and replies are this backend's own matter; leave it out")?;
+    }
+    for theirs in ["socket_keepalive", "health_check_interval", "retry_on_timeout", "retry"] {
+        settings.refuse(theirs, "a call has one time limit, operation_timeout; leave it out")?;
+    }
+    for theirs in ["ssl_ca_certs", "ssl_certfile", "ssl_keyfile"] {
+        settings.refuse(
+            theirs,
+            "no file is read when a cache is made; give the PEM text itself as root_certificates, or as \
+             client_certificate and client_key",
+        )?;
+    }
+    settings.refuse("ssl_cert_reqs", "the server's certificate is always checked; leave it out")?;
+    for theirs in ["max_entries", "cull_frequency"] {
+        settings.refuse(theirs, "the server decides when it is full, by its maxmemory")?;
+    }
+    #[cfg(not(feature = "cluster"))]
+    settings.refuse("cluster", "this program was built without the feature `cluster` of cache-redis")?;
+    #[cfg(not(feature = "tls"))]
+    for ours in ["root_certificates", "client_certificate", "client_key"] {
+        settings.refuse(ours, "this program was built without the feature `tls` of cache-redis")?;
+    }
+    Ok(())
+}
+
+fn is_tls(name: &str) -> bool {
+    matches!(name, "rediss" | "valkeys")
+}
+
+fn is_number(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit())
+}
+
+/// Whether a path without a host is one of the local server: nothing, or a database.
+fn is_database(path: &str) -> bool {
+    let path = path.trim_start_matches('/');
+    path.is_empty() || is_number(path)
+}

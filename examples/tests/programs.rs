@@ -1,0 +1,102 @@
+//! The programs of the README and of `src/bin`, run as a person runs them, and URLs that need a
+//! server.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod common;
+
+use std::process::Command;
+
+use cache_core::DEFAULT_TIMEOUT;
+use conformance_tests::servers::{Server, or_skip};
+
+/// The README's program, as a text and as a process.
+const FIRST: &str = include_str!("../src/bin/first.rs");
+
+fn runs_with(url: &str) {
+    let run = Command::new(env!("CARGO_BIN_EXE_first")).env("CACHE_URL", url).output().unwrap();
+    assert!(run.status.success(), "{url}: {}", String::from_utf8_lossy(&run.stderr));
+}
+
+#[test]
+fn the_program_is_the_readmes() {
+    assert!(include_str!("../../README.md").contains(&format!("```rust\n{FIRST}```\n")));
+}
+
+#[test]
+fn the_readmes_program_runs_on_every_store_by_its_url() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path().display();
+    for url in ["locmem://".to_owned(), format!("file://{dir}/files"), format!("sqlite://{dir}/c.db?table=t")]
+    {
+        runs_with(&url);
+    }
+}
+
+#[test]
+fn the_readmes_program_runs_on_memcached() {
+    let Some(server) = or_skip(Server::memcached(&[])) else { return };
+    runs_with(&format!("memcached://{}", server.address()));
+}
+
+#[test]
+fn the_readmes_program_runs_on_redis() {
+    let Some(server) = or_skip(Server::redis(&[])) else { return };
+    runs_with(&format!("redis://{}/1", server.address()));
+}
+
+#[test]
+fn a_bad_url_ends_the_program_with_its_reason() {
+    let run = Command::new(env!("CARGO_BIN_EXE_first")).env("CACHE_URL", "locmen://").output().unwrap();
+    let said = String::from_utf8_lossy(&run.stderr).into_owned();
+    assert!(!run.status.success() && said.contains("CACHE_URL") && said.contains("locmen"), "{said}");
+}
+
+#[test]
+fn a_custom_backend_is_used_by_name_from_a_toml_file() {
+    let run = Command::new(env!("CARGO_BIN_EXE_settings")).output().unwrap();
+    assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stderr));
+    assert_eq!(
+        String::from_utf8_lossy(&run.stdout),
+        "default: shop:1:greeting is Some(\"hello\")\n\
+         sessions: tenant-7//1/greeting is Some(\"hello\")\n"
+    );
+}
+
+/// What is written by the first URL is read by all others.
+#[test]
+fn urls_of_redis() {
+    let dir = tempfile::Builder::new().prefix("r-").tempdir_in("/tmp").unwrap();
+    let socket = dir.path().join("redis.sock").display().to_string();
+    let Some(server) = or_skip(Server::redis(&["--unixsocket", &socket])) else { return };
+    let at = server.address();
+    let cache = |url: &str| common::registered().url("default", url).build().unwrap().default().unwrap();
+    cache(&format!("redis://{at}/2")).set("k", "v", DEFAULT_TIMEOUT).unwrap();
+    for url in [
+        format!("rediscache://{at}/2"),
+        format!("hiredis://{at}/2"),
+        format!("valkey://{at}?db=2&operation_timeout=2s"),
+        format!("redis://{at},{at}/2"),
+        format!("redis://{socket}/2"),
+        format!("redis://{socket}?db=2"),
+        format!("hiredis://{socket}/2"),
+        format!("unix://{socket}?db=2"),
+        format!("redis+socket://{socket}?db=2"),
+    ] {
+        assert_eq!(cache(&url).get::<String>("k").unwrap().as_deref(), Some("v"), "{url}");
+    }
+    assert_eq!(cache(&format!("redis://{at}/3")).get::<String>("k").unwrap(), None);
+}
+
+/// What is written by the first URL is read by all others.
+#[test]
+fn urls_of_memcached() {
+    let Some(server) = or_skip(Server::memcached(&[])) else { return };
+    let at = server.address();
+    let cache = |url: &str| common::registered().url("default", url).build().unwrap().default().unwrap();
+    cache(&format!("memcached://{at}")).set("k", "v", DEFAULT_TIMEOUT).unwrap();
+    for scheme in ["memcache", "pymemcache", "pymemcached", "pylibmc", "djangopylibmc", "elasticache"] {
+        let url = format!("{scheme}://{at}/?operation_timeout=2s");
+        assert_eq!(cache(&url).get::<String>("k").unwrap().as_deref(), Some("v"), "{url}");
+    }
+}
