@@ -8,11 +8,18 @@ use crate::store::DatabaseCache;
 /// Names under which the location is the file. Under all others it is the table, as in Django.
 const OF_FILES: [&str; 2] = ["sqlite", "sqlite3"];
 
+/// SQLite's name for no file at all.
+const MEMORY: &str = ":memory:";
+
 impl FromSettings for DatabaseCache {
     const NAMES: &'static [&'static str] =
         &["sqlite", "sqlite3", "db", "dbcache", "django.core.cache.backends.db.DatabaseCache"];
 
     fn location_of_url(url: &CacheUrl<'_>) -> Result<Location> {
+        // The builder says what is wrong with it.
+        if [url.authority(), url.path().trim_start_matches('/')].contains(&MEMORY) {
+            return Ok(Location::One(MEMORY.to_owned()));
+        }
         let is_file = OF_FILES.contains(&url.scheme().to_ascii_lowercase().as_str());
         if is_file && !url.authority().is_empty() {
             return Err(Error::invalid_cache_backend(

@@ -200,7 +200,7 @@ fn log_in(
 ) -> Result<()> {
     let twice = |what| {
         Err(Error::invalid_cache_backend(format!(
-            "the {what} is in the Redis location and beside it; leave one of them out"
+            "the {what} is there twice, in the Redis location and as an option; leave one of them out"
         )))
     };
     if user.is_some() && server.user.is_some() {

@@ -11,7 +11,7 @@ use cache_core::{CachesBuilder, ErrorKind};
 
 /// How a text is given to the program.
 #[derive(Clone, Copy)]
-enum From {
+enum Form {
     Toml,
     Json,
     Url,
@@ -19,9 +19,9 @@ enum From {
     File,
 }
 
-use From::{Environment, File, Json, Toml, Url};
+use Form::{Environment, File, Json, Toml, Url};
 
-const CASES: &[(From, &str)] = &[
+const CASES: &[(Form, &str)] = &[
     // Names that nobody knows.
     (Toml, "[caches.default]\nbackend = \"redsi\""),
     (Toml, "[caches.default]\nbackend = \"django.core.cache.backends.locmem.LocmemCache\""),
@@ -64,7 +64,8 @@ const CASES: &[(From, &str)] = &[
     (Url, "file://var/tmp/cache"),
     (Url, "sqlite://cache.db"),
     (Url, "sqlite:///var/lib/cache.db?table=sqlite_cache"),
-    (Url, "sqlite:///:memory:?table="),
+    (Url, "sqlite:///:memory:"),
+    (Url, "sqlite:///var/lib/cache.db?table="),
     (Url, "dbcache://my_cache_table"),
     (Json, r#"{"default": {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "t"}}"#),
     (Url, "memcached://"),
@@ -159,7 +160,7 @@ const CASES: &[(From, &str)] = &[
     (File, "settings.yaml"),
 ];
 
-impl From {
+impl Form {
     fn give(self, text: &str, builder: CachesBuilder) -> (&'static str, CachesBuilder) {
         match self {
             Toml => ("toml", builder.toml(text)),
@@ -180,8 +181,8 @@ fn every_message_says_what_to_change() {
     let mut snapshot = String::from(
         "# Bad settings, and what is said of them. Written by bad_settings.rs with UPDATE_SNAPSHOTS=1.\n",
     );
-    for (from, text) in CASES {
-        let (form, builder) = from.give(text, common::registered());
+    for (given_as, text) in CASES {
+        let (form, builder) = given_as.give(text, common::registered());
         let Err(error) = builder.build() else { panic!("this was taken:\n{text}") };
         assert_eq!(error.kind(), ErrorKind::InvalidCacheBackend, "{text}");
         let message = error.to_string();

@@ -7,7 +7,7 @@ mod common;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-use cache_core::{Caches, DEFAULT_TIMEOUT, KeyPolicy, Setting, Timeout};
+use cache_core::{Caches, DEFAULT_TIMEOUT, Setting, Timeout};
 
 fn by_url(url: &str) -> Caches {
     common::registered().url("default", url).build().unwrap_or_else(|e| panic!("{url}: {e}"))
@@ -70,25 +70,23 @@ fn a_dump_of_djangos_caches_is_taken_as_it_is() {
 
 #[test]
 fn toml_json_and_any_serde_source_mean_the_same() {
-    let toml = "[caches.default]\nbackend = \"locmem\"\ntimeout = \"1h30m\"\nkey_prefix = \"p\"\nversion = 3\n\
+    let toml = "[caches.default]\nbackend = \"locmem\"\nlocation = \"forms\"\ntimeout = \"1h30m\"\nkey_prefix = \"p\"\nversion = 3\n\
                 key_policy = \"refuse\"\non_error = \"degrade\"\ncodec = \"json\"\nread_also = [\"messagepack\"]\n\
-                [caches.default.options]\nmax_entries = \"unlimited\"\ncull_frequency = 4\n\
-                location_is_no_option = 1";
-    let toml = toml.replace("\nlocation_is_no_option = 1", "");
+                [caches.default.options]\nmax_entries = \"unlimited\"\ncull_frequency = 4";
     let tree: Setting = serde_json::from_str(
-        r#"{"CACHES": {"default": {"BACKEND": "locmem", "TIMEOUT": 5400, "KEY_PREFIX": "p", "VERSION": "3",
+        r#"{"CACHES": {"default": {"BACKEND": "locmem", "LOCATION": "forms", "TIMEOUT": 5400, "KEY_PREFIX": "p", "VERSION": "3",
             "key_policy": "refuse", "on_error": "degrade", "codec": "json", "read_also": "messagepack",
             "OPTIONS": {"MAX_ENTRIES": "unlimited", "CULL_FREQUENCY": 4}}}}"#,
     )
     .unwrap();
-    let url = "locmem://?timeout=5400&key_prefix=p&version=3&key_policy=refuse&on_error=degrade&codec=json\
+    let url = "locmem://forms?timeout=5400&key_prefix=p&version=3&key_policy=refuse&on_error=degrade&codec=json\
                &read_also=messagepack&max_entries=unlimited&cull_frequency=4&";
-    let of_toml = common::registered().toml(&toml).build().unwrap();
+    let of_toml = common::registered().toml(toml).build().unwrap();
     let of_tree = common::registered().settings(tree).build().unwrap();
     for caches in [of_toml, of_tree, by_url(url)] {
         let cache = caches.default().unwrap();
         assert_eq!(cache.make_key("k").unwrap(), "p:3:k");
-        assert!(cache.set("a blank", &1, DEFAULT_TIMEOUT).is_err(), "{:?}", KeyPolicy::Refuse);
+        assert!(cache.set("a blank", &1, DEFAULT_TIMEOUT).is_err(), "refused");
         assert!(format!("{cache:?}").contains("timeout: After(5400s)"), "{cache:?}");
         assert!(!cache.backend().capabilities().evicting, "unlimited");
     }

@@ -54,7 +54,7 @@ fn a_bad_url_ends_the_program_with_its_reason() {
 
 #[test]
 fn a_custom_backend_is_used_by_name_from_a_toml_file() {
-    let run = Command::new(env!("CARGO_BIN_EXE_settings")).output().unwrap();
+    let run = Command::new(env!("CARGO_BIN_EXE_settings")).env_remove("CACHE_URL").output().unwrap();
     assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stderr));
     assert_eq!(
         String::from_utf8_lossy(&run.stdout),

@@ -179,7 +179,7 @@ impl<B: BaseCache + ?Sized> CacheBuilder<B> {
             Some(policy) if capabilities.strict_keys && policy != KeyPolicy::Refuse => {
                 return Err(Error::invalid_cache_backend(format!(
                     "the key policy {policy:?} is not possible on this backend, which cannot take such \
-                     keys; leave it out or set KeyPolicy::Refuse"
+                     keys; leave it out, or let it refuse them"
                 )));
             }
             Some(policy) => policy,

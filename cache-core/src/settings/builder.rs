@@ -3,6 +3,7 @@
 use std::error::Error as StdError;
 use std::ffi::OsString;
 use std::fmt;
+#[cfg(any(feature = "json", feature = "toml"))]
 use std::path::Path;
 use std::sync::Arc;
 
@@ -17,7 +18,7 @@ use crate::key::default_key_func;
 /// settings. **A later source replaces a cache of an earlier one as a whole**, so that
 /// `.file("cache.toml").environment()` lets `CACHE_URL` decide where it is set.
 ///
-/// Nothing here does I/O but [`CachesBuilder::file`], which reads that file. A source that cannot
+/// Nothing here does I/O but `CachesBuilder::file`, which reads that file. A source that cannot
 /// be read is an error of [`CachesBuilder::build`].
 pub struct CachesBuilder {
     names: Names,
@@ -100,7 +101,8 @@ impl CachesBuilder {
         self.document(document::json(text, "the settings"), "")
     }
 
-    /// Settings in a file that ends with `.toml` or `.json`. It is read here and now.
+    /// Settings in a file whose name ends with `.toml` or `.json`. It is read here and now.
+    #[cfg(any(feature = "json", feature = "toml"))]
     #[must_use]
     pub fn file(self, path: impl AsRef<Path>) -> Self {
         let path = path.as_ref();
@@ -210,6 +212,7 @@ impl CachesBuilder {
     }
 }
 
+#[cfg(any(feature = "json", feature = "toml"))]
 fn read_file(path: &Path) -> Result<Setting> {
     let shown = path.display();
     let read = || {
@@ -223,8 +226,12 @@ fn read_file(path: &Path) -> Result<Setting> {
         #[cfg(feature = "json")]
         Some("json") => document::json(&read()?, &format!("the settings in {shown}")),
         _ => Err(Error::invalid_cache_backend(format!(
-            "the settings in {shown} have a form that this program does not read; its name must end with {}",
-            if cfg!(feature = "toml") { ".toml or .json" } else { ".json" }
+            "the settings in {shown} are in a form that this program does not read; it reads {}",
+            match (cfg!(feature = "toml"), cfg!(feature = "json")) {
+                (true, true) => ".toml and .json",
+                (true, false) => ".toml",
+                _ => ".json",
+            }
         ))),
     }
 }

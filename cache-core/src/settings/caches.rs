@@ -72,7 +72,6 @@ impl Caches {
     ///
     /// # Errors
     /// As [`Caches::get`].
-    #[allow(clippy::should_implement_trait, reason = "Django's name for what is no Default")]
     pub fn default(&self) -> Result<Cache> {
         self.get(DEFAULT_CACHE_ALIAS)
     }

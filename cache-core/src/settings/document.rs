@@ -31,12 +31,13 @@ pub(super) fn toml(text: &str, place: &str) -> Result<Setting> {
             let before = text.as_bytes().get(..span.start).unwrap_or_default();
             format!(" in line {}", before.iter().filter(|&&b| b == b'\n').count() + 1)
         });
-        Error::invalid_cache_backend(format!("{place} are no TOML{line}: {}", e.message()))
+        Error::invalid_cache_backend(format!("{place} cannot be read as TOML{line}: {}", e.message()))
     })
 }
 
 /// A JSON text. The errors show the line, and nothing of what stands there.
 #[cfg(feature = "json")]
 pub(super) fn json(text: &str, place: &str) -> Result<Setting> {
-    serde_json::from_str(text).map_err(|e| Error::invalid_cache_backend(format!("{place} are no JSON: {e}")))
+    serde_json::from_str(text)
+        .map_err(|e| Error::invalid_cache_backend(format!("{place} cannot be read as JSON: {e}")))
 }
