@@ -110,9 +110,9 @@ fn one_cache_each_time_made_on_first_use() {
     let caches = by_url("map://?capacity=8");
     let (one, same) = (caches.default().unwrap(), caches.clone().default().unwrap());
     assert!(Arc::ptr_eq(one.backend(), same.backend()));
+    let fresh = by_url("map://");
     std::thread::scope(|scope| {
-        let caches = &by_url("map://");
-        let made: Vec<_> = (0..8).map(|_| scope.spawn(|| caches.default().unwrap())).collect();
+        let made: Vec<_> = (0..8).map(|_| scope.spawn(|| fresh.default().unwrap())).collect();
         let made: Vec<_> = made.into_iter().map(|thread| thread.join().unwrap()).collect();
         assert!(made.iter().all(|cache| Arc::ptr_eq(cache.backend(), made[0].backend())));
     });

@@ -103,6 +103,8 @@ pub struct BackendSettings {
     pub(super) database: Option<String>,
     pub(super) options: Vec<(String, Setting)>,
     pub(super) known: Vec<&'static str>,
+    /// By our name of an option: how the settings called it, where that was another library's.
+    pub(super) called: Vec<(&'static str, String)>,
 }
 
 impl fmt::Debug for BackendSettings {
@@ -230,7 +232,8 @@ impl BackendSettings {
                 "the options {theirs:?} and {ours:?} mean the same here; leave one of them out"
             )));
         }
-        ours.clone_into(&mut self.options[at].0);
+        let spelled = std::mem::replace(&mut self.options[at].0, ours.to_owned());
+        self.called.push((ours, spelled));
         Ok(())
     }
 
@@ -293,6 +296,8 @@ impl BackendSettings {
         self.known.push(name);
         let Some(at) = self.find(name) else { return Ok(None) };
         let (spelled, setting) = self.options.remove(at);
+        let spelled =
+            self.called.iter().find(|(ours, _)| *ours == name).map_or(&spelled, |(_, theirs)| theirs);
         let value = read(&setting);
         value
             .map(Some)

@@ -152,6 +152,7 @@ impl Plan {
             database: names.database.clone(),
             options: settings.options.clone(),
             known: Vec::new(),
+            called: Vec::new(),
         };
         let key_function =
             settings.key_function.as_deref().map(|name| names.key_function(name)).transpose()?;
