@@ -1,10 +1,13 @@
 //! [`BaseCache`]: what a backend author implements, and [`AsyncCache`], its companion for
 //! backends whose I/O is natively async.
 
+use std::any::Any;
+
 use async_trait::async_trait;
 
 use crate::capabilities::Capabilities;
 use crate::error::{ErrorKind, Result};
+use crate::info::Info;
 use crate::key::Key;
 use crate::payload::Payload;
 use crate::timeout::Expiry;
@@ -14,6 +17,8 @@ use crate::timeout::Expiry;
 /// Eight methods are required, and that is enough: prefixes, versions, typed values, timeouts,
 /// key rules, bulk operations, single flight and the async API are built once, in the
 /// [`Cache`](crate::Cache) in front.
+///
+/// What a backend has beyond the contract is reached by its type: `&dyn BaseCache` is a `&dyn Any`.
 ///
 /// The rules that the conformance suite proves:
 ///
@@ -105,7 +110,7 @@ use crate::timeout::Expiry;
 /// assert_eq!(cache.get_or_set("name", cache_core::DEFAULT_TIMEOUT, || "Ada".to_owned())?, "Ada");
 /// # Ok::<(), Error>(())
 /// ```
-pub trait BaseCache: Send + Sync + 'static {
+pub trait BaseCache: Any + Send + Sync {
     /// The live payload of `key`, or `None`.
     ///
     /// # Errors
@@ -218,6 +223,30 @@ pub trait BaseCache: Send + Sync + 'static {
         Ok(None)
     }
 
+    /// Whether the store is there and lets this client in. Does I/O, and stores nothing.
+    ///
+    /// # Errors
+    /// When it is out of reach, fails, or refuses this client.
+    fn ping(&self) -> Result<()> {
+        self.get(Key::PING).map(drop)
+    }
+
+    /// What the store says of itself. May cost more than other operations.
+    ///
+    /// # Errors
+    /// When the store fails.
+    fn info(&self) -> Result<Info> {
+        Ok(Info { entries: self.entries()?, ..Info::default() })
+    }
+
+    /// Removes all expired entries and says how many; `None` where the store needs nobody to do so.
+    ///
+    /// # Errors
+    /// When the store fails; some may be gone then.
+    fn purge_expired(&self) -> Result<Option<u64>> {
+        Ok(None)
+    }
+
     /// What this backend can do. Asked once, when a [`Cache`](crate::Cache) is built.
     fn capabilities(&self) -> Capabilities {
         Capabilities::DEFAULT
@@ -288,4 +317,16 @@ pub trait AsyncCache: Send + Sync {
     async fn delete_many(&self, keys: &[Key<'_>]) -> Result<()>;
     /// [`BaseCache::close`].
     async fn close(&self) -> Result<()>;
+    /// [`BaseCache::ping`].
+    async fn ping(&self) -> Result<()> {
+        self.get(Key::PING).await.map(drop)
+    }
+    /// [`BaseCache::info`].
+    async fn info(&self) -> Result<Info> {
+        Ok(Info::default())
+    }
+    /// [`BaseCache::purge_expired`].
+    async fn purge_expired(&self) -> Result<Option<u64>> {
+        Ok(None)
+    }
 }

@@ -18,6 +18,9 @@ pub const MEMCACHE_MAX_KEY_LENGTH: usize = 250;
 pub struct Key<'a>(&'a str);
 
 impl<'a> Key<'a> {
+    /// What a ping may ask for.
+    pub(crate) const PING: Key<'static> = Key(":1:cache-ping");
+
     /// The key as text.
     #[must_use]
     pub const fn as_str(self) -> &'a str {

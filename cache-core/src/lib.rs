@@ -17,6 +17,7 @@ mod clock;
 mod codec;
 mod culling;
 mod error;
+mod info;
 mod key;
 mod payload;
 #[cfg(feature = "settings")]
@@ -27,7 +28,7 @@ mod way;
 
 pub use backend::{AsyncCache, AsyncWay, BATCH, BaseCache};
 pub use bytes::Bytes;
-pub use cache::{Cache, CacheBuilder, OnError};
+pub use cache::{Cache, CacheBuilder, OnError, Stats};
 pub use capabilities::Capabilities;
 pub use clock::{Clock, ManualClock};
 #[cfg(feature = "json")]
@@ -35,6 +36,7 @@ pub use codec::Json;
 pub use codec::{Codec, CodecError, MessagePack, Visit};
 pub use culling::Culling;
 pub use error::{Error, ErrorKind, Result};
+pub use info::Info;
 pub use key::{
     CacheKeyWarning, Key, KeyFunction, KeyPolicy, KeyValidator, MEMCACHE_MAX_KEY_LENGTH, MadeKey,
     default_key_func, memcache_key_warnings,

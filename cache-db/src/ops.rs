@@ -215,6 +215,13 @@ impl Ops<'_> {
         })
     }
 
+    /// The size of the database file.
+    pub(crate) fn bytes(&self) -> Result<u64, Fault> {
+        let size = "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size";
+        let bytes: Option<i64> = last_row(self.conn, size, [], |row| row.get(0))?;
+        Ok(bytes.unwrap_or_default().max(0).unsigned_abs())
+    }
+
     pub(crate) fn clear(&self) -> Result<(), Fault> {
         execute(self.conn, &self.sql.clear, []).map(drop)
     }

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use cache_core::{BaseCache, Capabilities, Error, Expiry, Key, Payload, Result};
+use cache_core::{BaseCache, Capabilities, Error, Expiry, Info, Key, Payload, Result};
 
 use crate::cull;
 use crate::errors::{Fault, Remedy, remedy, surface};
@@ -216,6 +216,25 @@ impl BaseCache for DatabaseCache {
 
     fn entries(&self) -> Result<Option<u64>> {
         self.run(|ops| cull::entries(&ops)).map(Some)
+    }
+
+    /// The bytes are those of the whole database file: SQLite does not count them by table.
+    fn info(&self) -> Result<Info> {
+        let (entries, bytes) = self.run(|ops| Ok((cull::entries(&ops)?, ops.bytes()?)))?;
+        let info = Info {
+            entries: Some(entries),
+            max_entries: self.settings.culling.limit(),
+            bytes: Some(bytes),
+            ..Info::default()
+        };
+        Ok(info
+            .with("database", self.settings.path.display().to_string())
+            .with("table", &self.settings.table)
+            .with("SQLite", rusqlite::version()))
+    }
+
+    fn purge_expired(&self) -> Result<Option<u64>> {
+        Self::purge_expired(self).map(Some)
     }
 
     fn capabilities(&self) -> Capabilities {

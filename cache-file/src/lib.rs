@@ -32,6 +32,7 @@
 mod cull;
 mod entry;
 mod fs;
+mod info;
 mod layout;
 mod lock;
 mod options;
@@ -46,7 +47,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use cache_core::{AsyncWay, BaseCache, Capabilities, Culling, Expiry, Key, Payload, Result};
+use cache_core::{AsyncWay, BaseCache, Capabilities, Culling, Expiry, Info, Key, Payload, Result};
 
 use crate::read::Depth;
 use crate::store::Store;
@@ -147,6 +148,27 @@ impl BaseCache for FileCache {
     /// From the state file: the cost does not depend on the number.
     fn entries(&self) -> Result<Option<u64>> {
         self.store.entries().map(Some)
+    }
+
+    fn ping(&self) -> Result<()> {
+        self.store.ping()
+    }
+
+    /// The bytes are those of the entries' files, all of which are looked at.
+    fn info(&self) -> Result<Info> {
+        let info = Info {
+            entries: Some(self.store.entries()?),
+            max_entries: self.store.culling.limit(),
+            bytes: Some(self.store.bytes()?),
+            ..Info::default()
+        };
+        Ok(info.with("directory", self.dir().display().to_string()))
+    }
+
+    /// [`FileCache::sweep`]. Damaged entries are counted too.
+    fn purge_expired(&self) -> Result<Option<u64>> {
+        let swept = self.sweep()?;
+        Ok(Some(swept.expired + swept.damaged))
     }
 
     fn capabilities(&self) -> Capabilities {

@@ -33,7 +33,7 @@ mod table;
 
 use std::sync::Arc;
 
-use cache_core::{AsyncWay, BaseCache, Capabilities, Clock, Culling, Expiry, Key, Payload, Result};
+use cache_core::{AsyncWay, BaseCache, Capabilities, Clock, Culling, Expiry, Info, Key, Payload, Result};
 
 pub use self::options::LocMemOptions;
 use self::store::{Over, Store};
@@ -109,6 +109,11 @@ impl BaseCache for LocMemCache {
 
     fn entries(&self) -> Result<Option<u64>> {
         Ok(Some(self.store.len() as u64))
+    }
+
+    fn info(&self) -> Result<Info> {
+        let max_entries = self.store.culling().limit();
+        Ok(Info { entries: Some(self.store.len() as u64), max_entries, ..Info::default() })
     }
 
     fn capabilities(&self) -> Capabilities {

@@ -127,6 +127,7 @@ pub(crate) struct Collected {
     found: Vec<Reply>,
     wanted: usize,
     plain: bool,
+    last: Option<&'static str>,
     numbered: bool,
 }
 
@@ -136,13 +137,14 @@ impl Collected {
             found: Vec::with_capacity(request.replies),
             wanted: request.replies,
             plain: request.plain,
+            last: request.last,
             numbered: request.numbered,
         }
     }
 
     /// Takes what `replies` has; true when all are there.
     pub(crate) fn take(&mut self, replies: &mut Replies) -> Result<bool, Nonsense> {
-        while self.found.len() < self.wanted {
+        while !self.is_whole() {
             let Some(reply) = replies.next(self.plain)? else { return Ok(false) };
             // A reply to something else would be taken for a value of this key.
             if self.numbered
@@ -155,6 +157,14 @@ impl Collected {
         }
         // More than was asked for belongs to nobody.
         if replies.is_empty() { Ok(true) } else { Err(Nonsense::Garbled) }
+    }
+
+    fn is_whole(&self) -> bool {
+        match (self.last, self.found.last()) {
+            (None, _) => self.found.len() >= self.wanted,
+            (Some(last), Some(Reply::Line(line))) => line == last || line.contains("ERROR"),
+            (Some(_), _) => false,
+        }
     }
 
     pub(crate) fn into_replies(self) -> Vec<Reply> {

@@ -53,6 +53,7 @@ mod deadline;
 mod errors;
 mod exptime;
 mod hash;
+mod info;
 mod lookup;
 mod many;
 mod node;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use cache_core::{
-    AsyncCache, AsyncWay, BaseCache, Capabilities, Clock, Expiry, Key, Payload, Result, run_sync,
+    AsyncCache, AsyncWay, BaseCache, Capabilities, Clock, Expiry, Info, Key, Payload, Result, run_sync,
 };
 
 use crate::blocking::Blocking;
@@ -113,6 +113,15 @@ impl BaseCache for MemcachedCache {
         Ok(())
     }
 
+    fn ping(&self) -> Result<()> {
+        run_sync(self.do_ping::<Blocking>())
+    }
+
+    /// Sums over all servers, which hold whatever else is on them.
+    fn info(&self) -> Result<Info> {
+        run_sync(self.do_info::<Blocking>())
+    }
+
     fn capabilities(&self) -> Capabilities {
         // A value that is moved to another server is counted by another clock.
         let moved = if self.ring.nodes.len() > 1 { Duration::from_secs(1) } else { Duration::ZERO };
@@ -184,5 +193,13 @@ impl AsyncCache for MemcachedCache {
 
     async fn close(&self) -> Result<()> {
         BaseCache::close(self)
+    }
+
+    async fn ping(&self) -> Result<()> {
+        self.do_ping::<Suspending>().await
+    }
+
+    async fn info(&self) -> Result<Info> {
+        self.do_info::<Suspending>().await
     }
 }

@@ -119,6 +119,8 @@ pub(crate) struct Request {
     pub(crate) replies: usize,
     /// The replies are plain lines and not the meta protocol's.
     pub(crate) plain: bool,
+    /// How many plain lines there are is not known: this is the last.
+    pub(crate) last: Option<&'static str>,
     /// Each command carries its place, which its reply must show.
     pub(crate) numbered: bool,
 }
@@ -126,19 +128,24 @@ pub(crate) struct Request {
 impl Request {
     /// One command.
     pub(crate) fn one(command: Command) -> Result<Self> {
-        let mut request = Self { bytes: Vec::new(), replies: 0, plain: false, numbered: false };
+        let mut request = Self { bytes: Vec::new(), replies: 0, plain: false, last: None, numbered: false };
         request.push(command)?;
         Ok(request)
     }
 
     /// No command yet; each is numbered.
     pub(crate) const fn many() -> Self {
-        Self { bytes: Vec::new(), replies: 0, plain: false, numbered: true }
+        Self { bytes: Vec::new(), replies: 0, plain: false, last: None, numbered: true }
     }
 
     /// A command from before the meta protocol, answered with one line.
     pub(crate) fn plain(line: &str) -> Self {
-        Self { bytes: line.as_bytes().to_vec(), replies: 1, plain: true, numbered: false }
+        Self { bytes: line.as_bytes().to_vec(), replies: 1, plain: true, last: None, numbered: false }
+    }
+
+    /// The same, answered with lines up to `last`.
+    pub(crate) fn plain_until(line: &str, last: &'static str) -> Self {
+        Self { last: Some(last), ..Self::plain(line) }
     }
 
     pub(crate) fn push(&mut self, command: Command) -> Result<()> {

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use cache_core::{
-    AsyncCache, AsyncWay, BaseCache, Capabilities, Expiry, Key, Payload, Result, Way, run_sync,
+    AsyncCache, AsyncWay, BaseCache, Capabilities, Expiry, Info, Key, Payload, Result, Way, run_sync,
 };
 
 use crate::client::{Client, LARGEST_VALUE};
@@ -111,6 +111,16 @@ impl BaseCache for RedisCache {
         run_sync(self.client.entries(Way::Sync)).map(Some)
     }
 
+    fn ping(&self) -> Result<()> {
+        run_sync(self.client.ping(Way::Sync))
+    }
+
+    /// Entries of the selected database; memory, hits and misses of the whole server. Of a cluster
+    /// the sums.
+    fn info(&self) -> Result<Info> {
+        run_sync(self.client.info(Way::Sync))
+    }
+
     fn capabilities(&self) -> Capabilities {
         Capabilities {
             persistent: true,
@@ -180,5 +190,13 @@ impl AsyncCache for RedisCache {
     async fn close(&self) -> Result<()> {
         self.client.close();
         Ok(())
+    }
+
+    async fn ping(&self) -> Result<()> {
+        self.client.ping(Way::Async).await
+    }
+
+    async fn info(&self) -> Result<Info> {
+        self.client.info(Way::Async).await
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use cache_core::{Error, ErrorKind, Expiry, Key, Payload, Result, Way};
+use cache_core::{Error, ErrorKind, Expiry, Info, Key, Payload, Result, Way};
 use redis::{Cmd, ServerErrorKind, Value};
 
 use crate::call::Call;
@@ -284,6 +284,36 @@ impl Client {
             sum += node.told(commands::count(reply))?;
         }
         Ok(sum)
+    }
+
+    /// Asks every server, those that are only read from included.
+    pub(crate) async fn ping(&self, way: Way) -> Result<()> {
+        let request = Request::one(commands::ping(), Twice::Harmless);
+        let call = self.call(way);
+        match &self.layout {
+            Layout::Servers(nodes) => {
+                for node in nodes {
+                    node.told(commands::pong(node.ask(call, &request).await?))?;
+                }
+            }
+            #[cfg(feature = "cluster")]
+            Layout::Cluster(cluster) => {
+                for (node, reply) in cluster.everywhere(call, &request).await? {
+                    node.told(commands::pong(reply))?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    pub(crate) async fn info(&self, way: Way) -> Result<Info> {
+        let mut info = Info { entries: Some(self.entries(way).await?), ..Info::default() };
+        let request = Request::one(commands::info(), Twice::Harmless);
+        for (node, reply) in self.everywhere(self.call(way), &request).await? {
+            let said = node.told(commands::text(reply))?;
+            commands::add_info(&mut info, &node.target.server.to_string(), &said);
+        }
+        Ok(info)
     }
 
     /// The reply of each server that takes writes.

@@ -1,6 +1,6 @@
 //! The protocol as plain data: commands as they are sent, replies as they are understood. No I/O.
 
-use cache_core::{Bytes, CodecId, Expiry, Key, Payload};
+use cache_core::{Bytes, CodecId, Expiry, Info, Key, Payload};
 use redis::{Cmd, Pipeline, ServerError, Value};
 
 /// The longest lifetime in milliseconds that is sent: beyond it, Redis' own sum with the clock
@@ -162,6 +162,33 @@ pub(crate) fn entries() -> Cmd {
     redis::cmd("DBSIZE")
 }
 
+pub(crate) fn ping() -> Cmd {
+    redis::cmd("PING")
+}
+
+pub(crate) fn info() -> Cmd {
+    redis::cmd("INFO")
+}
+
+/// Adds what a server said in answer to `INFO`.
+pub(crate) fn add_info(info: &mut Info, server: &str, said: &str) {
+    let field = |name: &str| said.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+    for (sum, name) in [
+        (&mut info.bytes, "used_memory"),
+        (&mut info.hits, "keyspace_hits"),
+        (&mut info.misses, "keyspace_misses"),
+    ] {
+        let number = field(name).and_then(|text| text.trim().parse::<u64>().ok());
+        *sum = number.map(|number| sum.unwrap_or_default().saturating_add(number)).or(*sum);
+    }
+    let version = match (field("valkey_version"), field("redis_version")) {
+        (Some(version), _) => format!("Valkey {}", version.trim()),
+        (None, Some(version)) => format!("Redis {}", version.trim()),
+        (None, None) => "unknown".to_owned(),
+    };
+    info.more.push((format!("server {server}"), version));
+}
+
 /// A reply that is not what was asked for.
 #[derive(Debug)]
 pub(crate) enum Wrong {
@@ -238,6 +265,20 @@ pub(crate) fn read(value: Value) -> Result<Option<Raw>, Wrong> {
 /// Of `FLUSHDB`, `AUTH` and `SELECT`.
 pub(crate) fn okay(value: Value) -> Result<(), Wrong> {
     understood(value, |value| (value == Value::Okay).then_some(()))
+}
+
+/// Of `PING`.
+pub(crate) fn pong(value: Value) -> Result<(), Wrong> {
+    understood(value, |value| matches!(value, Value::SimpleString(said) if said == "PONG").then_some(()))
+}
+
+/// Of `INFO`.
+pub(crate) fn text(value: Value) -> Result<String, Wrong> {
+    understood(value, |value| match value {
+        Value::BulkString(said) => Some(String::from_utf8_lossy(&said).into_owned()),
+        Value::VerbatimString { text, .. } => Some(text),
+        _ => None,
+    })
 }
 
 /// What came of counting.
@@ -325,6 +366,17 @@ mod tests {
         assert!(matches!(okay(Value::Nil), Err(Wrong::Shape)));
         assert!(matches!(counted(Value::BulkString(b"x".to_vec())), Err(Wrong::Shape)));
         assert!(matches!(elements(Value::Array(vec![Value::Nil]), 2), Err(Wrong::Shape)));
+    }
+
+    #[test]
+    fn what_servers_say_is_added_up() {
+        let mut info = Info::default();
+        let said = "# Server\r\nredis_version:7.0.15\r\n# Stats\r\nused_memory:100\r\nkeyspace_hits:3\r\n";
+        add_info(&mut info, "a:1", said);
+        add_info(&mut info, "b:1", "redis_version:7.2.4\r\nvalkey_version:8.1.0\r\nused_memory:11\r\n");
+        assert_eq!((info.bytes, info.hits, info.misses), (Some(111), Some(3), None));
+        let more = [("server a:1", "Redis 7.0.15"), ("server b:1", "Valkey 8.1.0")];
+        assert_eq!(info.more, more.map(|(name, text)| (name.to_owned(), text.to_owned())));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use cache_core::{AsyncCache, AsyncWay, BaseCache, Capabilities, Error, Expiry, Key, Payload, Result};
+use cache_core::{AsyncCache, AsyncWay, BaseCache, Capabilities, Error, Expiry, Info, Key, Payload, Result};
 
 /// What becomes of a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -88,4 +88,7 @@ watched! {
     set_many(entries: &[(Key<'_>, Payload)], expiry: Expiry) -> Vec<usize>, entries.len(), Ok(Vec::new());
     delete_many(keys: &[Key<'_>]) -> (), keys.len(), Ok(());
     close() -> (), 0, Ok(());
+    ping() -> (), 0, Ok(());
+    info() -> Info, 0, Ok(Info::default());
+    purge_expired() -> Option<u64>, 0, Ok(None);
 }

@@ -3,11 +3,12 @@
 use std::error::Error as StdError;
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use crate::backend::BaseCache;
 use crate::cache::flight::Flights;
+use crate::cache::meters::Observed;
+use crate::cache::stats::Counters;
 use crate::cache::{Cache, OnError, Settings};
 use crate::capabilities::Capabilities;
 use crate::codec::{Codec, MessagePack};
@@ -36,6 +37,7 @@ use crate::value::Codecs;
 /// ```
 pub struct CacheBuilder<B: ?Sized> {
     backend: Arc<B>,
+    name: String,
     prefix: String,
     version: i64,
     timeout: Timeout,
@@ -54,6 +56,7 @@ impl<B: BaseCache + ?Sized> CacheBuilder<B> {
     pub fn from_arc(backend: Arc<B>) -> Self {
         Self {
             backend,
+            name: "default".to_owned(),
             prefix: String::new(),
             version: 1,
             timeout: Timeout::Default,
@@ -65,6 +68,14 @@ impl<B: BaseCache + ?Sized> CacheBuilder<B> {
             flight_wait: Duration::from_secs(10),
             on_error: OnError::Surface,
         }
+    }
+
+    /// What this cache is called in metrics and traces (features `metrics` and `trace`), as their
+    /// label `cache`. Default: `default`; caches by settings have their alias.
+    #[must_use]
+    pub fn name(mut self, name: impl Into<String>) -> Self {
+        self.name = name.into();
+        self
     }
 
     /// Django's `KEY_PREFIX`: what every key of this cache begins with. Default: empty.
@@ -216,7 +227,8 @@ impl<B: BaseCache + ?Sized> CacheBuilder<B> {
                 },
                 flights: Flights::new(self.flight_wait),
                 on_error: self.on_error,
-                degraded: AtomicU64::new(0),
+                counters: Counters::default(),
+                observed: Observed::new(self.name),
             }),
         }
     }

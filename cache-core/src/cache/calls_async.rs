@@ -13,6 +13,7 @@ use serde::de::DeserializeOwned;
 use crate::backend::BaseCache;
 use crate::cache::Cache;
 use crate::error::{Error, Result};
+use crate::info::Info;
 use crate::timeout::Timeout;
 use crate::way::Way;
 
@@ -174,6 +175,30 @@ impl<B: BaseCache + ?Sized> Cache<B> {
     /// As [`Cache::close`].
     pub async fn aclose(&self) -> Result<()> {
         self.close_on(Way::Async).await
+    }
+
+    /// [`Cache::ping`] for async callers.
+    ///
+    /// # Errors
+    /// As [`Cache::ping`].
+    pub async fn aping(&self) -> Result<()> {
+        self.ping_on(Way::Async).await
+    }
+
+    /// [`Cache::info`] for async callers.
+    ///
+    /// # Errors
+    /// As [`Cache::info`].
+    pub async fn ainfo(&self) -> Result<Info> {
+        self.info_on(Way::Async).await
+    }
+
+    /// [`Cache::purge_expired`] for async callers.
+    ///
+    /// # Errors
+    /// As [`Cache::purge_expired`].
+    pub async fn apurge_expired(&self) -> Result<Option<u64>> {
+        self.purge_expired_on(Way::Async).await
     }
 
     /// [`Cache::get_or`] for async callers.

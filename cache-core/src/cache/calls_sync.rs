@@ -9,6 +9,7 @@ use serde::de::DeserializeOwned;
 use crate::backend::BaseCache;
 use crate::cache::Cache;
 use crate::error::{Error, Result};
+use crate::info::Info;
 use crate::timeout::Timeout;
 use crate::way::{Way, run_sync};
 
@@ -182,6 +183,33 @@ impl<B: BaseCache + ?Sized> Cache<B> {
     /// When the store fails.
     pub fn close(&self) -> Result<()> {
         run_sync(self.close_on(Way::Sync))
+    }
+
+    /// Asks the store whether it is there and lets this client in: one exchange with every server,
+    /// a look at the directory or the database. Nothing is stored.
+    ///
+    /// # Errors
+    /// When the store is out of reach, fails or refuses this client.
+    pub fn ping(&self) -> Result<()> {
+        run_sync(self.ping_on(Way::Sync))
+    }
+
+    /// What the store says of itself: entries, bytes, a server's hits and version. May cost much
+    /// more than other operations: a directory is listed.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn info(&self) -> Result<Info> {
+        run_sync(self.info_on(Way::Sync))
+    }
+
+    /// Removes what has expired, in the whole location, and says how many entries that were; `None`
+    /// where the store does that by itself. Nobody has to call it: writes remove as they go.
+    ///
+    /// # Errors
+    /// When the store fails; part of it may be done then.
+    pub fn purge_expired(&self) -> Result<Option<u64>> {
+        run_sync(self.purge_expired_on(Way::Sync))
     }
 
     /// The value of `key`, or `default` for a miss: Django's `get(key, default)`.

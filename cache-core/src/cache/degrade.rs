@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering;
 
 use crate::backend::BaseCache;
 use crate::cache::Cache;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind};
 
 /// What a cache does when its store is out of reach or fails:
 /// [`Unavailable`](ErrorKind::Unavailable) and [`Storage`](ErrorKind::Storage).
@@ -28,7 +28,7 @@ pub enum OnError {
 
 impl Error {
     /// Whether [`OnError::Degrade`] may hide it.
-    const fn is_of_the_store(&self) -> bool {
+    pub(super) const fn is_of_the_store(&self) -> bool {
         matches!(self.kind(), ErrorKind::Unavailable | ErrorKind::Storage)
     }
 }
@@ -38,27 +38,10 @@ impl<B: BaseCache + ?Sized> Cache<B> {
     /// cache was built, all handles and versions together.
     #[must_use]
     pub fn degraded(&self) -> u64 {
-        self.settings.degraded.load(Ordering::Relaxed)
+        self.settings.counters.degraded.load(Ordering::Relaxed)
     }
 
     pub(super) fn degrades(&self) -> bool {
         self.settings.on_error == OnError::Degrade
-    }
-
-    /// The result, or `instead` for an error that this cache may hide.
-    pub(super) fn or_degraded<T>(
-        &self,
-        operation: &'static str,
-        result: Result<T>,
-        instead: impl FnOnce() -> T,
-    ) -> Result<T> {
-        match result {
-            Err(error) if self.degrades() && error.is_of_the_store() => {
-                self.settings.degraded.fetch_add(1, Ordering::Relaxed);
-                tracing::warn!(operation, %error, "the cache goes on without its store");
-                Ok(instead())
-            }
-            other => other,
-        }
     }
 }

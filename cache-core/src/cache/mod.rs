@@ -6,12 +6,14 @@ mod calls_sync;
 mod degrade;
 mod flight;
 mod get_or_set;
+mod meters;
+mod observe;
 mod operations;
 mod reach;
+mod stats;
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -19,7 +21,10 @@ use serde::de::DeserializeOwned;
 pub use self::builder::CacheBuilder;
 pub use self::degrade::OnError;
 use self::flight::Flights;
+use self::meters::Observed;
 use self::reach::Reach;
+use self::stats::Counters;
+pub use self::stats::Stats;
 use crate::backend::BaseCache;
 use crate::error::Result;
 use crate::key::{KeyMaker, MadeKey};
@@ -73,7 +78,9 @@ struct Settings {
     codecs: Codecs,
     flights: Flights,
     on_error: OnError,
-    degraded: AtomicU64,
+    counters: Counters,
+    #[cfg_attr(not(any(feature = "metrics", feature = "trace")), allow(dead_code))]
+    observed: Observed,
 }
 
 impl<B: BaseCache> Cache<B> {

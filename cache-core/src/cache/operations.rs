@@ -8,7 +8,9 @@ use serde::de::DeserializeOwned;
 
 use crate::backend::{BATCH, BaseCache};
 use crate::cache::Cache;
+use crate::cache::observe::Operation;
 use crate::error::{Error, Result};
+use crate::info::Info;
 use crate::key::{KeyList, MadeKey};
 use crate::payload::Payload;
 use crate::timeout::{Expiry, Timeout};
@@ -17,8 +19,13 @@ use crate::way::Way;
 impl<B: BaseCache + ?Sized> Cache<B> {
     /// The payload of a made key.
     pub(super) async fn load(&self, way: Way, key: &MadeKey) -> Result<Option<Payload>> {
+        let mut asked = self.asks(Operation::Get);
         let found = self.reach(way).get(key).await;
-        self.or_degraded("get", found, || None)
+        if let Ok(found) = &found {
+            let hits = u64::from(found.is_some());
+            self.looked_up(&mut asked, hits, 1 - hits);
+        }
+        self.answered(&asked, found, || None)
     }
 
     /// Stores a payload where nothing is.
@@ -29,18 +36,21 @@ impl<B: BaseCache + ?Sized> Cache<B> {
         payload: Payload,
         expiry: Expiry,
     ) -> Result<bool> {
+        let asked = self.asks(Operation::Add);
         let added = self.reach(way).add(key, payload, expiry).await;
-        self.or_degraded("add", added, || false)
+        self.answered(&asked, added, || false)
     }
 
     async fn remove(&self, way: Way, key: &MadeKey) -> Result<bool> {
+        let asked = self.asks(Operation::Delete);
         let removed = self.reach(way).delete(key).await;
-        self.or_degraded("delete", removed, || false)
+        self.answered(&asked, removed, || false)
     }
 
     async fn is_there(&self, way: Way, key: &MadeKey) -> Result<bool> {
+        let asked = self.asks(Operation::HasKey);
         let found = self.reach(way).has_key(key).await;
-        self.or_degraded("has_key", found, || false)
+        self.answered(&asked, found, || false)
     }
 
     pub(super) async fn get_on<T: DeserializeOwned>(&self, way: Way, key: &str) -> Result<Option<T>> {
@@ -91,8 +101,9 @@ impl<B: BaseCache + ?Sized> Cache<B> {
     async fn set_payload(&self, way: Way, key: &MadeKey, payload: Payload, timeout: Timeout) -> Result<()> {
         match self.expiry(timeout) {
             Some(expiry) => {
+                let asked = self.asks(Operation::Set);
                 let stored = self.reach(way).set(key, payload, expiry).await;
-                self.or_degraded("set", stored, || ())
+                self.answered(&asked, stored, || ())
             }
             None => self.remove(way, key).await.map(drop),
         }
@@ -112,8 +123,9 @@ impl<B: BaseCache + ?Sized> Cache<B> {
         match self.expiry(timeout) {
             Some(expiry) => self.store_new(way, &made, payload, expiry).await,
             None => {
+                let asked = self.asks(Operation::Add);
                 let absent = self.reach(way).has_key(&made).await.map(|there| !there);
-                self.or_degraded("add", absent, || false)
+                self.answered(&asked, absent, || false)
             }
         }
     }
@@ -123,8 +135,9 @@ impl<B: BaseCache + ?Sized> Cache<B> {
         self.key(&mut made, key)?;
         match self.expiry(timeout) {
             Some(expiry) => {
+                let asked = self.asks(Operation::Touch);
                 let touched = self.reach(way).touch(&made, expiry).await;
-                self.or_degraded("touch", touched, || false)
+                self.answered(&asked, touched, || false)
             }
             None => self.remove(way, &made).await,
         }
@@ -145,14 +158,20 @@ impl<B: BaseCache + ?Sized> Cache<B> {
     pub(super) async fn incr_on(&self, way: Way, key: &str, delta: i64) -> Result<i64> {
         let mut made = MadeKey::default();
         self.key(&mut made, key)?;
-        self.reach(way).incr(&made, delta).await
+        self.count(way, &made, delta).await
+    }
+
+    async fn count(&self, way: Way, key: &MadeKey, delta: i64) -> Result<i64> {
+        let asked = self.asks(Operation::Incr);
+        let sum = self.reach(way).incr(key, delta).await;
+        self.surfaced(&asked, sum)
     }
 
     pub(super) async fn decr_on(&self, way: Way, key: &str, delta: i64) -> Result<i64> {
         let mut made = MadeKey::default();
         self.key(&mut made, key)?;
         match delta.checked_neg() {
-            Some(delta) => self.reach(way).incr(&made, delta).await,
+            Some(delta) => self.count(way, &made, delta).await,
             None => Err(Error::overflow(made.as_key().as_str())),
         }
     }
@@ -163,11 +182,13 @@ impl<B: BaseCache + ?Sized> Cache<B> {
         self.key(&mut from, key)?;
         let version = version.ok_or_else(|| Error::overflow(from.as_key().as_str()))?;
         self.settings.keys.make_and_validate(&mut to, key, version)?;
+        let asked = self.asks(Operation::Rename);
         let found = if from.as_key() == to.as_key() {
-            self.reach(way).has_key(&from).await?
+            self.reach(way).has_key(&from).await
         } else {
-            self.reach(way).rename(&from, &to).await?
+            self.reach(way).rename(&from, &to).await
         };
+        let found = self.surfaced(&asked, found)?;
         if found { Ok(version) } else { Err(Error::key_not_found(from.as_key().as_str())) }
     }
 
@@ -191,8 +212,13 @@ impl<B: BaseCache + ?Sized> Cache<B> {
         let mut payloads = Vec::with_capacity(list.len());
         for range in batches(list.len()) {
             let len = range.len();
+            let mut asked = self.asks(Operation::GetMany);
             let found = self.reach(way).get_many(&list, range).await;
-            payloads.append(&mut self.or_degraded("get_many", found, || vec![None; len])?);
+            if let Ok(found) = &found {
+                let hits = found.iter().flatten().count();
+                self.looked_up(&mut asked, hits as u64, (found.len() - hits) as u64);
+            }
+            payloads.append(&mut self.answered(&asked, found, || vec![None; len])?);
         }
         let mut found = Vec::new();
         for (place, (name, payload)) in names.into_iter().zip(payloads).enumerate() {
@@ -232,8 +258,9 @@ impl<B: BaseCache + ?Sized> Cache<B> {
             let rest = payloads.split_off(range.len());
             let batch = std::mem::replace(&mut payloads, rest);
             let (start, len) = (range.start, range.len());
+            let asked = self.asks(Operation::SetMany);
             let refused = self.reach(way).set_many(&list, range, batch, expiry).await;
-            for place in self.or_degraded("set_many", refused, || (0..len).collect())? {
+            for place in self.answered(&asked, refused, || (0..len).collect())? {
                 if let Some(failed) = failed.get_mut(start + place) {
                     *failed = true;
                 }
@@ -257,14 +284,29 @@ impl<B: BaseCache + ?Sized> Cache<B> {
     async fn delete_list(&self, way: Way, list: KeyList) -> Result<()> {
         let list = Arc::new(list);
         for range in batches(list.len()) {
+            let asked = self.asks(Operation::DeleteMany);
             let removed = self.reach(way).delete_many(&list, range).await;
-            self.or_degraded("delete_many", removed, || ())?;
+            self.answered(&asked, removed, || ())?;
         }
         Ok(())
     }
 
     pub(super) async fn clear_on(&self, way: Way) -> Result<()> {
-        self.reach(way).clear().await
+        let asked = self.asks(Operation::Clear);
+        let cleared = self.reach(way).clear().await;
+        self.surfaced(&asked, cleared)
+    }
+
+    pub(super) async fn ping_on(&self, way: Way) -> Result<()> {
+        self.reach(way).ping().await
+    }
+
+    pub(super) async fn info_on(&self, way: Way) -> Result<Info> {
+        self.reach(way).info().await
+    }
+
+    pub(super) async fn purge_expired_on(&self, way: Way) -> Result<Option<u64>> {
+        self.reach(way).purge_expired().await
     }
 
     pub(super) async fn close_on(&self, way: Way) -> Result<()> {

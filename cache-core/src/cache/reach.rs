@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::backend::{AsyncCache, AsyncWay, BaseCache};
 use crate::error::Result;
+use crate::info::Info;
 use crate::key::{KeyList, MadeKey};
 use crate::payload::Payload;
 use crate::timeout::Expiry;
@@ -32,6 +33,18 @@ macro_rules! one_key {
                     let key = key.clone();
                     self.on_pool(move |backend| backend.$name(key.as_key() $(, $arg)*)).await
                 }
+            }
+        }
+    )*};
+}
+
+macro_rules! no_key {
+    ($($name:ident() -> $output:ty;)*) => {$(
+        pub(crate) async fn $name(&self) -> Result<$output> {
+            match self.route() {
+                Route::InPlace => self.backend.$name(),
+                Route::Native(native) => native.$name().await,
+                Route::ThreadPool => self.on_pool(|backend| backend.$name()).await,
             }
         }
     )*};
@@ -102,20 +115,12 @@ impl<B: BaseCache + ?Sized> Reach<'_, B> {
         }
     }
 
-    pub(crate) async fn clear(&self) -> Result<()> {
-        match self.route() {
-            Route::InPlace => self.backend.clear(),
-            Route::Native(native) => native.clear().await,
-            Route::ThreadPool => self.on_pool(|backend| backend.clear()).await,
-        }
-    }
-
-    pub(crate) async fn close(&self) -> Result<()> {
-        match self.route() {
-            Route::InPlace => self.backend.close(),
-            Route::Native(native) => native.close().await,
-            Route::ThreadPool => self.on_pool(|backend| backend.close()).await,
-        }
+    no_key! {
+        clear() -> ();
+        close() -> ();
+        ping() -> ();
+        info() -> Info;
+        purge_expired() -> Option<u64>;
     }
 
     fn route(&self) -> Route<'_> {

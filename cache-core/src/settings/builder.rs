@@ -197,7 +197,7 @@ impl CachesBuilder {
         // Together, so that two caches that claim one location with different limits are found.
         let mut made = Vec::new();
         for Source { alias, place, table } in sources {
-            match Plan::new(place, &table, &self.names) {
+            match Plan::new(&alias, place, &table, &self.names) {
                 Err(problem) => problems.push(problem),
                 Ok(plan) => {
                     match plan.make() {

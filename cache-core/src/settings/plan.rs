@@ -127,6 +127,7 @@ impl Names {
 
 /// A cache that can be made.
 pub(super) struct Plan {
+    alias: String,
     /// The beginning of its error texts.
     pub(super) place: String,
     backend: Registered,
@@ -138,12 +139,12 @@ pub(super) struct Plan {
 }
 
 impl Plan {
-    pub(super) fn new(place: String, table: &Setting, names: &Names) -> Result<Self> {
-        Self::read(place.clone(), table, names)
+    pub(super) fn new(alias: &str, place: String, table: &Setting, names: &Names) -> Result<Self> {
+        Self::read(alias, place.clone(), table, names)
             .map_err(|problem| Error::invalid_cache_backend(format!("{place}: {problem}")))
     }
 
-    fn read(place: String, table: &Setting, names: &Names) -> Result<Self, Problem> {
+    fn read(alias: &str, place: String, table: &Setting, names: &Names) -> Result<Self, Problem> {
         let settings = AliasSettings::read(table)?;
         let (backend, name, location) = names.chosen(&settings)?;
         let told = BackendSettings {
@@ -158,7 +159,7 @@ impl Plan {
             settings.key_function.as_deref().map(|name| names.key_function(name)).transpose()?;
         let codec = settings.codec.as_deref().map(|name| names.codec(name)).transpose()?;
         let read_also = settings.read_also.iter().map(|name| names.codec(name)).collect::<Result<_, _>>()?;
-        Ok(Self { place, backend, told, settings, key_function, codec, read_also })
+        Ok(Self { alias: alias.to_owned(), place, backend, told, settings, key_function, codec, read_also })
     }
 
     /// Makes the cache. No I/O.
@@ -170,7 +171,7 @@ impl Plan {
         let mut told = self.told.clone();
         let backend = (self.backend.make)(&mut told)?;
         told.finish()?;
-        let mut cache = CacheBuilder::from_arc(backend);
+        let mut cache = CacheBuilder::from_arc(backend).name(&self.alias);
         let settings = &self.settings;
         if let Some(timeout) = settings.timeout {
             cache = cache.timeout(timeout);

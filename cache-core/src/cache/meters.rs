@@ -1,0 +1,135 @@
+//! The handles of the `metrics` crate, and what a cache is called in metrics and traces.
+
+#[cfg(feature = "metrics")]
+use std::sync::OnceLock;
+#[cfg(feature = "metrics")]
+use std::time::Duration;
+
+#[cfg(feature = "metrics")]
+use metrics::{Counter, Gauge, Histogram};
+
+#[cfg(feature = "metrics")]
+use crate::cache::observe::Operation;
+
+/// A cache's name, and its metrics.
+pub(super) struct Observed {
+    #[cfg(any(feature = "metrics", feature = "trace"))]
+    name: String,
+    #[cfg(feature = "metrics")]
+    meters: OnceLock<Option<Meters>>,
+}
+
+impl Observed {
+    #[cfg_attr(not(any(feature = "metrics", feature = "trace")), allow(unused_variables))]
+    pub(super) fn new(name: String) -> Self {
+        Self {
+            #[cfg(any(feature = "metrics", feature = "trace"))]
+            name,
+            #[cfg(feature = "metrics")]
+            meters: OnceLock::new(),
+        }
+    }
+
+    #[cfg(feature = "trace")]
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Made on the first use; `None` where no recorder was installed by then.
+    #[cfg(feature = "metrics")]
+    #[inline]
+    pub(super) fn meters(&self) -> Option<&Meters> {
+        match self.meters.get() {
+            Some(meters) => meters.as_ref(),
+            None => self.meters.get_or_init(|| Meters::new(&self.name)).as_ref(),
+        }
+    }
+}
+
+/// The metrics of one cache.
+#[cfg(feature = "metrics")]
+pub(super) struct Meters {
+    /// Caches in use.
+    instances: Gauge,
+    hits: Counter,
+    misses: Counter,
+    /// In the order of [`Operation::ALL`].
+    operations: Vec<Meter>,
+}
+
+/// The metrics of one operation.
+#[cfg(feature = "metrics")]
+struct Meter {
+    seconds: Histogram,
+    errors: Counter,
+    degraded: Counter,
+}
+
+#[cfg(feature = "metrics")]
+impl Meters {
+    fn new(cache: &str) -> Option<Self> {
+        let instances = instances()?;
+        let meter = |operation: &Operation| {
+            let labels = [("cache", cache.to_owned()), ("operation", operation.name().to_owned())];
+            Meter {
+                seconds: metrics::histogram!("cache_operation_duration_seconds", &labels),
+                errors: metrics::counter!("cache_errors_total", &labels),
+                degraded: metrics::counter!("cache_degraded_total", &labels),
+            }
+        };
+        let labels = [("cache", cache.to_owned())];
+        Some(Self {
+            instances,
+            hits: metrics::counter!("cache_hits_total", &labels),
+            misses: metrics::counter!("cache_misses_total", &labels),
+            operations: Operation::ALL.iter().map(meter).collect(),
+        })
+    }
+
+    pub(super) fn looked_up(&self, hits: u64, misses: u64) {
+        self.hits.increment(hits);
+        self.misses.increment(misses);
+    }
+
+    pub(super) fn answered(&self, operation: Operation, took: Duration, failed: bool) {
+        let Some(meter) = self.operations.get(operation as usize) else { return };
+        meter.seconds.record(took);
+        if failed {
+            meter.errors.increment(1);
+        }
+    }
+
+    pub(super) fn degraded(&self, operation: Operation) {
+        if let Some(meter) = self.operations.get(operation as usize) {
+            meter.degraded.increment(1);
+        }
+    }
+}
+
+#[cfg(feature = "metrics")]
+impl Drop for Meters {
+    fn drop(&mut self) {
+        self.instances.decrement(1.0);
+    }
+}
+
+/// The number of caches in use, this one counted; `None` where no recorder is installed. The crate
+/// has no such question; but the number given to a gauge is asked for only where somebody hears it.
+#[cfg(feature = "metrics")]
+fn instances() -> Option<Gauge> {
+    use std::cell::Cell;
+
+    struct One<'a>(&'a Cell<bool>);
+
+    impl metrics::IntoF64 for One<'_> {
+        fn into_f64(self) -> f64 {
+            self.0.set(true);
+            1.0
+        }
+    }
+
+    let heard = Cell::new(false);
+    let instances = metrics::gauge!("cache_instances");
+    instances.increment(One(&heard));
+    heard.get().then_some(instances)
+}

@@ -1,0 +1,165 @@
+//! What is counted and told of each call of the store: [`Stats`](crate::Stats) always, `metrics`
+//! and `tracing` with the features of these names, and only while somebody listens.
+
+use std::sync::atomic::Ordering;
+#[cfg(any(feature = "metrics", feature = "trace"))]
+use std::time::Instant;
+
+use crate::backend::BaseCache;
+use crate::cache::Cache;
+use crate::error::{Error, ErrorKind, Result};
+
+macro_rules! operations {
+    ($($variant:ident $name:literal,)*) => {
+        /// A call of the store.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub(super) enum Operation { $($variant,)* }
+
+        impl Operation {
+            #[cfg(feature = "metrics")]
+            pub(super) const ALL: &[Self] = &[$(Self::$variant,)*];
+
+            pub(super) const fn name(self) -> &'static str {
+                match self { $(Self::$variant => $name,)* }
+            }
+        }
+    };
+}
+
+operations! {
+    Get "get",
+    Set "set",
+    Add "add",
+    Touch "touch",
+    Delete "delete",
+    HasKey "has_key",
+    Incr "incr",
+    Rename "incr_version",
+    GetMany "get_many",
+    SetMany "set_many",
+    DeleteMany "delete_many",
+    Clear "clear",
+}
+
+/// A call of the store that is under way.
+pub(super) struct Asked {
+    operation: Operation,
+    /// `None`: nobody listens, and the clock is not read.
+    #[cfg(any(feature = "metrics", feature = "trace"))]
+    since: Option<Instant>,
+    #[cfg(feature = "trace")]
+    found: Option<(u64, u64)>,
+}
+
+impl Error {
+    /// Whether it is the store that failed, and not the call that was wrong.
+    const fn is_a_failure(&self) -> bool {
+        matches!(
+            self.kind(),
+            ErrorKind::Unavailable | ErrorKind::OutcomeUnknown | ErrorKind::Rejected | ErrorKind::Storage
+        )
+    }
+}
+
+impl<B: BaseCache + ?Sized> Cache<B> {
+    /// To be called before the store is asked.
+    #[inline]
+    pub(super) fn asks(&self, operation: Operation) -> Asked {
+        Asked {
+            operation,
+            #[cfg(any(feature = "metrics", feature = "trace"))]
+            since: self.somebody_listens().then(Instant::now),
+            #[cfg(feature = "trace")]
+            found: None,
+        }
+    }
+
+    /// Counts keys that were looked up.
+    #[inline]
+    #[cfg_attr(not(feature = "trace"), allow(unused_variables, clippy::needless_pass_by_ref_mut))]
+    pub(super) fn looked_up(&self, asked: &mut Asked, hits: u64, misses: u64) {
+        self.settings.counters.looked_up(hits, misses);
+        #[cfg(feature = "metrics")]
+        if let Some(meters) = self.settings.observed.meters() {
+            meters.looked_up(hits, misses);
+        }
+        #[cfg(feature = "trace")]
+        {
+            asked.found = Some((hits, misses));
+        }
+    }
+
+    /// The store's answer, counted; in place of an error that this cache may hide, `instead`.
+    #[inline]
+    pub(super) fn answered<T>(
+        &self,
+        asked: &Asked,
+        answer: Result<T>,
+        instead: impl FnOnce() -> T,
+    ) -> Result<T> {
+        match self.surfaced(asked, answer) {
+            Err(error) if self.degrades() && error.is_of_the_store() => {
+                self.settings.counters.degraded.fetch_add(1, Ordering::Relaxed);
+                #[cfg(feature = "metrics")]
+                if let Some(meters) = self.settings.observed.meters() {
+                    meters.degraded(asked.operation);
+                }
+                let operation = asked.operation.name();
+                tracing::warn!(operation, %error, "the cache goes on without its store");
+                Ok(instead())
+            }
+            other => other,
+        }
+    }
+
+    /// The store's answer, counted: for calls that nothing can be answered to in its place.
+    #[inline]
+    #[cfg_attr(not(any(feature = "metrics", feature = "trace")), allow(unused_variables))]
+    pub(super) fn surfaced<T>(&self, asked: &Asked, answer: Result<T>) -> Result<T> {
+        if let Err(error) = &answer
+            && error.is_a_failure()
+        {
+            self.settings.counters.errors.fetch_add(1, Ordering::Relaxed);
+        }
+        #[cfg(any(feature = "metrics", feature = "trace"))]
+        if let Some(since) = asked.since {
+            self.tell(asked, since, answer.as_ref().err());
+        }
+        answer
+    }
+
+    #[cfg(any(feature = "metrics", feature = "trace"))]
+    #[inline]
+    fn somebody_listens(&self) -> bool {
+        #[cfg(feature = "trace")]
+        if tracing::enabled!(target: "cache_core::operation", tracing::Level::TRACE) {
+            return true;
+        }
+        #[cfg(feature = "metrics")]
+        if self.settings.observed.meters().is_some() {
+            return true;
+        }
+        false
+    }
+
+    #[cfg(any(feature = "metrics", feature = "trace"))]
+    #[cold]
+    fn tell(&self, asked: &Asked, since: Instant, error: Option<&Error>) {
+        let took = since.elapsed();
+        #[cfg(feature = "metrics")]
+        if let Some(meters) = self.settings.observed.meters() {
+            meters.answered(asked.operation, took, error.is_some_and(Error::is_a_failure));
+        }
+        #[cfg(feature = "trace")]
+        {
+            let cache = self.settings.observed.name();
+            let operation = asked.operation.name();
+            let (hits, misses) = asked.found.unzip();
+            let error = error.map(|error| tracing::field::debug(error.kind()));
+            tracing::trace!(
+                target: "cache_core::operation",
+                cache, operation, hits, misses, error, seconds = took.as_secs_f64(), "the store answered"
+            );
+        }
+    }
+}

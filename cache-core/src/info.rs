@@ -1,0 +1,37 @@
+//! [`Info`]: what a store says of itself.
+
+/// What a store says of itself, for people: see [`Cache::info`](crate::Cache::info). `None` is what
+/// it cannot say.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Info {
+    /// Entries in the location, expired ones that still take a place included.
+    pub entries: Option<u64>,
+    /// The most entries there can be.
+    pub max_entries: Option<u64>,
+    /// Bytes that the location takes, in memory or on disk.
+    pub bytes: Option<u64>,
+    /// Lookups that the servers answered with a value, whoever asked, since they were started.
+    pub hits: Option<u64>,
+    /// Lookups that they answered without one.
+    pub misses: Option<u64>,
+    /// Whatever else there is to say, as name and text: where it is, a server's version.
+    pub more: Vec<(String, String)>,
+}
+
+impl Info {
+    /// Hits out of hits and misses, from 0 to 1.
+    #[must_use]
+    #[allow(clippy::cast_precision_loss, reason = "a ratio")]
+    pub fn hit_ratio(&self) -> Option<f64> {
+        let (hits, misses) = (self.hits?, self.misses?);
+        let all = hits.saturating_add(misses);
+        (all > 0).then(|| hits as f64 / all as f64)
+    }
+
+    /// The same with one thing more to say.
+    #[must_use]
+    pub fn with(mut self, name: impl Into<String>, text: impl Into<String>) -> Self {
+        self.more.push((name.into(), text.into()));
+        self
+    }
+}

@@ -1,0 +1,261 @@
+//! What is counted: `Cache::stats`, and what listeners of the features `metrics` and `trace` hear.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use cache_core::{
+    BaseCache, Cache, DEFAULT_TIMEOUT, Error, ErrorKind, Expiry, Key, OnError, Payload, Result,
+};
+use cache_locmem::LocMemCache;
+
+/// A store that is out of reach.
+struct Gone;
+
+impl BaseCache for Gone {
+    fn get(&self, _: Key<'_>) -> Result<Option<Payload>> {
+        Err(Error::unavailable("gone"))
+    }
+    fn set(&self, _: Key<'_>, _: Payload, _: Expiry) -> Result<()> {
+        Err(Error::unavailable("gone"))
+    }
+    fn add(&self, _: Key<'_>, _: Payload, _: Expiry) -> Result<bool> {
+        Err(Error::outcome_unknown("gone"))
+    }
+    fn touch(&self, _: Key<'_>, _: Expiry) -> Result<bool> {
+        Err(Error::unavailable("gone"))
+    }
+    fn delete(&self, _: Key<'_>) -> Result<bool> {
+        Err(Error::storage("gone"))
+    }
+    fn incr(&self, key: Key<'_>, _: i64) -> Result<i64> {
+        Err(Error::key_not_found(key.as_str()))
+    }
+    fn rename(&self, _: Key<'_>, _: Key<'_>) -> Result<bool> {
+        Err(Error::rejected("gone"))
+    }
+    fn clear(&self) -> Result<()> {
+        Err(Error::unavailable("gone"))
+    }
+}
+
+#[test]
+fn hits_and_misses_of_every_lookup() {
+    let cache = Cache::new(LocMemCache::default());
+    cache.set("here", &1, DEFAULT_TIMEOUT).unwrap();
+    let _: Option<i64> = cache.get("here").unwrap();
+    let _: Option<i64> = cache.version(2).get("here").unwrap();
+    assert_eq!(cache.get_bytes("not here").unwrap(), None);
+    let _: Vec<(&str, i64)> = cache.get_many(["here", "a", "b", "here"]).unwrap();
+    let _: i64 = cache.get_or_set("computed", DEFAULT_TIMEOUT, || 2).unwrap();
+    let _: i64 = futures_lite::future::block_on(cache.aget_or("computed", 0)).unwrap();
+    assert!(cache.has_key("here").unwrap());
+    let stats = cache.stats();
+    assert_eq!((stats.hits, stats.misses, stats.errors), (4, 5, 0));
+    assert_eq!(stats, cache.clone().version(7).stats());
+}
+
+#[test]
+fn a_type_that_does_not_fit_is_a_hit_and_no_failure_of_the_store() {
+    let cache = Cache::new(LocMemCache::default());
+    cache.set("text", "one", DEFAULT_TIMEOUT).unwrap();
+    assert_eq!(cache.get::<i64>("text").unwrap_err().kind(), ErrorKind::Decode);
+    assert_eq!(cache.incr("text", 1).unwrap_err().kind(), ErrorKind::NotAnInteger);
+    assert_eq!((cache.stats().hits, cache.stats().errors), (1, 0));
+}
+
+#[test]
+fn every_failure_of_the_store_is_counted_whether_it_shows_or_not() {
+    for on_error in [OnError::Surface, OnError::Degrade] {
+        let cache = Cache::builder(Gone).on_error(on_error).build().unwrap();
+        let degrades = on_error == OnError::Degrade;
+        assert_eq!(cache.get::<i64>("k").is_ok(), degrades);
+        assert_eq!(cache.get_many::<i64, _>(["a", "b"]).is_ok(), degrades);
+        assert_eq!(cache.set("k", &1, DEFAULT_TIMEOUT).is_ok(), degrades);
+        assert_eq!(cache.delete("k").is_ok(), degrades);
+        assert!(cache.add("k", &1, DEFAULT_TIMEOUT).is_err());
+        assert!(cache.incr("k", 1).is_err());
+        assert!(cache.incr_version("k", 1).is_err());
+        assert!(cache.clear().is_err());
+        let stats = cache.stats();
+        let degraded = if degrades { 4 } else { 0 };
+        assert_eq!((stats.hits, stats.misses, stats.errors, stats.degraded), (0, 0, 7, degraded));
+        assert_eq!(cache.degraded(), degraded);
+    }
+}
+
+#[test]
+fn what_a_backend_does_not_say() {
+    let cache = Cache::new(Gone);
+    assert_eq!(cache.ping().unwrap_err().kind(), ErrorKind::Unavailable);
+    assert_eq!(cache.info().unwrap(), cache_core::Info::default());
+    assert_eq!(cache.purge_expired().unwrap(), None);
+    let cache = Cache::new(LocMemCache::default());
+    cache.set("k", &1, DEFAULT_TIMEOUT).unwrap();
+    let waits = async {
+        cache.aping().await.unwrap();
+        assert_eq!(cache.apurge_expired().await.unwrap(), None);
+        cache.ainfo().await.unwrap()
+    };
+    let info = futures_lite::future::block_on(waits);
+    assert_eq!((info.entries, info.max_entries, info.bytes), (Some(1), Some(300), None));
+}
+
+#[cfg(feature = "metrics")]
+mod metrics_crate {
+    use std::sync::{Arc, Mutex};
+
+    use cache_core::{Cache, DEFAULT_TIMEOUT, OnError};
+    use cache_locmem::LocMemCache;
+    use metrics::{
+        Counter, CounterFn, Gauge, GaugeFn, Histogram, HistogramFn, Key, KeyName, Metadata, Recorder,
+        SharedString, Unit,
+    };
+
+    type Heard = Arc<Mutex<Vec<String>>>;
+
+    #[derive(Default)]
+    struct Listener(Heard);
+
+    struct Handle(String, Heard);
+
+    impl Handle {
+        fn new(key: &Key, heard: &Heard) -> Arc<Self> {
+            let labels: Vec<String> = key.labels().map(|l| format!("{}={}", l.key(), l.value())).collect();
+            Arc::new(Self(format!("{} {}", key.name(), labels.join(" ")), Arc::clone(heard)))
+        }
+        fn hear(&self, value: impl std::fmt::Display) {
+            self.1.lock().unwrap().push(format!("{} {value}", self.0));
+        }
+    }
+
+    impl CounterFn for Handle {
+        fn increment(&self, value: u64) {
+            if value > 0 {
+                self.hear(value);
+            }
+        }
+        fn absolute(&self, _: u64) {}
+    }
+    impl GaugeFn for Handle {
+        fn increment(&self, value: f64) {
+            self.hear(value);
+        }
+        fn decrement(&self, value: f64) {
+            self.hear(-value);
+        }
+        fn set(&self, _: f64) {}
+    }
+    impl HistogramFn for Handle {
+        fn record(&self, value: f64) {
+            assert!((0.0..10.0).contains(&value), "{value} seconds");
+            self.hear("s");
+        }
+    }
+
+    impl Recorder for Listener {
+        fn describe_counter(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+        fn describe_gauge(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+        fn describe_histogram(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+        fn register_counter(&self, key: &Key, _: &Metadata<'_>) -> Counter {
+            Counter::from_arc(Handle::new(key, &self.0))
+        }
+        fn register_gauge(&self, key: &Key, _: &Metadata<'_>) -> Gauge {
+            Gauge::from_arc(Handle::new(key, &self.0))
+        }
+        fn register_histogram(&self, key: &Key, _: &Metadata<'_>) -> Histogram {
+            Histogram::from_arc(Handle::new(key, &self.0))
+        }
+    }
+
+    #[test]
+    fn a_recorder_hears_every_operation() {
+        let listener = Listener::default();
+        metrics::with_local_recorder(&listener, || {
+            let cache = Cache::builder(LocMemCache::default()).name("pages").build().unwrap();
+            cache.set("k", &1, DEFAULT_TIMEOUT).unwrap();
+            let _: Vec<(&str, i64)> = cache.get_many(["k", "a", "b"]).unwrap();
+            drop(cache);
+            let gone = Cache::builder(super::Gone).on_error(OnError::Degrade).build().unwrap();
+            gone.get::<i64>("k").unwrap();
+        });
+        let heard = listener.0.lock().unwrap().clone();
+        assert_eq!(
+            heard,
+            [
+                "cache_instances  1",
+                "cache_operation_duration_seconds cache=pages operation=set s",
+                "cache_hits_total cache=pages 1",
+                "cache_misses_total cache=pages 2",
+                "cache_operation_duration_seconds cache=pages operation=get_many s",
+                "cache_instances  -1",
+                "cache_instances  1",
+                "cache_operation_duration_seconds cache=default operation=get s",
+                "cache_errors_total cache=default operation=get 1",
+                "cache_degraded_total cache=default operation=get 1",
+                "cache_instances  -1",
+            ]
+        );
+    }
+}
+
+#[cfg(feature = "trace")]
+mod tracing_crate {
+    use std::fmt::Write as _;
+    use std::sync::{Arc, Mutex};
+
+    use cache_core::{Cache, DEFAULT_TIMEOUT};
+    use cache_locmem::LocMemCache;
+    use tracing::field::{Field, Visit};
+    use tracing::span::{Attributes, Id, Record};
+    use tracing::{Event, Metadata, Subscriber};
+
+    /// Keeps the events of operations, without the times.
+    #[derive(Clone, Default)]
+    struct Listener(Arc<Mutex<Vec<String>>>);
+
+    struct Fields(String);
+
+    impl Visit for Fields {
+        fn record_debug(&mut self, field: &Field, value: &dyn std::fmt::Debug) {
+            if !["seconds", "message"].contains(&field.name()) {
+                write!(self.0, "{}={value:?} ", field.name()).unwrap();
+            }
+        }
+    }
+
+    impl Subscriber for Listener {
+        fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+            metadata.target() == "cache_core::operation"
+        }
+        fn new_span(&self, _: &Attributes<'_>) -> Id {
+            Id::from_u64(1)
+        }
+        fn record(&self, _: &Id, _: &Record<'_>) {}
+        fn record_follows_from(&self, _: &Id, _: &Id) {}
+        fn event(&self, event: &Event<'_>) {
+            let mut fields = Fields(String::new());
+            event.record(&mut fields);
+            self.0.lock().unwrap().push(fields.0.trim_end().to_owned());
+        }
+        fn enter(&self, _: &Id) {}
+        fn exit(&self, _: &Id) {}
+    }
+
+    #[test]
+    fn a_subscriber_hears_every_operation_and_no_key_and_no_value() {
+        let listener = Listener::default();
+        tracing::subscriber::with_default(listener.clone(), || {
+            let cache = Cache::builder(LocMemCache::default()).name("pages").build().unwrap();
+            cache.set("k", "secret", DEFAULT_TIMEOUT).unwrap();
+            let _: Option<String> = cache.get("k").unwrap();
+            cache.incr("k", 1).unwrap_err();
+        });
+        assert_eq!(
+            *listener.0.lock().unwrap(),
+            [
+                r#"cache="pages" operation="set""#,
+                r#"cache="pages" operation="get" hits=1 misses=0"#,
+                r#"cache="pages" operation="incr" error=NotAnInteger"#,
+            ]
+        );
+    }
+}

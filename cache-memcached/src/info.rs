@@ -1,0 +1,73 @@
+//! What an operator asks every server: whether it is there, and what it says of itself.
+
+use cache_core::{Error, Info, Result};
+use futures_util::future::join_all;
+
+use crate::connection::Connection;
+use crate::errors;
+use crate::node::{Care, Node};
+use crate::replies::Reply;
+use crate::store::MemcachedCache;
+use crate::wire::Request;
+
+impl MemcachedCache {
+    /// Every server says its version.
+    pub(crate) async fn do_ping<C: Connection>(&self) -> Result<()> {
+        for (node, lines) in self.each::<C>(&Request::plain("version\r\n")).await {
+            match lines?.as_slice() {
+                [line] if line.starts_with("VERSION ") => {}
+                _ => return Err(errors::of_misfit(&node.name)),
+            }
+        }
+        Ok(())
+    }
+
+    /// The sums over all servers, and each one's version and memory.
+    pub(crate) async fn do_info<C: Connection>(&self) -> Result<Info> {
+        let mut info = Info::default();
+        for (node, lines) in self.each::<C>(&Request::plain_until("stats\r\n", "END")).await {
+            let lines = lines?;
+            let stats: Vec<(&str, &str)> =
+                lines.iter().filter_map(|line| line.strip_prefix("STAT ")?.split_once(' ')).collect();
+            let stat = |name: &str| stats.iter().find(|(known, _)| *known == name).map(|(_, text)| *text);
+            let Some(version) = stat("version") else {
+                return Err(errors::of_misfit(&node.name));
+            };
+            for (sum, name) in [
+                (&mut info.entries, "curr_items"),
+                (&mut info.bytes, "bytes"),
+                (&mut info.hits, "get_hits"),
+                (&mut info.misses, "get_misses"),
+            ] {
+                let number = stat(name).and_then(|text| text.parse::<u64>().ok());
+                *sum = number.map(|number| sum.unwrap_or_default().saturating_add(number)).or(*sum);
+            }
+            let memory = stat("limit_maxbytes").unwrap_or("unknown");
+            info.more.push((
+                format!("server {}", node.name),
+                format!("memcached {version}, at most {memory} bytes"),
+            ));
+        }
+        Ok(info)
+    }
+
+    /// The lines that each server answers with, all of them asked at once.
+    async fn each<C: Connection>(&self, request: &Request) -> Vec<(&Node, Result<Vec<String>>)> {
+        let deadline = self.deadline();
+        let asked = self.ring.nodes.iter().map(|node| async move {
+            let replies = node.call::<C>(request, Care::Idempotent, deadline).await;
+            let lines = replies
+                .map_err(|fault| errors::of_fault(&node.name, fault, false, Care::Idempotent, None))
+                .and_then(|replies| replies.into_iter().map(|reply| line(reply, node)).collect());
+            (node, lines)
+        });
+        join_all(asked).await
+    }
+}
+
+fn line(reply: Reply, node: &Node) -> Result<String, Error> {
+    match reply {
+        Reply::Line(line) => Ok(line),
+        _ => Err(errors::of_misfit(&node.name)),
+    }
+}
