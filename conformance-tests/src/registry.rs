@@ -4,7 +4,7 @@ use std::future::Future;
 use std::pin::Pin;
 
 use crate::checks;
-use crate::context::T;
+use crate::context::{Mode, T};
 use crate::outcome::Outcome;
 use crate::workers::Worker;
 
@@ -56,6 +56,15 @@ impl Check {
 /// Every check that this kit runs.
 pub(crate) fn all() -> impl Iterator<Item = &'static Check> {
     checks::FAMILIES.iter().flat_map(|family| family.iter())
+}
+
+/// Every check, in each mode that it means something in.
+pub(crate) fn runs() -> impl Iterator<Item = (&'static Check, Mode)> {
+    let modes = |check: &'static Check| {
+        let modes = if check.async_only { &[Mode::Async][..] } else { &[Mode::Sync, Mode::Async] };
+        modes.iter().map(move |&mode| (check, mode))
+    };
+    all().flat_map(modes)
 }
 
 /// The check of this full name.

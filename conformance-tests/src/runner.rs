@@ -29,15 +29,10 @@ pub(crate) fn main(suite: Suite) -> ! {
         arguments.test_threads = Some(WAITING_TOGETHER);
     }
     let mut trials = Vec::new();
-    for check in registry::all() {
-        for mode in [Mode::Sync, Mode::Async] {
-            if check.async_only && mode == Mode::Sync {
-                continue;
-            }
-            let suite = suite.clone();
-            let name = format!("{}::{}", check.full_name(), mode.as_str());
-            trials.push(Trial::ignorable_test(name, move || trial(&suite, check, mode)));
-        }
+    for (check, mode) in registry::runs() {
+        let suite = suite.clone();
+        let name = format!("{}::{}", check.full_name(), mode.as_str());
+        trials.push(Trial::ignorable_test(name, move || trial(&suite, check, mode)));
     }
     trials.push(waivers_name_checks(&suite));
     let conclusion = libtest_mimic::run(&arguments, trials);

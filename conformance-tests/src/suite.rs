@@ -163,6 +163,13 @@ impl Suite {
         registry::find(name).map(|check| runner::run_one(self, check, mode))
     }
 
+    /// The full names of all checks, each with the modes that it runs in: for a program that runs
+    /// them through [`Suite::check`].
+    #[must_use]
+    pub fn runs() -> Vec<(String, Mode)> {
+        registry::runs().map(|(check, mode)| (check.full_name(), mode)).collect()
+    }
+
     /// The full names of all checks, in order.
     #[must_use]
     pub fn checks() -> Vec<String> {

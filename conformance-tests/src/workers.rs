@@ -109,7 +109,7 @@ impl Drop for Process {
 
 impl T {
     /// Starts `count` processes that run this check's worker function on the location of `spec`,
-    /// in the role given.
+    /// in the role given. They get this program's own arguments.
     ///
     /// # Errors
     /// When a process cannot be started.
@@ -129,6 +129,7 @@ impl T {
                 let job = serde_json::to_string(&job).map_err(|e| Stop::failed(e.to_string()))?;
                 let program = std::env::current_exe()?;
                 let child = Command::new(program)
+                    .args(std::env::args_os().skip(1))
                     .env(JOB, job)
                     .stdin(Stdio::null())
                     .stdout(Stdio::piped())

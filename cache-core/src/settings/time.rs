@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::{Problem, Setting};
+use crate::error::Error;
 use crate::timeout::Timeout;
 
 const HOW_TIMEOUT: &str =
@@ -27,6 +28,19 @@ pub(super) fn timeout(setting: &Setting) -> Result<Timeout, Problem> {
         Setting::Bool(_) | Setting::List(_) | Setting::Table(_) => None,
     };
     timeout.ok_or_else(|| format!("is {}; {HOW_TIMEOUT}", setting.shown()))
+}
+
+impl std::str::FromStr for Timeout {
+    type Err = Error;
+
+    /// As settings write it: a number of seconds, `"5m"`, `"1h30m"`, `"never"`.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidTimeout`](crate::ErrorKind::InvalidTimeout) for anything else.
+    fn from_str(text: &str) -> Result<Self, Error> {
+        timeout(&Setting::Text(text.to_owned()))
+            .map_err(|problem| Error::invalid_timeout(format!("the timeout {problem}")))
+    }
 }
 
 /// A time that somebody waits: never without an end.
@@ -115,6 +129,14 @@ mod tests {
         ] {
             assert_eq!(timeout(&setting).unwrap(), expected, "{}", setting.shown());
         }
+    }
+
+    #[test]
+    fn a_text_is_a_timeout() {
+        assert_eq!("5m".parse::<Timeout>().unwrap(), after(300_000));
+        let error = "5 minutes".parse::<Timeout>().unwrap_err();
+        assert_eq!(error.kind(), crate::ErrorKind::InvalidTimeout);
+        assert!(error.to_string().starts_with("the timeout is \"5 minutes\"; give "), "{error}");
     }
 
     #[test]

@@ -1,0 +1,195 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use cache_core::Timeout;
+use clap::{Args, Parser, Subcommand};
+use clap_complete::Shell;
+
+/// Looks into a cache, and changes it.
+///
+/// Values are JSON, on the way in and out. Exit status: 0 done, a hit, true; 1 a miss or false;
+/// 2 a wrong command line, setting, key or value; 3 the backend is out of reach or failed.
+#[derive(Debug, Parser)]
+#[command(name = "cachectl", version, max_term_width = 100)]
+pub(crate) struct Cli {
+    /// A settings file (.toml or .json). Without it and without --url: CACHE_URL and
+    /// CACHE_<ALIAS>_URL of the environment
+    #[arg(long, global = true, value_name = "FILE", conflicts_with = "url")]
+    pub(crate) settings: Option<PathBuf>,
+
+    /// Which cache of the settings [default: default]
+    #[arg(long, global = true, value_name = "ALIAS", conflicts_with = "url")]
+    pub(crate) cache: Option<String>,
+
+    /// A cache by its URL, such as redis://localhost:6379/1
+    #[arg(long, global = true, value_name = "URL")]
+    pub(crate) url: Option<String>,
+
+    /// Prints JSON
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+
+    /// Does not ask before something is destroyed
+    #[arg(long, short, global = true)]
+    pub(crate) yes: bool,
+
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// A version of keys.
+#[derive(Clone, Copy, Debug, Args)]
+pub(crate) struct Version {
+    /// The version of the key [default: that of the settings]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    pub(crate) version: Option<i64>,
+}
+
+/// One key.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Key {
+    pub(crate) key: String,
+    #[command(flatten)]
+    pub(crate) version: Version,
+}
+
+/// One or several keys.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Keys {
+    #[arg(required = true, value_name = "KEY")]
+    pub(crate) keys: Vec<String>,
+    #[command(flatten)]
+    pub(crate) version: Version,
+}
+
+/// A lifetime.
+#[derive(Clone, Copy, Debug, Args)]
+pub(crate) struct Lifetime {
+    /// Seconds, or 5m, 1h30m, never; 0 expires at once [default: that of the settings]
+    #[arg(long, value_name = "TIME", allow_negative_numbers = true)]
+    timeout: Option<Timeout>,
+}
+
+impl Lifetime {
+    pub(crate) fn timeout(self) -> Timeout {
+        self.timeout.unwrap_or_default()
+    }
+}
+
+/// A key and a value for it.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Entry {
+    #[command(flatten)]
+    pub(crate) key: Key,
+    /// JSON; - reads it from standard input
+    #[arg(allow_negative_numbers = true)]
+    pub(crate) value: String,
+    #[command(flatten)]
+    pub(crate) lifetime: Lifetime,
+}
+
+/// A key and how far it goes.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Step {
+    #[command(flatten)]
+    pub(crate) key: Key,
+    #[arg(default_value_t = 1, allow_negative_numbers = true)]
+    pub(crate) delta: i64,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// The value of a key
+    Get(Key),
+    /// Stores a value
+    Set(Entry),
+    /// Stores a value where nothing is
+    Add(Entry),
+    /// Gives a key a new lifetime
+    Touch {
+        #[command(flatten)]
+        key: Key,
+        #[command(flatten)]
+        lifetime: Lifetime,
+    },
+    /// Removes a key
+    Delete(Key),
+    /// Whether a key is there
+    HasKey(Key),
+    /// The values of keys, as a JSON object; exit status 1 where one is missing
+    GetMany(Keys),
+    /// Stores the JSON object on standard input; prints the keys that were refused as too large
+    SetMany {
+        #[command(flatten)]
+        version: Version,
+        #[command(flatten)]
+        lifetime: Lifetime,
+    },
+    /// Removes keys
+    DeleteMany(Keys),
+    /// Adds to a counter
+    Incr(Step),
+    /// Subtracts from a counter
+    Decr(Step),
+    /// Moves a key to a higher version
+    IncrVersion(Step),
+    /// Moves a key to a lower version
+    DecrVersion(Step),
+    /// Removes everything in the location, whoever stored it
+    Clear,
+    /// The key as the store has it
+    MakeKey(Key),
+    /// Makes the tables of caches in a database: of the one chosen, or of all in the settings
+    Createcachetable {
+        /// Only prints the SQL
+        #[arg(long)]
+        dry_run: bool,
+    },
+    /// Whether the store answers
+    Ping,
+    /// Reads all settings, says what is wrong with them, and pings each cache
+    Check,
+    /// What the store says of itself
+    Info,
+    /// Removes what has expired (files, database)
+    PurgeExpired,
+    /// What is stored under a key: its kind, its bytes, and how they read
+    Decode(Key),
+    /// Runs the conformance suite against the cache, under keys of its own
+    #[cfg(feature = "conformance")]
+    Conformance {
+        /// Checks whose names contain one of these; all by default
+        #[arg(value_name = "CHECK")]
+        filter: Vec<String>,
+    },
+    /// Measures the common operations, under keys of its own
+    Bench(Bench),
+    /// Prints a completion script
+    Completions { shell: Shell },
+}
+
+/// What is measured.
+#[derive(Clone, Copy, Debug, Args)]
+pub(crate) struct Bench {
+    /// For how long each operation is called
+    #[arg(long, value_name = "SECONDS", default_value_t = 1.0)]
+    pub(crate) seconds: f64,
+    /// The size of a value
+    #[arg(long, value_name = "BYTES", default_value_t = 100)]
+    pub(crate) size: usize,
+    /// So many threads call at once
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub(crate) threads: u16,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn clap_has_nothing_to_object_to() {
+        use clap::CommandFactory as _;
+        Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,109 @@
+//! `bench`: what the common operations cost, from here to the store and back.
+
+use std::fmt::Write as _;
+use std::time::{Duration, Instant};
+
+use cache_core::{Cache, Timeout};
+use serde_json::json;
+
+use crate::answer::{Answer, Failure, Result};
+use crate::cli::Bench;
+use crate::open::Chosen;
+
+/// Each thread has so many keys of its own.
+const KEYS: usize = 100;
+
+/// The times of so many calls of a thread are kept; of later ones only the number.
+const MOST_TIMES: usize = 1_000_000;
+
+/// What stays behind after a kill is gone by then.
+const LIFETIME: Timeout = Timeout::After(Duration::from_secs(600));
+
+/// One call, with the keys of its thread and its own number.
+type Call = fn(&Cache, &[String], usize, &[u8]) -> cache_core::Result<()>;
+
+const CALLS: [(&str, Call); 6] = [
+    ("set", |cache, keys, n, value| cache.set_bytes(&keys[n % KEYS], value.to_vec(), LIFETIME)),
+    ("get", |cache, keys, n, _| cache.get_bytes(&keys[n % KEYS]).map(drop)),
+    ("get, a miss", |cache, keys, _, _| cache.get_bytes(&keys[KEYS]).map(drop)),
+    ("has-key", |cache, keys, n, _| cache.has_key(&keys[n % KEYS]).map(drop)),
+    ("touch", |cache, keys, n, _| cache.touch(&keys[n % KEYS], LIFETIME).map(drop)),
+    ("incr", |cache, keys, _, _| cache.incr(&keys[KEYS + 1], 1).map(drop)),
+];
+
+/// The times of an operation's calls.
+struct Measured {
+    calls: usize,
+    took: Duration,
+    times: Vec<Duration>,
+}
+
+pub(super) fn bench(chosen: &Chosen, bench: Bench) -> Result {
+    let limit = Duration::try_from_secs_f64(bench.seconds).ok().filter(|limit| !limit.is_zero());
+    let limit = limit.ok_or_else(|| Failure::wrong("--seconds must be a number above zero"))?;
+    let cache = chosen.cache()?;
+    let value = vec![b'x'; bench.size];
+    let run = fastrand::u64(..);
+    let of_thread = |thread| (0..KEYS + 2).map(move |n| format!("cachectl-bench-{run:016x}-{thread}-{n}"));
+    let keys: Vec<Vec<String>> = (0..bench.threads).map(|thread| of_thread(thread).collect()).collect();
+    for keys in &keys {
+        cache.set(&keys[KEYS + 1], &0, LIFETIME)?;
+    }
+    let measured: Result<Vec<_>> =
+        CALLS.iter().map(|(name, call)| Ok((*name, measure(&cache, &keys, &value, limit, *call)?))).collect();
+    cache.delete_many(keys.iter().flatten())?;
+    report(measured?)
+}
+
+fn measure(
+    cache: &Cache,
+    keys: &[Vec<String>],
+    value: &[u8],
+    limit: Duration,
+    call: Call,
+) -> Result<Measured> {
+    let start = Instant::now();
+    let one = |keys: &[String]| -> cache_core::Result<(usize, Vec<Duration>)> {
+        let (mut calls, mut times) = (0, Vec::new());
+        loop {
+            let before = start.elapsed();
+            if before >= limit && calls > 0 {
+                return Ok((calls, times));
+            }
+            call(cache, keys, calls, value)?;
+            if times.len() < MOST_TIMES {
+                times.push(start.elapsed().saturating_sub(before));
+            }
+            calls += 1;
+        }
+    };
+    let threads: cache_core::Result<Vec<_>> = std::thread::scope(|scope| {
+        let started: Vec<_> = keys.iter().map(|keys| scope.spawn(|| one(keys))).collect();
+        let ended = started.into_iter().map(|thread| thread.join());
+        ended.map(|done| done.unwrap_or_else(|panic| std::panic::resume_unwind(panic))).collect()
+    });
+    let took = start.elapsed();
+    let threads = threads?;
+    let calls = threads.iter().map(|(calls, _)| calls).sum();
+    let mut times: Vec<Duration> = threads.into_iter().flat_map(|(_, times)| times).collect();
+    times.sort_unstable();
+    Ok(Measured { calls, took, times })
+}
+
+#[allow(clippy::cast_precision_loss, reason = "measurements")]
+fn report(measured: Vec<(&str, Measured)>) -> Result {
+    let mut text = format!("{:<12} {:>12} {:>12} {:>12}\n", "", "calls/s", "median µs", "99 % µs");
+    let mut json = serde_json::Map::new();
+    for (name, Measured { calls, took, times }) in measured {
+        let rate = calls as f64 / took.as_secs_f64();
+        let at = |percent: usize| {
+            let time = times.get(times.len() * percent / 100).copied().unwrap_or_default();
+            time.as_nanos() as f64 / 1_000.0
+        };
+        let (median, most) = (at(50), at(99));
+        let _ = writeln!(text, "{name:<12} {rate:>12.0} {median:>12.1} {most:>12.1}");
+        let figures = json!({ "calls_per_second": rate.round(), "median_us": median, "p99_us": most });
+        json.insert(name.to_owned(), figures);
+    }
+    Ok(Answer::done(text, json.into()))
+}

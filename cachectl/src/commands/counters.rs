@@ -1,0 +1,27 @@
+//! The commands that count: values and versions.
+
+use serde_json::json;
+
+use crate::answer::{Answer, Result};
+use crate::cli::Step;
+use crate::open::Chosen;
+
+fn number(number: i64) -> Answer {
+    Answer::done(number.to_string(), json!({ "result": number }))
+}
+
+pub(super) fn incr(chosen: &Chosen, step: &Step) -> Result {
+    Ok(number(chosen.cache_of(step.key.version)?.incr(&step.key.key, step.delta)?))
+}
+
+pub(super) fn decr(chosen: &Chosen, step: &Step) -> Result {
+    Ok(number(chosen.cache_of(step.key.version)?.decr(&step.key.key, step.delta)?))
+}
+
+pub(super) fn incr_version(chosen: &Chosen, step: &Step) -> Result {
+    Ok(number(chosen.cache_of(step.key.version)?.incr_version(&step.key.key, step.delta)?))
+}
+
+pub(super) fn decr_version(chosen: &Chosen, step: &Step) -> Result {
+    Ok(number(chosen.cache_of(step.key.version)?.decr_version(&step.key.key, step.delta)?))
+}

@@ -1,0 +1,180 @@
+//! `decode`: what is stored, as it is.
+
+use cache_core::{Codec, CodecId, Json, MessagePack, Payload};
+use miniz_oxide::inflate::decompress_to_vec_zlib_with_limit;
+use serde_json::{Value, json};
+
+use crate::answer::{Answer, Result};
+use crate::cli::Key;
+use crate::open::Chosen;
+
+/// The most bytes that a compressed value is inflated to.
+const MOST_INFLATED: usize = 64 << 20;
+
+/// So many bytes are shown of what reads as nothing.
+const MOST_SHOWN: usize = 64;
+
+/// What this project's number of the pickle codec is.
+const PICKLE: CodecId = CodecId(3);
+
+/// How bytes read.
+#[derive(Debug, PartialEq)]
+struct Reading {
+    format: String,
+    value: Value,
+}
+
+impl Reading {
+    fn new(format: impl Into<String>, value: impl Into<Value>) -> Self {
+        Self { format: format.into(), value: value.into() }
+    }
+}
+
+pub(super) fn decode(chosen: &Chosen, key: &Key) -> Result {
+    let cache = chosen.cache_of(key.version)?;
+    let made = cache.make_and_validate_key(&key.key)?;
+    let Some(payload) = cache.backend().get(made.as_key())? else {
+        return Ok(Answer::done("", json!({ "found": false })).yes(false));
+    };
+    let Reading { format, value } = read(&payload);
+    let key = made.as_key().as_str();
+    let bytes = payload.bytes().len();
+    let size = if matches!(payload, Payload::Int(_)) { String::new() } else { format!("bytes   {bytes}\n") };
+    let text = format!("key     {key}\nformat  {format}\n{size}value   {value}\n");
+    let size = if size.is_empty() { Value::Null } else { bytes.into() };
+    let json = json!({ "found": true, "key": key, "format": format, "bytes": size, "value": value });
+    Ok(Answer::done(text, json))
+}
+
+fn read(payload: &Payload) -> Reading {
+    match payload {
+        Payload::Int(n) => Reading::new("integer", *n),
+        Payload::Text(data) => Reading::new("text", String::from_utf8_lossy(data)),
+        Payload::Bytes(data) => match guess(data) {
+            Reading { format, value } if format != "bytes" => {
+                Reading { format: format!("bytes, which read as {format}"), value }
+            }
+            bytes => bytes,
+        },
+        Payload::Encoded(codec, data) => {
+            let (name, read) = match *codec {
+                CodecId::UNKNOWN => return guess(data),
+                PICKLE => return pickle(data).unwrap_or_else(|| damaged("pickle", data)),
+                id if id == MessagePack.id() => ("MessagePack", through(&MessagePack, data)),
+                id if id == Json.id() => ("JSON", through(&Json, data)),
+                CodecId(number) => return Reading::new(format!("codec {number}"), shown(data)),
+            };
+            read.map_or_else(|| damaged(name, data), |value| Reading { format: name.to_owned(), value })
+        }
+    }
+}
+
+fn damaged(format: &str, data: &[u8]) -> Reading {
+    Reading::new(format!("{format} that does not read as JSON"), shown(data))
+}
+
+/// What bytes look like that nobody said anything about.
+fn guess(data: &[u8]) -> Reading {
+    if let Some(reading) = pickle(data).or_else(|| compressed(data)) {
+        return reading;
+    }
+    if let Some(value) = through(&MessagePack, data) {
+        return Reading { format: "MessagePack".to_owned(), value };
+    }
+    if let Some(value) = through(&Json, data) {
+        return Reading { format: "JSON".to_owned(), value };
+    }
+    match std::str::from_utf8(data) {
+        Ok(text) => Reading::new("text", text),
+        Err(_) => Reading::new("bytes", shown(data)),
+    }
+}
+
+fn through(codec: &dyn Codec, data: &[u8]) -> Option<Value> {
+    let mut value = None;
+    let read = codec.decode(data, &mut |deserializer| {
+        value = Some(erased_serde::deserialize(deserializer)?);
+        Ok(())
+    });
+    read.ok().and(value)
+}
+
+/// A pickle of protocol 2 to 5: Python's objects are named, and none is made.
+fn pickle(data: &[u8]) -> Option<Reading> {
+    let [0x80, protocol @ 2..=5, .., b'.'] = data else { return None };
+    let format = format!("pickle, protocol {protocol}");
+    let options = serde_pickle::DeOptions::new;
+    if let Ok(value) = serde_pickle::from_slice(data, options()) {
+        return Some(Reading { format, value });
+    }
+    let python = serde_pickle::value_from_slice(data, options().replace_unresolved_globals()).ok()?;
+    Some(Reading::new(format!("{format}, shown as Python does"), python.to_string()))
+}
+
+/// zlib, as pymemcache and Django's compressors write it.
+fn compressed(data: &[u8]) -> Option<Reading> {
+    let [0x78, second, ..] = data else { return None };
+    if (0x78_u16 << 8 | u16::from(*second)) % 31 != 0 {
+        return None;
+    }
+    let inflated = decompress_to_vec_zlib_with_limit(data, MOST_INFLATED).ok()?;
+    let Reading { format, value } = guess(&inflated);
+    Some(Reading { format: format!("compressed (zlib, {} bytes), {format}", inflated.len()), value })
+}
+
+/// The first bytes in hexadecimal digits.
+fn shown(data: &[u8]) -> String {
+    let digits: String = data.iter().take(MOST_SHOWN).map(|byte| format!("{byte:02x}")).collect();
+    if data.len() > MOST_SHOWN { digits + "…" } else { digits }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use cache_core::Bytes;
+
+    use super::*;
+
+    fn unknown(data: &[u8]) -> Reading {
+        read(&Payload::Encoded(CodecId::UNKNOWN, Bytes::copy_from_slice(data)))
+    }
+
+    #[test]
+    fn each_format_is_known_by_its_bytes() {
+        let map = json!({ "a": 1 });
+        assert_eq!(unknown(b"\x81\xa1a\x01"), Reading::new("MessagePack", map.clone()));
+        assert_eq!(unknown(b"{\"a\": 1}"), Reading::new("JSON", map.clone()));
+        assert_eq!(unknown(b"hello"), Reading::new("text", "hello"));
+        assert_eq!(unknown(b"\xff\xfe"), Reading::new("bytes", "fffe"));
+        // pickle.dumps({"a": 1}, 5)
+        let pickled = b"\x80\x05\x95\x0a\0\0\0\0\0\0\0}\x94\x8c\x01a\x94K\x01s.";
+        assert_eq!(unknown(pickled), Reading::new("pickle, protocol 5", map.clone()));
+        // pickle.dumps({1: 2}, 2): a key that no JSON object has.
+        let numbers = unknown(b"\x80\x02}q\0K\x01K\x02s.");
+        assert!(numbers.format.starts_with("pickle, protocol 2"), "{numbers:?}");
+        let zlib = miniz_oxide::deflate::compress_to_vec_zlib(pickled, 6);
+        let format = format!("compressed (zlib, {} bytes), pickle, protocol 5", pickled.len());
+        assert_eq!(unknown(&zlib), Reading::new(format, map));
+    }
+
+    #[test]
+    fn what_only_begins_like_a_format_is_not_one() {
+        assert_eq!(unknown(b"\x80\x05no pickle.").format, "bytes");
+        assert_eq!(unknown(b"x\x9cno zlib").format, "bytes");
+        assert_eq!(unknown(b"x = 1").format, "text");
+        let truncated = read(&Payload::Encoded(CodecId(1), Bytes::from_static(b"\x81\xa1a")));
+        assert_eq!(truncated, Reading::new("MessagePack that does not read as JSON", "81a161"));
+    }
+
+    #[test]
+    fn a_kind_that_was_kept_is_believed() {
+        assert_eq!(read(&Payload::Int(-7)), Reading::new("integer", -7));
+        assert_eq!(read(&Payload::Text(Bytes::from_static(b"{}"))), Reading::new("text", "{}"));
+        let bytes = read(&Payload::Bytes(Bytes::from_static(b"{}")));
+        assert_eq!(bytes, Reading::new("bytes, which read as JSON", json!({})));
+        let long = read(&Payload::Encoded(CodecId(200), Bytes::from(vec![7; 65])));
+        assert_eq!(long.format, "codec 200");
+        assert_eq!(long.value.as_str().unwrap().chars().count(), 2 * MOST_SHOWN + 1);
+    }
+}

@@ -1,0 +1,56 @@
+//! From the command line to a cache.
+
+use cache_core::{Cache, Caches, CachesBuilder, DEFAULT_CACHE_ALIAS};
+use cache_db::DatabaseCache;
+use cache_dummy::DummyCache;
+use cache_file::FileCache;
+use cache_locmem::LocMemCache;
+use cache_memcached::MemcachedCache;
+use cache_redis::RedisCache;
+
+use crate::answer::Result;
+use crate::cli::{Cli, Version};
+
+/// Which settings, and which cache of them.
+#[derive(Clone, Debug)]
+pub(crate) struct Chosen {
+    settings: Option<std::path::PathBuf>,
+    url: Option<String>,
+    pub(crate) alias: Option<String>,
+}
+
+impl Chosen {
+    pub(crate) fn of(cli: &Cli) -> Self {
+        let Cli { settings, url, cache, .. } = cli;
+        Self { settings: settings.clone(), url: url.clone(), alias: cache.clone() }
+    }
+
+    /// All caches of the settings. Whoever names a file or a URL wants that, whatever the
+    /// environment says.
+    pub(crate) fn builder(&self) -> CachesBuilder {
+        let builder = Caches::builder()
+            .backend::<DatabaseCache>()
+            .backend::<DummyCache>()
+            .backend::<FileCache>()
+            .backend::<LocMemCache>()
+            .backend::<MemcachedCache>()
+            .backend::<RedisCache>();
+        match (&self.url, &self.settings) {
+            (Some(url), _) => builder.url(DEFAULT_CACHE_ALIAS, url),
+            (None, Some(file)) => builder.file(file),
+            (None, None) => builder.environment(),
+        }
+    }
+
+    /// The cache. No I/O but that of reading the settings.
+    pub(crate) fn cache(&self) -> Result<Cache> {
+        let alias = self.alias.as_deref().unwrap_or(DEFAULT_CACHE_ALIAS);
+        Ok(self.builder().build()?.get(alias)?)
+    }
+
+    /// The same with a version of keys.
+    pub(crate) fn cache_of(&self, version: Version) -> Result<Cache> {
+        let cache = self.cache()?;
+        Ok(version.version.map_or_else(|| cache.clone(), |version| cache.version(version)))
+    }
+}
