@@ -1,0 +1,9 @@
+//! `cachectl` from end to end: what it prints and its exit status, against snapshots in
+//! `tests/snapshots`. `SNAPSHOTS=write` writes them anew.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod backends;
+mod commands;
+mod session;
+mod settings;
