@@ -78,6 +78,9 @@ impl Failure {
 
     /// What clap has to say, without the lines about usage.
     pub(crate) fn usage(e: &clap::Error) -> Self {
+        if e.kind() == clap::error::ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+            return Self::wrong("no command is given (see cachectl --help)");
+        }
         let text = e.to_string();
         let said: Vec<&str> = text
             .lines()

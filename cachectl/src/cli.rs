@@ -15,11 +15,11 @@ use clap_complete::Shell;
 pub(crate) struct Cli {
     /// A settings file (.toml or .json). Without it and without --url: CACHE_URL and
     /// CACHE_<ALIAS>_URL of the environment
-    #[arg(long, global = true, value_name = "FILE", conflicts_with = "url")]
+    #[arg(long, global = true, value_name = "FILE")]
     pub(crate) settings: Option<PathBuf>,
 
     /// Which cache of the settings [default: default]
-    #[arg(long, global = true, value_name = "ALIAS", conflicts_with = "url")]
+    #[arg(long, global = true, value_name = "ALIAS")]
     pub(crate) cache: Option<String>,
 
     /// A cache by its URL, such as redis://localhost:6379/1
@@ -38,7 +38,9 @@ pub(crate) struct Cli {
     pub(crate) command: Command,
 }
 
-/// A version of keys.
+// No doc comments on these: clap would put them over those of the commands.
+
+// A version of keys.
 #[derive(Clone, Copy, Debug, Args)]
 pub(crate) struct Version {
     /// The version of the key [default: that of the settings]
@@ -46,7 +48,7 @@ pub(crate) struct Version {
     pub(crate) version: Option<i64>,
 }
 
-/// One key.
+// One key.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Key {
     pub(crate) key: String,
@@ -54,7 +56,7 @@ pub(crate) struct Key {
     pub(crate) version: Version,
 }
 
-/// One or several keys.
+// One or several keys.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Keys {
     #[arg(required = true, value_name = "KEY")]
@@ -63,7 +65,7 @@ pub(crate) struct Keys {
     pub(crate) version: Version,
 }
 
-/// A lifetime.
+// A lifetime.
 #[derive(Clone, Copy, Debug, Args)]
 pub(crate) struct Lifetime {
     /// Seconds, or 5m, 1h30m, never; 0 expires at once [default: that of the settings]
@@ -77,7 +79,7 @@ impl Lifetime {
     }
 }
 
-/// A key and a value for it.
+// A key and a value for it.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Entry {
     #[command(flatten)]
@@ -89,7 +91,7 @@ pub(crate) struct Entry {
     pub(crate) lifetime: Lifetime,
 }
 
-/// A key and how far it goes.
+// A key and how far it goes.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Step {
     #[command(flatten)]
@@ -169,7 +171,7 @@ pub(crate) enum Command {
     Completions { shell: Shell },
 }
 
-/// What is measured.
+// What is measured.
 #[derive(Clone, Copy, Debug, Args)]
 pub(crate) struct Bench {
     /// For how long each operation is called

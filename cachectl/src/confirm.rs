@@ -14,8 +14,8 @@ pub(crate) fn confirm(yes: bool, question: &str) -> Result<()> {
         return Ok(());
     }
     let mut answer = String::new();
-    let asked = write!(std::io::stderr(), "{question} [y/N] ")
-        .and_then(|()| std::io::stdin().read_line(&mut answer));
+    let asked =
+        write!(std::io::stderr(), "{question} [y/N] ").and_then(|()| std::io::stdin().read_line(&mut answer));
     let failed = |e| Failure::wrong(format!("the terminal cannot be asked: {e}; say --yes"));
     asked.map_err(failed)?;
     if is_yes(&answer) { Ok(()) } else { Err(Failure::wrong("nothing was done")) }

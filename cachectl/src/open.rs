@@ -8,7 +8,7 @@ use cache_locmem::LocMemCache;
 use cache_memcached::MemcachedCache;
 use cache_redis::RedisCache;
 
-use crate::answer::Result;
+use crate::answer::{Failure, Result};
 use crate::cli::{Cli, Version};
 
 /// Which settings, and which cache of them.
@@ -20,9 +20,17 @@ pub(crate) struct Chosen {
 }
 
 impl Chosen {
-    pub(crate) fn of(cli: &Cli) -> Self {
+    /// # Errors
+    /// Where both a URL and settings are given. clap sees no conflict between options before the
+    /// command and after it.
+    pub(crate) fn of(cli: &Cli) -> Result<Self> {
         let Cli { settings, url, cache, .. } = cli;
-        Self { settings: settings.clone(), url: url.clone(), alias: cache.clone() }
+        if url.is_some() && (settings.is_some() || cache.is_some()) {
+            return Err(Failure::wrong(
+                "--url names a cache by itself; leave out --settings and --cache, or --url",
+            ));
+        }
+        Ok(Self { settings: settings.clone(), url: url.clone(), alias: cache.clone() })
     }
 
     /// All caches of the settings. Whoever names a file or a URL wants that, whatever the

@@ -77,8 +77,9 @@ fn measure(
             calls += 1;
         }
     };
+    let one = &one;
     let threads: cache_core::Result<Vec<_>> = std::thread::scope(|scope| {
-        let started: Vec<_> = keys.iter().map(|keys| scope.spawn(|| one(keys))).collect();
+        let started: Vec<_> = keys.iter().map(|keys| scope.spawn(move || one(keys))).collect();
         let ended = started.into_iter().map(|thread| thread.join());
         ended.map(|done| done.unwrap_or_else(|panic| std::panic::resume_unwind(panic))).collect()
     });

@@ -17,7 +17,7 @@ use crate::open::Chosen;
 
 /// Does what the command line says.
 pub(crate) fn run(cli: Cli) -> Result {
-    let chosen = Chosen::of(&cli);
+    let chosen = Chosen::of(&cli)?;
     match cli.command {
         Command::Get(key) => keys::get(&chosen, &key),
         Command::Set(entry) => keys::set(&chosen, &entry),

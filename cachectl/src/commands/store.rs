@@ -67,7 +67,7 @@ pub(super) fn info(chosen: &Chosen) -> Result {
 pub(super) fn create_cache_table(chosen: &Chosen, dry_run: bool) -> Result {
     let caches = chosen.builder().build()?;
     let aliases: Vec<&str> = match &chosen.alias {
-        Some(alias) => vec![alias],
+        Some(alias) => vec![alias.as_str()],
         None => caches.aliases().collect(),
     };
     let mut statements = Vec::new();

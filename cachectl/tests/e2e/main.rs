@@ -5,5 +5,7 @@
 
 mod backends;
 mod commands;
+#[cfg(feature = "conformance")]
+mod conformance;
 mod session;
 mod settings;

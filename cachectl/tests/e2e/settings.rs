@@ -44,7 +44,6 @@ fn a_file_with_aliases() {
         &["purge-expired"],
         &["check"],
         &["check", "--json"],
-        &["conformance"],
         &["clear"],
         &["get", "k"],
     ] {
@@ -81,7 +80,6 @@ fn memory_and_nothing_at_all() {
         session.call(&["purge-expired"]);
         session.call(&["info"]);
         session.call(&["check"]);
-        session.call(&["conformance", "B::set_get"]);
     }
     session.compare("memory");
 }

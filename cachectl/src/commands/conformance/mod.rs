@@ -26,7 +26,7 @@ const AT_ONCE: usize = 8;
 pub(crate) fn work_if_worker() {
     Suite::work_if_worker(|run| {
         let cli = Cli::try_parse().ok()?;
-        Some(suite(Chosen::of(&cli), run))
+        Some(suite(Chosen::of(&cli).ok()?, run))
     });
 }
 
@@ -80,11 +80,10 @@ fn run_all(suite: &Suite, runs: &[(String, Mode)], threads: usize, json: bool) -
                 while let Some((name, mode)) = runs.get(next.fetch_add(1, Ordering::Relaxed)) {
                     progress.set_message(name.clone());
                     if let Some(finished) = suite.check(name, *mode) {
-                        report.lock().unwrap_or_else(std::sync::PoisonError::into_inner).add(
-                            name,
-                            *mode,
-                            &finished,
-                        );
+                        report
+                            .lock()
+                            .unwrap_or_else(std::sync::PoisonError::into_inner)
+                            .add(name, *mode, &finished);
                     }
                     progress.inc(1);
                 }

@@ -25,8 +25,11 @@ pub(super) struct Scoped {
 /// A cache whose made keys are the keys that it is given.
 fn plain_keys(cache: &Cache) -> Result<Cache> {
     let backend = cache.backend();
-    let builder = CacheBuilder::from_arc(std::sync::Arc::clone(backend)).key_function(|key, _, _| Ok(key.to_owned()));
-    if backend.capabilities().strict_keys { builder } else { builder.key_policy(KeyPolicy::Allow) }.build()
+    let builder =
+        CacheBuilder::from_arc(std::sync::Arc::clone(backend)).key_function(|key, _, _| Ok(key.to_owned()));
+    let strict = backend.capabilities().strict_keys;
+    let builder = if strict { builder } else { builder.key_policy(KeyPolicy::Allow) };
+    builder.build()
 }
 
 /// Removes the keys of a list.
