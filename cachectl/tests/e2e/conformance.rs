@@ -12,7 +12,7 @@ fn checks(session: &mut Session, name: &str) {
     session.call(&["conformance", "B::set_get"]);
     // Its processes are this program with the same arguments.
     session.call(&["conformance", "C::proc_visibility"]);
-    session.call(&["conformance", "L::clear_all"]);
+    session.call(&["conformance", "L::clear_empties"]);
     session.call(&["conformance", "no such check"]);
     let (lines, errors, status) = session.run(&["conformance", "K::", "--json"], "");
     assert_eq!(status, 0, "{name}: {lines}{errors}");
