@@ -15,7 +15,7 @@ key_prefix = "s"
 version = 3
 
 [caches.pages]
-backend = "db"
+backend = "sqlite"
 location = "DIR/sessions.db"
 options = { table = "pages" }
 "#;
