@@ -66,8 +66,8 @@ const OWN_LANES: usize = 31;
 
 /// The counters of one cache.
 ///
-/// One atomic addition a hit would be a tenth of a hit in memory, and many times that where
-/// several cores add to one cache line. A thread that is alone in its lane needs none: it loads
+/// An atomic addition is dear beside a hit in memory, and many times dearer where several cores
+/// add to one cache line. A thread that is alone in its lane needs none: it loads
 /// and stores.
 pub(super) struct Counters {
     lanes: Box<[Lane]>,
