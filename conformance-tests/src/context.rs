@@ -68,9 +68,14 @@ impl std::fmt::Debug for T {
 /// Tells the locations of one process apart; the process's number tells those of several.
 static LOCATIONS: AtomicUsize = AtomicUsize::new(0);
 
+/// Where the directories of all checks are made.
+fn scratch_root() -> PathBuf {
+    std::env::var_os("CONFORMANCE_DIR").map_or_else(std::env::temp_dir, PathBuf::from)
+}
+
 impl T {
     pub(crate) fn new(suite: &Suite, check: &crate::registry::Check, mode: Mode) -> Outcome<Self> {
-        let scratch = tempfile::Builder::new().prefix("conformance-").tempdir()?;
+        let scratch = tempfile::Builder::new().prefix("conformance-").tempdir_in(scratch_root())?;
         let (clock, hands) = if suite.manual_clock && !check.real_time {
             let (clock, hands) = Clock::manual();
             (clock, Some(hands))

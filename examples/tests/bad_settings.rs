@@ -1,5 +1,5 @@
 //! Bad settings and what is said of them: `bad_settings.txt` has every pair, for a person to read.
-//! `UPDATE_SNAPSHOTS=1 cargo test -p examples --test bad_settings` writes it anew.
+//! `SNAPSHOTS=write cargo test -p examples --test bad_settings` writes it anew.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
@@ -179,7 +179,7 @@ impl Form {
 #[test]
 fn every_message_says_what_to_change() {
     let mut snapshot = String::from(
-        "# Bad settings, and what is said of them. Written by bad_settings.rs with UPDATE_SNAPSHOTS=1.\n",
+        "# Bad settings, and what is said of them. Written by bad_settings.rs with SNAPSHOTS=write.\n",
     );
     for (given_as, text) in CASES {
         let (form, builder) = given_as.give(text, common::registered());
@@ -192,12 +192,12 @@ fn every_message_says_what_to_change() {
         write!(snapshot, "\n{form}: {}\n -> {message}\n", text.replace('\n', "\n      ")).unwrap();
     }
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/bad_settings.txt");
-    if std::env::var_os("UPDATE_SNAPSHOTS").is_some() {
+    if std::env::var_os("SNAPSHOTS").is_some_and(|value| value == "write") {
         std::fs::write(path, &snapshot).unwrap();
     }
     assert!(
         std::fs::read_to_string(path).unwrap() == snapshot,
-        "the messages are others than in {path}; write them anew with UPDATE_SNAPSHOTS=1, and read the difference"
+        "the messages are others than in {path}; write them anew with SNAPSHOTS=write, and read the difference"
     );
 }
 

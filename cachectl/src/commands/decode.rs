@@ -114,7 +114,7 @@ fn pickle(data: &[u8]) -> Option<Reading> {
 /// zlib, as pymemcache and Django's compressors write it.
 fn compressed(data: &[u8]) -> Option<Reading> {
     let [0x78, second, ..] = data else { return None };
-    if u16::from_be_bytes([0x78, *second]) % 31 != 0 {
+    if !u16::from_be_bytes([0x78, *second]).is_multiple_of(31) {
         return None;
     }
     let inflated = decompress_to_vec_zlib_with_limit(data, MOST_INFLATED).ok()?;
