@@ -9,3 +9,4 @@ mod commands;
 mod conformance;
 mod session;
 mod settings;
+mod terminal;
