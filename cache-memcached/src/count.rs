@@ -13,7 +13,7 @@ use crate::exptime;
 use crate::node::Care;
 use crate::payload;
 use crate::store::MemcachedCache;
-use crate::wire::{Command, Store, check_key};
+use crate::wire::{Command, Request, Store, check_key};
 
 /// The longest pause after a change that came too late, in microseconds; it grows up to there.
 const LONGEST_PAUSE: u64 = 2_000;
@@ -116,28 +116,57 @@ impl MemcachedCache {
         Ok(())
     }
 
+    /// An item and the number that this state of it has.
+    ///
+    /// A server that counts puts the new item's number on the old item as well, which others may
+    /// be reading (`do_add_delta` of memcached 1.6): the old value then comes with the new number, and a
+    /// change that hangs on this number is made of a value that is not there any more. So the number
+    /// is asked for first, in the same exchange. Where both are the same, the old item was gone
+    /// before the value was looked up.
     async fn item<C: Connection>(&self, key: Key<'_>, deadline: Deadline) -> Result<Option<Item>> {
-        let asked = self.ask_meta::<C>(key, Command::get_whole(key), Care::Idempotent, deadline);
-        let (place, found) = asked.await?;
-        match (found.rc, found.ttl) {
-            (ReturnCode::En, _) => Ok(None),
-            (ReturnCode::Va, Some(ttl)) => Ok(Some(Item {
-                cas: self.cas(place, &found)?,
-                flags: found.client_flags.unwrap_or(0),
-                data: found.value.unwrap_or_default().into(),
-                seconds: (ttl >= 0).then_some(ttl),
-                place,
-            })),
-            _ => Err(self.misfit(place)),
+        let place = self.ring.pick(key.as_str())?;
+        let mut request = Request::many();
+        request.push(Command::get_number(key))?;
+        request.push(Command::get_whole(key))?;
+        for round in 0_u32.. {
+            let replies = self.call::<C>(place, &request, Care::Idempotent, deadline, Some(key)).await?;
+            let mut replies = replies.into_iter().map(|reply| self.meta(place, reply));
+            let (Some(before), Some(found), None) = (replies.next(), replies.next(), replies.next()) else {
+                break;
+            };
+            let before = self.number_in(place, &before?)?;
+            let found = found?;
+            let seconds = match (found.rc, found.ttl) {
+                (ReturnCode::En, _) => return Ok(None),
+                (ReturnCode::Va, Some(ttl)) => (ttl >= 0).then_some(ttl),
+                _ => break,
+            };
+            let cas = self.cas(place, &found)?;
+            if before == Some(cas) {
+                let flags = found.client_flags.unwrap_or(0);
+                return Ok(Some(Item {
+                    flags,
+                    data: found.value.unwrap_or_default().into(),
+                    cas,
+                    seconds,
+                    place,
+                }));
+            }
+            pause::<C>(round).await;
         }
+        Err(self.misfit(place))
     }
 
     async fn number<C: Connection>(&self, key: Key<'_>, deadline: Deadline) -> Result<Option<u64>> {
         let asked = self.ask_meta::<C>(key, Command::get_number(key), Care::Idempotent, deadline);
         let (place, found) = asked.await?;
+        self.number_in(place, &found)
+    }
+
+    fn number_in(&self, place: usize, found: &MetaCommandResult) -> Result<Option<u64>> {
         match found.rc {
             ReturnCode::En => Ok(None),
-            ReturnCode::Hd => self.cas(place, &found).map(Some),
+            ReturnCode::Hd => self.cas(place, found).map(Some),
             _ => Err(self.misfit(place)),
         }
     }

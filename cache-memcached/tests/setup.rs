@@ -210,6 +210,31 @@ fn replies_that_are_none() {
     assert!(e.to_string().contains("out of memory"), "{e}");
 }
 
+/// What a real server says while another client's `ma` replaces the item that is being read: the
+/// old value with the new number.
+#[test]
+fn an_old_value_with_a_new_number_is_read_again() {
+    let looks = AtomicUsize::new(0);
+    let (address, lines) = fake(move |line| {
+        let words: Vec<&str> = line.split(' ').collect();
+        let torn = looks.load(Ordering::SeqCst) < 2;
+        match words[..] {
+            ["version"] => "VERSION 1.6.18\r\n".to_owned(),
+            ["mg", _, "c", "u", number] => format!("HD c{} {number}\r\n", if torn { 7 } else { 8 }),
+            ["mg", _, "v", "f", "c", "t", number] => {
+                looks.fetch_add(1, Ordering::SeqCst);
+                format!("VA 1 f2 c8 t-1 {number}\r\n{}\r\n", if torn { 1 } else { 5 })
+            }
+            ["ma", ..] | ["ms", ..] | ["md", ..] => "HD c9\r\n".to_owned(),
+            _ => String::new(),
+        }
+    });
+    assert_eq!(cache(address).incr("n", 1).unwrap(), 6);
+    let lines = lines.lock().unwrap();
+    assert_eq!(lines.iter().filter(|line| line.starts_with("mg")).count(), 6, "{lines:?}");
+    assert_eq!(lines.last().unwrap(), "ma :1:n MI D1 C8", "{lines:?}");
+}
+
 #[test]
 fn one_cache_in_many_runtimes() {
     let Some(server) = server() else { return };

@@ -24,11 +24,22 @@ pub(crate) struct Check {
     pub(crate) async_only: bool,
     /// Always under the machine's clock: threads or processes are at work.
     pub(crate) real_time: bool,
+    /// Measures what other checks at work would change: runs while no other does.
+    pub(crate) alone: bool,
 }
 
 impl Check {
     pub(crate) const fn new(family: &'static str, name: &'static str, run: fn(&T) -> Running<'_>) -> Self {
-        Self { family, name, run, worker: None, storeless: false, async_only: false, real_time: false }
+        Self {
+            family,
+            name,
+            run,
+            worker: None,
+            storeless: false,
+            async_only: false,
+            real_time: false,
+            alone: false,
+        }
     }
 
     pub(crate) const fn worker(self, worker: fn(&Worker) -> Running<'_, String>) -> Self {
@@ -45,6 +56,10 @@ impl Check {
 
     pub(crate) const fn real_time(self) -> Self {
         Self { real_time: true, ..self }
+    }
+
+    pub(crate) const fn alone(self) -> Self {
+        Self { alone: true, ..self }
     }
 
     /// `T::half_second`.

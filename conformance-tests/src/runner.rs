@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::exit;
-use std::sync::mpsc;
+use std::sync::{PoisonError, RwLock, mpsc};
 use std::time::{Duration, Instant};
 
 use libtest_mimic::{Arguments, Completion, Trial};
@@ -82,8 +82,16 @@ fn waivers_name_checks(suite: &Suite) -> Trial {
     })
 }
 
+/// Held for reading by every check that runs, for writing by one that runs alone.
+static AT_WORK: RwLock<()> = RwLock::new(());
+
 /// Runs one check in one mode and says how it ended, waivers considered.
 pub(crate) fn run_one(suite: &Suite, check: &'static Check, mode: Mode) -> Finished {
+    let (_alone, _with_others) = if check.alone {
+        (Some(AT_WORK.write().unwrap_or_else(PoisonError::into_inner)), None)
+    } else {
+        (None, Some(AT_WORK.read().unwrap_or_else(PoisonError::into_inner)))
+    };
     let start = Instant::now();
     let outcome = under_watchdog(suite.clone(), check, mode);
     let took = start.elapsed();

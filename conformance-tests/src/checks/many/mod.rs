@@ -33,7 +33,7 @@ pub(crate) const CHECKS: &[Check] = &[
     check!("M", delete_300k),
     check!("M", many_equals_singles),
     check!("M", round_trips_bounded).storeless(),
-    check!("M", large_batch_not_blocking_others).real_time(),
+    check!("M", large_batch_not_blocking_others).real_time().alone(),
 ];
 
 /// `k0`, `k1`, …
