@@ -10,7 +10,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, geteuid, kill_process};
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, geteuid, kill_process, waitid};
 use tempfile::TempDir;
 
 use crate::outcome::{Outcome, Stop};
@@ -135,9 +135,19 @@ impl Server {
         self.dir.path()
     }
 
-    /// Stops it for a while (SIGSTOP): connections stay, and nobody answers.
+    /// Stops it for a while (SIGSTOP): connections stay, and nobody answers. Returns once all its
+    /// threads have stopped.
     pub fn pause(&self) {
         self.signal(Signal::STOP);
+        let Some(pid) = self.process.as_ref().and_then(pid_of) else { return };
+        let begun = Instant::now();
+        let stopped = WaitIdOptions::STOPPED | WaitIdOptions::NOHANG;
+        while let Ok(None) = waitid(WaitId::Pid(pid), stopped) {
+            if begun.elapsed() > STARTUP {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
     }
 
     /// Lets it go on after [`Server::pause`].
