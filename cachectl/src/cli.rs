@@ -13,8 +13,8 @@ use clap_complete::Shell;
 #[derive(Debug, Parser)]
 #[command(name = "cachectl", version, max_term_width = 100)]
 pub(crate) struct Cli {
-    /// A settings file (.toml or .json). Without it and without --url: CACHE_URL and
-    /// CACHE_<ALIAS>_URL of the environment
+    /// A settings file (.toml or .json). Without it and without --url: `CACHE_URL` and
+    /// `CACHE_<ALIAS>_URL` of the environment
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) settings: Option<PathBuf>,
 
