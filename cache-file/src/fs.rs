@@ -29,11 +29,14 @@ impl From<Error> for Fault {
 
 /// What an error of the system means, with what was tried ("cannot ... PATH").
 pub(crate) fn fault(errno: Errno, doing: &str, path: &Path) -> Fault {
-    if errno == Errno::NOENT { Fault::Gone } else { failed(errno.into(), doing, path).into() }
+    failed(errno.into(), doing, path)
 }
 
-fn failed(source: std::io::Error, doing: &str, path: &Path) -> Error {
-    Error::storage(format!("the file cache cannot {doing} {}", path.display())).with_source(source)
+fn failed(source: std::io::Error, doing: &str, path: &Path) -> Fault {
+    if source.kind() == IoErrorKind::NotFound {
+        return Fault::Gone;
+    }
+    Error::storage(format!("the file cache cannot {doing} {}", path.display())).with_source(source).into()
 }
 
 /// Every file we make.
@@ -193,9 +196,9 @@ pub(crate) fn write_all_at(file: impl AsFd, mut bytes: &[u8], mut at: u64) -> Re
 
 /// The root directory as a path without symbolic links, checked; `None` where it is not there.
 /// With `create` it is made, parents included, all with mode 0700.
-pub(crate) fn settle_root(dir: &Path, create: bool) -> Result<Option<PathBuf>, Error> {
+pub(crate) fn settle_root(dir: &Path, create: bool) -> Result<Option<PathBuf>, Fault> {
     if dir.as_os_str().is_empty() {
-        return Err(Error::invalid_cache_backend("the cache directory is an empty path: name one"));
+        return Err(Error::invalid_cache_backend("the cache directory is an empty path: name one").into());
     }
     let (Some(parent), Some(name)) = (dir.parent(), dir.file_name()) else {
         // "/" and paths that end in "..": there, and without a name of their own.
@@ -227,18 +230,16 @@ pub(crate) fn settle_root(dir: &Path, create: bool) -> Result<Option<PathBuf>, E
     }
     match check_root(&root) {
         Ok(()) => Ok(Some(root)),
-        Err(_) if !create && root.symlink_metadata().is_err_and(|e| e.kind() == IoErrorKind::NotFound) => {
-            Ok(None)
-        }
-        Err(e) => Err(e),
+        Err(Fault::Gone) if !create => Ok(None),
+        Err(fault) => Err(fault),
     }
 }
 
-fn check_root(root: &Path) -> Result<(), Error> {
+fn check_root(root: &Path) -> Result<(), Fault> {
     let metadata = root.symlink_metadata().map_err(|e| failed(e, "look at", root))?;
     let refuse = |why: &str| {
         let path = root.display();
-        Err(Error::invalid_cache_backend(format!("the cache directory {path} {why}")))
+        Err(Error::invalid_cache_backend(format!("the cache directory {path} {why}")).into())
     };
     if metadata.is_symlink() {
         return refuse("is a symbolic link, which another user could turn: name the directory itself");
