@@ -1,0 +1,164 @@
+//! [`Error`]: why a value cannot be read or written, without any part of the value.
+
+use std::fmt;
+
+use serde::de::{Expected, Unexpected};
+
+/// What went wrong, for programs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// The bytes are no pickle, or a damaged one.
+    Malformed,
+    /// A pickle that cannot be read without executing something or knowing more than its bytes.
+    Unsupported,
+    /// One of the [`Limits`](crate::Limits), or of the nesting.
+    Limit,
+    /// An object that contains itself.
+    Recursive,
+    /// The value is none of the type asked for, or of none that a pickle can hold.
+    Type,
+}
+
+/// Why a value cannot be read or written. Holds no part of the value: it may go into a log.
+#[derive(Debug)]
+pub struct Error(Box<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    kind: ErrorKind,
+    message: String,
+}
+
+impl Error {
+    pub(crate) fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
+        Self(Box::new(Inner { kind, message: message.into() }))
+    }
+
+    pub(crate) fn found(what: &str, expected: &dyn Expected) -> Self {
+        Self::new(ErrorKind::Type, format!("invalid type: {what}, expected {expected}"))
+    }
+
+    pub(crate) fn too_deep() -> Self {
+        Flaw::TOO_DEEP.into()
+    }
+
+    /// What went wrong, for programs.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        self.0.kind
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.message)
+    }
+}
+
+impl std::error::Error for Error {}
+
+impl serde::ser::Error for Error {
+    fn custom<T: fmt::Display>(message: T) -> Self {
+        Self::new(ErrorKind::Type, message.to_string())
+    }
+}
+
+/// Without what was found: serde would quote it, and so would most types in a message of their own.
+impl serde::de::Error for Error {
+    fn custom<T: fmt::Display>(_: T) -> Self {
+        Self::new(ErrorKind::Type, "the type refuses the value")
+    }
+
+    fn invalid_type(found: Unexpected<'_>, expected: &dyn Expected) -> Self {
+        Self::found(kind_of(found), expected)
+    }
+
+    fn invalid_value(found: Unexpected<'_>, expected: &dyn Expected) -> Self {
+        Self::new(ErrorKind::Type, format!("invalid value: {}, expected {expected}", kind_of(found)))
+    }
+
+    fn invalid_length(len: usize, expected: &dyn Expected) -> Self {
+        Self::new(ErrorKind::Type, format!("invalid length {len}, expected {expected}"))
+    }
+
+    fn unknown_variant(_: &str, expected: &'static [&'static str]) -> Self {
+        Self::new(ErrorKind::Type, format!("unknown variant, expected one of {expected:?}"))
+    }
+
+    fn unknown_field(_: &str, expected: &'static [&'static str]) -> Self {
+        Self::new(ErrorKind::Type, format!("unknown field, expected one of {expected:?}"))
+    }
+
+    fn missing_field(field: &'static str) -> Self {
+        Self::new(ErrorKind::Type, format!("missing field `{field}`"))
+    }
+
+    fn duplicate_field(field: &'static str) -> Self {
+        Self::new(ErrorKind::Type, format!("duplicate field `{field}`"))
+    }
+}
+
+fn kind_of(found: Unexpected<'_>) -> &'static str {
+    match found {
+        Unexpected::Bool(_) => "boolean",
+        Unexpected::Unsigned(_) | Unexpected::Signed(_) => "integer",
+        Unexpected::Float(_) => "floating point",
+        Unexpected::Char(_) => "character",
+        Unexpected::Str(_) => "string",
+        Unexpected::Bytes(_) => "byte array",
+        Unexpected::Unit => "null",
+        Unexpected::Option => "Option value",
+        Unexpected::NewtypeStruct => "newtype struct",
+        Unexpected::Seq => "sequence",
+        Unexpected::Map => "map",
+        Unexpected::Enum => "enum",
+        Unexpected::UnitVariant => "unit variant",
+        Unexpected::NewtypeVariant => "newtype variant",
+        Unexpected::TupleVariant => "tuple variant",
+        Unexpected::StructVariant => "struct variant",
+        // serde's own words for an i128 quote it.
+        Unexpected::Other(text) if text.starts_with("integer") => "integer",
+        Unexpected::Other(_) => "something else",
+    }
+}
+
+/// An [`Error`] of the reader's inner loop, where its size matters. The position is added outside.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Flaw {
+    pub(crate) kind: ErrorKind,
+    pub(crate) what: &'static str,
+}
+
+impl Flaw {
+    pub(crate) const TRUNCATED: Self = Self::malformed("it ends too early");
+    pub(crate) const TOO_DEEP: Self = Self::limit("it nests deeper than 200 levels");
+    pub(crate) const TOO_MANY: Self = Self::limit("it holds more values than the limit allows");
+
+    pub(crate) const fn malformed(what: &'static str) -> Self {
+        Self { kind: ErrorKind::Malformed, what }
+    }
+
+    pub(crate) const fn unsupported(what: &'static str) -> Self {
+        Self { kind: ErrorKind::Unsupported, what }
+    }
+
+    pub(crate) const fn limit(what: &'static str) -> Self {
+        Self { kind: ErrorKind::Limit, what }
+    }
+
+    pub(crate) fn at(self, position: usize) -> Error {
+        Error::new(self.kind, format!("{} (byte {position})", Error::from(self)))
+    }
+}
+
+impl From<Flaw> for Error {
+    fn from(flaw: Flaw) -> Self {
+        let verdict = match flaw.kind {
+            ErrorKind::Malformed => "not a pickle that can be read",
+            ErrorKind::Limit => "the pickle is refused",
+            _ => "the pickle cannot be read",
+        };
+        Self::new(flaw.kind, format!("{verdict}: {}", flaw.what))
+    }
+}
