@@ -1,10 +1,56 @@
-//! Python's pickle for Rust: reading without executing, and writing what Python reads.
+//! Python's pickle for Rust, to share a cache with Django: a [codec](Pickle) for the cache
+//! framework, and reading and writing by itself.
+//!
+//! **A Python reader executes what it unpickles.** Nothing is executed here; but whoever can write
+//! to a cache that a Python program reads as pickle can run code in that program. Such a cache
+//! trusts all its writers. JSON on both sides is safer.
+//!
+//! # serde
+//! [`to_vec`] and [`from_slice`] work as `serde_json` does: a struct is a dict with its fields'
+//! names as keys; fields that are missing, too many or renamed, and enums, are treated as there.
+//! Beyond JSON: integers of 128 bits, keys of any type, bytes, and tuples, which Python reads as
+//! tuples.
+//!
+//! ```
+//! use serde::{Deserialize, Serialize};
+//!
+//! #[derive(Debug, PartialEq, Serialize, Deserialize)]
+//! struct User {
+//!     id: u32,
+//!     name: String,
+//! }
+//!
+//! let user = User { id: 7, name: "Zoë".to_owned() };
+//! let bytes = cache_pickle::to_vec(&user)?; // Python reads {'id': 7, 'name': 'Zoë'}.
+//! assert_eq!(cache_pickle::from_slice::<User>(&bytes)?, user);
+//! # Ok::<(), cache_pickle::Error>(())
+//! ```
+//!
+//! What Python has and serde has not is text, as in Django's JSON: dates, times and durations in
+//! ISO 8601, `Decimal`, `UUID`. An object of any other class is an error, and never a guess.
+//!
+//! # Any value
+//! [`Value`] holds every value that Python pickles, but for texts with lone surrogates and objects
+//! that contain themselves: dates, sets, tuples and large integers as what they are, objects of
+//! unknown classes as [`Object`]s, which are written as they were read. The module [`python`]
+//! writes a struct's field as Python's own type.
+//!
+//! The features `jiff`, `uuid` and `rust_decimal` convert a [`Value`] from and into the types of
+//! those crates.
+//!
+//! # Reading what others wrote
+//! All protocols, 0 to 5, are read; protocol 4 is written. Reading never recurses, and its time and
+//! memory are bounded by the input and by [`Limits`]: a megabyte of nesting, 84 bytes that name
+//! 2⁴⁰ objects, and a length of 2⁶³ are errors. So is all that would need a call: persistent ids,
+//! extension codes, buffers out of band. An [`Error`] holds no part of a value.
 
 mod codec;
+mod convert;
 mod de;
 mod error;
 mod limits;
 mod opcode;
+pub mod python;
 mod read;
 mod ser;
 mod time;

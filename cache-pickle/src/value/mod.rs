@@ -1,5 +1,6 @@
 //! [`Value`]: any Python value that a pickle holds.
 
+mod display;
 mod from;
 mod read;
 mod serde;

@@ -6,20 +6,20 @@ use std::fmt::Write as _;
 use std::io::{ErrorKind, Write as _};
 use std::process::{Command, Stdio};
 
-pub struct Case {
+pub(crate) struct Case {
     json: String,
 }
 
 impl Case {
     /// Python is to find what Rust wrote equal to its own pickle, in hexadecimal digits.
-    pub fn of_pickle(name: impl Into<String>, rust: &[u8], python: &str) -> Self {
+    pub(crate) fn of_pickle(name: impl Into<String>, rust: &[u8], python: &str) -> Self {
         let name = name.into();
         let json = serde_json::json!({ "name": name, "rust": digits(rust), "python": python }).to_string();
         Self { json }
     }
 
     /// The same for an expression.
-    pub fn of_expression(expression: &str, rust: &[u8]) -> Self {
+    pub(crate) fn of_expression(expression: &str, rust: &[u8]) -> Self {
         let name = expression.chars().take(60).collect::<String>();
         let json = serde_json::json!({ "name": name, "rust": digits(rust), "expression": expression }).to_string();
         Self { json }
@@ -27,7 +27,7 @@ impl Case {
 }
 
 /// Fails unless Python finds every case equal. Without Python it is skipped by hand, and fails in CI.
-pub fn compare(cases: &[Case]) {
+pub(crate) fn compare(cases: &[Case]) {
     assert!(!cases.is_empty());
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/python/compare.py");
     let started =
@@ -54,7 +54,7 @@ pub fn compare(cases: &[Case]) {
     assert!(unequal.is_empty(), "{unequal:#?}");
 }
 
-pub fn bytes(digits: &str) -> Vec<u8> {
+pub(crate) fn bytes(digits: &str) -> Vec<u8> {
     let digit = |char: &u8| char::from(*char).to_digit(16).unwrap() as u8;
     digits.as_bytes().chunks(2).map(|pair| digit(&pair[0]) << 4 | digit(&pair[1])).collect()
 }

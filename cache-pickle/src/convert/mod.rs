@@ -1,0 +1,34 @@
+//! The ecosystem's types, from and into Python's.
+
+#[cfg(feature = "jiff")]
+mod jiff;
+#[cfg(feature = "rust_decimal")]
+mod rust_decimal;
+#[cfg(feature = "uuid")]
+mod uuid;
+
+#[cfg(any(feature = "jiff", feature = "rust_decimal", feature = "uuid"))]
+use crate::error::{Error, ErrorKind};
+
+/// A Python value that is not what was asked for.
+#[cfg(any(feature = "jiff", feature = "rust_decimal", feature = "uuid"))]
+fn none(wanted: &str) -> Error {
+    Error::new(ErrorKind::Type, format!("invalid type: something else, expected {wanted}"))
+}
+
+/// What a type's own `TryFrom<Value>` gives, for an `Option` of it.
+#[cfg(any(feature = "jiff", feature = "rust_decimal", feature = "uuid"))]
+macro_rules! optional {
+    ($($type:ty),*) => {$(
+        /// `None` is nothing.
+        impl TryFrom<$crate::Value> for Option<$type> {
+            type Error = $crate::Error;
+
+            fn try_from(value: $crate::Value) -> Result<Self, $crate::Error> {
+                if value == $crate::Value::None { Ok(None) } else { value.try_into().map(Some) }
+            }
+        }
+    )*};
+}
+#[cfg(any(feature = "jiff", feature = "rust_decimal", feature = "uuid"))]
+use optional;
