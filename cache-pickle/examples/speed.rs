@@ -9,6 +9,7 @@ use std::process::Command;
 use std::time::Instant;
 
 use cache_pickle::{Date, DateTime, Time, TimeZone, Value, from_slice, to_vec};
+use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 
 const PYTHON: &str = "
@@ -53,6 +54,7 @@ fn measure<T: Serialize + for<'de> Deserialize<'de>>(name: &str, value: &T) {
     let bytes = to_vec(value).unwrap();
     println!("{name}: {} bytes", bytes.len());
     let show = |what: &str, speed: f64| println!("  {what:28} {speed:7.0} MB/s");
+    show("checks", best(bytes.len(), || drop(black_box(from_slice::<IgnoredAny>(&bytes).unwrap()))));
     show("reads as its type", best(bytes.len(), || drop(black_box(from_slice::<T>(&bytes).unwrap()))));
     show("reads as a Value", best(bytes.len(), || drop(black_box(Value::read(&bytes).unwrap()))));
     let read = Value::read(&bytes).unwrap();
@@ -62,10 +64,15 @@ fn measure<T: Serialize + for<'de> Deserialize<'de>>(name: &str, value: &T) {
     // By Python itself, so that both read what a Python program has in its cache.
     std::fs::write(&path, &bytes).unwrap();
     let rewrite = "import pickle, sys; p = sys.argv[1]; v = pickle.load(open(p, 'rb')); pickle.dump(v, open(p, 'wb'), 4)";
-    if Command::new("python3").args(["-c", rewrite]).arg(&path).status().is_ok_and(|status| status.success()) {
+    if Command::new("python3").args(["-c", rewrite]).arg(&path).status().is_ok_and(|status| status.success())
+    {
         let pythons = std::fs::read(&path).unwrap();
         println!("  the same by Python: {} bytes", pythons.len());
-        show("reads as its type", best(pythons.len(), || drop(black_box(from_slice::<T>(&pythons).unwrap()))));
+        show("checks", best(pythons.len(), || drop(black_box(from_slice::<IgnoredAny>(&pythons).unwrap()))));
+        show(
+            "reads as its type",
+            best(pythons.len(), || drop(black_box(from_slice::<T>(&pythons).unwrap()))),
+        );
         show("reads as a Value", best(pythons.len(), || drop(black_box(Value::read(&pythons).unwrap()))));
         Command::new("python3").args(["-c", PYTHON]).arg(&path).status().unwrap();
     }
@@ -97,5 +104,8 @@ fn main() {
             ("key".into(), Value::Uuid([n; 16])),
         ])
     };
-    measure("8,000 rows of Django's types", &Value::List((0..8000_u32).map(|n| row((n % 200) as u8)).collect()));
+    measure(
+        "8,000 rows of Django's types",
+        &Value::List((0..8000_u32).map(|n| row((n % 200) as u8)).collect()),
+    );
 }

@@ -2,9 +2,7 @@
 //! bytes bytes; an object of any other class is no value but [`Value`](crate::Value).
 
 use serde::de::value::{BytesDeserializer, SeqDeserializer, UnitDeserializer};
-use serde::de::{
-    DeserializeSeed, EnumAccess, Error as _, MapAccess, SeqAccess, VariantAccess, Visitor,
-};
+use serde::de::{DeserializeSeed, EnumAccess, Error as _, MapAccess, SeqAccess, VariantAccess, Visitor};
 use serde::{Deserialize, Deserializer, forward_to_deserialize_any};
 
 use crate::error::Error;
@@ -41,14 +39,17 @@ pub(crate) struct De<'a, 'de> {
 }
 
 impl<'a, 'de> De<'a, 'de> {
+    #[inline]
     pub(crate) fn new(document: &'a Document<'de>) -> Self {
         Self { document, item: document.root, root: true }
     }
 
+    #[inline]
     fn inner(self, item: &Item<'de>) -> Self {
         Self { document: self.document, item: *item, root: false }
     }
 
+    #[inline]
     fn elements(self, node: u32) -> Elements<'a, 'de> {
         let left = self.document.arena.items(node);
         Elements { of: self, len: left.len(), left, value: None }
@@ -92,7 +93,9 @@ impl<'a, 'de> De<'a, 'de> {
             Typed::Decimal(digits) => visitor.visit_str(digits),
             Typed::Uuid(uuid) => visitor.visit_str(&hyphenated(uuid)),
             Typed::Bytes(bytes) | Typed::ByteArray(bytes) => visitor.visit_bytes(&bytes),
-            Typed::Set(None) | Typed::FrozenSet(None) => visitor.visit_seq(SeqDeserializer::new(NOTHING.iter().copied())),
+            Typed::Set(None) | Typed::FrozenSet(None) => {
+                visitor.visit_seq(SeqDeserializer::new(NOTHING.iter().copied()))
+            }
             Typed::Set(Some(node)) | Typed::FrozenSet(Some(node)) => self.seq(node, visitor),
             Typed::Opaque => Err(Error::found("something else (an object of a Python class)", &visitor)),
         }
@@ -135,7 +138,9 @@ impl<'de> Deserializer<'de> for De<'_, 'de> {
             Item::Str(text) => visitor.visit_borrowed_str(text),
             Item::Unescaped { .. } => visitor.visit_str(arena.str(&self.item).unwrap_or_default()),
             Item::Bytes(bytes) | Item::ByteArray(bytes) => visitor.visit_borrowed_bytes(bytes),
-            Item::List(node) | Item::Tuple(node) | Item::Set(node) | Item::FrozenSet(node) => self.seq(node, visitor),
+            Item::List(node) | Item::Tuple(node) | Item::Set(node) | Item::FrozenSet(node) => {
+                self.seq(node, visitor)
+            }
             Item::Dict(node) => self.map(node, visitor),
             Item::Class(_) => Err(Error::found("something else (a Python class)", &visitor)),
             Item::Object(row) => self.object(row, visitor),
@@ -146,7 +151,11 @@ impl<'de> Deserializer<'de> for De<'_, 'de> {
         if matches!(self.item, Item::None) { visitor.visit_none() } else { visitor.visit_some(self) }
     }
 
-    fn deserialize_newtype_struct<V: Visitor<'de>>(self, name: &'static str, visitor: V) -> Result<V::Value, Error> {
+    fn deserialize_newtype_struct<V: Visitor<'de>>(
+        self,
+        name: &'static str,
+        visitor: V,
+    ) -> Result<V::Value, Error> {
         if name != value::NAME {
             return visitor.visit_newtype_struct(self);
         }
@@ -178,7 +187,9 @@ impl<'de> Deserializer<'de> for De<'_, 'de> {
                 };
                 visitor.visit_enum(Variant { name: self.inner(name), content: Some(self.inner(content)) })
             }
-            Item::Str(_) | Item::Unescaped { .. } => visitor.visit_enum(Variant { name: self, content: None }),
+            Item::Str(_) | Item::Unescaped { .. } => {
+                visitor.visit_enum(Variant { name: self, content: None })
+            }
             Item::Dict(_) => Err(Error::found("map", &"an enum: text, or a map of one key")),
             _ => self.deserialize_any(visitor),
         }
@@ -320,7 +331,11 @@ impl<'de> VariantAccess<'de> for Variant<'_, 'de> {
         }
     }
 
-    fn struct_variant<V: Visitor<'de>>(self, _: &'static [&'static str], visitor: V) -> Result<V::Value, Error> {
+    fn struct_variant<V: Visitor<'de>>(
+        self,
+        _: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Error> {
         match self.content {
             Some(content) => content.deserialize_any(visitor),
             None => Err(Error::found("unit variant", &"struct variant")),
@@ -355,7 +370,11 @@ impl<'de> VariantAccess<'de> for Pickled<'_> {
         visitor.visit_bytes(self.0)
     }
 
-    fn struct_variant<V: Visitor<'de>>(self, _: &'static [&'static str], visitor: V) -> Result<V::Value, Error> {
+    fn struct_variant<V: Visitor<'de>>(
+        self,
+        _: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Error> {
         visitor.visit_bytes(self.0)
     }
 }

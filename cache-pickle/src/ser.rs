@@ -2,8 +2,8 @@
 //! are what `serde_json` makes of them.
 
 use serde::ser::{
-    SerializeMap, SerializeSeq, SerializeStruct, SerializeStructVariant, SerializeTuple, SerializeTupleStruct,
-    SerializeTupleVariant,
+    SerializeMap, SerializeSeq, SerializeStruct, SerializeStructVariant, SerializeTuple,
+    SerializeTupleStruct, SerializeTupleVariant,
 };
 use serde::{Serialize, Serializer};
 
@@ -154,12 +154,20 @@ impl<'a> Serializer for Ser<'a> {
     }
 
     fn serialize_str(self, text: &str) -> Result<(), Error> {
-        if self.form == Form::Key { self.writer.key(text) } else { self.writer.str(text) }
+        if self.form == Form::Key {
+            self.writer.key(text)
+        } else {
+            self.writer.str(text)
+        }
         Ok(())
     }
 
     fn serialize_bytes(self, bytes: &[u8]) -> Result<(), Error> {
-        if self.form == Form::Opcodes { self.writer.raw(bytes) } else { self.writer.bytes(bytes) }
+        if self.form == Form::Opcodes {
+            self.writer.raw(bytes)
+        } else {
+            self.writer.bytes(bytes)
+        }
         Ok(())
     }
 
@@ -185,7 +193,11 @@ impl<'a> Serializer for Ser<'a> {
         Ok(())
     }
 
-    fn serialize_newtype_struct<T: Serialize + ?Sized>(self, _: &'static str, value: &T) -> Result<(), Error> {
+    fn serialize_newtype_struct<T: Serialize + ?Sized>(
+        self,
+        _: &'static str,
+        value: &T,
+    ) -> Result<(), Error> {
         value.serialize(self)
     }
 

@@ -197,9 +197,7 @@ impl TimeDelta {
     /// All of it in microseconds.
     #[must_use]
     pub fn total_microseconds(&self) -> i128 {
-        i128::from(self.days) * DAY
-            + i128::from(self.seconds) * MICROSECONDS
-            + i128::from(self.microseconds)
+        i128::from(self.days) * DAY + i128::from(self.seconds) * MICROSECONDS + i128::from(self.microseconds)
     }
 
     /// The days; below zero for a span below zero.
@@ -227,7 +225,11 @@ impl fmt::Display for TimeDelta {
         let total = self.total_microseconds();
         let sign = if total < 0 { "-" } else { "" };
         let (seconds, micros) = (total.unsigned_abs() / 1_000_000, total.unsigned_abs() % 1_000_000);
-        if micros == 0 { write!(f, "{sign}PT{seconds}S") } else { write!(f, "{sign}PT{seconds}.{micros:06}S") }
+        if micros == 0 {
+            write!(f, "{sign}PT{seconds}S")
+        } else {
+            write!(f, "{sign}PT{seconds}.{micros:06}S")
+        }
     }
 }
 
@@ -247,7 +249,8 @@ pub enum TimeZone {
 
 impl TimeZone {
     /// `datetime.timezone.utc`.
-    pub const UTC: Self = Self::Fixed { offset: TimeDelta { days: 0, seconds: 0, microseconds: 0 }, name: None };
+    pub const UTC: Self =
+        Self::Fixed { offset: TimeDelta { days: 0, seconds: 0, microseconds: 0 }, name: None };
 }
 
 /// `+00:00`, `+05:30`, `-00:00:01`, `[Europe/Berlin]`.

@@ -34,14 +34,16 @@ fn vectors() -> Vec<Vector> {
 }
 
 fn readable() -> impl Iterator<Item = (Vector, BTreeMap<u8, Value>)> {
-    vectors().into_iter().filter(|vector| UNREADABLE.iter().all(|(name, _)| *name != vector.name)).map(|vector| {
-        let read = |(protocol, pickle): (&u8, &String)| {
-            let value = Value::read(&python::bytes(pickle));
-            (*protocol, value.unwrap_or_else(|e| panic!("{} in protocol {protocol}: {e}", vector.name)))
-        };
-        let values = vector.pickles.iter().map(read).collect();
-        (vector, values)
-    })
+    vectors().into_iter().filter(|vector| UNREADABLE.iter().all(|(name, _)| *name != vector.name)).map(
+        |vector| {
+            let read = |(protocol, pickle): (&u8, &String)| {
+                let value = Value::read(&python::bytes(pickle));
+                (*protocol, value.unwrap_or_else(|e| panic!("{} in protocol {protocol}: {e}", vector.name)))
+            };
+            let values = vector.pickles.iter().map(read).collect();
+            (vector, values)
+        },
+    )
 }
 
 /// Whether a value has objects in it, which no two protocols write alike.

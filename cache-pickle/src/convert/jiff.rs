@@ -58,7 +58,8 @@ impl TryFrom<Time> for civil::Time {
 fn clock(time: &Time) -> Result<civil::Time, Error> {
     let part = |part| i8::try_from(part).map_err(refused);
     let nanosecond = i32::try_from(time.microsecond() * 1000).map_err(refused)?;
-    civil::Time::new(part(time.hour())?, part(time.minute())?, part(time.second())?, nanosecond).map_err(refused)
+    civil::Time::new(part(time.hour())?, part(time.minute())?, part(time.second())?, nanosecond)
+        .map_err(refused)
 }
 
 impl TryFrom<civil::DateTime> for DateTime {

@@ -18,7 +18,9 @@ impl TryFrom<Value> for Decimal {
         let Value::Decimal(digits) = value else { return Err(super::none(wanted)) };
         let read = match digits.split_once(['E', 'e']) {
             None => Self::from_str_exact(&digits),
-            Some((mantissa, _)) => Self::from_str_exact(mantissa).and_then(|_| Self::from_scientific(&digits)),
+            Some((mantissa, _)) => {
+                Self::from_str_exact(mantissa).and_then(|_| Self::from_scientific(&digits))
+            }
         };
         read.map_err(|_| super::none(wanted))
     }

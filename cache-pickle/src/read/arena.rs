@@ -36,14 +36,21 @@ pub(crate) enum Item<'de> {
 
 impl Item<'_> {
     /// Whether this is a row of a table that can hold others, and so can be shared.
+    #[inline]
     pub(crate) fn is_node(&self) -> bool {
         matches!(
             self,
-            Self::List(_) | Self::Tuple(_) | Self::Dict(_) | Self::Set(_) | Self::FrozenSet(_) | Self::Object(_)
+            Self::List(_)
+                | Self::Tuple(_)
+                | Self::Dict(_)
+                | Self::Set(_)
+                | Self::FrozenSet(_)
+                | Self::Object(_)
         )
     }
 
     /// The bytes of text and the like.
+    #[inline]
     pub(crate) fn len(&self) -> usize {
         match *self {
             Self::Str(text) | Self::LongText(text) => text.len(),
@@ -124,10 +131,12 @@ impl<'de> Arena<'de> {
     }
 
     /// How many items are in containers.
+    #[inline]
     pub(crate) fn attached(&self) -> usize {
         self.children.len()
     }
 
+    #[inline]
     fn depth_of(&self, item: &Item<'_>) -> u8 {
         match *item {
             Item::List(n) | Item::Tuple(n) | Item::Dict(n) | Item::Set(n) | Item::FrozenSet(n) => {
@@ -139,12 +148,14 @@ impl<'de> Arena<'de> {
     }
 
     /// One more than the deepest of `items`.
+    #[inline]
     fn depth_around(&self, items: &[Item<'_>]) -> Result<u8, Flaw> {
         let depth = items.iter().map(|item| self.depth_of(item)).max().unwrap_or(0) + 1;
         if usize::from(depth) > MAX_DEPTH { Err(Flaw::TOO_DEEP) } else { Ok(depth) }
     }
 
     /// A new container of `items`.
+    #[inline]
     pub(crate) fn node(&mut self, items: &[Item<'de>]) -> Result<u32, Flaw> {
         let depth = self.depth_around(items)?;
         let index = self.nodes.len() as u32;
@@ -153,6 +164,7 @@ impl<'de> Arena<'de> {
         Ok(index)
     }
 
+    #[inline]
     fn run(&mut self, items: &[Item<'de>]) -> Run {
         let start = self.children.len() as u32;
         self.children.extend_from_slice(items);
@@ -160,6 +172,7 @@ impl<'de> Arena<'de> {
     }
 
     /// Adds `items` to a container.
+    #[inline]
     pub(crate) fn extend(&mut self, node: u32, items: &[Item<'de>]) -> Result<(), Flaw> {
         let depth = self.depth_around(items)?;
         let run = self.run(items);
@@ -202,14 +215,18 @@ impl<'de> Arena<'de> {
         Ok(())
     }
 
+    #[inline]
     pub(crate) fn len(&self, node: u32) -> usize {
         self.nodes.get(node as usize).map_or(0, |node| node.len as usize)
     }
 
     /// The items of a container, a dict's keys and values in turn.
+    #[inline]
     pub(crate) fn items(&self, node: u32) -> Items<'_, 'de> {
         match self.nodes.get(node as usize) {
-            Some(node) => Items { arena: self, run: self.slice(node.first).iter(), next: node.more, left: node.len },
+            Some(node) => {
+                Items { arena: self, run: self.slice(node.first).iter(), next: node.more, left: node.len }
+            }
             None => Items::none(self),
         }
     }
@@ -217,7 +234,9 @@ impl<'de> Arena<'de> {
     /// What an object or a container holds.
     pub(crate) fn inside(&self, item: &Item<'de>) -> Items<'_, 'de> {
         match *item {
-            Item::List(n) | Item::Tuple(n) | Item::Dict(n) | Item::Set(n) | Item::FrozenSet(n) => self.items(n),
+            Item::List(n) | Item::Tuple(n) | Item::Dict(n) | Item::Set(n) | Item::FrozenSet(n) => {
+                self.items(n)
+            }
             Item::Object(n) => match self.objects.get(n as usize) {
                 Some(object) => {
                     let run = object.parts.iter();
@@ -237,11 +256,13 @@ impl<'de> Arena<'de> {
         }
     }
 
+    #[inline]
     fn slice(&self, run: Run) -> &[Item<'de>] {
         let start = run.start as usize;
         self.children.get(start..start + run.len as usize).unwrap_or_default()
     }
 
+    #[inline]
     pub(crate) fn str(&self, item: &Item<'de>) -> Option<&str> {
         match *item {
             Item::Str(text) => Some(text),
@@ -284,6 +305,7 @@ impl<'a, 'de> Items<'a, 'de> {
 impl<'a, 'de> Iterator for Items<'a, 'de> {
     type Item = &'a Item<'de>;
 
+    #[inline]
     fn next(&mut self) -> Option<Self::Item> {
         loop {
             if let Some(item) = self.run.next() {
@@ -296,6 +318,7 @@ impl<'a, 'de> Iterator for Items<'a, 'de> {
         }
     }
 
+    #[inline]
     fn size_hint(&self) -> (usize, Option<usize>) {
         (self.left as usize, Some(self.left as usize))
     }

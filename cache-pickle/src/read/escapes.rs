@@ -52,7 +52,8 @@ pub(crate) fn string<'de>(line: &'de [u8], text: &mut String) -> Result<Item<'de
         rest = after;
         let mut code = u32::from(byte);
         if byte == b'\\' {
-            let (&escape, after) = rest.split_first().ok_or(Flaw::malformed("a string ends in a backslash"))?;
+            let (&escape, after) =
+                rest.split_first().ok_or(Flaw::malformed("a string ends in a backslash"))?;
             rest = after;
             code = match escape {
                 b'\\' | b'\'' | b'"' => u32::from(escape),

@@ -32,7 +32,9 @@ enum State {
 /// the number of items, however often they are shared.
 pub(crate) fn check(arena: &Arena<'_>, root: Item<'_>, input: usize, limits: &Limits) -> Result<(), Error> {
     let row = |item: &Item<'_>| match *item {
-        Item::List(n) | Item::Tuple(n) | Item::Dict(n) | Item::Set(n) | Item::FrozenSet(n) => Some(n as usize),
+        Item::List(n) | Item::Tuple(n) | Item::Dict(n) | Item::Set(n) | Item::FrozenSet(n) => {
+            Some(n as usize)
+        }
         Item::Object(n) => Some(arena.nodes.len() + n as usize),
         _ => None,
     };
@@ -62,7 +64,12 @@ pub(crate) fn check(arena: &Arena<'_>, root: Item<'_>, input: usize, limits: &Li
         }
         let Some(closed) = open.pop() else { break };
         let Measure { depth, nodes, size, .. } = closed.inside;
-        let measure = Measure { state: State::Done, depth: depth + 1, nodes: nodes.saturating_add(1), size: size.saturating_add(VALUE) };
+        let measure = Measure {
+            state: State::Done,
+            depth: depth + 1,
+            nodes: nodes.saturating_add(1),
+            size: size.saturating_add(VALUE),
+        };
         if measure.depth > MAX_DEPTH {
             return Err(Error::too_deep());
         }

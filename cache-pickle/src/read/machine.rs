@@ -9,6 +9,7 @@ use crate::read::arena::{ARGS, Arena, CALLABLE, DICT, How, Item, KWARGS, LIST, S
 use crate::read::class::Class;
 use crate::read::cursor::{Cursor, utf8};
 use crate::read::escapes;
+use crate::read::typed::Typed;
 
 #[derive(Debug)]
 pub(crate) struct Machine<'de, 'l> {
@@ -264,7 +265,8 @@ impl<'de, 'l> Machine<'de, 'l> {
                 self.decimal(digits.strip_suffix('L').unwrap_or(digits))
             }
             op::FLOAT => {
-                let number = self.cursor.text_line()?.parse().map_err(|_| Flaw::malformed("a number that is none"))?;
+                let number =
+                    self.cursor.text_line()?.parse().map_err(|_| Flaw::malformed("a number that is none"))?;
                 self.push(Item::Float(number))
             }
             op::UNICODE => {
@@ -484,8 +486,14 @@ impl<'de, 'l> Machine<'de, 'l> {
         kwargs: Option<Item<'de>>,
     ) -> Result<(), Flaw> {
         self.room(0)?;
-        let made = matches!(callable, Item::Class(_)) || how == How::Call && matches!(callable, Item::Object(_));
-        if !made || !matches!(args, Item::Tuple(_)) || !matches!(kwargs, None | Some(Item::Dict(_))) {
+        let callable_fits = match callable {
+            Item::Class(_) => true,
+            // What has a type here is nothing that Python could call.
+            Item::Object(row) => how == How::Call && matches!(self.arena.typed(row), Typed::Opaque),
+            _ => false,
+        };
+        if !callable_fits || !matches!(args, Item::Tuple(_)) || !matches!(kwargs, None | Some(Item::Dict(_)))
+        {
             return Err(Flaw::malformed("an object without its class or its arguments"));
         }
         let mut parts = [Item::None; 6];

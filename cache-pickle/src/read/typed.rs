@@ -145,7 +145,8 @@ impl<'de> Arena<'de> {
                     [name] => Some(self.str(name)?.to_owned()),
                     _ => return None,
                 };
-                (offset.total_microseconds().abs() < 86_400_000_000).then_some(TimeZone::Fixed { offset, name })
+                (offset.total_microseconds().abs() < 86_400_000_000)
+                    .then_some(TimeZone::Fixed { offset, name })
             }
             // The number is whether Python may keep the zone: not so for ZoneInfo.no_cache, which
             // stays an object.

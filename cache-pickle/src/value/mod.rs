@@ -183,6 +183,9 @@ impl Value {
     #[must_use]
     pub fn get(&self, key: &str) -> Option<&Self> {
         let Self::Dict(entries) = self else { return None };
-        entries.iter().find(|(name, _)| matches!(name, Self::Str(name) if name == key)).map(|(_, value)| value)
+        entries
+            .iter()
+            .find(|(name, _)| matches!(name, Self::Str(name) if name == key))
+            .map(|(_, value)| value)
     }
 }

@@ -153,5 +153,13 @@ fn object(arena: &Arena<'_>, row: u32, parts: Vec<Value>) -> Value {
     };
     let made = if object.how == How::Call { Made::Call } else { Made::New };
     let state = object.has_state.then_some(state);
-    Value::Object(Box::new(Object { made, callable, args: list(args), kwargs, items: list(items), entries, state }))
+    Value::Object(Box::new(Object {
+        made,
+        callable,
+        args: list(args),
+        kwargs,
+        items: list(items),
+        entries,
+        state,
+    }))
 }

@@ -75,7 +75,9 @@ fn write(value: &Value, writer: &mut Writer) -> Result<usize, Error> {
             Value::List(values) => container(&mut tasks, Task::Values(values.iter()), values.len(), LIST),
             Value::Tuple(values) => container(&mut tasks, Task::Values(values.iter()), values.len(), TUPLE),
             Value::Set(values) => container(&mut tasks, Task::Values(values.iter()), values.len(), SET),
-            Value::FrozenSet(values) => container(&mut tasks, Task::Values(values.iter()), values.len(), FROZEN_SET),
+            Value::FrozenSet(values) => {
+                container(&mut tasks, Task::Values(values.iter()), values.len(), FROZEN_SET)
+            }
             Value::Dict(pairs) => container(&mut tasks, Task::Pairs(pairs.iter()), pairs.len(), DICT),
             Value::Object(object) => self::object(&mut tasks, object)?,
             leaf => self::leaf(leaf, writer),
@@ -95,8 +97,10 @@ struct Frame {
     end: &'static [u8],
 }
 
-const LIST: Frame = Frame { empty: &[op::EMPTY_LIST], begin: &[op::EMPTY_LIST, op::MARK], end: &[op::APPENDS] };
-const DICT: Frame = Frame { empty: &[op::EMPTY_DICT], begin: &[op::EMPTY_DICT, op::MARK], end: &[op::SETITEMS] };
+const LIST: Frame =
+    Frame { empty: &[op::EMPTY_LIST], begin: &[op::EMPTY_LIST, op::MARK], end: &[op::APPENDS] };
+const DICT: Frame =
+    Frame { empty: &[op::EMPTY_DICT], begin: &[op::EMPTY_DICT, op::MARK], end: &[op::SETITEMS] };
 const SET: Frame = Frame { empty: &[op::EMPTY_SET], begin: &[op::EMPTY_SET, op::MARK], end: &[op::ADDITEMS] };
 const TUPLE: Frame = Frame { empty: &[op::EMPTY_TUPLE], begin: &[op::MARK], end: &[op::TUPLE] };
 const FROZEN_SET: Frame =
@@ -120,11 +124,13 @@ fn object<'a>(tasks: &mut Vec<Task<'a>>, object: &'a Object) -> Result<usize, Er
     let Object { made, callable, args, kwargs, items, entries, state } = object;
     let callable_fits = match callable {
         Value::Class(_) => true,
-        Value::Object(_) => *made == Made::Call,
+        // A UUID without its state is an object, whose state may come later.
+        Value::Object(_) | Value::Uuid(_) => *made == Made::Call,
         _ => false,
     };
     if !callable_fits || (*made == Made::Call && kwargs.is_some()) {
-        let message = "an object cannot be written: its `callable` is no class, or has `kwargs` and is called";
+        let message =
+            "an object cannot be written: its `callable` is no class, or has `kwargs` and is called";
         return Err(Error::new(ErrorKind::Type, message));
     }
     tasks.push(Task::Leave(&[]));
@@ -161,10 +167,14 @@ fn leaf(value: &Value, writer: &mut Writer) -> usize {
         Value::Bytes(bytes) => writer.bytes(bytes),
         Value::Class(class) => writer.class(class.module(), class.name()),
         Value::ByteArray(bytes) => {
-            return call(writer, ("builtins", "bytearray"), |writer| one(writer, |writer| writer.bytes(bytes)));
+            return call(writer, ("builtins", "bytearray"), |writer| {
+                one(writer, |writer| writer.bytes(bytes))
+            });
         }
         Value::Date(date) => {
-            return call(writer, ("datetime", "date"), |writer| one(writer, |writer| writer.bytes(&date.to_bytes())));
+            return call(writer, ("datetime", "date"), |writer| {
+                one(writer, |writer| writer.bytes(&date.to_bytes()))
+            });
         }
         Value::Time(time) => return self::time(writer, time),
         Value::DateTime(time) => return date_time(writer, time),

@@ -21,7 +21,8 @@ impl Case {
     /// The same for an expression.
     pub(crate) fn of_expression(expression: &str, rust: &[u8]) -> Self {
         let name = expression.chars().take(60).collect::<String>();
-        let json = serde_json::json!({ "name": name, "rust": digits(rust), "expression": expression }).to_string();
+        let json =
+            serde_json::json!({ "name": name, "rust": digits(rust), "expression": expression }).to_string();
         Self { json }
     }
 }
@@ -30,8 +31,7 @@ impl Case {
 pub(crate) fn compare(cases: &[Case]) {
     assert!(!cases.is_empty());
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/python/compare.py");
-    let started =
-        Command::new("python3").arg(script).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
+    let started = Command::new("python3").arg(script).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
     let mut python = match started {
         Err(e) if e.kind() == ErrorKind::NotFound && std::env::var_os("CI").is_none() => {
             eprintln!("skipped: there is no python3");
