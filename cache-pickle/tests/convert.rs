@@ -31,8 +31,14 @@ fn values_come_back_as_pythons_types() {
     round(civil::date(2024, 2, 29), "date(2024-02-29)");
     round(civil::time(1, 2, 3, 4000), "time(01:02:03.000004)");
     round(civil::date(9999, 12, 31).at(23, 59, 59, 0), "datetime(9999-12-31T23:59:59)");
-    round("2024-02-29T12:34:56.789012Z".parse::<Timestamp>().unwrap(), "datetime(2024-02-29T12:34:56.789012+00:00)");
-    round("2024-07-01T01:02:03+05:30[+05:30]".parse::<Zoned>().unwrap(), "datetime(2024-07-01T01:02:03+05:30)");
+    round(
+        "2024-02-29T12:34:56.789012Z".parse::<Timestamp>().unwrap(),
+        "datetime(2024-02-29T12:34:56.789012+00:00)",
+    );
+    round(
+        "2024-07-01T01:02:03+05:30[+05:30]".parse::<Zoned>().unwrap(),
+        "datetime(2024-07-01T01:02:03+05:30)",
+    );
     round(SignedDuration::from_micros(-1), "timedelta(-PT0.000001S)");
     round(SignedDuration::from_secs(86_399_999_999_999), "timedelta(PT86399999999999S)");
 }
@@ -45,7 +51,10 @@ fn a_clock_that_is_put_back_has_its_fold() {
         eprintln!("skipped: there is no database of time zones");
         return;
     }
-    for (time, fold) in [("2024-10-27T02:30:00+02:00[Europe/Berlin]", false), ("2024-10-27T02:30:00+01:00[Europe/Berlin]", true)] {
+    for (time, fold) in [
+        ("2024-10-27T02:30:00+02:00[Europe/Berlin]", false),
+        ("2024-10-27T02:30:00+01:00[Europe/Berlin]", true),
+    ] {
         let zoned: Zoned = time.parse().unwrap();
         round(zoned.clone(), "datetime(2024-10-27T02:30:00[Europe/Berlin])");
         let Value::DateTime(python) = Value::try_from(zoned).unwrap() else { panic!() };
@@ -101,7 +110,14 @@ fn a_field_is_text_or_pythons_own_type() {
         created: Timestamp,
     }
     let id = Uuid::from_u128(7);
-    let order = Order { text: id, id, price: Decimal::ONE, at: Timestamp::UNIX_EPOCH, until: None, created: Timestamp::UNIX_EPOCH };
+    let order = Order {
+        text: id,
+        id,
+        price: Decimal::ONE,
+        at: Timestamp::UNIX_EPOCH,
+        until: None,
+        created: Timestamp::UNIX_EPOCH,
+    };
     let bytes = to_vec(&order).unwrap();
     let expected = "{'text': '00000000-0000-0000-0000-000000000007', 'id': UUID(00000000000000000000000000000007), \
                     'price': Decimal(1), 'at': datetime(1970-01-01T00:00:00+00:00), 'until': None, \

@@ -6,7 +6,7 @@ const PLACES: usize = 256;
 /// Longer texts are not worth a comparison.
 const LONGEST: usize = 64;
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Memo {
     /// How many MEMOIZE opcodes were written: the next one's number.
     next: u32,
@@ -21,12 +21,6 @@ struct Text {
     start: usize,
     len: usize,
     index: u32,
-}
-
-impl Default for Memo {
-    fn default() -> Self {
-        Self { next: 0, texts: Vec::new(), classes: Vec::new() }
-    }
 }
 
 impl Memo {
