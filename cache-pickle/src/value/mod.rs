@@ -28,7 +28,7 @@ pub(crate) use self::serde::NAME;
 /// use cache_pickle::Value;
 ///
 /// // pickle.dumps({"born": datetime.date(2024, 2, 29)}, 4)
-/// let bytes = b"\x80\x04\x95\x2b\0\0\0\0\0\0\0}\x94\x8c\x04born\x94\x8c\x08datetime\x94\
+/// let bytes = b"\x80\x04\x95\x2a\0\0\0\0\0\0\0}\x94\x8c\x04born\x94\x8c\x08datetime\x94\
 ///     \x8c\x04date\x94\x93\x94C\x04\x07\xe8\x02\x1d\x94\x85\x94R\x94s.";
 /// let value = Value::read(bytes)?;
 /// let Some(Value::Date(born)) = value.get("born") else { unreachable!() };
