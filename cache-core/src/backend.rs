@@ -2,10 +2,12 @@
 //! backends whose I/O is natively async.
 
 use std::any::Any;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 
 use crate::capabilities::Capabilities;
+use crate::codec::Codec;
 use crate::error::{ErrorKind, Result};
 use crate::info::Info;
 use crate::key::Key;
@@ -250,6 +252,13 @@ pub trait BaseCache: Any + Send + Sync {
     /// What this backend can do. Asked once, when a [`Cache`](crate::Cache) is built.
     fn capabilities(&self) -> Capabilities {
         Capabilities::DEFAULT
+    }
+
+    /// The codec that the store's layout prescribes, for a store that others read too and that
+    /// keeps no codec's number: a [`Cache`](crate::Cache) uses it unless it is given one, and
+    /// refuses one of another number. Asked once, when the cache is built.
+    fn codec(&self) -> Option<Arc<dyn Codec>> {
+        None
     }
 
     /// How async callers reach this backend. The default is right for every backend that may

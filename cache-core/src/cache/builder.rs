@@ -44,7 +44,7 @@ pub struct CacheBuilder<B: ?Sized> {
     function: Option<Arc<KeyFunction>>,
     validator: Option<Arc<KeyValidator>>,
     policy: Option<KeyPolicy>,
-    codec: Arc<dyn Codec>,
+    codec: Option<Arc<dyn Codec>>,
     read_also: Vec<Arc<dyn Codec>>,
     flight_wait: Duration,
     on_error: OnError,
@@ -63,7 +63,7 @@ impl<B: BaseCache + ?Sized> CacheBuilder<B> {
             function: None,
             validator: None,
             policy: None,
-            codec: Arc::new(MessagePack),
+            codec: None,
             read_also: Vec::new(),
             flight_wait: Duration::from_secs(10),
             on_error: OnError::Surface,
@@ -132,10 +132,11 @@ impl<B: BaseCache + ?Sized> CacheBuilder<B> {
         self
     }
 
-    /// The codec that writes values, and reads its own. Default: [`MessagePack`].
+    /// The codec that writes values, and reads its own. Default: what the backend's layout
+    /// prescribes ([`BaseCache::codec`]), else [`MessagePack`].
     #[must_use]
     pub fn codec(mut self, codec: impl Codec + 'static) -> Self {
-        self.codec = Arc::new(codec);
+        self.codec = Some(Arc::new(codec));
         self
     }
 
@@ -171,7 +172,7 @@ impl<B: BaseCache + ?Sized> CacheBuilder<B> {
         read_also: Vec<Arc<dyn Codec>>,
     ) -> Self {
         self.function = function;
-        self.codec = codec.unwrap_or(self.codec);
+        self.codec = codec;
         self.read_also = read_also;
         self
     }
@@ -180,10 +181,20 @@ impl<B: BaseCache + ?Sized> CacheBuilder<B> {
     ///
     /// # Errors
     /// [`ErrorKind::InvalidCacheBackend`](crate::ErrorKind::InvalidCacheBackend) for a key prefix
-    /// that reads as a version, or a key policy that the backend cannot follow.
+    /// that reads as a version, and a key policy or a codec that the backend cannot follow.
     pub fn build(self) -> Result<Cache<B>> {
         if self.function.is_none() {
             check_prefix(&self.prefix)?;
+        }
+        if let (Some(codec), Some(prescribed)) = (&self.codec, self.backend.codec())
+            && codec.id() != prescribed.id()
+        {
+            return Err(Error::invalid_cache_backend(format!(
+                "the backend's layout holds values in {} only, and the cache's codec is {}: leave the \
+                 codec out, or choose another layout",
+                prescribed.name(),
+                codec.name()
+            )));
         }
         let capabilities = self.backend.capabilities();
         let policy = match self.policy {
@@ -209,6 +220,7 @@ impl<B: BaseCache + ?Sized> CacheBuilder<B> {
     }
 
     fn finish(self, policy: KeyPolicy, capabilities: Capabilities) -> Cache<B> {
+        let codec = self.codec.or_else(|| self.backend.codec()).unwrap_or_else(|| Arc::new(MessagePack));
         Cache {
             backend: self.backend,
             version: self.version,
@@ -221,7 +233,7 @@ impl<B: BaseCache + ?Sized> CacheBuilder<B> {
                 },
                 timeout: self.timeout,
                 codecs: Codecs {
-                    write: self.codec,
+                    write: codec,
                     read_also: self.read_also,
                     keeps_kinds: capabilities.keeps_kinds,
                 },
@@ -240,7 +252,7 @@ impl<B: ?Sized> fmt::Debug for CacheBuilder<B> {
             .field("key_prefix", &self.prefix)
             .field("version", &self.version)
             .field("timeout", &self.timeout)
-            .field("codec", &self.codec.name())
+            .field("codec", &self.codec.as_ref().map(|codec| codec.name()))
             .finish_non_exhaustive()
     }
 }

@@ -536,9 +536,6 @@ impl<'de, 'l> Machine<'de, 'l> {
         if !self.stack.is_empty() || !self.marks.is_empty() {
             return Err(Flaw::malformed("values are left over at its end"));
         }
-        if self.cursor.left() > 0 {
-            return Err(Flaw::malformed("bytes are left over after it"));
-        }
         Ok(root)
     }
 }

@@ -170,6 +170,24 @@ impl Value {
         Ok(read::value(&document.arena, document.root))
     }
 
+    /// Reads the pickle that `bytes` begin with, and gives what follows it, as Python's
+    /// `pickle.load` leaves a file.
+    ///
+    /// # Errors
+    /// See [`ErrorKind`](crate::ErrorKind).
+    ///
+    /// ```
+    /// use cache_pickle::Value;
+    ///
+    /// let (value, rest) = Value::read_first(b"\x80\x05K\x07.and more")?;
+    /// assert_eq!((value, rest), (Value::Int(7), b"and more".as_slice()));
+    /// # Ok::<(), cache_pickle::Error>(())
+    /// ```
+    pub fn read_first(bytes: &[u8]) -> Result<(Self, &[u8]), Error> {
+        let (document, rest) = Document::read_first(bytes, &Limits::default())?;
+        Ok((read::value(&document.arena, document.root), rest))
+    }
+
     /// This as a pickle of protocol 4.
     ///
     /// # Errors

@@ -57,7 +57,9 @@ fn read(payload: &Payload) -> Reading {
         Payload::Encoded(codec, data) => {
             let (name, read) = match *codec {
                 CodecId::UNKNOWN => return guess(data),
-                id if id == Pickle::default().id() => return pickle(data).unwrap_or_else(|| damaged("pickle", data)),
+                id if id == Pickle::default().id() => {
+                    return pickle(data).unwrap_or_else(|| damaged("pickle", data));
+                }
                 id if id == MessagePack.id() => ("MessagePack", through(&MessagePack, data)),
                 id if id == Json.id() => ("JSON", through(&Json, data)),
                 CodecId(number) => return Reading::new(format!("codec {number}"), shown(data)),
