@@ -17,6 +17,8 @@ mod clock;
 mod codec;
 mod culling;
 mod error;
+#[cfg(feature = "zlib")]
+mod inflate;
 mod info;
 mod key;
 mod payload;
@@ -36,6 +38,8 @@ pub use codec::Json;
 pub use codec::{Codec, CodecError, MessagePack, Visit};
 pub use culling::Culling;
 pub use error::{Error, ErrorKind, Result};
+#[cfg(feature = "zlib")]
+pub use inflate::Inflate;
 pub use info::Info;
 pub use key::{
     CacheKeyWarning, Key, KeyFunction, KeyPolicy, KeyValidator, MEMCACHE_MAX_KEY_LENGTH, MadeKey,
@@ -44,7 +48,7 @@ pub use key::{
 pub use payload::{CodecId, Kind, Payload};
 #[cfg(feature = "settings")]
 pub use settings::{
-    BackendSettings, CacheUrl, Caches, CachesBuilder, DEFAULT_CACHE_ALIAS, FromSettings, Location,
+    BackendSettings, CacheUrl, Caches, CachesBuilder, Compat, DEFAULT_CACHE_ALIAS, FromSettings, Location,
     MaxEntries, Setting,
 };
 pub use timeout::{DEFAULT_TIMEOUT, DEFAULT_TIMEOUT_SECONDS, Expiry, Timeout};

@@ -118,10 +118,16 @@ fn of_other_clients(settings: &mut BackendSettings) -> Result<()> {
     settings.also_called("socket_connect_timeout", "connect_timeout")?;
     let default_client = "django_redis.client.DefaultClient";
     settings.must_be("client_class", default_client, "there is one client")?;
-    for theirs in ["serializer", "compressor"] {
-        settings
-            .refuse(theirs, "values are written by the cache's codec; set \"codec\" beside the options")?;
-    }
+    settings.refuse(
+        "serializer",
+        "values are written by the cache's codec; set \"codec\" beside the options: \"pickle\" for \
+         PickleSerializer, \"json\" for JSONSerializer",
+    )?;
+    settings.refuse(
+        "compressor",
+        "values are written by the cache's codec, without compression; what the ZlibCompressor wrote is \
+         read by the codec `Inflate`, once the program registers one",
+    )?;
     settings.refuse("ignore_exceptions", "set on_error = \"degrade\" beside the options")?;
     settings.refuse("connection_pool_kwargs", "put what it says among the options themselves")?;
     for theirs in

@@ -1,11 +1,12 @@
 //! From the command line to a cache.
 
-use cache_core::{Cache, Caches, CachesBuilder, DEFAULT_CACHE_ALIAS};
+use cache_core::{Cache, Caches, CachesBuilder, DEFAULT_CACHE_ALIAS, Inflate, Json};
 use cache_db::DatabaseCache;
 use cache_dummy::DummyCache;
 use cache_file::FileCache;
 use cache_locmem::LocMemCache;
 use cache_memcached::MemcachedCache;
+use cache_pickle::Pickle;
 use cache_redis::RedisCache;
 
 use crate::answer::{Failure, Result};
@@ -42,7 +43,10 @@ impl Chosen {
             .backend::<FileCache>()
             .backend::<LocMemCache>()
             .backend::<MemcachedCache>()
-            .backend::<RedisCache>();
+            .backend::<RedisCache>()
+            .codec("pickle", Pickle::default())
+            .codec("zlib-pickle", Inflate::new(Pickle::default()))
+            .codec("zlib-json", Inflate::new(Json));
         match (&self.url, &self.settings) {
             (Some(url), _) => builder.url(DEFAULT_CACHE_ALIAS, url),
             (None, Some(file)) => builder.file(file),

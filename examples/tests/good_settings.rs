@@ -7,7 +7,7 @@ mod common;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-use cache_core::{Caches, DEFAULT_TIMEOUT, Setting, Timeout};
+use cache_core::{Caches, Compat, DEFAULT_TIMEOUT, Setting, Timeout};
 
 fn by_url(url: &str) -> Caches {
     common::registered().url("default", url).build().unwrap_or_else(|e| panic!("{url}: {e}"))
@@ -103,6 +103,29 @@ fn a_codec_is_chosen_by_name() {
     assert_eq!(packed.get::<Vec<f64>>("k").unwrap().unwrap(), [1.5, 2.5], "read_also");
     let alone = by_url("locmem://codec-by-name").default().unwrap();
     assert!(alone.get::<Vec<f64>>("k").is_err(), "JSON was written");
+}
+
+#[test]
+fn a_url_in_common_with_django_environ_makes_its_keys() {
+    let made = |caches: &Caches| caches.default().unwrap().make_key("k").unwrap();
+    let query = "key_prefix=shop&version=7&timeout=5m";
+    let of_query = |scheme: &str, query: &str| made(&by_url(&format!("{scheme}://h/1?{query}")));
+    for scheme in ["redis", "rediss", "rediscache"] {
+        assert_eq!(of_query(scheme, query), "shop:7:k");
+        assert_eq!(of_query(scheme, &format!("{query}&compat=django-environ")), ":1:k");
+        assert_eq!(of_query(scheme, &format!("compat=django-environ&{query}")), ":1:k");
+    }
+    // Every other backend of Django reads what django-environ writes.
+    assert_eq!(of_query("pymemcache", &format!("{query}&compat=django-environ")), "shop:7:k");
+    let url = format!("redis://h/1?{query}");
+    let caches = common::registered().compat(Compat::DjangoEnviron).url("default", &url).build().unwrap();
+    assert_eq!(made(&caches), ":1:k");
+    assert!(format!("{:?}", caches.default().unwrap()).contains("timeout: Default"));
+    let table = format!("[default]\nurl = \"{url}\"\ncompat = \"django-environ\"\nversion = 3");
+    let error = common::registered().toml(&table).build().unwrap_err().to_string();
+    assert!(error.contains("\"version\" is there in the URL and beside it"), "{error}");
+    let table = format!("[default]\nurl = \"{url}\"\ncompat = \"django-environ\"");
+    assert_eq!(made(&common::registered().toml(&table).build().unwrap()), ":1:k");
 }
 
 #[test]

@@ -8,7 +8,7 @@ use crate::timeout::Timeout;
 
 /// Every key of a cache's table but `url` and `options`: in a URL's query these are the cache's,
 /// and all others are options of the backend.
-const KEYS: [&str; 10] = [
+const KEYS: [&str; 11] = [
     "backend",
     "location",
     "timeout",
@@ -19,7 +19,26 @@ const KEYS: [&str; 10] = [
     "on_error",
     "codec",
     "read_also",
+    "compat",
 ];
+
+/// What django-environ writes in lower case for Django's own Redis backend, which reads upper case
+/// only: in Django these have no effect there.
+const LOST_IN_DJANGO: [&str; 4] = ["timeout", "key_prefix", "version", "key_function"];
+
+/// The schemes of django-environ that mean that backend.
+const DJANGO_REDIS_SCHEMES: [&str; 5] = ["redis", "rediss", "rediscache", "valkey", "valkeys"];
+
+/// Whose reading of a URL counts: see [`CachesBuilder::compat`](super::CachesBuilder::compat).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Compat {
+    /// django-environ's, for Django's own Redis backend: `key_prefix`, `timeout`, `version` and
+    /// `key_function` in the query of a Redis URL have no effect, since it writes them in lower
+    /// case, and that backend reads upper case only. Without this a Rust program and a Django
+    /// application with one such URL would use different keys.
+    DjangoEnviron,
+}
 
 /// What a cache's table says, before the names in it are looked up.
 #[derive(Clone, Debug, Default)]
@@ -35,12 +54,13 @@ pub(super) struct AliasSettings {
     pub(super) on_error: Option<OnError>,
     pub(super) codec: Option<String>,
     pub(super) read_also: Vec<String>,
+    pub(super) compat: Option<Compat>,
     pub(super) options: Vec<(String, Setting)>,
 }
 
 impl AliasSettings {
-    /// Reads a table; a `url` in it is read with it.
-    pub(super) fn read(table: &Setting) -> Result<Self, Problem> {
+    /// Reads a table; a `url` in it is read with it. `compat` is what counts where it says none.
+    pub(super) fn read(table: &Setting, compat: Option<Compat>) -> Result<Self, Problem> {
         let Setting::Table(entries) = table else {
             return Err(format!("is {}; give a table with \"backend\" or \"url\" in it", table.kind()));
         };
@@ -64,14 +84,17 @@ impl AliasSettings {
                     "has a \"url\" and a {key:?}, which the URL says too; leave one of them out"
                 ));
             }
-            settings.read_query(&url, &seen)?;
+            settings.read_query(&url, &seen, compat)?;
         }
         Ok(settings)
     }
 
     /// What stands behind the question mark. The rest needs the backend.
-    fn read_query(&mut self, url: &str, seen: &[String]) -> Result<(), Problem> {
-        let (_, pairs) = url::parse(url).map_err(|problem| format!("the URL {problem}"))?;
+    fn read_query(&mut self, url: &str, seen: &[String], compat: Option<Compat>) -> Result<(), Problem> {
+        let (url, pairs) = url::parse(url).map_err(|problem| format!("the URL {problem}"))?;
+        let (compats, pairs): (Vec<_>, Vec<_>) =
+            pairs.into_iter().partition(|(name, _)| name.eq_ignore_ascii_case("compat"));
+        let pairs = compats.into_iter().chain(pairs);
         let mut asked: Vec<String> = Vec::new();
         for (name, value) in pairs {
             let key = name.to_ascii_lowercase();
@@ -85,7 +108,12 @@ impl AliasSettings {
                 if seen.contains(&key) {
                     return Err(format!("{name:?} is there in the URL and beside it; leave one of them out"));
                 }
-                self.set(&name, &key, &setting)?;
+                let lost = self.compat.or(compat) == Some(Compat::DjangoEnviron)
+                    && DJANGO_REDIS_SCHEMES.contains(&&*url.scheme().to_ascii_lowercase())
+                    && LOST_IN_DJANGO.contains(&&*key);
+                if !lost {
+                    self.set(&name, &key, &setting)?;
+                }
             } else {
                 self.add_option(name, setting)?;
             }
@@ -131,6 +159,10 @@ impl AliasSettings {
             }
             "codec" => self.codec = Some(text(setting).map_err(at)?),
             "read_also" => self.read_also = texts(setting).map_err(at)?,
+            "compat" => {
+                let known = [("django-environ", Compat::DjangoEnviron)];
+                self.compat = Some(one_of(setting, known).map_err(at)?);
+            }
             "max_entries" | "cull_frequency" => {
                 return Err(format!(
                     "{name:?} is an option of the backend; put it into the table \"options\""

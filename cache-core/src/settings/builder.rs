@@ -7,6 +7,7 @@ use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
+use super::alias::Compat;
 use super::document;
 use super::plan::{Names, Plan, Registered};
 use super::{Caches, FromSettings, Setting, environment};
@@ -77,6 +78,14 @@ impl CachesBuilder {
     #[must_use]
     pub fn database(mut self, path: impl Into<String>) -> Self {
         self.names.database = Some(path.into());
+        self
+    }
+
+    /// How the URLs of all caches are read that do not say so themselves, by the setting `compat`:
+    /// for a program that has its URLs in common with a Django application.
+    #[must_use]
+    pub const fn compat(mut self, compat: Compat) -> Self {
+        self.names.compat = Some(compat);
         self
     }
 

@@ -11,6 +11,7 @@ mod setting;
 mod time;
 mod url;
 
+pub use self::alias::Compat;
 pub use self::backend::{BackendSettings, FromSettings, Location, MaxEntries};
 pub use self::builder::CachesBuilder;
 pub use self::caches::Caches;

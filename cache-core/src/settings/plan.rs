@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::alias::AliasSettings;
+use super::alias::{AliasSettings, Compat};
 use super::backend::{BackendSettings, FromSettings, Location, texts};
 use super::{CacheUrl, Problem, Setting, quoted, url};
 use crate::backend::BaseCache;
@@ -37,6 +37,7 @@ pub(super) struct Names {
     pub(super) backends: Vec<Registered>,
     pub(super) key_functions: Vec<(String, Arc<KeyFunction>)>,
     pub(super) codecs: Vec<(String, Arc<dyn Codec>)>,
+    pub(super) compat: Option<Compat>,
     pub(super) database: Option<String>,
 }
 
@@ -145,7 +146,7 @@ impl Plan {
     }
 
     fn read(alias: &str, place: String, table: &Setting, names: &Names) -> Result<Self, Problem> {
-        let settings = AliasSettings::read(table)?;
+        let settings = AliasSettings::read(table, names.compat)?;
         let (backend, name, location) = names.chosen(&settings)?;
         let told = BackendSettings {
             name,
