@@ -8,7 +8,7 @@ bring the settings of its cache along: {"cache": "name", "settings": {…}, …}
 Request: {"op": "set", "key": "k", "value": {"json": 5}, "timeout": null, "version": 2}; an argument
 that is left out takes Django's default. A value is {"json": …}, {"expression": "…"} in Python, or
 {"pickle": "hexadecimal digits"}. Answer: {"result": …}, where values are pickles and lack of one is
-null; with "show" they have a repr and a type too. Or {"error": "ValueError", "message": "…"}.
+null; with "show" they have a repr and a type too, with "as_json" their JSON. Or {"error": "ValueError", "message": "…"}.
 """
 
 import collections, datetime, decimal, fractions, json, os, pickle, sys, time, uuid, warnings, zoneinfo
@@ -129,6 +129,8 @@ def shown(value, request):
     answer = {"pickle": pickle.dumps(value, pickle.HIGHEST_PROTOCOL).hex()}
     if request.get("show"):
         answer |= {"repr": repr(value), "type": type(value).__name__}
+    if request.get("as_json"):
+        answer["json"] = json.dumps(value)
     return answer
 
 

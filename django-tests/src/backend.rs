@@ -61,7 +61,9 @@ fn error(operation: &str, e: BridgeError) -> Error {
             "InvalidCacheKey" | "MemcacheIllegalInputError" => ErrorKind::InvalidCacheKey,
             "ImproperlyConfigured" | "InvalidCacheBackendError" => ErrorKind::InvalidCacheBackend,
             "ValueError" if message.contains("not found") => ErrorKind::KeyNotFound,
-            _ if message.contains("not an integer") || message.contains("non-numeric") => ErrorKind::NotAnInteger,
+            _ if message.contains("not an integer") || message.contains("non-numeric") => {
+                ErrorKind::NotAnInteger
+            }
             _ if message.contains("overflow") => ErrorKind::Overflow,
             "TypeError" if operation == "incr" => ErrorKind::NotAnInteger,
             "PicklingError" => ErrorKind::Encode,

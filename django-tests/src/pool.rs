@@ -30,11 +30,7 @@ impl Pool {
     /// A pool of at most `most` processes of this interpreter. Starts none yet.
     #[must_use]
     pub const fn new(python: PathBuf, most: usize) -> Self {
-        Self {
-            python,
-            free: Mutex::new(Free { idle: Vec::new(), left: most }),
-            returned: Condvar::new(),
-        }
+        Self { python, free: Mutex::new(Free { idle: Vec::new(), left: most }), returned: Condvar::new() }
     }
 
     /// Sends a request to a process that has none, or waits for one. `request` brings the settings

@@ -20,7 +20,8 @@ pub fn interpreter() -> Result<PathBuf> {
         let made = program.ancestors().map(|dir| dir.join("django/bin/python")).find(|path| path.exists());
         (made, "scripts/django")
     };
-    let missing = || Error::new(ErrorKind::NotFound, format!("no Python with Django by {what}: run scripts/django"));
+    let missing =
+        || Error::new(ErrorKind::NotFound, format!("no Python with Django by {what}: run scripts/django"));
     found.filter(|path| path.exists()).ok_or_else(missing)
 }
 

@@ -1,0 +1,21 @@
+//! Redis, shared with django-redis, which pickles.
+
+mod interop;
+
+use cache_pickle::Pickle;
+use cache_redis::RedisCache;
+use conformance_tests::servers::Server;
+use interop::{Pair, interop_tests};
+use serde_json::json;
+
+const UNREADABLE: [&str; 3] = ["str_surrogate", "recursive_list", "recursive_dict"];
+
+fn pair() -> Option<Pair> {
+    let servers = interop::servers(1, || Server::redis(&[]))?;
+    let url = format!("redis://{}/0", servers[0].address());
+    let settings = json!({ "BACKEND": "django_redis.cache.RedisCache", "LOCATION": url });
+    let backend = RedisCache::builder([url]).build().unwrap();
+    Pair::new("django-redis, pickle", servers, backend, Pickle::default(), settings)
+}
+
+interop_tests!(pair, by_django: UNREADABLE, by_rust: UNREADABLE);
