@@ -8,8 +8,6 @@ use conformance_tests::servers::Server;
 use interop::{Pair, interop_tests};
 use serde_json::json;
 
-const UNREADABLE: [&str; 3] = ["str_surrogate", "recursive_list", "recursive_dict"];
-
 fn pair() -> Option<Pair> {
     let servers = interop::servers(1, || Server::redis(&[]))?;
     let url = format!("redis://{}/0", servers[0].address());
@@ -18,4 +16,4 @@ fn pair() -> Option<Pair> {
     Pair::new("django-redis, pickle", servers, backend, Pickle::default(), settings)
 }
 
-interop_tests!(pair, by_django: UNREADABLE, by_rust: UNREADABLE);
+interop_tests!(pair, by_django: interop::values::UNREADABLE, by_rust: interop::values::UNREADABLE);

@@ -9,6 +9,9 @@ use serde_json::json;
 
 use super::Pair;
 
+/// What no `Value` holds: a text that is no Unicode, and objects that contain themselves.
+pub(crate) const UNREADABLE: [&str; 3] = ["str_surrogate", "recursive_list", "recursive_dict"];
+
 /// A value as Django 5.2 pickles it.
 #[derive(Deserialize)]
 pub(crate) struct Vector {
