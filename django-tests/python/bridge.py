@@ -157,11 +157,15 @@ def run(request):
         case "get":
             value = cache.get(request["key"], MISSING, **given)
             return None if value is MISSING else shown(value, request)
-        case "set" | "add":
-            return getattr(cache, op)(request["key"], value_in(request["value"]), **given)
+        case "set":
+            cache.set(request["key"], value_in(request["value"]), **given)
+        case "add":
+            return bool(cache.add(request["key"], value_in(request["value"]), **given))
         case "get_or_set":
             return shown(cache.get_or_set(request["key"], value_in(request["value"]), **given), request)
-        case "touch" | "delete" | "has_key" | "incr" | "decr" | "incr_version" | "decr_version":
+        case "touch" | "delete" | "has_key":
+            return bool(getattr(cache, op)(request["key"], **given))
+        case "incr" | "decr" | "incr_version" | "decr_version":
             return getattr(cache, op)(request["key"], **given)
         case "get_many":
             found = cache.get_many(request["keys"], **given)

@@ -4,6 +4,7 @@
 #![allow(
     dead_code,
     clippy::panic,
+    clippy::print_stdout,
     clippy::unwrap_used,
     reason = "each store uses a part, and a test fails by panicking"
 )]
