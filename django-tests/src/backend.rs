@@ -11,6 +11,9 @@ use crate::bridge::BridgeError;
 use crate::hex;
 use crate::pool::Pool;
 
+/// The first that is no signed 64-bit integer.
+const TWO_TO_63: f64 = 9_223_372_036_854_775_808.0;
+
 /// A cache of Django's, behind the handle of this framework: it gets final keys, and holds Python
 /// objects, which cross as pickles.
 ///
@@ -74,7 +77,8 @@ fn error(operation: &str, e: BridgeError) -> Error {
             _ => ErrorKind::Storage,
         },
     };
-    Error::new(kind, format!("Django's {operation} failed")).with_source(e)
+    // Not as its source, since its message may hold a value.
+    Error::new(kind, format!("Django's {operation} failed: {e}"))
 }
 
 fn timeout(expiry: Expiry) -> Json {
@@ -130,11 +134,11 @@ impl BaseCache for DjangoCache {
     fn incr(&self, key: Key<'_>, delta: i64) -> Result<i64> {
         let sum = self.about(key, "incr", json!({ "key": key.as_str(), "delta": delta }))?;
         // Python's integers have no end, and 1.5 + 1 is 2.5.
-        let beyond = || match sum {
-            Json::Number(ref sum) if !sum.is_f64() => Error::overflow(key.as_str()),
-            _ => Error::not_an_integer(key.as_str()),
-        };
-        sum.as_i64().ok_or_else(beyond)
+        let large = || sum.as_f64().is_some_and(|sum| sum.abs() >= TWO_TO_63);
+        sum.as_i64().ok_or_else(|| match large() {
+            true => Error::overflow(key.as_str()),
+            false => Error::not_an_integer(key.as_str()),
+        })
     }
 
     fn rename(&self, from: Key<'_>, to: Key<'_>) -> Result<bool> {
