@@ -38,7 +38,7 @@ pub(crate) struct Pair {
     /// No increment is lost when both sides count at once.
     pub(crate) counts: bool,
     /// Servers and directories, which go after their users.
-    _held: Box<dyn Any>,
+    _held: Box<dyn Any + Send + Sync>,
 }
 
 impl Pair {
@@ -46,7 +46,7 @@ impl Pair {
     /// with a prefix. `None` where there is no Django.
     pub(crate) fn new(
         name: &'static str,
-        held: impl Any,
+        held: impl Any + Send + Sync,
         backend: impl BaseCache,
         codec: impl Codec + 'static,
         mut settings: Json,
