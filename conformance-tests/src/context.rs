@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use cache_core::{BaseCache, CacheBuilder, Capabilities, Clock, ManualClock};
+use cache_core::{BaseCache, CacheBuilder, Capabilities, Clock, Codec, ManualClock};
 
 use crate::handle::C;
 use crate::network::Network;
@@ -132,6 +132,18 @@ impl T {
     ) -> cache_core::Result<C> {
         let cache = settings(self.suite.builder(Arc::clone(&self.backend))).build()?;
         Ok(C { cache, mode: self.mode })
+    }
+
+    /// A cache on this check's main location that writes with this codec; `None` where the
+    /// backend's layout prescribes the codec.
+    ///
+    /// # Errors
+    /// When the settings are refused.
+    pub fn in_codec(&self, codec: impl Codec + 'static) -> cache_core::Result<Option<C>> {
+        if self.backend.codec().is_some() {
+            return Ok(None);
+        }
+        self.build(|builder| builder.codec(codec)).map(Some)
     }
 
     /// A cache with default settings over this backend.
@@ -291,6 +303,14 @@ impl T {
     /// The skip.
     pub fn needs_any_key(&self) -> Outcome {
         self.needs(!self.capabilities.strict_keys, "it refuses such keys (strict_keys)")
+    }
+
+    /// Skips the check on backends whose layout prescribes the codec.
+    ///
+    /// # Errors
+    /// The skip.
+    pub fn needs_any_codec(&self) -> Outcome {
+        self.needs(self.backend.codec().is_none(), "its layout prescribes the codec")
     }
 
     /// The largest value the backend takes, in bytes.

@@ -5,12 +5,14 @@ use std::io::Write;
 
 use crate::context::Mode;
 use crate::outcome::Finished;
+use crate::suite::Suite;
 
 /// Appends one result. A report that cannot be written fails the check: half a report is none.
-pub(crate) fn append(backend: &str, check: &str, mode: Mode, finished: &Finished) -> std::io::Result<()> {
+pub(crate) fn append(suite: &Suite, check: &str, mode: Mode, finished: &Finished) -> std::io::Result<()> {
     let Some(file) = std::env::var_os("CONFORMANCE_REPORT") else { return Ok(()) };
     let line = serde_json::json!({
-        "backend": backend,
+        "backend": suite.name,
+        "observed": suite.observed,
         "check": check,
         "mode": mode.as_str(),
         "status": finished.status.as_str(),

@@ -17,19 +17,25 @@ use crate::{report, workers};
 /// A check that has not ended by then hangs.
 const WATCHDOG: Duration = Duration::from_secs(600);
 
-/// The checks that run at once where a backend has servers.
+/// The same for a backend that is merely shown.
+const WATCHDOG_OBSERVED: Duration = Duration::from_secs(60);
+
+/// The checks that run at once where most of a check's time is waiting.
 const WAITING_TOGETHER: usize = 8;
 
 /// The whole of a test program.
 pub(crate) fn main(suite: Suite) -> ! {
     work_if_worker(|_| Some(suite.clone()));
     let mut arguments = Arguments::from_args();
-    // Checks that wait for a server's clock wait together.
-    if suite.servers.is_some() && arguments.test_threads.is_none() {
+    // Checks that wait for a server's clock, or for another program, wait together.
+    if (suite.servers.is_some() || suite.observed) && arguments.test_threads.is_none() {
         arguments.test_threads = Some(WAITING_TOGETHER);
     }
     let mut trials = Vec::new();
     for (check, mode) in registry::runs() {
+        if suite.observed && mode == Mode::Async && !check.async_only {
+            continue;
+        }
         let suite = suite.clone();
         let name = format!("{}::{}", check.full_name(), mode.as_str());
         trials.push(Trial::ignorable_test(name, move || trial(&suite, check, mode)));
@@ -57,11 +63,14 @@ pub(crate) fn work_if_worker(find: impl FnOnce(&str) -> Option<Suite>) {
 fn trial(suite: &Suite, check: &'static Check, mode: Mode) -> Result<Completion, libtest_mimic::Failed> {
     let name = check.full_name();
     let finished = run_one(suite, check, mode);
-    report::append(&suite.name, &name, mode, &finished)?;
+    report::append(suite, &name, mode, &finished)?;
     match finished.status {
         Status::Pass => Ok(Completion::Completed),
         Status::Skip => Ok(Completion::ignored_with(finished.reason)),
         Status::Waived => Ok(Completion::ignored_with(format!("waived: {}", finished.reason))),
+        Status::Fail if suite.observed => {
+            Ok(Completion::ignored_with(format!("it differs: {}", finished.reason)))
+        }
         Status::Fail => Err(finished.reason.into()),
     }
 }
@@ -109,6 +118,7 @@ pub(crate) fn run_one(suite: &Suite, check: &'static Check, mode: Mode) -> Finis
 }
 
 fn under_watchdog(suite: Suite, check: &'static Check, mode: Mode) -> Outcome {
+    let limit = if suite.observed { WATCHDOG_OBSERVED } else { WATCHDOG };
     let (done, ended) = mpsc::channel();
     let body = move || {
         let outcome = catch_unwind(AssertUnwindSafe(|| body(&suite, check, mode)));
@@ -116,8 +126,8 @@ fn under_watchdog(suite: Suite, check: &'static Check, mode: Mode) -> Outcome {
         let _ = done.send(outcome.unwrap_or_else(|panic| Err(Stop::failed(panic_text(&*panic)))));
     };
     std::thread::Builder::new().name(check.name.to_owned()).spawn(body)?;
-    ended.recv_timeout(WATCHDOG).unwrap_or_else(|_| {
-        Err(Stop::failed(format!("it had not ended after {} s: a deadlock?", WATCHDOG.as_secs())))
+    ended.recv_timeout(limit).unwrap_or_else(|_| {
+        Err(Stop::failed(format!("it had not ended after {} s: a deadlock?", limit.as_secs())))
     })
 }
 
@@ -129,6 +139,9 @@ fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
 
 fn body(suite: &Suite, check: &Check, mode: Mode) -> Outcome {
     let run = || -> Outcome {
+        if suite.observed && check.async_only {
+            return Err(Stop::Skipped("of this backend the sync API alone is run".to_owned()));
+        }
         let t = T::new(suite, check, mode)?;
         if !check.storeless {
             t.needs(t.capabilities().stores, "it stores nothing")?;

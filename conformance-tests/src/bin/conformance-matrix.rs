@@ -12,6 +12,15 @@ use std::process::ExitCode;
 
 use serde::Deserialize;
 
+/// About the columns in italics.
+const OBSERVED: &str = "\
+Backends in italics are not this project's: they are shown, and nothing is asserted of them. Django's
+stand behind this project's handle (`django-tests`), which makes the keys and versions and runs
+`get_or_set`: their columns are about what Django's backends store, count and expire. They run through
+the sync API alone, and what depends on a race may differ from run to run.
+
+";
+
 const CHECKS: &str = include_str!("../../checks.json");
 
 #[derive(Deserialize)]
@@ -32,6 +41,9 @@ struct Check {
 #[derive(Deserialize)]
 struct Line {
     backend: String,
+    /// Nothing is asserted of this backend: it is shown, in italics and behind the others.
+    #[serde(default)]
+    observed: bool,
     check: String,
     mode: String,
     status: String,
@@ -41,8 +53,22 @@ struct Line {
 /// (status, reason) by mode, of one check on one backend.
 type Modes = BTreeMap<String, (String, String)>;
 
+/// A column: those that are merely observed come last.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Backend {
+    observed: bool,
+    name: String,
+}
+
+impl Backend {
+    /// Its cells stand in italics where nothing is asserted of it: `scripts/matrix` finds them so.
+    fn shown(&self, text: &str) -> String {
+        if self.observed { format!("*{text}*") } else { text.to_owned() }
+    }
+}
+
 /// By backend and the check's full name.
-type Results = BTreeMap<(String, String), Modes>;
+type Results = BTreeMap<(Backend, String), Modes>;
 
 fn main() -> ExitCode {
     let files: Vec<String> = std::env::args().skip(1).collect();
@@ -73,7 +99,8 @@ fn run(files: &[String]) -> Result<String, Box<dyn Error>> {
 fn read(text: &str, results: &mut Results) -> Result<(), String> {
     for (number, line) in text.lines().enumerate() {
         let line: Line = serde_json::from_str(line).map_err(|e| format!("line {}: {e}", number + 1))?;
-        let modes = results.entry((line.backend, line.check)).or_default();
+        let backend = Backend { observed: line.observed, name: line.backend };
+        let modes = results.entry((backend, line.check)).or_default();
         modes.insert(line.mode, (line.status, line.reason));
     }
     Ok(())
@@ -94,14 +121,17 @@ impl Notes {
 }
 
 fn matrix(list: &List, results: &Results) -> Result<String, std::fmt::Error> {
-    let backends: BTreeSet<&str> = results.keys().map(|(backend, _)| backend.as_str()).collect();
-    let of = |backend: &str, check: &Check| {
+    let backends: BTreeSet<&Backend> = results.keys().map(|(backend, _)| backend).collect();
+    let of = |backend: &Backend, check: &Check| {
         let name = format!("{}::{}", check.family, check.name.trim_end_matches("::*"));
-        results.get(&(backend.to_owned(), name))
+        results.get(&(backend.clone(), name))
     };
     let mut out = String::from("# Conformance\n\n");
     out += "Every check of the suite, on every backend, as the last run found it. Written by\n";
     out += "`scripts/matrix`; a check passes when it does so through the sync and the async API.\n\n";
+    if backends.iter().any(|backend| backend.observed) {
+        out += OBSERVED;
+    }
 
     out += "| backend | pass | skip | waived | fail | not run |\n|---|--:|--:|--:|--:|--:|\n";
     for backend in &backends {
@@ -110,7 +140,8 @@ fn matrix(list: &List, results: &Results) -> Result<String, std::fmt::Error> {
             counts[Verdict::of(of(backend, check)) as usize] += 1;
         }
         let [pass, skip, waived, fail, not_run] = counts;
-        writeln!(out, "| {backend} | {pass} | {skip} | {waived} | {fail} | {not_run} |")?;
+        let name = backend.shown(&backend.name);
+        writeln!(out, "| {name} | {pass} | {skip} | {waived} | {fail} | {not_run} |")?;
     }
     writeln!(out, "\n✓ passes, – does not apply (the number says why), ✗ fails, ? was not run.")?;
 
@@ -128,13 +159,14 @@ fn matrix(list: &List, results: &Results) -> Result<String, std::fmt::Error> {
         writeln!(
             out,
             "| id | check | expected |{}",
-            backends.iter().map(|b| format!(" {b} |")).collect::<String>()
+            backends.iter().map(|b| format!(" {} |", b.shown(&b.name))).collect::<String>()
         )?;
-        writeln!(out, "|--:|---|---|{}", ":-:|".repeat(backends.len()))?;
+        let line = |b: &&Backend| if b.observed { ":--:|" } else { ":-:|" };
+        writeln!(out, "|--:|---|---|{}", backends.iter().map(line).collect::<String>())?;
         for check in checks {
             write!(out, "| {} | `{}` | {} |", check.id, check.name, escaped(&check.expect))?;
             for backend in &backends {
-                write!(out, " {} |", cell(of(backend, check), &mut notes))?;
+                write!(out, " {} |", cell(backend, of(backend, check), &mut notes))?;
             }
             out.push('\n');
         }
@@ -176,7 +208,7 @@ impl Verdict {
     }
 }
 
-fn cell(modes: Option<&Modes>, notes: &mut Notes) -> String {
+fn cell(backend: &Backend, modes: Option<&Modes>, notes: &mut Notes) -> String {
     let verdict = Verdict::of(modes);
     let sign = match verdict {
         Verdict::Pass => "✓",
@@ -185,6 +217,9 @@ fn cell(modes: Option<&Modes>, notes: &mut Notes) -> String {
         Verdict::Fail => "✗",
         Verdict::NotRun => "?",
     };
+    if backend.observed {
+        return backend.shown(sign);
+    }
     // What a failure says changes from run to run: the run's own output has it.
     let mut noted: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for (mode, (status, reason)) in modes.into_iter().flatten() {
@@ -216,7 +251,7 @@ mod tests {
             .iter()
             .map(|(backend, check, mode, status)| {
                 let line = serde_json::json!({
-                    "backend": backend, "check": check, "mode": mode, "status": status,
+                    "observed": backend.starts_with("Django"), "backend": backend, "check": check, "mode": mode, "status": status,
                     "reason": if *status == "pass" { "" } else { "because | so" }, "ms": 3,
                 });
                 format!("{line}\n")
@@ -246,6 +281,23 @@ mod tests {
         assert!(text.contains("1. async only: because \\| so\n2. because \\| so\n"), "{text}");
         assert!(text.contains("| a | 2 | 1 | 0 | 0 | 313 |\n| b | 0 | 0 | 1 | 1 | 314 |\n"), "{text}");
         assert!(text.contains("## M: many-operations (23)"), "{text}");
+    }
+
+    #[test]
+    fn what_is_observed_comes_last_in_italics_and_without_reasons() {
+        let text = printed(&[
+            ("Django x", "K::ascii_roundtrip", "sync", "fail"),
+            ("Django x", "K::unicode_roundtrip", "sync", "skip"),
+            ("a", "K::ascii_roundtrip", "sync", "pass"),
+        ]);
+        assert!(
+            text.contains("| id | check | expected | a | *Django x* |\n|--:|---|---|:-:|:--:|\n"),
+            "{text}"
+        );
+        assert!(text.contains("| value comes back | ✓ | *✗* |"), "{text}");
+        assert!(text.contains("| ? | *–* |"), "{text}");
+        assert!(text.contains("| a | 1 | 0 | 0 | 0 | 315 |\n| *Django x* | 0 | 1 | 0 | 1 | 314 |"), "{text}");
+        assert!(text.contains("italics") && !text.contains("Reasons"), "{text}");
     }
 
     #[test]

@@ -351,7 +351,7 @@ impl Serialize for Unserialisable {
 }
 
 async fn unserialisable_keeps_old(t: &T) -> Outcome {
-    for cache in [t.cache(), t.build(|b| b.codec(Json))?] {
+    for cache in [Some(t.cache()), t.in_codec(Json)?].into_iter().flatten() {
         cache.set("k", "old", LONG).await?;
         let half = || ("begun".to_owned(), Unserialisable);
         ensure_err!(cache.set("k", &Unserialisable, LONG).await, Encode);
@@ -367,7 +367,7 @@ async fn unserialisable_keeps_old(t: &T) -> Outcome {
         }
         ensure_eq!(cache.get::<String>("k").await?.as_deref(), Some("old"));
     }
-    let json = t.build(|b| b.codec(Json))?;
+    let Some(json) = t.in_codec(Json)? else { return Ok(()) };
     let no_json = BTreeMap::from([((1, 2), 3)]);
     ensure_err!(json.set("k", &no_json, LONG).await, Encode, "what the format cannot hold");
     ensure_eq!(json.get::<String>("k").await?.as_deref(), Some("old"));

@@ -162,7 +162,10 @@ where
     V: Serialize + DeserializeOwned + PartialEq + Debug + Send + Sync,
 {
     uncountable(&t.cache(), value).await?;
-    uncountable(&t.build(|b| b.codec(Json))?, value).await
+    match t.in_codec(Json)? {
+        Some(json) => uncountable(&json, value).await,
+        None => Ok(()),
+    }
 }
 
 async fn null_err(t: &T) -> Outcome {
@@ -411,7 +414,7 @@ async fn version_arg(t: &T) -> Outcome {
 
 async fn readable_as_int(t: &T) -> Outcome {
     let cache = t.cache();
-    for cache in [cache.clone(), t.build(|b| b.codec(Json))?] {
+    for cache in [Some(cache.clone()), t.in_codec(Json)?].into_iter().flatten() {
         cache.set("k", &41_u8, LONG).await?;
         cache.incr("k", 1).await?;
         ensure_eq!(cache.get::<i64>("k").await?, Some(42));
@@ -444,7 +447,7 @@ async fn readable_as_int(t: &T) -> Outcome {
 }
 
 async fn codec_still_typed(t: &T) -> Outcome {
-    for cache in [t.cache(), t.build(|b| b.codec(Json))?] {
+    for cache in [Some(t.cache()), t.in_codec(Json)?].into_iter().flatten() {
         cache.set("k", &1, LONG).await?;
         cache.incr("k", 1).await?;
         cache.set("k", "text", LONG).await?;

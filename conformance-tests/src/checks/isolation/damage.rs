@@ -199,6 +199,9 @@ pub(super) async fn foreign_writer(t: &T) -> Outcome {
     ensure_err!(cache.incr("text", 1).await, NotAnInteger);
     ensure_err!(cache.incr("list", 1).await, NotAnInteger);
 
+    if t.needs_any_codec().is_err() {
+        return Ok(());
+    }
     // A codec that this reader does not have.
     let forged = t.build(|builder| builder.codec(Forger(99)))?;
     forged.set("forged", &[1_u8, 2, 3], LONG).await?;

@@ -3,10 +3,9 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use cache_core::{CodecId, Payload};
+use cache_core::{CodecId, Json, MessagePack, Payload};
 use serde::Serialize;
 
-use super::{json, message_pack};
 use crate::checks::LONG;
 use crate::context::T;
 use crate::handle::C;
@@ -59,7 +58,9 @@ impl<V: Serialize + ?Sized> Serialize for Ref<'_, V> {
 pub(super) async fn codec_bytes_identical(t: &T) -> Outcome {
     const PACK: u8 = 1;
     const JSON: u8 = 2;
-    let (pack, json) = (message_pack(t)?, json(t)?);
+    t.needs_any_codec()?;
+    let pack = t.build(|b| b.codec(MessagePack))?;
+    let json = t.build(|b| b.codec(Json))?;
     let keeps_kinds = t.capabilities().keeps_kinds;
     for cache in [&pack, &json] {
         for number in [0, 42, -1, i64::MAX, i64::MIN] {

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 use serde_json::Value;
 
-use super::{any_codec, comes_back, comes_back_in_any_codec, message_pack};
+use super::{any_codec, comes_back, comes_back_in_any_codec, full_codec};
 use crate::checks::LONG;
 use crate::context::T;
 use crate::handle::C;
@@ -163,7 +163,7 @@ pub(super) async fn chars(t: &T) -> Outcome {
         let letters = Letters { one: letter, some: Some(letter), list: vec![letter, 'b'] };
         comes_back_in_any_codec(t, &letters).await?;
     }
-    let cache = message_pack(t)?;
+    let cache = full_codec(t)?;
     cache.set("k", &'a', LONG).await?;
     ensure_eq!(cache.get::<String>("k").await?.as_deref(), Some("a"), "a letter is a text of one");
     cache.set("k", "ab", LONG).await?;

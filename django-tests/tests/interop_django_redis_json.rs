@@ -1,0 +1,35 @@
+//! Redis, shared with django-redis, which writes JSON.
+
+mod interop;
+
+use cache_core::Json;
+use cache_redis::RedisCache;
+use conformance_tests::servers::Server;
+use interop::{Pair, interop_tests};
+use serde_json::json;
+
+/// Python's JSON has integers without an end, the infinities and NaN, and halves of characters.
+const NOT_EQUAL: [&str; 8] = [
+    "int_2p64",
+    "int_neg_2p63_1",
+    "int_1e30",
+    "int_neg1e30",
+    "float_inf",
+    "float_ninf",
+    "float_nan",
+    "str_surrogate",
+];
+
+fn pair() -> Option<Pair> {
+    let servers = interop::servers(1, || Server::redis(&[]))?;
+    let url = format!("redis://{}/0", servers[0].address());
+    let settings = json!({
+        "BACKEND": "django_redis.cache.RedisCache",
+        "LOCATION": url,
+        "OPTIONS": { "SERIALIZER": "django_redis.serializers.json.JSONSerializer" },
+    });
+    let backend = RedisCache::builder([url]).build().unwrap();
+    Pair::new("django-redis, JSON", servers, backend, Json, settings)
+}
+
+interop_tests!(json pair, not_equal: NOT_EQUAL);

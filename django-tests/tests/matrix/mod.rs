@@ -1,0 +1,39 @@
+//! The conformance suite on a backend of Django's: shown in the matrix, and nothing is asserted.
+
+#![allow(dead_code, reason = "each backend uses a part")]
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use cache_core::Capabilities;
+use conformance_tests::{Spec, Suite};
+use django_tests::{DjangoCache, Pool, python};
+use serde_json::Value;
+
+/// How many processes serve a backend whose entries lie outside them.
+pub(crate) const SEVERAL: usize = 4;
+
+/// How late a backend that keeps whole seconds may be.
+pub(crate) const SECOND: Duration = Duration::from_secs(1);
+
+/// What Django's backends have in common: `incr_version` is a get, a set and a delete.
+pub(crate) const DJANGO: Capabilities = Capabilities { atomic_rename: false, ..Capabilities::DEFAULT };
+
+/// The suite on the cache that Django makes of `settings`, in at most `processes` processes. `None`
+/// where there is no Django: nothing is to be run.
+pub(crate) fn suite(
+    name: &str,
+    processes: usize,
+    capabilities: Capabilities,
+    settings: impl Fn(&Spec) -> Value + Send + Sync + 'static,
+) -> Option<Suite> {
+    let pool = Arc::new(Pool::new(python::or_skip()?, processes));
+    let open = move |spec: &Spec| Ok(DjangoCache::new(&pool, settings(spec), capabilities));
+    Some(Suite::new(name, open).observe().shared_locations())
+}
+
+/// Django's options for a backend with a limit on entries: it has no "without a limit".
+pub(crate) fn limits(spec: &Spec) -> Value {
+    let most = spec.max_entries.unwrap_or(u64::from(u32::MAX));
+    serde_json::json!({ "MAX_ENTRIES": most, "CULL_FREQUENCY": spec.cull_frequency })
+}

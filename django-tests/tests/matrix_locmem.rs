@@ -1,0 +1,17 @@
+//! The conformance suite on Django's locmem backend.
+
+mod matrix;
+
+use cache_core::Capabilities;
+use serde_json::json;
+
+fn main() {
+    let capabilities = Capabilities { evicting: true, lru: true, ..matrix::DJANGO };
+    let suite = matrix::suite("Django locmem", 1, capabilities, |spec| {
+        let backend = "django.core.cache.backends.locmem.LocMemCache";
+        json!({ "BACKEND": backend, "LOCATION": spec.location, "OPTIONS": matrix::limits(spec) })
+    });
+    if let Some(suite) = suite {
+        suite.run();
+    }
+}
