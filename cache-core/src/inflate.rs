@@ -73,7 +73,7 @@ impl<C: Codec> Codec for Inflate<C> {
     fn decode(&self, bytes: &[u8], visit: &mut Visit<'_>) -> Result<(), CodecError> {
         let bytes = if is_zlib(bytes) {
             let inflated = decompress_to_vec_zlib_with_limit(bytes, self.max_inflated);
-            Cow::Owned(inflated.map_err(|e| format!("the compressed value cannot be read: {}", e.status_text()))?)
+            Cow::Owned(inflated.map_err(|_| "the compressed value is damaged, or too large once inflated")?)
         } else {
             Cow::Borrowed(bytes)
         };
@@ -93,7 +93,10 @@ mod tests {
         let text = "a text, a text, a text";
         let json = serde_json::to_vec(text).unwrap();
         for level in 0..=10 {
-            assert_eq!(decode::<String>(&Inflate::new(Json), &compress_to_vec_zlib(&json, level)).unwrap(), text);
+            assert_eq!(
+                decode::<String>(&Inflate::new(Json), &compress_to_vec_zlib(&json, level)).unwrap(),
+                text
+            );
         }
         assert_eq!(decode::<String>(&Inflate::new(Json), &json).unwrap(), text);
         assert_eq!(Inflate::new(Json).encode(&text).unwrap(), json);
