@@ -8,8 +8,9 @@ use serde_json::{Value as Json, json};
 
 use crate::bridge::{Bridge, BridgeError};
 
-/// How long a request may take. Django itself waits five seconds for a database's lock.
-const TIMEOUT: Duration = Duration::from_secs(12);
+/// How long a request may take. Django lists the directory for each file that it writes, so a thousand
+/// take a while on a busy machine.
+const TIMEOUT: Duration = Duration::from_secs(40);
 
 /// Processes that serve any cache of Django's, each one request at a time. They are started as
 /// callers come at once, and stay.

@@ -22,8 +22,8 @@ pub(crate) fn both_ways(pair: &Pair, not_equal: &[&str]) {
             let read = pair.rust.get::<Json>(&key).ok().flatten();
             let back = format!("{key}-back");
             pair.rust.set(&back, &model, 300).unwrap();
-            read == Some(model)
-                && pair.django("same", json!({ "key": back, "value": { "pickle": own["pickle"] } })) == true
+            let same = json!({ "key": back, "value": { "pickle": own["pickle"] }, "as_json": true });
+            read == Some(model) && pair.django("same", same) == true
         });
         if !equal {
             unequal.push(vector.name);

@@ -99,6 +99,8 @@ pub(crate) fn lifetimes(pair: &Pair) {
     let set = |key: &str, timeout: Json| {
         pair.django("set", json!({ "key": key, "value": { "json": key }, "timeout": timeout }));
     };
+    // Its process starts with the first request.
+    pair.django("has_key", json!({ "key": "k" }));
     let begun = Instant::now();
     set("django-short", json!(SHORT));
     set("django-touched", json!(SHORT));
