@@ -17,7 +17,7 @@ const SWEEP_EVERY: i64 = 64;
 const SWEEP_ROWS: i64 = 4 * SWEEP_EVERY;
 
 /// No row comes before it: rowids begin at 1.
-const START: i64 = 0;
+pub(crate) const START: i64 = 0;
 
 /// Whether the row just inserted, if one was, is the one in [`SWEEP_EVERY`] that sweeps.
 pub(crate) const fn sweep_is_due(last_before: i64, last_now: i64) -> bool {
@@ -65,9 +65,6 @@ pub(crate) fn purge(ops: &Ops<'_>, from: i64) -> Result<(u64, Option<i64>), Faul
     let (removed, next) = ops.write(|| sweep(ops, from, WINDOW, now))?;
     Ok((as_u64(removed), next))
 }
-
-/// Where [`purge`] begins.
-pub(crate) const PURGE_START: i64 = START;
 
 /// How many entries there are.
 pub(crate) fn entries(ops: &Ops<'_>) -> Result<u64, Fault> {

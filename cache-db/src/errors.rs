@@ -62,8 +62,7 @@ pub(crate) fn surface(e: &rusqlite::Error, path: &Path, busy_timeout: Duration) 
         Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => (
             ErrorKind::Storage,
             format!(
-                "the file {file} is damaged or no SQLite database; move it away or delete it, and the \
-                 cache starts anew"
+                "the file {file} is damaged or no SQLite database; move it away, and the cache starts anew"
             ),
         ),
         Some(ErrorCode::DiskFull) => (

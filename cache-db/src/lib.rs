@@ -31,9 +31,38 @@
 //!
 //! Removing the file while it is in use is safe for this crate's own handles, which then start
 //! anew. Do not truncate it or copy another file over it while it is in use.
+//!
+//! # Sharing a table with Django
+//!
+//! With the feature `django`, `DatabaseOptions::layout(Layout::Django)` reads and writes the table
+//! of Django's `DatabaseCache`, in a database of its own or in the application's.
+//!
+//! - **A Python reader executes what it unpickles**: who can write to the table can run code in the
+//!   Django application.
+//! - **Only rows change.** A database that is there keeps its journal mode and all its other
+//!   settings, and no trigger and no second table is made. The table is made, where it is missing,
+//!   as `createcachetable` makes it. A file that this crate makes has a write-ahead log, and mode
+//!   0600: where Django runs as another user, let it make the file.
+//! - **Times are UTC**: Django's `USE_TZ = True`, its default, and no `TIME_ZONE` for the database.
+//! - **Deadlines are whole seconds**, rounded up here and down by Django: an entry lives up to a
+//!   second longer, and never shorter, than asked for.
+//! - **Values are pickles**: the cache's codec is `cache_pickle::Pickle`, and no other is taken. What
+//!   is no base64 is a miss.
+//! - **`add`, `incr` and `incr_version` are atomic** among the writers of this crate. Django's own
+//!   `incr` is a get and a set, and loses what others add in between.
+//! - **At most `max_entries` rows, as far as this crate writes**: Django goes by its own limit.
+//!   Every new key counts the rows, as Django does; above a limit of 512 a handle counts anew only
+//!   after a 64th of the limit in new keys of its own, and several handles together may exceed the
+//!   limit by that each. Then expired rows go first, and the oldest inserted, where Django goes by
+//!   the order of the keys.
+//! - **Every write is one transaction.** In a database without a write-ahead log it waits for
+//!   readers too, and reaches the disk before it returns.
 
 mod cull;
+#[cfg(feature = "django")]
+mod django;
 mod errors;
+mod layout;
 mod open;
 mod ops;
 mod options;
@@ -43,5 +72,6 @@ mod schema;
 mod settings;
 mod store;
 
+pub use layout::Layout;
 pub use options::{DEFAULT_TABLE, DatabaseOptions};
 pub use store::DatabaseCache;

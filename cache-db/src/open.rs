@@ -11,6 +11,7 @@ use cache_core::Error;
 use rusqlite::{Connection, OpenFlags, ffi};
 
 use crate::errors::{Fault, io};
+use crate::layout::Table;
 use crate::schema::Sql;
 
 /// Which file it is, whatever its name: device and inode.
@@ -38,30 +39,32 @@ pub(crate) fn file_id(path: &Path) -> Option<FileId> {
     Some(FileId(meta.dev(), meta.ino()))
 }
 
-/// A new connection to `path`. The directories, the file and the tables of `sql` are made if they
-/// are missing.
+/// A new connection to `path`. The directories, the file and the schema of `table` are made if
+/// they are missing.
 ///
 /// # Errors
 /// When the file system refuses, or something else is in the place of the file or of a table.
-pub(crate) fn open(path: &Path, sql: &Sql, deadline: Instant) -> Result<(Connection, FileId), Fault> {
+pub(crate) fn open(path: &Path, table: &Table, deadline: Instant) -> Result<(Connection, FileId), Fault> {
     let real = real_path(path)?;
-    let (conn, id) = {
+    let (conn, id, is_new) = {
         let _one_at_a_time = OPENING.lock().unwrap_or_else(PoisonError::into_inner);
-        if !is_there(&real)? {
-            make(&real, deadline)?;
-        }
+        let is_new = !is_there(&real)? && make(&real, deadline)?;
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
             | OpenFlags::SQLITE_OPEN_NO_MUTEX
             | OpenFlags::SQLITE_OPEN_NOFOLLOW;
         let before = file_id(path);
         let conn = Connection::open_with_flags(&real, flags)?;
         match before {
-            Some(id) if before == file_id(path) => (conn, id),
+            Some(id) if before == file_id(path) => (conn, id, is_new),
             // Removed or replaced meanwhile: which of the files this is cannot be said.
             _ => return Err(Fault::Sqlite(rusqlite::Error::SqliteFailure(moved(), None))),
         }
     };
-    configure(&conn, path, sql)?;
+    // Waiting is done in one place for all kinds of locks, with the clock read anew each time.
+    conn.busy_timeout(Duration::ZERO)?;
+    conn.set_prepared_statement_cache_capacity(STATEMENTS);
+    conn.execute_batch("PRAGMA cache_size = -16000; PRAGMA trusted_schema = OFF")?;
+    table.prepare(&conn, is_new)?;
     Ok((conn, id))
 }
 
@@ -107,12 +110,13 @@ fn is_there(path: &Path) -> Result<bool, Fault> {
     }
 }
 
-/// Makes an empty file with mode 0600, which SQLite gives to -wal and -shm too.
+/// Makes an empty file with mode 0600, which SQLite gives to -wal and -shm too. False: another
+/// process was faster.
 ///
 /// What an older database of this name left beside it goes first: its -shm, still mapped by
 /// another process, would mislead the new one. The directory's lock keeps two processes from
 /// removing what the other has just made.
-fn make(path: &Path, deadline: Instant) -> Result<(), Fault> {
+fn make(path: &Path, deadline: Instant) -> Result<bool, Fault> {
     let dir = path.parent().unwrap_or(path);
     let lock = File::open(dir).map_err(|e| io(e, "opening the directory of", path))?;
     while let Err(e) = lock.try_lock() {
@@ -127,7 +131,7 @@ fn make(path: &Path, deadline: Instant) -> Result<(), Fault> {
         }
     }
     if is_there(path)? {
-        return Ok(());
+        return Ok(false);
     }
     for suffix in ["-wal", "-shm", "-journal"] {
         let mut left = path.as_os_str().to_owned();
@@ -140,28 +144,33 @@ fn make(path: &Path, deadline: Instant) -> Result<(), Fault> {
         }
     }
     let made = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
-    made.map(drop).map_err(|e| io(e, "making the database", path))
+    made.map(|_| true).map_err(|e| io(e, "making the database", path))
 }
 
-fn configure(conn: &Connection, path: &Path, sql: &Sql) -> Result<(), Fault> {
-    // Waiting is done in one place for all kinds of locks, with the clock read anew each time.
-    conn.busy_timeout(Duration::ZERO)?;
-    conn.set_prepared_statement_cache_capacity(STATEMENTS);
+/// Gives the file a write-ahead log, which stays with it, and makes the schema of this crate's own
+/// layout.
+pub(crate) fn prepare_own(conn: &Connection, sql: &Sql) -> Result<(), Fault> {
     conn.execute_batch(&format!("PRAGMA page_size = {PAGE_SIZE}"))?;
     // Before anything is changed: the journal mode stays with the file.
     let is_complete = sql.is_complete(conn)?;
-    let mode: String = conn.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))?;
-    if !mode.eq_ignore_ascii_case("wal") {
-        return Err(Fault::Final(Error::storage(format!(
-            "the database {} cannot use a write-ahead log (its journal mode stays {mode:?}); put it on a \
-             local disk where this process may write",
-            path.display()
-        ))));
-    }
+    use_wal(conn)?;
     conn.execute_batch(&format!(
         "PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = {WAL_PAGES}; \
-         PRAGMA journal_size_limit = {}; PRAGMA cache_size = -16000; PRAGMA trusted_schema = OFF",
+         PRAGMA journal_size_limit = {}",
         PAGE_SIZE * WAL_PAGES
     ))?;
     if is_complete { Ok(()) } else { sql.ensure(conn) }
+}
+
+/// Sets the journal mode of the file for good.
+pub(crate) fn use_wal(conn: &Connection) -> Result<(), Fault> {
+    let mode: String = conn.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))?;
+    if mode.eq_ignore_ascii_case("wal") {
+        return Ok(());
+    }
+    Err(Fault::Final(Error::storage(format!(
+        "the database {} cannot use a write-ahead log (its journal mode stays {mode:?}); put it on a \
+         local disk where this process may write",
+        conn.path().unwrap_or_default()
+    ))))
 }

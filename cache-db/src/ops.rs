@@ -1,5 +1,4 @@
-//! The operations on one connection. Each reads the clock itself, so that an attempt after a wait
-//! knows the new time.
+//! The operations on one connection, in this crate's own layout.
 
 use cache_core::{Bytes, Error, Expiry, Key, Payload, Result as CoreResult};
 use rusqlite::types::{ToSqlOutput, ValueRef};
@@ -7,6 +6,7 @@ use rusqlite::{Connection, params};
 
 use crate::cull;
 use crate::errors::Fault;
+use crate::layout::Operations;
 use crate::options::Settings;
 use crate::schema::Sql;
 
@@ -46,6 +46,13 @@ pub(crate) fn execute(conn: &Connection, sql: &str, params: impl rusqlite::Param
     Ok(conn.prepare_cached(sql)?.execute(params)?)
 }
 
+/// The size of the database file.
+pub(crate) fn file_bytes(conn: &Connection) -> Result<u64, Fault> {
+    let size = "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size";
+    let bytes: Option<i64> = last_row(conn, size, [], |row| row.get(0))?;
+    Ok(bytes.unwrap_or_default().max(0).unsigned_abs())
+}
+
 impl Ops<'_> {
     fn now(&self) -> i64 {
         self.settings.clock.wall_ms()
@@ -57,70 +64,6 @@ impl Ops<'_> {
         let done = work()?;
         execute(self.conn, "COMMIT", [])?;
         Ok(done)
-    }
-
-    pub(crate) fn get(&self, key: Key<'_>) -> Result<Option<Payload>, Fault> {
-        let found = last_row(self.conn, &self.sql.get, params![key.as_str(), self.now()], |row| {
-            Ok(payload(row.get_ref(0)?, row.get_ref(1)?, row.get_ref(2)?))
-        })?;
-        Ok(found.flatten())
-    }
-
-    pub(crate) fn has(&self, key: Key<'_>) -> Result<bool, Fault> {
-        let found = last_row(self.conn, &self.sql.has, params![key.as_str(), self.now()], |_| Ok(()))?;
-        Ok(found.is_some())
-    }
-
-    /// All of `keys` as they are at one moment.
-    pub(crate) fn get_many(&self, keys: &[Key<'_>]) -> Result<Vec<Option<Payload>>, Fault> {
-        execute(self.conn, "BEGIN", [])?;
-        let found = keys.iter().map(|&key| self.get(key)).collect::<Result<_, _>>()?;
-        execute(self.conn, "COMMIT", [])?;
-        Ok(found)
-    }
-
-    /// Stores in one statement where the key or room for it is there, else in a transaction that
-    /// makes room. False: `put` is `Add` and a live entry is there.
-    pub(crate) fn put(&self, put: Put, key: Key<'_>, value: &Payload, expiry: Expiry) -> Result<bool, Fault> {
-        // Most adds that fail need no lock to know it.
-        if put == Put::Add && self.has(key)? {
-            return Ok(false);
-        }
-        let before = self.conn.last_insert_rowid();
-        let stored = self.put_if_room(put, key, value, expiry)?
-            || self.write(|| self.put_making_room(put, key, value, expiry))?;
-        // The entry is stored: a sweep that fails is left to the next one.
-        if cull::sweep_is_due(before, self.conn.last_insert_rowid())
-            && let Err(e) = self.write(|| cull::sweep_some(self, self.now()))
-        {
-            tracing::debug!(target: "cache_db", error = ?e, "expired rows were not swept");
-        }
-        Ok(stored)
-    }
-
-    /// Stores all of `entries` in one transaction; returns the places of those too large.
-    pub(crate) fn set_many(
-        &self,
-        entries: &[(Key<'_>, Payload)],
-        expiry: Expiry,
-    ) -> Result<Vec<usize>, Fault> {
-        self.write(|| {
-            let mut refused = Vec::new();
-            for (place, (key, value)) in entries.iter().enumerate() {
-                let before = self.conn.last_insert_rowid();
-                match self.put_making_room(Put::Set, *key, value, expiry) {
-                    Err(Fault::Sqlite(e)) if crate::errors::is_too_large(&e) => {
-                        self.remove(*key)?;
-                        refused.push(place);
-                    }
-                    stored => drop(stored?),
-                }
-                if cull::sweep_is_due(before, self.conn.last_insert_rowid()) {
-                    cull::sweep_some(self, self.now())?;
-                }
-            }
-            Ok(refused)
-        })
     }
 
     /// Within a transaction.
@@ -170,26 +113,84 @@ impl Ops<'_> {
     pub(crate) fn limit(&self) -> i64 {
         self.settings.culling.limit().and_then(|n| i64::try_from(n).ok()).unwrap_or(i64::MAX)
     }
+}
 
-    pub(crate) fn touch(&self, key: Key<'_>, expiry: Expiry) -> Result<bool, Fault> {
+impl Operations for Ops<'_> {
+    fn get(&self, key: Key<'_>) -> Result<Option<Payload>, Fault> {
+        let found = last_row(self.conn, &self.sql.get, params![key.as_str(), self.now()], |row| {
+            Ok(payload(row.get_ref(0)?, row.get_ref(1)?, row.get_ref(2)?))
+        })?;
+        Ok(found.flatten())
+    }
+
+    fn has(&self, key: Key<'_>) -> Result<bool, Fault> {
+        let found = last_row(self.conn, &self.sql.has, params![key.as_str(), self.now()], |_| Ok(()))?;
+        Ok(found.is_some())
+    }
+
+    fn get_many(&self, keys: &[Key<'_>]) -> Result<Vec<Option<Payload>>, Fault> {
+        execute(self.conn, "BEGIN", [])?;
+        let found = keys.iter().map(|&key| self.get(key)).collect::<Result<_, _>>()?;
+        execute(self.conn, "COMMIT", [])?;
+        Ok(found)
+    }
+
+    /// Stores in one statement where the key or room for it is there, else in a transaction that
+    /// makes room. False: `put` is `Add` and a live entry is there.
+    fn put(&self, put: Put, key: Key<'_>, value: &Payload, expiry: Expiry) -> Result<bool, Fault> {
+        // Most adds that fail need no lock to know it.
+        if put == Put::Add && self.has(key)? {
+            return Ok(false);
+        }
+        let before = self.conn.last_insert_rowid();
+        let stored = self.put_if_room(put, key, value, expiry)?
+            || self.write(|| self.put_making_room(put, key, value, expiry))?;
+        // The entry is stored: a sweep that fails is left to the next one.
+        if cull::sweep_is_due(before, self.conn.last_insert_rowid())
+            && let Err(e) = self.write(|| cull::sweep_some(self, self.now()))
+        {
+            tracing::debug!(target: "cache_db", error = ?e, "expired rows were not swept");
+        }
+        Ok(stored)
+    }
+
+    fn set_many(&self, entries: &[(Key<'_>, Payload)], expiry: Expiry) -> Result<Vec<usize>, Fault> {
+        self.write(|| {
+            let mut refused = Vec::new();
+            for (place, (key, value)) in entries.iter().enumerate() {
+                let before = self.conn.last_insert_rowid();
+                match self.put_making_room(Put::Set, *key, value, expiry) {
+                    Err(Fault::Sqlite(e)) if crate::errors::is_too_large(&e) => {
+                        self.remove(*key)?;
+                        refused.push(place);
+                    }
+                    stored => drop(stored?),
+                }
+                if cull::sweep_is_due(before, self.conn.last_insert_rowid()) {
+                    cull::sweep_some(self, self.now())?;
+                }
+            }
+            Ok(refused)
+        })
+    }
+
+    fn touch(&self, key: Key<'_>, expiry: Expiry) -> Result<bool, Fault> {
         let now = self.now();
         let row = params![key.as_str(), now, expiry.deadline_ms(now)];
         Ok(execute(self.conn, &self.sql.touch, row)? > 0)
     }
 
-    /// Removes the row, expired or not; true if it was live.
-    pub(crate) fn remove(&self, key: Key<'_>) -> Result<bool, Fault> {
+    fn remove(&self, key: Key<'_>) -> Result<bool, Fault> {
         let live =
             last_row(self.conn, &self.sql.delete, params![key.as_str(), self.now()], |row| row.get(0))?;
         Ok(live.unwrap_or(false))
     }
 
-    pub(crate) fn delete_many(&self, keys: &[Key<'_>]) -> Result<(), Fault> {
+    fn delete_many(&self, keys: &[Key<'_>]) -> Result<(), Fault> {
         self.write(|| keys.iter().try_for_each(|&key| self.remove(key).map(drop)))
     }
 
-    /// The sum; the inner error says why there is none. `None`: the entry changed in between.
-    pub(crate) fn incr(&self, key: Key<'_>, delta: i64) -> Result<Option<CoreResult<i64>>, Fault> {
+    fn incr(&self, key: Key<'_>, delta: i64) -> Result<Option<CoreResult<i64>>, Fault> {
         let (least, most) =
             if delta < 0 { (i64::MIN - delta, i64::MAX) } else { (i64::MIN, i64::MAX - delta) };
         let row = params![key.as_str(), self.now(), delta, least, most];
@@ -204,7 +205,7 @@ impl Ops<'_> {
         })
     }
 
-    pub(crate) fn rename(&self, from: Key<'_>, to: Key<'_>) -> Result<bool, Fault> {
+    fn rename(&self, from: Key<'_>, to: Key<'_>) -> Result<bool, Fault> {
         self.write(|| {
             if !self.has(from)? {
                 return Ok(false);
@@ -215,15 +216,24 @@ impl Ops<'_> {
         })
     }
 
-    /// The size of the database file.
-    pub(crate) fn bytes(&self) -> Result<u64, Fault> {
-        let size = "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size";
-        let bytes: Option<i64> = last_row(self.conn, size, [], |row| row.get(0))?;
-        Ok(bytes.unwrap_or_default().max(0).unsigned_abs())
+    fn bytes(&self) -> Result<u64, Fault> {
+        file_bytes(self.conn)
     }
 
-    pub(crate) fn clear(&self) -> Result<(), Fault> {
+    fn clear(&self) -> Result<(), Fault> {
         execute(self.conn, &self.sql.clear, []).map(drop)
+    }
+
+    fn entries(&self) -> Result<u64, Fault> {
+        cull::entries(self)
+    }
+
+    fn purge(&self, from: i64) -> Result<(u64, Option<i64>), Fault> {
+        cull::purge(self, from)
+    }
+
+    fn ensure(&self) -> Result<(), Fault> {
+        self.sql.ensure(self.conn)
     }
 }
 

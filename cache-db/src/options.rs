@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use cache_core::{Clock, Culling, Error, Result};
 
-use crate::schema::{STATE_SUFFIX, Sql};
+use crate::layout::{Layout, Table};
+use crate::schema::STATE_SUFFIX;
 use crate::store::DatabaseCache;
 
 /// The table of a cache that was given no other.
@@ -23,6 +24,7 @@ const LONGEST_TABLE_NAME: usize = 128;
 pub struct DatabaseOptions {
     path: PathBuf,
     table: String,
+    layout: Layout,
     max_entries: Option<u64>,
     culling: Culling,
     busy_timeout: Duration,
@@ -45,6 +47,7 @@ impl DatabaseOptions {
         Self {
             path: path.to_owned(),
             table: DEFAULT_TABLE.to_owned(),
+            layout: Layout::Own,
             max_entries: Culling::DEFAULT.limit(),
             culling: Culling::DEFAULT,
             busy_timeout: DEFAULT_BUSY_TIMEOUT,
@@ -58,6 +61,13 @@ impl DatabaseOptions {
     #[must_use]
     pub fn table(mut self, name: impl Into<String>) -> Self {
         self.table = name.into();
+        self
+    }
+
+    /// What the rows look like: [`Layout::Own`] by default.
+    #[must_use]
+    pub const fn layout(mut self, layout: Layout) -> Self {
+        self.layout = layout;
         self
     }
 
@@ -113,7 +123,7 @@ impl DatabaseOptions {
             Some(limit) => self.culling.max_entries(limit)?,
             None => self.culling.unlimited(),
         };
-        let sql = Sql::new(&self.table);
+        let table = Table::new(self.layout, &self.table);
         Ok(DatabaseCache::from_settings(
             Settings {
                 path,
@@ -122,7 +132,7 @@ impl DatabaseOptions {
                 busy_timeout: self.busy_timeout.min(LONGEST_BUSY_TIMEOUT),
                 clock: self.clock,
             },
-            sql,
+            table,
         ))
     }
 }

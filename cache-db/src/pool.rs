@@ -8,8 +8,8 @@ use cache_core::Error;
 use rusqlite::Connection;
 
 use crate::errors::Fault;
+use crate::layout::Table;
 use crate::open::{self, FileId};
-use crate::schema::Sql;
 
 /// The most connections of one handle, each three file descriptors and up to 8 MB of cached pages.
 const MOST: usize = 8;
@@ -52,7 +52,7 @@ impl Pool {
     pub(crate) fn with<T>(
         &self,
         path: &Path,
-        sql: &Sql,
+        table: &Table,
         deadline: Instant,
         work: impl FnOnce(&Connection) -> Result<T, Fault>,
     ) -> Result<T, Fault> {
@@ -60,7 +60,7 @@ impl Pool {
         let pooled = match lease.held.take() {
             Some(pooled) => pooled,
             None => {
-                let (conn, file) = open::open(path, sql, deadline)?;
+                let (conn, file) = open::open(path, table, deadline)?;
                 Pooled { conn, file, generation: self.lock().generation }
             }
         };

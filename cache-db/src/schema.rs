@@ -57,7 +57,7 @@ impl Object {
 }
 
 /// A name as SQL text: in double quotes, those inside doubled.
-fn quote(name: &str) -> String {
+pub(crate) fn quote(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
 

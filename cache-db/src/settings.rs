@@ -2,6 +2,7 @@
 
 use cache_core::{BackendSettings, CacheUrl, Error, FromSettings, Location, MaxEntries, Result};
 
+use crate::layout::Layout;
 use crate::options::DEFAULT_TABLE;
 use crate::store::DatabaseCache;
 
@@ -67,6 +68,25 @@ impl FromSettings for DatabaseCache {
         if let Some(wait) = settings.duration("busy_timeout")? {
             options = options.busy_timeout(wait);
         }
+        if let Some(name) = settings.text("layout")? {
+            options = options.layout(layout(&name)?);
+        }
         options.build()
+    }
+}
+
+fn layout(name: &str) -> Result<Layout> {
+    match name {
+        "own" => Ok(Layout::Own),
+        #[cfg(feature = "django")]
+        "django" => Ok(Layout::Django),
+        #[cfg(not(feature = "django"))]
+        "django" => Err(Error::invalid_cache_backend(
+            "the option \"layout\" is \"django\", which this program was built without; build it with the \
+             feature \"django\" of cache-db",
+        )),
+        _ => Err(Error::invalid_cache_backend(
+            "the option \"layout\" is neither \"own\" nor \"django\"; give one of them",
+        )),
     }
 }

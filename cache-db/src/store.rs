@@ -1,19 +1,17 @@
 //! [`DatabaseCache`]: the operations with connections, waiting and second attempts around them.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use cache_core::{BaseCache, Capabilities, Error, Expiry, Info, Key, Payload, Result};
+use cache_core::{BaseCache, Capabilities, Codec, Error, Expiry, Info, Key, Payload, Result};
 
 use crate::cull;
 use crate::errors::{Fault, Remedy, remedy, surface};
-use crate::ops::{Ops, Put};
+use crate::layout::{Operations, Table};
+use crate::ops::Put;
 use crate::options::{DatabaseOptions, Settings};
 use crate::pool::Pool;
-use crate::schema::Sql;
-
-/// SQLite's longest row in bytes, key included.
-const LONGEST_ROW: usize = 1_000_000_000;
 
 /// The longest pause between two attempts.
 const LONGEST_PAUSE_US: u64 = 5_000;
@@ -25,7 +23,7 @@ const LONGEST_PAUSE_US: u64 = 5_000;
 #[derive(Debug)]
 pub struct DatabaseCache {
     settings: Settings,
-    sql: Sql,
+    table: Table,
     pool: Pool,
 }
 
@@ -58,8 +56,8 @@ impl DatabaseCache {
         DatabaseOptions::new(path.as_ref())
     }
 
-    pub(crate) fn from_settings(settings: Settings, sql: Sql) -> Self {
-        Self { settings, sql, pool: Pool::default() }
+    pub(crate) fn from_settings(settings: Settings, table: Table) -> Self {
+        Self { settings, table, pool: Pool::default() }
     }
 
     /// Makes the file, the table and its companions where they are missing, as Django's
@@ -74,9 +72,9 @@ impl DatabaseCache {
     /// otherwise when the store fails.
     pub fn create_table(&self, dry_run: bool) -> Result<Vec<String>> {
         if !dry_run {
-            self.run(|ops| self.sql.ensure(ops.conn))?;
+            self.run(|ops| ops.ensure())?;
         }
-        Ok(self.sql.create())
+        Ok(self.table.create())
     }
 
     /// Removes all expired rows and returns how many there were. Looks at every row, 1,000 in a
@@ -87,9 +85,9 @@ impl DatabaseCache {
     /// When the store fails.
     pub fn purge_expired(&self) -> Result<u64> {
         let mut total = 0;
-        let mut from = Some(cull::PURGE_START);
+        let mut from = Some(cull::START);
         while let Some(at) = from {
-            let (removed, next) = self.run(|ops| cull::purge(&ops, at))?;
+            let (removed, next) = self.run(|ops| ops.purge(at))?;
             total += removed;
             from = next;
         }
@@ -98,16 +96,16 @@ impl DatabaseCache {
 
     /// Attempts `work` until it succeeds, the time for waiting is up, or it fails for good. A
     /// failed attempt has changed nothing, so that the next may do all of it.
-    fn run<T>(&self, work: impl Fn(Ops<'_>) -> Result<T, Fault>) -> Result<T> {
+    fn run<T>(&self, work: impl Fn(&dyn Operations) -> Result<T, Fault>) -> Result<T> {
         let Settings { path, busy_timeout, .. } = &self.settings;
         let deadline = Instant::now() + *busy_timeout;
         let mut reopened = false;
         let mut pause_us = 0;
         loop {
             // The connection goes back before each pause: readers need it.
-            let attempt = self.pool.with(path, &self.sql, deadline, |conn| {
-                work(Ops { conn, sql: &self.sql, settings: &self.settings })
-            });
+            let attempt = self
+                .pool
+                .with(path, &self.table, deadline, |conn| self.table.with(conn, &self.settings, &work));
             let e = match attempt {
                 Ok(done) => return Ok(done),
                 Err(Fault::Final(e)) => return Err(e),
@@ -136,8 +134,8 @@ impl DatabaseCache {
                 if put == Put::Set {
                     ops.remove(key)?;
                 }
-                let size = value.bytes().len();
-                Err(Fault::Final(Error::value_too_large(key.as_str(), size, LONGEST_ROW)))
+                let (size, most) = (value.bytes().len(), self.table.longest_value());
+                Err(Fault::Final(Error::value_too_large(key.as_str(), size, most)))
             }
             other => other,
         })
@@ -215,12 +213,12 @@ impl BaseCache for DatabaseCache {
     }
 
     fn entries(&self) -> Result<Option<u64>> {
-        self.run(|ops| cull::entries(&ops)).map(Some)
+        self.run(|ops| ops.entries()).map(Some)
     }
 
     /// The bytes are those of the whole database file: SQLite does not count them by table.
     fn info(&self) -> Result<Info> {
-        let (entries, bytes) = self.run(|ops| Ok((cull::entries(&ops)?, ops.bytes()?)))?;
+        let (entries, bytes) = self.run(|ops| Ok((ops.entries()?, ops.bytes()?)))?;
         let info = Info {
             entries: Some(entries),
             max_entries: self.settings.culling.limit(),
@@ -238,12 +236,10 @@ impl BaseCache for DatabaseCache {
     }
 
     fn capabilities(&self) -> Capabilities {
-        Capabilities {
-            persistent: true,
-            cross_process: true,
-            evicting: self.settings.culling.limit().is_some(),
-            ttl_resolution: Duration::from_millis(2),
-            ..Capabilities::DEFAULT
-        }
+        Capabilities { evicting: self.settings.culling.limit().is_some(), ..self.table.capabilities() }
+    }
+
+    fn codec(&self) -> Option<Arc<dyn Codec>> {
+        self.table.codec()
     }
 }

@@ -1,0 +1,195 @@
+//! The operations on one connection. Every write is one transaction that takes the write lock
+//! first, so that what it read is still so when it writes.
+
+use std::time::{Duration, Instant};
+
+use cache_core::{Error, Expiry, Key, Payload, Result as CoreResult};
+use rusqlite::{Connection, params};
+
+use super::{Table, cull, rows};
+use crate::cull::START;
+use crate::errors::{Fault, Remedy, is_too_large, remedy};
+use crate::layout::Operations;
+use crate::ops::{Put, execute, file_bytes, last_row};
+use crate::options::Settings;
+
+/// How long a commit waits for readers, while it keeps new ones out. After that the others go on,
+/// and the write begins anew.
+const LONGEST_COMMIT: Duration = Duration::from_millis(100);
+
+/// A connection with what every operation needs to know.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ops<'a> {
+    pub(crate) conn: &'a Connection,
+    pub(crate) table: &'a Table,
+    pub(crate) settings: &'a Settings,
+}
+
+impl Ops<'_> {
+    pub(super) fn now(&self) -> i64 {
+        self.settings.clock.wall_ms()
+    }
+
+    /// Runs `work` in a write transaction. Where it fails, nothing has changed.
+    pub(super) fn write<T>(&self, work: impl FnOnce() -> Result<T, Fault>) -> Result<T, Fault> {
+        execute(self.conn, "BEGIN IMMEDIATE", [])?;
+        let done = work().and_then(|done| self.commit().map(|()| done));
+        if done.is_err() && !self.conn.is_autocommit() {
+            // If it fails, the pool closes the connection.
+            drop(execute(self.conn, "ROLLBACK", []));
+        }
+        done
+    }
+
+    /// Where the database has no write-ahead log, readers hold a commit up.
+    fn commit(&self) -> Result<(), Fault> {
+        let deadline = Instant::now() + self.settings.busy_timeout.min(LONGEST_COMMIT);
+        loop {
+            match execute(self.conn, "COMMIT", []) {
+                Err(Fault::Sqlite(e)) if remedy(&e) == Remedy::Wait && Instant::now() < deadline => {
+                    std::thread::sleep(Duration::from_millis(1));
+                }
+                done => return done.map(drop),
+            }
+        }
+    }
+
+    /// Stores a row over whatever is there. Within a transaction.
+    fn store(&self, key: Key<'_>, value: &str, expiry: Expiry) -> Result<(), Fault> {
+        let row = params![key.as_str(), value, rows::expires(expiry, self.now())];
+        if execute(self.conn, &self.table.update, row)? > 0 {
+            return Ok(());
+        }
+        cull::make_room(self)?;
+        execute(self.conn, &self.table.insert, row)?;
+        cull::sweep(self)
+    }
+
+    /// [`Operations::remove`] within a transaction.
+    fn drop_row(&self, key: Key<'_>) -> Result<bool, Fault> {
+        let row = params![key.as_str(), self.now()];
+        let live = last_row(self.conn, &self.table.delete, row, |row| row.get(0))?;
+        Ok(live.unwrap_or(false))
+    }
+}
+
+impl Operations for Ops<'_> {
+    fn get(&self, key: Key<'_>) -> Result<Option<Payload>, Fault> {
+        let found = last_row(self.conn, &self.table.get, params![key.as_str(), self.now()], |row| {
+            Ok(rows::decode(row.get_ref(0)?))
+        })?;
+        Ok(found.flatten())
+    }
+
+    fn has(&self, key: Key<'_>) -> Result<bool, Fault> {
+        let found = last_row(self.conn, &self.table.has, params![key.as_str(), self.now()], |_| Ok(()))?;
+        Ok(found.is_some())
+    }
+
+    fn get_many(&self, keys: &[Key<'_>]) -> Result<Vec<Option<Payload>>, Fault> {
+        execute(self.conn, "BEGIN", [])?;
+        let found = keys.iter().map(|&key| self.get(key)).collect::<Result<_, _>>()?;
+        execute(self.conn, "COMMIT", [])?;
+        Ok(found)
+    }
+
+    fn put(&self, put: Put, key: Key<'_>, value: &Payload, expiry: Expiry) -> Result<bool, Fault> {
+        // The whole value, so that a damaged one does not stand in the way.
+        let is_taken = || Ok::<_, Fault>(put == Put::Add && self.get(key)?.is_some());
+        // Most adds that fail need no lock to know it.
+        if is_taken()? {
+            return Ok(false);
+        }
+        let value = rows::encode(key, value).map_err(Fault::Final)?;
+        self.write(|| {
+            if is_taken()? {
+                return Ok(false);
+            }
+            self.store(key, &value, expiry).map(|()| true)
+        })
+    }
+
+    fn set_many(&self, entries: &[(Key<'_>, Payload)], expiry: Expiry) -> Result<Vec<usize>, Fault> {
+        let encoded: Vec<_> = entries
+            .iter()
+            .map(|(key, value)| rows::encode(*key, value).map(|value| (*key, value)))
+            .collect::<Result<_, _>>()
+            .map_err(Fault::Final)?;
+        self.write(|| {
+            let mut refused = Vec::new();
+            for (place, (key, value)) in encoded.iter().enumerate() {
+                match self.store(*key, value, expiry) {
+                    Err(Fault::Sqlite(e)) if is_too_large(&e) => {
+                        self.drop_row(*key)?;
+                        refused.push(place);
+                    }
+                    stored => stored?,
+                }
+            }
+            Ok(refused)
+        })
+    }
+
+    fn touch(&self, key: Key<'_>, expiry: Expiry) -> Result<bool, Fault> {
+        self.write(|| {
+            let now = self.now();
+            let row = params![key.as_str(), now, rows::expires(expiry, now)];
+            Ok(execute(self.conn, &self.table.touch, row)? > 0)
+        })
+    }
+
+    fn remove(&self, key: Key<'_>) -> Result<bool, Fault> {
+        self.write(|| self.drop_row(key))
+    }
+
+    fn delete_many(&self, keys: &[Key<'_>]) -> Result<(), Fault> {
+        self.write(|| keys.iter().try_for_each(|&key| self.drop_row(key).map(drop)))
+    }
+
+    fn incr(&self, key: Key<'_>, delta: i64) -> Result<Option<CoreResult<i64>>, Fault> {
+        let sum = self.write(|| {
+            let sum = match self.get(key)? {
+                None => Err(Error::key_not_found(key.as_str())),
+                Some(Payload::Int(n)) => n.checked_add(delta).ok_or_else(|| Error::overflow(key.as_str())),
+                Some(_) => Err(Error::not_an_integer(key.as_str())),
+            };
+            if let Ok(n) = sum {
+                let value = rows::encode(key, &Payload::Int(n)).map_err(Fault::Final)?;
+                execute(self.conn, &self.table.set_value, params![key.as_str(), value])?;
+            }
+            Ok(sum)
+        })?;
+        Ok(Some(sum))
+    }
+
+    fn rename(&self, from: Key<'_>, to: Key<'_>) -> Result<bool, Fault> {
+        self.write(|| {
+            if !self.has(from)? {
+                return Ok(false);
+            }
+            self.drop_row(to)?;
+            Ok(execute(self.conn, &self.table.move_key, params![from.as_str(), to.as_str()])? > 0)
+        })
+    }
+
+    fn clear(&self) -> Result<(), Fault> {
+        self.write(|| execute(self.conn, &self.table.clear, []).map(drop))
+    }
+
+    fn entries(&self) -> Result<u64, Fault> {
+        cull::count(self).map(cull::as_u64)
+    }
+
+    fn purge(&self, _from: i64) -> Result<(u64, Option<i64>), Fault> {
+        let (removed, more) = cull::purge(self)?;
+        Ok((removed, more.then_some(START)))
+    }
+
+    fn ensure(&self) -> Result<(), Fault> {
+        self.table.ensure(self.conn)
+    }
+
+    fn bytes(&self) -> Result<u64, Fault> {
+        file_bytes(self.conn)
+    }
+}
