@@ -34,9 +34,9 @@ pub enum Layout {
 /// The table of a cache.
 #[derive(Debug)]
 pub(crate) enum Table {
-    Own(Sql),
+    Own(Box<Sql>),
     #[cfg(feature = "django")]
-    Django(django::Table),
+    Django(Box<django::Table>),
 }
 
 /// What a cache does on one connection. Each call reads the clock itself, so that an attempt after
@@ -86,9 +86,9 @@ pub(crate) trait Operations {
 impl Table {
     pub(crate) fn new(layout: Layout, name: &str) -> Self {
         match layout {
-            Layout::Own => Self::Own(Sql::new(name)),
+            Layout::Own => Self::Own(Box::new(Sql::new(name))),
             #[cfg(feature = "django")]
-            Layout::Django => Self::Django(django::Table::new(name)),
+            Layout::Django => Self::Django(Box::new(django::Table::new(name))),
         }
     }
 

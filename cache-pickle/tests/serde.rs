@@ -266,6 +266,8 @@ fn what_serde_has_not_is_text_and_bytes_are_numbers_too() {
         assert_eq!(from_slice::<serde_bytes::ByteBuf>(&bytes).unwrap(), [1, 255]);
         assert!(from_slice::<[u8; 1]>(&bytes).is_err());
     }
+    let text = Value::Bytes(b"text".to_vec()).write().unwrap();
+    assert_eq!(from_slice::<String>(&text).unwrap_err().kind(), ErrorKind::Type);
     // django.utils.safestring.SafeString('x')
     let safe = b"cdjango.utils.safestring\nSafeString\n(X\x01\0\0\0xt\x81.";
     let error = from_slice::<String>(safe).unwrap_err();
