@@ -26,9 +26,9 @@
 //!   directory are left alone.
 //!
 //! # Sharing a directory with Django
-//! With the feature `django`, [`Layout::Django`] reads and writes the files of Django's
+//! With the feature `django`, `Layout::Django` reads and writes the files of Django's
 //! `FileBasedCache`: `<md5 of the made key>.djcache`, in the directory itself. Keys, prefixes and
-//! versions are the same on both sides. Every value is a pickle, and [`cache_pickle::Pickle`] is
+//! versions are the same on both sides. Every value is a pickle, and `cache_pickle::Pickle` is
 //! the cache's codec without being asked for.
 //!
 //! ```

@@ -1,10 +1,10 @@
 //! One shard: its directory, and the entries that appear in it.
 
+use std::time::Duration;
+
 use cache_core::Payload;
 use rustix::fd::OwnedFd;
 use rustix::fs::OFlags;
-
-use std::time::Duration;
 
 use crate::dir::{Dir, TempFile};
 use crate::entry::Encoded;
