@@ -1,15 +1,15 @@
 //! Making room and tidying up: sweep, cull, clear, and counting again.
 
 use cache_core::Result;
-use rustix::fs::{FileType, OFlags};
+use rustix::fs::OFlags;
 use rustix::io::Errno;
 
+use crate::dir::Listing;
 use crate::entry::NEVER;
 use crate::fs::{self, Fault};
-use crate::layout::{Location, Role, role};
-use crate::lock;
+use crate::layout::{Location, role};
 use crate::read::{self, Depth, Seen};
-use crate::shard::{Shard, is_no_entry};
+use crate::shard::Shard;
 use crate::state::{self, Plan, State};
 use crate::store::Store;
 
@@ -27,47 +27,6 @@ pub struct Swept {
     pub entries: u64,
 }
 
-/// What is ours in a shard.
-struct Listing {
-    entries: Vec<String>,
-    temporary: Vec<String>,
-}
-
-fn list(shard: &Shard<'_>) -> Result<Listing, Fault> {
-    let mut listing = Listing { entries: Vec::new(), temporary: Vec::new() };
-    fs::list(&shard.dir, FileType::RegularFile, |name| {
-        let list = match role(name) {
-            Role::Entry => &mut listing.entries,
-            Role::Temporary => &mut listing.temporary,
-            Role::Foreign => return,
-        };
-        list.push(String::from_utf8_lossy(name).into_owned());
-    })
-    .map_err(|e| shard.fault(e, "list", ""))?;
-    Ok(listing)
-}
-
-fn unlink(shard: &Shard<'_>, name: &str) -> Result<bool, Fault> {
-    fs::unlink(&shard.dir, name).map_err(|e| shard.fault(e, "remove", name))
-}
-
-/// Removes the temporary files whose writers are dead, and says how many.
-fn remove_temporary(shard: &Shard<'_>, names: &[String]) -> Result<u64, Fault> {
-    let mut removed = 0;
-    for name in names {
-        let file = match fs::open_file_at(&shard.dir, name, OFlags::RDONLY) {
-            Ok(file) => file,
-            Err(errno) if is_no_entry(errno) => continue,
-            Err(errno) => return Err(shard.fault(errno, "open", name)),
-        };
-        // A live writer holds this lock.
-        if lock::try_lock(&file).map_err(|e| shard.fault(e, "lock", name))? && unlink(shard, name)? {
-            removed += 1;
-        }
-    }
-    Ok(removed)
-}
-
 impl Store {
     pub(crate) fn with_shard(
         &self,
@@ -77,7 +36,7 @@ impl Store {
     ) -> Result<(), Fault> {
         match self.open_shard(location, index, false)? {
             Some(shard) => {
-                shard.lock()?;
+                shard.dir.lock()?;
                 op(&shard)
             }
             // Removed underneath: nothing is in it.
@@ -95,8 +54,8 @@ impl Store {
         depth: Option<Depth>,
     ) -> Result<(Swept, Vec<String>), Fault> {
         let now = self.now();
-        let Listing { mut entries, temporary } = list(shard)?;
-        let mut swept = Swept { temporary: remove_temporary(shard, &temporary)?, ..Swept::default() };
+        let Listing { mut entries, temporary } = shard.dir.list(role)?;
+        let mut swept = Swept { temporary: shard.dir.remove_temporary(&temporary)?, ..Swept::default() };
         let looks = depth.is_some() || shard.state()?.may_hold_expired(shard.index, now)?;
         let mut soonest = NEVER;
         if looks {
@@ -107,8 +66,8 @@ impl Store {
                         soonest = soonest.min(deadline);
                         kept.push(name);
                     }
-                    Seen::Expired => swept.expired += u64::from(unlink(shard, &name)?),
-                    Seen::Damaged => swept.damaged += u64::from(unlink(shard, &name)?),
+                    Seen::Expired => swept.expired += u64::from(shard.dir.unlink(&name)?),
+                    Seen::Damaged => swept.damaged += u64::from(shard.dir.unlink(&name)?),
                     Seen::Absent => {}
                 }
             }
@@ -141,12 +100,12 @@ impl Store {
             let chosen = fastrand::usize(place..names.len());
             names.swap(place, chosen);
             if let Some(name) = names.get(place) {
-                unlink(shard, name)?;
+                shard.dir.unlink(name)?;
             }
         }
         shard.give_back(u32::try_from(victims).unwrap_or(u32::MAX));
         if self.culling.drops_all() && shard.location.shards > 1 {
-            shard.unlock()?;
+            shard.dir.unlock()?;
             self.clear_shards(shard.location)?;
         }
         Ok(())
@@ -166,7 +125,7 @@ impl Store {
     }
 
     /// All entries, expired ones included.
-    pub(crate) fn entries(&self) -> Result<u64> {
+    pub(crate) fn number_of_entries(&self) -> Result<u64> {
         self.retry(|| {
             let Some(location) = self.location(false)? else { return Ok(0) };
             loop {
@@ -179,7 +138,7 @@ impl Store {
         })
     }
 
-    pub(crate) fn sweep(&self) -> Result<Swept> {
+    pub(crate) fn sweep_shards(&self) -> Result<Swept> {
         self.retry(|| {
             let mut sum = Swept::default();
             let Some(location) = self.location(false)? else { return Ok(sum) };
@@ -202,7 +161,7 @@ impl Store {
         })
     }
 
-    pub(crate) fn clear(&self) -> Result<()> {
+    pub(crate) fn clear_all(&self) -> Result<()> {
         self.retry(|| match self.location(false)? {
             Some(location) => self.clear_shards(&location),
             None => Ok(()),
@@ -233,7 +192,7 @@ impl Store {
         match fs::open_dir(&other.root, &other.shard_name(index)) {
             Ok(dir) => {
                 let shard = Shard::new(&other, index, dir, self.lock_timeout);
-                shard.lock()?;
+                shard.dir.lock()?;
                 clear_dir(&shard)
             }
             Err(Errno::NOENT) => Ok(()),
@@ -243,20 +202,17 @@ impl Store {
 }
 
 fn clear_dir(shard: &Shard<'_>) -> Result<(), Fault> {
-    let listing = list(shard)?;
+    let listing = shard.dir.list(role)?;
     for name in &listing.entries {
-        unlink(shard, name)?;
+        shard.dir.unlink(name)?;
     }
-    remove_temporary(shard, &listing.temporary).map(drop)
+    shard.dir.remove_temporary(&listing.temporary).map(drop)
 }
 
 /// The deadline of the entry of this name.
 fn look(shard: &Shard<'_>, name: &str, now: i64, depth: Depth) -> Result<Seen<i64>, Fault> {
-    let file = match fs::open_file_at(&shard.dir, name, OFlags::RDONLY) {
-        Ok(file) => file,
-        Err(errno) if is_no_entry(errno) => return Ok(Seen::Absent),
-        Err(errno) => return Err(shard.fault(errno, "open", name)),
-    };
-    let seen = read::header(&file, now, depth, name.as_bytes()).map_err(|e| shard.fault(e, "read", name))?;
+    let Some(file) = shard.dir.open_file(name, OFlags::RDONLY)? else { return Ok(Seen::Absent) };
+    let seen =
+        read::header(&file, now, depth, name.as_bytes()).map_err(|e| shard.dir.fault(e, "read", name))?;
     Ok(seen.map(|header| header.slot.deadline))
 }

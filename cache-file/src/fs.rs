@@ -39,6 +39,26 @@ fn failed(source: std::io::Error, doing: &str, path: &Path) -> Fault {
     Error::storage(format!("the file cache cannot {doing} {}", path.display())).with_source(source).into()
 }
 
+/// How often an operation begins again when directories vanish underneath.
+const ATTEMPTS: u32 = 20;
+
+/// Runs `op` until nothing vanishes underneath; `forget` is called before it begins again.
+pub(crate) fn retry<T>(
+    dir: &Path,
+    forget: impl Fn(),
+    mut op: impl FnMut() -> Result<T, Fault>,
+) -> Result<T, Error> {
+    for _ in 0..ATTEMPTS {
+        match op() {
+            Ok(done) => return Ok(done),
+            Err(Fault::Failed(error)) => return Err(error),
+            Err(Fault::Gone) => forget(),
+        }
+    }
+    let dir = dir.display();
+    Err(Error::storage(format!("files or directories in {dir} keep vanishing: find out what removes them")))
+}
+
 /// Every file we make.
 pub(crate) const FILE_MODE: Mode = Mode::RUSR.union(Mode::WUSR);
 const DIR_MODE: u32 = 0o700;
@@ -139,6 +159,12 @@ pub(crate) fn is_file(dir: &OwnedFd, name: &str) -> Result<bool, Errno> {
         Err(Errno::NOENT) => Ok(false),
         Err(errno) => Err(errno),
     }
+}
+
+/// How many bytes the file of this name has; `None` where it cannot be seen.
+pub(crate) fn size_at(dir: &OwnedFd, name: &str) -> Option<u64> {
+    let stat = rustix::fs::statat(dir, name, AtFlags::SYMLINK_NOFOLLOW).ok()?;
+    u64::try_from(stat.st_size).ok()
 }
 
 /// Removes a name; false where it was not there.

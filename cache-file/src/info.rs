@@ -3,18 +3,16 @@
 use std::path::Path;
 
 use cache_core::{Error, Result};
-use rustix::fs::{Access, AtFlags, FileType};
-use rustix::io::Errno;
+use rustix::fs::Access;
 
-use crate::fs;
-use crate::layout::{Role, role};
+use crate::layout::role;
 use crate::state::{self, State};
 use crate::store::Store;
 
 impl Store {
     /// Locks the state as a write would; where there is no store yet, looks whether one could be
     /// made. Makes nothing.
-    pub(crate) fn ping(&self) -> Result<()> {
+    pub(crate) fn lock_state(&self) -> Result<()> {
         self.retry(|| match self.location(false)? {
             Some(location) => State::open(&location, self.lock_timeout).map(drop),
             None => Ok(can_be_made(&self.dir)?),
@@ -30,21 +28,9 @@ impl Store {
                 if of != location.shards {
                     continue;
                 }
-                let path = location.shard_path(index);
-                let dir = match fs::open_dir(&location.root, &location.shard_name(index)) {
-                    Ok(dir) => dir,
-                    Err(Errno::NOENT) => continue,
-                    Err(errno) => return Err(fs::fault(errno, "open the directory", &path)),
-                };
-                let add = |name: &[u8]| {
-                    if matches!(role(name), Role::Entry)
-                        && let Ok(stat) = rustix::fs::statat(&dir, name, AtFlags::SYMLINK_NOFOLLOW)
-                    {
-                        sum += u64::try_from(stat.st_size).unwrap_or_default();
-                    }
-                };
-                fs::list(&dir, FileType::RegularFile, add)
-                    .map_err(|errno| fs::fault(errno, "list", &path))?;
+                if let Some(shard) = self.open_shard(&location, index, false)? {
+                    sum += shard.dir.bytes_of(&shard.dir.list(role)?.entries);
+                }
             }
             Ok(sum)
         })
@@ -52,7 +38,7 @@ impl Store {
 }
 
 /// Whether the nearest directory that is there lets us make `dir`.
-fn can_be_made(dir: &Path) -> Result<()> {
+pub(crate) fn can_be_made(dir: &Path) -> Result<()> {
     let there = dir.ancestors().skip(1).find(|parent| parent.exists());
     let Some(parent) = there else { return Ok(()) };
     rustix::fs::access(parent, Access::WRITE_OK | Access::EXEC_OK).map_err(|errno| {

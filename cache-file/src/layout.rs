@@ -54,12 +54,7 @@ pub(crate) struct EntryName {
 impl EntryName {
     pub(crate) fn of(key: &[u8]) -> Self {
         let digest = Sha256::digest(key);
-        let mut text = String::with_capacity(DIGITS + SUFFIX.len());
-        for byte in digest.iter().take(DIGITS / 2) {
-            // Writing to a String cannot fail.
-            let _ = write!(text, "{byte:02x}");
-        }
-        text.push_str(SUFFIX);
+        let text = file_name(digest.iter().take(DIGITS / 2), SUFFIX);
         let hash = digest.iter().take(4).fold(0, |hash, &byte| hash << 8 | u32::from(byte));
         Self { text, hash }
     }
@@ -112,7 +107,18 @@ pub(crate) fn parse_shard(name: &[u8]) -> Option<(u32, u32)> {
     (is_shard_count(shards) && shard < shards).then_some((shard, shards))
 }
 
-/// What a name in a shard directory says its file is.
+/// Bytes in hexadecimal digits, and a suffix.
+pub(crate) fn file_name<'a>(bytes: impl Iterator<Item = &'a u8>, suffix: &str) -> String {
+    let mut name = String::with_capacity(DIGITS + suffix.len());
+    for byte in bytes {
+        // Writing to a String cannot fail.
+        let _ = write!(name, "{byte:02x}");
+    }
+    name.push_str(suffix);
+    name
+}
+
+/// What a name in a directory of entries says its file is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Role {
     Entry,
@@ -122,9 +128,14 @@ pub(crate) enum Role {
 }
 
 pub(crate) fn role(name: &[u8]) -> Role {
+    role_of(name, DIGITS, SUFFIX)
+}
+
+/// The same where entries are named by so many digits and a suffix.
+pub(crate) fn role_of(name: &[u8], entry_digits: usize, suffix: &str) -> Role {
     let hex = |digits: &[u8]| digits.iter().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
     let is = |digits: Option<&[u8]>, length| digits.is_some_and(|d| d.len() == length && hex(d));
-    if is(name.strip_suffix(SUFFIX.as_bytes()), DIGITS) {
+    if is(name.strip_suffix(suffix.as_bytes()), entry_digits) {
         return Role::Entry;
     }
     if is(name.strip_prefix(TEMP.as_bytes()), TEMP_DIGITS) {

@@ -25,41 +25,82 @@
 //!   links, FIFOs and the like are never followed or opened for long, and files of others in the
 //!   directory are left alone.
 //!
+//! # Sharing a directory with Django
+//! With the feature `django`, `Layout::Django` reads and writes the files of Django's
+//! `FileBasedCache`: `<md5 of the made key>.djcache`, in the directory itself. Keys, prefixes and
+//! versions are the same on both sides. Every value is a pickle, and `cache_pickle::Pickle` is
+//! the cache's codec without being asked for.
+//!
+//! ```
+//! # #[cfg(feature = "django")] {
+//! use cache_core::Cache;
+//! use cache_file::{FileCache, Layout};
+//!
+//! # let dir = tempfile::tempdir()?;
+//! # let dir = dir.path().join("cache");
+//! let cache = Cache::new(FileCache::builder(&dir).layout(Layout::Django).build()?);
+//! cache.set("user:1", &("Ada", 36), 300)?; // cache.get("user:1") == ("Ada", 36)
+//! # }
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! - **A Python reader executes what it unpickles**, so who may write into the directory may run
+//!   code in the Django application.
+//! - **Atomic among Rust programs**, as above. Django locks nothing: a `set`, `incr` or `delete` of
+//!   Django's at the same moment may win or be lost, as between two Django processes. Django's
+//!   `incr` gives the entry its default timeout again; ours keeps the one that it has.
+//! - **The bound** counts Django's files. Up to `max_entries` of 512 each new key counts by
+//!   listing the directory, so it is exact. Above that a handle lists after `max_entries / 64` new
+//!   keys of its own: what other handles and Django add in between it does not see. When a store
+//!   of more than 512 is full, and less than a 64th of it has expired, entries are removed at
+//!   random until a 64th is free.
+//! - **Without a limit** what has expired is removed as new keys come, so that about half of the
+//!   files are live ones at the least.
+//! - **Two keys with one MD5 are one entry**, since the file does not hold its key. Nobody but an
+//!   attacker who chooses keys has two.
+//! - **Damage** is a miss for every operation that reads the value. `has_key` and `delete` read the
+//!   expiry only, as Django does.
+//!
+//! # Limits
 //! Unix only. The directory must be on a file system with `flock` between all its users: a local
 //! one, not a network share. Deadlines are by the wall clock: setting it back by an hour lets
 //! entries live an hour longer.
 
 mod cull;
+mod dir;
+#[cfg(feature = "django")]
+mod django;
 mod entry;
 mod fs;
 mod info;
 mod layout;
 mod lock;
 mod options;
+mod own;
 mod read;
 #[cfg(feature = "settings")]
 mod settings;
 mod shard;
 mod state;
 mod store;
+mod stored;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
-use cache_core::{AsyncWay, BaseCache, Capabilities, Culling, Expiry, Info, Key, Payload, Result};
+use cache_core::{AsyncWay, BaseCache, Capabilities, Codec, Culling, Expiry, Info, Key, Payload, Result};
 
-use crate::read::Depth;
 use crate::store::Store;
+use crate::stored::Stored;
 
 pub use cull::Swept;
-pub use options::FileOptions;
+pub use options::{FileOptions, Layout};
 
 /// A cache in a directory. Clones share what they know of it; any number of handles, in any
 /// number of processes, share the directory itself.
 #[derive(Clone, Debug)]
 pub struct FileCache {
-    store: Arc<Store>,
+    store: Arc<dyn Stored>,
 }
 
 impl FileCache {
@@ -79,18 +120,22 @@ impl FileCache {
     }
 
     fn from_parts(options: FileOptions, culling: Culling) -> Self {
-        let FileOptions { dir, clock, lock_timeout, .. } = options;
-        Self { store: Arc::new(Store::new(dir, culling, clock, lock_timeout)) }
+        let store: Arc<dyn Stored> = match options.layout {
+            Layout::Own => Arc::new(Store::new(options.dir, culling, options.clock, options.lock_timeout)),
+            #[cfg(feature = "django")]
+            Layout::Django => Arc::new(django::DjangoStore::new(options, culling)),
+        };
+        Self { store }
     }
 
     /// The directory, as an absolute path.
     #[must_use]
     pub fn dir(&self) -> &Path {
-        &self.store.dir
+        self.store.dir()
     }
 
     /// Removes everything that has expired or is damaged, and the temporary files of killed
-    /// writers, and counts what stays. Reads every file, one subdirectory at a time.
+    /// writers, and counts what stays. Reads every file, and lets other writers in between.
     ///
     /// Nobody has to call it: writes sweep as they go.
     ///
@@ -104,15 +149,15 @@ impl FileCache {
 
 impl BaseCache for FileCache {
     fn get(&self, key: Key<'_>) -> Result<Option<Payload>> {
-        Ok(self.store.find(key, Depth::Whole)?.map(|found| found.payload))
+        self.store.get(key)
     }
 
     fn set(&self, key: Key<'_>, value: Payload, expiry: Expiry) -> Result<()> {
-        self.store.put(key, &value, expiry, false).map(drop)
+        self.store.set(key, value, expiry)
     }
 
     fn add(&self, key: Key<'_>, value: Payload, expiry: Expiry) -> Result<bool> {
-        self.store.put(key, &value, expiry, true)
+        self.store.add(key, value, expiry)
     }
 
     fn touch(&self, key: Key<'_>, expiry: Expiry) -> Result<bool> {
@@ -135,19 +180,20 @@ impl BaseCache for FileCache {
         self.store.clear()
     }
 
-    /// Reads up to 64 KiB: of a larger entry the header and the key only.
+    /// Reads up to 64 KiB: of a larger entry the header and the key only. In Django's layout the
+    /// expiry only.
     fn has_key(&self, key: Key<'_>) -> Result<bool> {
-        Ok(self.store.find(key, Depth::Head)?.is_some())
+        self.store.has_key(key)
     }
 
     fn close(&self) -> Result<()> {
-        self.store.forget_location();
-        Ok(())
+        self.store.close()
     }
 
-    /// From the state file: the cost does not depend on the number.
+    /// From the state file: the cost does not depend on the number. Django's layout has none, and
+    /// the directory is listed.
     fn entries(&self) -> Result<Option<u64>> {
-        self.store.entries().map(Some)
+        self.store.entries()
     }
 
     fn ping(&self) -> Result<()> {
@@ -156,30 +202,21 @@ impl BaseCache for FileCache {
 
     /// The bytes are those of the entries' files, all of which are looked at.
     fn info(&self) -> Result<Info> {
-        let info = Info {
-            entries: Some(self.store.entries()?),
-            max_entries: self.store.culling.limit(),
-            bytes: Some(self.store.bytes()?),
-            ..Info::default()
-        };
-        Ok(info.with("directory", self.dir().display().to_string()))
+        self.store.info()
     }
 
     /// [`FileCache::sweep`]. Damaged entries are counted too.
     fn purge_expired(&self) -> Result<Option<u64>> {
-        let swept = self.sweep()?;
-        Ok(Some(swept.expired + swept.damaged))
+        self.store.purge_expired()
     }
 
     fn capabilities(&self) -> Capabilities {
-        Capabilities {
-            persistent: true,
-            cross_process: true,
-            evicting: self.store.culling.limit().is_some(),
-            // A deadline in milliseconds, rounded up, of a clock that was rounded down.
-            ttl_resolution: Duration::from_millis(3),
-            ..Capabilities::DEFAULT
-        }
+        self.store.capabilities()
+    }
+
+    /// In Django's layout its pickle.
+    fn codec(&self) -> Option<Arc<dyn Codec>> {
+        self.store.codec()
     }
 
     fn as_async(&self) -> AsyncWay<'_> {

@@ -25,10 +25,20 @@ const YIELDS: u32 = 8;
 /// Asks again and again rather than wait in the kernel: a stopped process that holds the lock
 /// must not stop this one for ever.
 pub(crate) fn lock(fd: &OwnedFd, path: &Path, timeout: Duration) -> Result<(), Fault> {
+    wait(fd, FlockOperation::NonBlockingLockExclusive, path, timeout)
+}
+
+/// Locks `fd` as a reader, who excludes writers alone.
+#[cfg(feature = "django")]
+pub(crate) fn lock_shared(fd: &OwnedFd, path: &Path, timeout: Duration) -> Result<(), Fault> {
+    wait(fd, FlockOperation::NonBlockingLockShared, path, timeout)
+}
+
+fn wait(fd: &OwnedFd, operation: FlockOperation, path: &Path, timeout: Duration) -> Result<(), Fault> {
     let mut since = None;
     let mut pause = SHORTEST;
     for round in 0_u32.. {
-        if try_lock(fd).map_err(|e| fault(e, "lock", path))? {
+        if attempt(fd, operation).map_err(|e| fault(e, "lock", path))? {
             return Ok(());
         }
         if since.get_or_insert_with(Instant::now).elapsed() >= timeout {
@@ -51,7 +61,11 @@ pub(crate) fn lock(fd: &OwnedFd, path: &Path, timeout: Duration) -> Result<(), F
 
 /// Locks `fd` if nobody holds it.
 pub(crate) fn try_lock(fd: &OwnedFd) -> Result<bool, Errno> {
-    match flock(fd, FlockOperation::NonBlockingLockExclusive) {
+    attempt(fd, FlockOperation::NonBlockingLockExclusive)
+}
+
+fn attempt(fd: &OwnedFd, operation: FlockOperation) -> Result<bool, Errno> {
+    match flock(fd, operation) {
         Ok(()) => Ok(true),
         Err(Errno::WOULDBLOCK | Errno::INTR) => Ok(false),
         Err(errno) => Err(errno),

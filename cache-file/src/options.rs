@@ -23,16 +23,44 @@ pub struct FileOptions {
     pub(crate) cull_frequency: Option<u32>,
     pub(crate) clock: Clock,
     pub(crate) lock_timeout: Duration,
+    pub(crate) layout: Layout,
+    #[cfg(feature = "django")]
+    pub(crate) max_inflated: usize,
     unlimited: bool,
 }
+
+/// How entries lie in the directory. Handles of different layouts do not see each other's entries.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Layout {
+    /// This crate's own: whole keys, checksums, an exact bound at any size.
+    #[default]
+    Own,
+    /// That of Django's `FileBasedCache`, to share the directory with it. See the
+    /// [crate's documentation](crate#sharing-a-directory-with-django).
+    #[cfg(feature = "django")]
+    Django,
+}
+
+/// 64 MiB.
+#[cfg(feature = "django")]
+const DEFAULT_MAX_INFLATED: usize = 64 << 20;
 
 impl FileOptions {
     pub(crate) fn new(dir: PathBuf) -> Self {
         // A relative directory means the one of now, also after the process has moved elsewhere.
         let dir = std::path::absolute(&dir).unwrap_or(dir);
-        let lock_timeout = Duration::from_secs(5);
-        let clock = Clock::system();
-        Self { dir, max_entries: None, cull_frequency: None, clock, lock_timeout, unlimited: false }
+        Self {
+            dir,
+            max_entries: None,
+            cull_frequency: None,
+            clock: Clock::system(),
+            lock_timeout: Duration::from_secs(5),
+            layout: Layout::default(),
+            #[cfg(feature = "django")]
+            max_inflated: DEFAULT_MAX_INFLATED,
+            unlimited: false,
+        }
     }
 
     /// Django's `MAX_ENTRIES`: the most entries at any moment, in all processes. Default: 300.
@@ -75,6 +103,23 @@ impl FileOptions {
     #[must_use]
     pub const fn lock_timeout(mut self, lock_timeout: Duration) -> Self {
         self.lock_timeout = lock_timeout;
+        self
+    }
+
+    /// How entries lie in the directory. Default: [`Layout::Own`].
+    #[must_use]
+    pub const fn layout(mut self, layout: Layout) -> Self {
+        self.layout = layout;
+        self
+    }
+
+    /// In [`Layout::Django`], the most bytes of a pickled value, since values there are
+    /// compressed: a larger one is refused by `set`, and one that Django wrote is a miss. Default:
+    /// 64 MiB.
+    #[cfg(feature = "django")]
+    #[must_use]
+    pub const fn max_inflated(mut self, bytes: usize) -> Self {
+        self.max_inflated = bytes;
         self
     }
 

@@ -82,14 +82,14 @@ pub(crate) fn header(file: &OwnedFd, now: i64, depth: Depth, name: &[u8]) -> Res
 }
 
 /// `None` for what is not a regular file.
-fn size_of(file: &OwnedFd) -> Result<Option<u64>, Errno> {
+pub(crate) fn size_of(file: &OwnedFd) -> Result<Option<u64>, Errno> {
     let stat = rustix::fs::fstat(file)?;
     let regular = FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile;
     Ok(regular.then_some(u64::try_from(stat.st_size).unwrap_or(0)))
 }
 
 /// Up to `length` bytes from `at`: fewer where the file ends before.
-fn read(file: &OwnedFd, length: usize, at: u64) -> Result<Vec<u8>, Errno> {
+pub(crate) fn read(file: &OwnedFd, length: usize, at: u64) -> Result<Vec<u8>, Errno> {
     let mut bytes = Vec::with_capacity(length);
     while bytes.len() < length {
         let from = at + bytes.len() as u64;

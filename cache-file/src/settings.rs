@@ -2,7 +2,7 @@
 
 use cache_core::{BackendSettings, CacheUrl, Error, FromSettings, Location, MaxEntries, Result};
 
-use crate::FileCache;
+use crate::{FileCache, FileOptions};
 
 impl FromSettings for FileCache {
     const NAMES: &'static [&'static str] =
@@ -36,6 +36,32 @@ impl FromSettings for FileCache {
         if let Some(wait) = settings.duration("lock_timeout")? {
             options = options.lock_timeout(wait);
         }
+        match settings.text("layout")?.as_deref() {
+            None | Some("own") => {}
+            Some("django") => options = in_djangos_layout(options, settings)?,
+            Some(_) => {
+                return Err(Error::invalid_cache_backend(
+                    "the option \"layout\" is neither \"own\" nor \"django\"; give one of them, or leave it out",
+                ));
+            }
+        }
         options.build()
     }
+}
+
+#[cfg(feature = "django")]
+fn in_djangos_layout(options: FileOptions, settings: &mut BackendSettings) -> Result<FileOptions> {
+    let options = options.layout(crate::Layout::Django);
+    Ok(match settings.number("max_inflated")? {
+        Some(bytes) => options.max_inflated(bytes),
+        None => options,
+    })
+}
+
+#[cfg(not(feature = "django"))]
+fn in_djangos_layout(_: FileOptions, _: &mut BackendSettings) -> Result<FileOptions> {
+    Err(Error::invalid_cache_backend(
+        "the option \"layout\" is \"django\", which this program was built without: build cache-file with \
+         its feature \"django\"",
+    ))
 }

@@ -8,15 +8,13 @@ use cache_core::{Clock, Culling, Error, Expiry, Key, Payload, Result};
 use rustix::fs::{AtFlags, CWD, OFlags};
 use rustix::io::Errno;
 
+use crate::dir::is_no_entry;
 use crate::entry::NEVER;
 use crate::fs::{self, Fault, fault};
 use crate::layout::{self, EntryName, Location};
 use crate::read::{self, Depth, Found, Seen};
-use crate::shard::{Shard, Temp, is_no_entry};
+use crate::shard::{Shard, Temp};
 use crate::state::{self, Place, Plan};
-
-/// How often an operation begins again when directories vanish underneath.
-const ATTEMPTS: u32 = 20;
 
 #[derive(Debug)]
 pub(crate) struct Store {
@@ -46,18 +44,8 @@ impl Store {
     }
 
     /// Runs `op` until no directory vanishes underneath.
-    pub(crate) fn retry<T>(&self, mut op: impl FnMut() -> Result<T, Fault>) -> Result<T> {
-        for _ in 0..ATTEMPTS {
-            match op() {
-                Ok(done) => return Ok(done),
-                Err(Fault::Failed(error)) => return Err(error),
-                Err(Fault::Gone) => self.forget_location(),
-            }
-        }
-        let dir = self.dir.display();
-        Err(Error::storage(format!(
-            "files or directories in {dir} keep vanishing: find out what removes them"
-        )))
+    pub(crate) fn retry<T>(&self, op: impl FnMut() -> Result<T, Fault>) -> Result<T> {
+        fs::retry(&self.dir, || self.forget_location(), op)
     }
 
     /// Where the entries are; `None` where there is no store yet and none is to be made.
@@ -146,7 +134,7 @@ impl Store {
     /// A failure on the way leaves the entry to others, and is a miss as damage is.
     fn look_again(&self, location: &Location, name: &EntryName, key: Key<'_>, depth: Depth) -> Option<Found> {
         let shard = self.open_shard(location, location.shard_of(name), false).ok()??;
-        shard.lock().ok()?;
+        shard.dir.lock().ok()?;
         match shard.look(name, key.as_bytes(), self.now(), depth, OFlags::RDONLY).ok()? {
             Seen::Live((_, found)) => return Some(found),
             Seen::Damaged => {
@@ -184,12 +172,12 @@ impl Store {
     ) -> Result<bool, Fault> {
         let since = Instant::now();
         loop {
-            shard.lock()?;
+            shard.dir.lock()?;
             if add && shard.look(name, key.as_bytes(), self.now(), Depth::Whole, OFlags::RDONLY)?.is_live() {
                 return Ok(false);
             }
             temp.restamp(self.deadline(expiry))?;
-            if shard.has_file(name)? {
+            if shard.dir.has_file(name.as_str())? {
                 state::expect_deadline(shard.location, shard.index, temp.deadline(), self.lock_timeout)?;
                 temp.publish(name)?;
                 return Ok(true);
@@ -226,11 +214,11 @@ impl Store {
             Plan::Cull(index) if index == own.index => self.cull(own),
             Plan::List(index) if index == own.index => self.sweep_shard(own, None).map(drop),
             Plan::Cull(index) => {
-                own.unlock()?;
+                own.dir.unlock()?;
                 self.with_shard(own.location, index, |shard| self.cull(shard))
             }
             Plan::List(_) => {
-                own.unlock()?;
+                own.dir.unlock()?;
                 self.list_unlisted(own.location)
             }
         }
@@ -245,7 +233,7 @@ impl Store {
             let Some(shard) = self.open_shard(&location, location.shard_of(&name), false)? else {
                 return Ok(None);
             };
-            shard.lock()?;
+            shard.dir.lock()?;
             let seen = shard.look(&name, key.as_bytes(), self.now(), Depth::Head, OFlags::RDWR)?;
             let (file, found) = match seen {
                 Seen::Live(live) => live,
@@ -257,17 +245,17 @@ impl Store {
                 state::expect_deadline(&location, shard.index, deadline, self.lock_timeout)?;
             }
             let (slot, at) = found.header.amended(deadline, number);
-            fs::write_all_at(&file, &slot, at).map_err(|e| shard.fault(e, "write", name.as_str()))?;
+            fs::write_all_at(&file, &slot, at).map_err(|e| shard.dir.fault(e, "write", name.as_str()))?;
             Ok(Some(result))
         })
     }
 
-    pub(crate) fn touch(&self, key: Key<'_>, expiry: Expiry) -> Result<bool> {
+    pub(crate) fn renew(&self, key: Key<'_>, expiry: Expiry) -> Result<bool> {
         let touched = self.amend(key, |found| Ok((self.deadline(expiry), found.header.slot.number, ())))?;
         Ok(touched.is_some())
     }
 
-    pub(crate) fn incr(&self, key: Key<'_>, delta: i64) -> Result<i64> {
+    pub(crate) fn count_on(&self, key: Key<'_>, delta: i64) -> Result<i64> {
         let counted = self.amend(key, |found| {
             let Payload::Int(number) = found.payload else {
                 return Err(Error::not_an_integer(key.as_str()));
@@ -278,14 +266,14 @@ impl Store {
         counted.ok_or_else(|| Error::key_not_found(key.as_str()))
     }
 
-    pub(crate) fn delete(&self, key: Key<'_>) -> Result<bool> {
+    pub(crate) fn remove(&self, key: Key<'_>) -> Result<bool> {
         let name = EntryName::of(key.as_bytes());
         self.retry(|| {
             let Some(location) = self.location(false)? else { return Ok(false) };
             let Some(shard) = self.open_shard(&location, location.shard_of(&name), false)? else {
                 return Ok(false);
             };
-            shard.lock()?;
+            shard.dir.lock()?;
             match shard.look(&name, key.as_bytes(), self.now(), Depth::Head, OFlags::RDONLY)? {
                 Seen::Absent => Ok(false),
                 Seen::Damaged | Seen::Expired => shard.remove(&name).map(|()| false),
@@ -294,7 +282,7 @@ impl Store {
         })
     }
 
-    pub(crate) fn rename(&self, from: Key<'_>, to: Key<'_>) -> Result<bool> {
+    pub(crate) fn move_entry(&self, from: Key<'_>, to: Key<'_>) -> Result<bool> {
         // Spares making the directory of the target for nothing.
         if self.find(from, Depth::Head)?.is_none() {
             return Ok(false);
@@ -305,15 +293,15 @@ impl Store {
             let [source, target] = names.each_ref().map(|name| location.shard_of(name));
             let Some(source) = self.open_shard(&location, source, false)? else { return Ok(false) };
             if target == source.index {
-                source.lock()?;
+                source.dir.lock()?;
                 return self.rename_between(&source, &source, &names, [from, to]);
             }
             let target = self.open_shard(&location, target, true)?.ok_or(Fault::Gone)?;
             // Always in this order, or two renames could wait for each other.
             let [first, second] =
                 if source.index < target.index { [&source, &target] } else { [&target, &source] };
-            first.lock()?;
-            second.lock()?;
+            first.dir.lock()?;
+            second.dir.lock()?;
             self.rename_between(&source, &target, &names, [from, to])
         })
     }
@@ -331,12 +319,12 @@ impl Store {
         let Seen::Live((_, found)) = seen else { return Ok(false) };
         let deadline = found.header.slot.deadline;
         let mut temp = Temp::write(target, to.as_bytes(), &found.payload, deadline)?;
-        let is_new = !target.has_file(new)?;
+        let is_new = !target.dir.has_file(new.as_str())?;
         if !is_new {
             state::expect_deadline(target.location, target.index, deadline, self.lock_timeout)?;
         } else if target.state()?.take(target.index, deadline, None)? == Place::Unlisted {
-            source.unlock()?;
-            target.unlock()?;
+            source.dir.unlock()?;
+            target.dir.unlock()?;
             self.list_unlisted(target.location)?;
             return Err(Fault::Gone);
         }

@@ -1,0 +1,196 @@
+//! The bytes of an entry's file as Django writes them, and its name.
+//!
+//! ```text
+//!   pickle of the expiry    a float, seconds since the Unix epoch, or None for never
+//!   zlib stream             of the pickled value
+//!   anything                what a longer value left; ignored
+//! ```
+//!
+//! The key is not in it: two keys with one MD5 are one entry.
+
+use bytes::Bytes;
+use cache_pickle::Value;
+use md5::{Digest as _, Md5};
+use miniz_oxide::deflate::compress_to_vec_zlib;
+use miniz_oxide::inflate::decompress_to_vec_zlib_with_limit;
+use rustix::fd::OwnedFd;
+use rustix::io::Errno;
+
+use crate::layout::{self, Role};
+use crate::read::{self, Depth, Seen};
+
+/// The end of an entry's name, and the hexadecimal digits before it.
+const SUFFIX: &str = ".djcache";
+const DIGITS: usize = 32;
+
+/// No pickle of an expiry is longer: Python writes up to 21 bytes.
+const LONGEST_HEAD: usize = 64;
+
+/// Python's own default.
+const LEVEL: u8 = 6;
+
+/// The name of a key's file.
+pub(super) fn file_name(key: &[u8]) -> String {
+    layout::file_name(Md5::digest(key).iter(), SUFFIX)
+}
+
+pub(super) fn role(name: &[u8]) -> Role {
+    layout::role_of(name, DIGITS, SUFFIX)
+}
+
+/// What a file begins with.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Head {
+    /// Seconds since the Unix epoch; `None` for never.
+    expiry: Option<f64>,
+    len: usize,
+}
+
+impl Head {
+    /// `None` where the file does not begin with an expiry.
+    fn decode(file: &[u8]) -> Option<Self> {
+        let start = file.get(..LONGEST_HEAD).unwrap_or(file);
+        let (expiry, rest) = Value::read_first(start).ok()?;
+        let expiry = match expiry {
+            Value::None => None,
+            Value::Float(seconds) => Some(seconds),
+            Value::Int(seconds) => Some(seconds as f64),
+            _ => return None,
+        };
+        Some(Self { expiry, len: start.len() - rest.len() })
+    }
+
+    /// Whether the moment is past, by a clock that says `now` milliseconds. As in Django, the
+    /// entry is still there at the very moment.
+    fn is_expired(&self, now: i64) -> bool {
+        self.expiry.is_some_and(|expiry| expiry < now as f64 / 1_000.0)
+    }
+}
+
+/// The bytes of an expiry, in milliseconds since the Unix epoch. All but never are of one length.
+pub(super) fn head(deadline: Option<i64>) -> Vec<u8> {
+    // Protocol 4: BINFLOAT or NONE, then STOP.
+    match deadline {
+        None => b"\x80\x04N.".to_vec(),
+        Some(ms) => [b"\x80\x04G", &(ms as f64 / 1_000.0).to_be_bytes()[..], b"."].concat(),
+    }
+}
+
+pub(super) fn body(pickle: &[u8]) -> Vec<u8> {
+    compress_to_vec_zlib(pickle, LEVEL)
+}
+
+/// An entry as it was read.
+#[derive(Debug)]
+pub(super) struct Found {
+    file: Vec<u8>,
+    head: Head,
+    /// The value; empty where it was not read.
+    pub(super) pickle: Bytes,
+}
+
+impl Found {
+    pub(super) fn head(&self) -> &[u8] {
+        self.file.get(..self.head.len).unwrap_or_default()
+    }
+
+    pub(super) fn body(&self) -> &[u8] {
+        self.file.get(self.head.len..).unwrap_or_default()
+    }
+}
+
+/// What is in `file`, whose value has at most `most` bytes. With [`Depth::Head`] the value is
+/// taken on trust.
+pub(super) fn read(file: &OwnedFd, now: i64, depth: Depth, most: usize) -> Result<Seen<Found>, Errno> {
+    let Some(size) = read::size_of(file)? else { return Ok(Seen::Absent) };
+    let longest = match depth {
+        Depth::Head => LONGEST_HEAD,
+        // What cannot be compressed becomes longer by a few bytes in each 16 KiB.
+        Depth::Whole => most.saturating_add(most / 1_024).saturating_add(1_024),
+    };
+    let bytes = read::read(file, usize::try_from(size).unwrap_or(longest).min(longest), 0)?;
+    Ok(decode(bytes, now, depth, most))
+}
+
+fn decode(file: Vec<u8>, now: i64, depth: Depth, most: usize) -> Seen<Found> {
+    let Some(head) = Head::decode(&file) else { return Seen::Damaged };
+    if head.is_expired(now) {
+        return Seen::Expired;
+    }
+    let mut found = Found { file, head, pickle: Bytes::new() };
+    if depth == Depth::Whole {
+        let Ok(pickle) = decompress_to_vec_zlib_with_limit(found.body(), most) else { return Seen::Damaged };
+        found.pickle = pickle.into();
+    }
+    Seen::Live(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MOST: usize = 1_000;
+
+    fn whole(file: &[u8], now: i64) -> Seen<Found> {
+        decode(file.to_vec(), now, Depth::Whole, MOST)
+    }
+
+    #[test]
+    fn what_is_written_is_read() {
+        for deadline in [None, Some(1_700_000_000_123), Some(i64::MAX - 1)] {
+            let file = [head(deadline), body(b"N.")].concat();
+            let Seen::Live(found) = whole(&file, 1_700_000_000_123) else { panic!("{deadline:?}") };
+            assert_eq!((found.head(), &found.pickle[..]), (&head(deadline)[..], &b"N."[..]));
+        }
+        assert_eq!(head(Some(1)).len(), head(Some(i64::MAX)).len());
+    }
+
+    #[test]
+    fn a_moment_is_past_after_it_and_not_at_it() {
+        let at = 1_700_000_000_123;
+        let file = [head(Some(at)), body(b"N.")].concat();
+        assert!(whole(&file, at).is_live());
+        assert!(matches!(whole(&file, at + 1), Seen::Expired));
+        // Whole seconds as an integer, as a hand-written timeout may be.
+        let file = [b"K\x05.".to_vec(), body(b"N.")].concat();
+        assert!(whole(&file, 5_000).is_live() && matches!(whole(&file, 5_001), Seen::Expired));
+    }
+
+    #[test]
+    fn damage_is_seen_and_what_follows_the_stream_is_not() {
+        let file = [head(None), body(b"X\x03\0\0\0abc.")].concat();
+        for length in 0..file.len() {
+            assert!(matches!(whole(&file[..length], 0), Seen::Damaged), "cut at {length}");
+        }
+        assert!(whole(&[&file[..], b"what a longer value left"].concat(), 0).is_live());
+        for bit in 0..file.len() * 8 {
+            let mut flipped = file.clone();
+            flipped[bit / 8] ^= 1 << (bit % 8);
+            if let Seen::Live(found) = whole(&flipped, 0) {
+                // Only the level that the stream says it was compressed with, or the protocol.
+                assert_eq!(&found.pickle[..], b"X\x03\0\0\0abc.", "bit {bit}");
+            }
+        }
+        for head in [&b"\x80\x04\x88."[..], b"\x80\x04]."] {
+            assert!(matches!(whole(&[head, &body(b"N.")].concat(), 0), Seen::Damaged));
+        }
+    }
+
+    #[test]
+    fn what_inflates_to_more_than_the_limit_is_damage() {
+        let at = |length| [head(None), body(&vec![b'x'; length])].concat();
+        assert!(whole(&at(MOST), 0).is_live());
+        assert!(matches!(whole(&at(MOST + 1), 0), Seen::Damaged));
+    }
+
+    #[test]
+    fn only_names_of_djangos_form_are_entries() {
+        let name = file_name(":1:hé".as_bytes());
+        assert_eq!(name, "dd168012506bc2a82f8679fed540e5c5.djcache");
+        assert_eq!(role(name.as_bytes()), Role::Entry);
+        assert_eq!(role(layout::temp_name().as_bytes()), Role::Temporary);
+        for foreign in ["", "tmpab12cd34", "x.djcache", &name[1..], &name.to_uppercase(), &name[..32]] {
+            assert_eq!(role(foreign.as_bytes()), Role::Foreign, "{foreign}");
+        }
+    }
+}

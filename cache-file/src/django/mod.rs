@@ -1,0 +1,180 @@
+//! [`DjangoStore`]: a directory that Django's `FileBasedCache` reads and writes too.
+//!
+//! Our writers exclude each other by `flock` on the directory. Django takes no such lock. What it
+//! does is a rename, with one exception: its `touch` writes into the entry's file, which it locks.
+//! So whoever sees damage looks again under that lock before it believes it.
+
+mod entry;
+mod ops;
+mod room;
+mod tidy;
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::Duration;
+
+use cache_core::{BaseCache, Capabilities, Clock, Codec, Culling, Expiry, Info, Key, Payload, Result};
+
+use crate::cull::Swept;
+use crate::dir::Dir;
+use crate::fs::{self, Fault};
+use crate::options::FileOptions;
+use crate::read::Depth;
+use crate::stored::Stored;
+use room::Count;
+
+#[derive(Debug)]
+pub(crate) struct DjangoStore {
+    dir: PathBuf,
+    culling: Culling,
+    clock: Clock,
+    lock_timeout: Duration,
+    /// The most bytes of a pickle.
+    most: usize,
+    /// The directory without symbolic links: found on the first use, and again after it vanished.
+    root: RwLock<Option<Arc<Path>>>,
+    count: Mutex<Count>,
+}
+
+impl DjangoStore {
+    pub(crate) fn new(options: FileOptions, culling: Culling) -> Self {
+        let FileOptions { dir, clock, lock_timeout, max_inflated, .. } = options;
+        let (root, count) = (RwLock::new(None), Mutex::new(Count::unknown(culling.limit())));
+        Self { dir, culling, clock, lock_timeout, most: max_inflated, root, count }
+    }
+
+    fn now(&self) -> i64 {
+        self.clock.wall_ms()
+    }
+
+    fn forget_root(&self) {
+        *self.root.write().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    fn retry<T>(&self, op: impl FnMut() -> Result<T, Fault>) -> Result<T> {
+        fs::retry(&self.dir, || self.forget_root(), op)
+    }
+
+    /// The directory's path; `None` where it is not there and not to be made.
+    fn root(&self, create: bool) -> Result<Option<Arc<Path>>, Fault> {
+        if let Some(root) = &*self.root.read().unwrap_or_else(PoisonError::into_inner) {
+            return Ok(Some(Arc::clone(root)));
+        }
+        let Some(root) = fs::settle_root(&self.dir, create)? else { return Ok(None) };
+        let root: Arc<Path> = root.into();
+        *self.root.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&root));
+        Ok(Some(root))
+    }
+
+    /// Runs `op` in the directory, unlocked; gives `absent` where there is none.
+    fn in_dir<T: Copy>(&self, absent: T, op: impl Fn(&Dir<'_>) -> Result<T, Fault>) -> Result<T> {
+        self.retry(|| {
+            let Some(root) = self.root(false)? else { return Ok(absent) };
+            match fs::open_dir(&root, "") {
+                Ok(fd) => op(&Dir::new(&root, String::new(), fd, self.lock_timeout)),
+                // Settled anew, it is absent.
+                Err(errno) => Err(fs::fault(errno, "open the directory", &root)),
+            }
+        })
+    }
+
+    /// The same in a directory that is made where there is none.
+    fn in_made_dir<T>(&self, op: impl Fn(&Dir<'_>) -> Result<T, Fault>) -> Result<T> {
+        self.retry(|| {
+            let root = self.root(true)?.ok_or(Fault::Gone)?;
+            let fd =
+                fs::open_dir(&root, "").map_err(|errno| fs::fault(errno, "open the directory", &root))?;
+            op(&Dir::new(&root, String::new(), fd, self.lock_timeout))
+        })
+    }
+}
+
+impl Stored for DjangoStore {
+    fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    fn sweep(&self) -> Result<Swept> {
+        self.sweep_all()
+    }
+}
+
+impl BaseCache for DjangoStore {
+    fn get(&self, key: Key<'_>) -> Result<Option<Payload>> {
+        let found = self.find(key, Depth::Whole)?;
+        Ok(found.map(|found| cache_pickle::to_payload(found.pickle)))
+    }
+
+    fn set(&self, key: Key<'_>, value: Payload, expiry: Expiry) -> Result<()> {
+        self.put(key, &value, expiry, false).map(drop)
+    }
+
+    fn add(&self, key: Key<'_>, value: Payload, expiry: Expiry) -> Result<bool> {
+        self.put(key, &value, expiry, true)
+    }
+
+    fn touch(&self, key: Key<'_>, expiry: Expiry) -> Result<bool> {
+        self.renew(key, expiry)
+    }
+
+    fn delete(&self, key: Key<'_>) -> Result<bool> {
+        self.remove(key)
+    }
+
+    fn incr(&self, key: Key<'_>, delta: i64) -> Result<i64> {
+        self.count_on(key, delta)
+    }
+
+    fn rename(&self, from: Key<'_>, to: Key<'_>) -> Result<bool> {
+        self.move_entry(from, to)
+    }
+
+    fn clear(&self) -> Result<()> {
+        self.clear_all()
+    }
+
+    /// Reads the head of the file only.
+    fn has_key(&self, key: Key<'_>) -> Result<bool> {
+        Ok(self.find(key, Depth::Head)?.is_some())
+    }
+
+    fn close(&self) -> Result<()> {
+        self.forget_root();
+        Ok(())
+    }
+
+    fn entries(&self) -> Result<Option<u64>> {
+        self.number_of_entries().map(Some)
+    }
+
+    fn ping(&self) -> Result<()> {
+        self.lock_once()
+    }
+
+    fn info(&self) -> Result<Info> {
+        let info = Info {
+            entries: Some(self.number_of_entries()?),
+            max_entries: self.culling.limit(),
+            bytes: Some(self.bytes()?),
+            ..Info::default()
+        };
+        Ok(info.with("directory", self.dir.display().to_string()).with("layout", "django"))
+    }
+
+    fn purge_expired(&self) -> Result<Option<u64>> {
+        let swept = self.sweep_all()?;
+        Ok(Some(swept.expired + swept.damaged))
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        Capabilities {
+            keeps_kinds: false,
+            max_value_size: Some(self.most),
+            ..crate::stored::capabilities(self.culling)
+        }
+    }
+
+    fn codec(&self) -> Option<Arc<dyn Codec>> {
+        Some(Arc::new(cache_pickle::Pickle::default()))
+    }
+}

@@ -1,0 +1,192 @@
+//! The operations on one key.
+
+use std::path::Path;
+use std::time::Duration;
+
+use cache_core::{Error, Expiry, Key, Payload, Result};
+use rustix::fs::OFlags;
+
+use super::DjangoStore;
+use super::entry::{self, Found};
+use crate::dir::{Dir, TempFile, is_no_entry};
+use crate::fs::{self, Fault};
+use crate::read::{Depth, Seen};
+
+/// How long to wait before each further look at what seems to be damaged. More than one, since
+/// Django's `touch` lets go of its lock before Python writes the last bytes of its buffer.
+const PAUSES: [Duration; 3] = [Duration::ZERO, Duration::from_millis(1), Duration::from_millis(4)];
+
+impl DjangoStore {
+    fn head(&self, expiry: Expiry) -> Vec<u8> {
+        entry::head(expiry.deadline_ms(self.now()))
+    }
+
+    /// The live entry of a key. Takes no lock, unless it looks damaged.
+    pub(super) fn find(&self, key: Key<'_>, depth: Depth) -> Result<Option<Found>> {
+        let name = entry::file_name(key.as_bytes());
+        self.retry(|| {
+            let Some(root) = self.root(false)? else { return Ok(None) };
+            let file = match fs::open_to_read(&root, &name) {
+                Ok(file) => file,
+                Err(errno) if is_no_entry(errno) => return Ok(None),
+                Err(errno) => return Err(fs::fault(errno, "open", &root.join(&name))),
+            };
+            match entry::read(&file, self.now(), depth, self.most) {
+                Ok(Seen::Live(found)) => Ok(Some(found)),
+                Ok(Seen::Damaged) => Ok(self.find_again(&root, &name, depth)),
+                Ok(_) => Ok(None),
+                Err(errno) => Err(fs::fault(errno, "read", &root.join(&name))),
+            }
+        })
+    }
+
+    /// A failure on the way leaves the entry to others, and is a miss as damage is.
+    fn find_again(&self, root: &Path, name: &str, depth: Depth) -> Option<Found> {
+        let fd = fs::open_dir(root, "").ok()?;
+        let dir = Dir::new(root, String::new(), fd, self.lock_timeout);
+        dir.lock().ok()?;
+        match self.look(&dir, name, depth).ok()? {
+            Seen::Live(found) => return Some(found),
+            Seen::Damaged => {
+                let removed = self.unlink(&dir, name).is_ok();
+                tracing::warn!(target: "cache_file", file = name, removed, "a damaged entry");
+            }
+            Seen::Absent | Seen::Expired => {}
+        }
+        None
+    }
+
+    /// What is under a name.
+    pub(super) fn look(&self, dir: &Dir<'_>, name: &str, depth: Depth) -> Result<Seen<Found>, Fault> {
+        let look = |pause: Option<Duration>| {
+            pause.into_iter().for_each(std::thread::sleep);
+            let Some(file) = dir.open_file(name, OFlags::RDONLY)? else { return Ok(Seen::Absent) };
+            if pause.is_some() {
+                dir.lock_to_read(&file, name)?;
+            }
+            entry::read(&file, self.now(), depth, self.most).map_err(|e| dir.fault(e, "read", name))
+        };
+        let mut seen = look(None)?;
+        for pause in PAUSES {
+            if !matches!(seen, Seen::Damaged) {
+                break;
+            }
+            seen = look(Some(pause))?;
+        }
+        Ok(seen)
+    }
+
+    /// Removes an entry's file. Under the lock.
+    pub(super) fn unlink(&self, dir: &Dir<'_>, name: &str) -> Result<bool, Fault> {
+        let removed = dir.unlink(name)?;
+        if removed {
+            self.count().removed(1);
+        }
+        Ok(removed)
+    }
+
+    /// Stores; with `add` only if no live entry is there. True if it did.
+    pub(super) fn put(&self, key: Key<'_>, value: &Payload, expiry: Expiry, add: bool) -> Result<bool> {
+        // Spares the temporary file; whether it is absent is decided under the lock.
+        if add && self.find(key, Depth::Whole)?.is_some() {
+            return Ok(false);
+        }
+        let pickle = cache_pickle::from_payload(key, value)?;
+        if pickle.len() > self.most {
+            if !add {
+                self.remove(key)?;
+            }
+            return Err(Error::value_too_large(key.as_str(), pickle.len(), self.most));
+        }
+        let (name, body) = (entry::file_name(key.as_bytes()), entry::body(&pickle));
+        self.in_made_dir(|dir| {
+            let head = self.head(expiry);
+            let mut temp = TempFile::write(dir, [&head, &body])?;
+            dir.lock()?;
+            if add && self.look(dir, &name, Depth::Whole)?.is_live() {
+                return Ok(false);
+            }
+            // The wait for the lock must not shorten a lifetime.
+            let now = self.head(expiry);
+            if now != head && now.len() == head.len() {
+                temp.overwrite(&now, 0)?;
+            }
+            let is_new = !dir.has_file(&name)?;
+            if is_new {
+                self.make_room(dir)?;
+            }
+            temp.publish(&name)?;
+            if is_new {
+                self.added(dir);
+            }
+            Ok(true)
+        })
+    }
+
+    /// Puts another file in the place of a live entry's; `None` where there is none. `change`
+    /// gives its head, its body and the result.
+    fn replace<T: Copy>(
+        &self,
+        key: Key<'_>,
+        change: impl Fn(&Found) -> Result<(Vec<u8>, Vec<u8>, T)>,
+    ) -> Result<Option<T>> {
+        let name = entry::file_name(key.as_bytes());
+        self.in_dir(None, |dir| {
+            dir.lock()?;
+            let found = match self.look(dir, &name, Depth::Whole)? {
+                Seen::Live(found) => found,
+                Seen::Absent => return Ok(None),
+                Seen::Damaged | Seen::Expired => return self.unlink(dir, &name).map(|_| None),
+            };
+            let (head, body, result) = change(&found)?;
+            TempFile::write(dir, [&head, &body])?.publish(&name)?;
+            Ok(Some(result))
+        })
+    }
+
+    pub(super) fn renew(&self, key: Key<'_>, expiry: Expiry) -> Result<bool> {
+        let renewed = self.replace(key, |found| Ok((self.head(expiry), found.body().to_vec(), ())))?;
+        Ok(renewed.is_some())
+    }
+
+    pub(super) fn count_on(&self, key: Key<'_>, delta: i64) -> Result<i64> {
+        let counted = self.replace(key, |found| {
+            let Payload::Int(number) = cache_pickle::to_payload(found.pickle.clone()) else {
+                return Err(Error::not_an_integer(key.as_str()));
+            };
+            let sum = number.checked_add(delta).ok_or_else(|| Error::overflow(key.as_str()))?;
+            let pickle = cache_pickle::from_payload(key, &Payload::Int(sum))?;
+            Ok((found.head().to_vec(), entry::body(&pickle), sum))
+        })?;
+        counted.ok_or_else(|| Error::key_not_found(key.as_str()))
+    }
+
+    pub(super) fn remove(&self, key: Key<'_>) -> Result<bool> {
+        let name = entry::file_name(key.as_bytes());
+        self.in_dir(false, |dir| {
+            dir.lock()?;
+            match self.look(dir, &name, Depth::Head)? {
+                Seen::Absent => Ok(false),
+                Seen::Damaged | Seen::Expired => self.unlink(dir, &name).map(|_| false),
+                Seen::Live(_) => self.unlink(dir, &name),
+            }
+        })
+    }
+
+    /// One rename, since the file does not hold its key.
+    pub(super) fn move_entry(&self, from: Key<'_>, to: Key<'_>) -> Result<bool> {
+        let [old, new] = [from, to].map(|key| entry::file_name(key.as_bytes()));
+        self.in_dir(false, |dir| {
+            dir.lock()?;
+            if !self.look(dir, &old, Depth::Whole)?.is_live() {
+                return Ok(false);
+            }
+            let replaces = dir.has_file(&new)?;
+            dir.rename(&old, &new)?;
+            if replaces {
+                self.count().removed(1);
+            }
+            Ok(true)
+        })
+    }
+}

@@ -1,0 +1,129 @@
+//! The bound: how many entries there are, and which go when a new one comes.
+
+use std::sync::{MutexGuard, PoisonError};
+
+use super::DjangoStore;
+use super::entry::role;
+use crate::dir::Dir;
+use crate::fs::Fault;
+use crate::read::{Depth, Seen};
+
+/// Up to this limit every new key counts by listing, as Django does on every write.
+const EXACT: u64 = 512;
+
+/// Above it, one in this many of the limit is how many new keys a handle writes between two
+/// listings; and where there is no limit, of the entries.
+const SHARE: u64 = 64;
+
+/// Without a limit, a handle writes at least this many new keys between two looks for what has
+/// expired.
+const SELDOM: u64 = 256;
+
+/// What a handle knows of the number of entries.
+#[derive(Debug)]
+pub(super) struct Count {
+    entries: u64,
+    /// How many more new keys to write before listing again.
+    credit: u64,
+}
+
+impl Count {
+    /// Of a handle that has not listed yet. Without a limit it need not soon: the chance is such
+    /// that programs which write a few keys and end take their part in looking.
+    pub(super) fn unknown(limit: Option<u64>) -> Self {
+        Self { entries: 0, credit: if limit.is_some() { 0 } else { fastrand::u64(..SELDOM) } }
+    }
+
+    pub(super) const fn removed(&mut self, entries: u64) {
+        self.entries = self.entries.saturating_sub(entries);
+    }
+}
+
+impl DjangoStore {
+    pub(super) fn count(&self) -> MutexGuard<'_, Count> {
+        self.count.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Lists the entries, and removes what killed writers left.
+    pub(super) fn list(&self, dir: &Dir<'_>) -> Result<Vec<String>, Fault> {
+        let listing = dir.list(role)?;
+        dir.remove_temporary(&listing.temporary)?;
+        Ok(listing.entries)
+    }
+
+    /// Makes room for one new key, where there is a limit. Under the lock.
+    pub(super) fn make_room(&self, dir: &Dir<'_>) -> Result<(), Fault> {
+        let Some(limit) = self.culling.limit() else { return Ok(()) };
+        {
+            let count = self.count();
+            if count.credit > 0 && count.entries < limit {
+                return Ok(());
+            }
+        }
+        let names = self.list(dir)?;
+        let mut left = names.len() as u64;
+        if left >= limit {
+            left = self.cull(dir, names, limit)?;
+        }
+        *self.count() = Count { entries: left, credit: if limit > EXACT { limit / SHARE } else { 0 } };
+        Ok(())
+    }
+
+    /// Removes what has expired, else a share; says how many are left.
+    fn cull(&self, dir: &Dir<'_>, names: Vec<String>, limit: u64) -> Result<u64, Fault> {
+        let before = names.len();
+        let live = self.remove_expired(dir, names)?;
+        let left = live.len() as u64;
+        // A few expired ones of very many would not pay for having looked at all.
+        let wanted = if limit > EXACT { limit / SHARE } else { 1 };
+        let over = (left + wanted).saturating_sub(limit);
+        let victims = if live.len() < before { over } else { self.culling.victims(left).max(over) };
+        let chosen = fastrand::choose_multiple(live, usize::try_from(victims).unwrap_or(usize::MAX));
+        for name in &chosen {
+            dir.unlink(name)?;
+        }
+        Ok(left - chosen.len() as u64)
+    }
+
+    /// Removes those of the names whose entries have expired or are damaged, and gives the others.
+    fn remove_expired(&self, dir: &Dir<'_>, names: Vec<String>) -> Result<Vec<String>, Fault> {
+        let mut live = Vec::with_capacity(names.len());
+        for name in names {
+            match self.look(dir, &name, Depth::Head)? {
+                Seen::Live(_) => live.push(name),
+                Seen::Expired | Seen::Damaged => drop(dir.unlink(&name)?),
+                Seen::Absent => {}
+            }
+        }
+        Ok(live)
+    }
+
+    /// A new key was written. A failure here is not its failure.
+    pub(super) fn added(&self, dir: &Dir<'_>) {
+        {
+            let mut count = self.count();
+            count.entries += 1;
+            if count.credit > 0 {
+                count.credit -= 1;
+                return;
+            }
+        }
+        if self.culling.limit().is_none()
+            && let Err(Fault::Failed(error)) = self.look_for_expired(dir)
+        {
+            tracing::warn!(target: "cache_file", %error, "a sweep failed");
+        }
+    }
+
+    /// Without a limit: removes what has expired among some entries, twice as many as there will
+    /// be new keys before the next look. So about half of all entries are live at the least.
+    fn look_for_expired(&self, dir: &Dir<'_>) -> Result<(), Fault> {
+        let names = self.list(dir)?;
+        let entries = names.len() as u64;
+        let credit = SELDOM.max(entries / SHARE);
+        let some = usize::try_from(credit * 2).unwrap_or(usize::MAX);
+        self.remove_expired(dir, fastrand::choose_multiple(names, some))?;
+        *self.count() = Count { entries, credit };
+        Ok(())
+    }
+}
