@@ -57,6 +57,17 @@ const CASES: &[(Form, &str)] = &[
         Toml,
         "[caches.default]\nbackend = \"file\"\nlocation = \"/var/tmp/c\"\noptions = { lock_timeout = \"long\" }",
     ),
+    (Url, "sqlite:///var/lib/cache.db?layout=djang"),
+    (Url, "file:///var/tmp/cache?layout=djang"),
+    (Url, "redis://h/1?key_prefix=shop&compat=django-cache-url"),
+    (
+        Toml,
+        "[caches.default]\nbackend = \"redis\"\noptions = { SERIALIZER = \"django_redis.serializers.json.JSONSerializer\" }",
+    ),
+    (
+        Toml,
+        "[caches.default]\nbackend = \"redis\"\noptions = { COMPRESSOR = \"django_redis.compressors.zlib.ZlibCompressor\" }",
+    ),
     // Locations.
     (Toml, "[caches.default]\nbackend = \"locmem\"\nlocation = [\"a\", \"b\"]"),
     (Toml, "[caches.default]\nbackend = \"locmem\"\nlocation = 7"),
