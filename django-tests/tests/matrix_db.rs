@@ -13,7 +13,7 @@ fn main() {
         ttl_resolution: matrix::SECOND,
         ..matrix::DJANGO
     };
-    let suite = matrix::suite("Django db", matrix::SEVERAL, capabilities, |spec| {
+    let suite = matrix::suite("Django db", matrix::Entries::Outside, capabilities, |spec| {
         json!({
             "BACKEND": "django.core.cache.backends.db.DatabaseCache",
             "LOCATION": spec.location,

@@ -7,7 +7,7 @@ use serde_json::json;
 
 fn main() {
     let capabilities = Capabilities { evicting: true, lru: true, ..matrix::DJANGO };
-    let suite = matrix::suite("Django locmem", 1, capabilities, |spec| {
+    let suite = matrix::suite("Django locmem", matrix::Entries::InProcess, capabilities, |spec| {
         let backend = "django.core.cache.backends.locmem.LocMemCache";
         json!({ "BACKEND": backend, "LOCATION": spec.location, "OPTIONS": matrix::limits(spec) })
     });

@@ -10,8 +10,17 @@ use conformance_tests::{Spec, Suite};
 use django_tests::{DjangoCache, Pool, python};
 use serde_json::Value;
 
-/// How many processes serve a backend whose entries lie outside them.
-pub(crate) const SEVERAL: usize = 4;
+/// How many processes are at work.
+const PROCESSES: usize = 4;
+
+/// Whose entries a backend holds.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Entries {
+    /// Its process's: each location has one process.
+    InProcess,
+    /// A store's: any process serves any location.
+    Outside,
+}
 
 /// How late a backend that keeps whole seconds may be.
 pub(crate) const SECOND: Duration = Duration::from_secs(1);
@@ -19,16 +28,21 @@ pub(crate) const SECOND: Duration = Duration::from_secs(1);
 /// What Django's backends have in common: `incr_version` is a get, a set and a delete.
 pub(crate) const DJANGO: Capabilities = Capabilities { atomic_rename: false, ..Capabilities::DEFAULT };
 
-/// The suite on the cache that Django makes of `settings`, in at most `processes` processes. `None`
-/// where there is no Django: nothing is to be run.
+/// The suite on the cache that Django makes of `settings`. `None` where there is no Django: nothing
+/// is to be run.
 pub(crate) fn suite(
     name: &str,
-    processes: usize,
+    entries: Entries,
     capabilities: Capabilities,
     settings: impl Fn(&Spec) -> Value + Send + Sync + 'static,
 ) -> Option<Suite> {
-    let pool = Arc::new(Pool::new(python::or_skip()?, processes));
-    let open = move |spec: &Spec| Ok(DjangoCache::new(&pool, settings(spec), capabilities));
+    let python = python::or_skip()?;
+    let (pools, in_each) = if entries == Entries::InProcess { (PROCESSES, 1) } else { (1, PROCESSES) };
+    let pools: Vec<Arc<Pool>> = (0..pools).map(|_| Arc::new(Pool::new(python.clone(), in_each))).collect();
+    let open = move |spec: &Spec| {
+        let place = spec.location.bytes().map(usize::from).sum::<usize>() % pools.len();
+        Ok(DjangoCache::new(&pools[place], settings(spec), capabilities))
+    };
     Some(Suite::new(name, open).observe().shared_locations())
 }
 
