@@ -441,7 +441,9 @@ impl<'a> State<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use cache_core::Cache;
+    use crate::store::Store;
+    use cache_core::{BaseCache as _, CacheBuilder, Clock, Culling, Timeout};
+    use std::sync::Arc;
 
     /// As a process leaves it that is killed between its two writes of [`State::take`].
     fn leave_total_too_high(location: &Location) {
@@ -453,14 +455,15 @@ mod tests {
     #[test]
     fn sweeps_and_clears_put_right_what_a_killed_process_left() {
         let dir = tempfile::tempdir().unwrap();
-        let backend = crate::FileCache::new(dir.path());
-        let cache = Cache::new(backend.clone());
-        cache.set("key", &1, cache_core::Timeout::Never).unwrap();
-        let location = backend.store.location(false).unwrap().unwrap();
-        let entries = || cache_core::BaseCache::entries(&backend).unwrap();
+        let root = dir.path().to_path_buf();
+        let store = Arc::new(Store::new(root, Culling::DEFAULT, Clock::system(), Duration::from_secs(5)));
+        let cache = CacheBuilder::from_arc(Arc::clone(&store)).build().unwrap();
+        cache.set("key", &1, Timeout::Never).unwrap();
+        let location = store.location(false).unwrap().unwrap();
+        let entries = || store.entries().unwrap();
         leave_total_too_high(&location);
         assert_eq!(entries(), Some(2));
-        backend.sweep().unwrap();
+        store.sweep_shards().unwrap();
         assert_eq!(entries(), Some(1));
         leave_total_too_high(&location);
         cache.clear().unwrap();
