@@ -43,8 +43,9 @@ pub(crate) fn read(flags: u32, data: Bytes, max_inflated: usize) -> Option<Paylo
     }
     if flags & (INTEGER | LONG) != 0 {
         let digits = digits(&data)?;
-        // Python counts without end; an integer beyond 64 bits is kept as its digits.
-        return Some(digits.parse().map_or_else(|_| Payload::Text(digits.into()), Payload::Int));
+        // Python counts without end: what to make of digits beyond 64 bits is for the codec to say.
+        let beyond = |_| Payload::Encoded(CodecId::UNKNOWN, digits.clone().into());
+        return Some(digits.parse().map_or_else(beyond, Payload::Int));
     }
     if flags & PICKLE != 0 {
         return Some(Payload::Encoded(PICKLE_CODEC, data));
@@ -121,7 +122,7 @@ mod tests {
                 _ => match std::str::from_utf8(&data).unwrap().parse() {
                     Ok(n) => Payload::Int(n),
                     Err(_) => {
-                        let beyond = Payload::Text(data.clone());
+                        let beyond = Payload::Encoded(CodecId::UNKNOWN, data.clone());
                         assert_eq!(read(v.flags, data, MAX), Some(beyond), "{}", v.name);
                         continue;
                     }
@@ -151,6 +152,9 @@ mod tests {
                     assert_eq!(Some(shown), expected, "{name}");
                 }
                 // A pickle is for its codec to read; pymemcache makes None of a bad one.
+                (Some(Payload::Encoded(CodecId::UNKNOWN, digits)), expected) => {
+                    assert_eq!(Some(std::str::from_utf8(&digits).unwrap()), expected.as_deref(), "{name}");
+                }
                 (Some(Payload::Encoded(codec, _)), expected) => {
                     assert_eq!(codec, CodecId(3), "{name}");
                     assert!(expected == Some("{'a': 1}".into()) || expected == Some("None".into()), "{name}");

@@ -8,20 +8,8 @@ use conformance_tests::servers::Server;
 use interop::{Pair, interop_tests};
 use serde_json::json;
 
-/// Django writes an integer beyond 64 bits as its digits, which no codec here takes for a value;
-/// and django-redis writes an object of a subclass of `int` as a plain integer.
-const BY_DJANGO: [&str; 10] = [
-    "int_2p63",
-    "int_u64max",
-    "int_2p64",
-    "int_neg_2p63_1",
-    "int_1e30",
-    "int_neg1e30",
-    "str_surrogate",
-    "recursive_list",
-    "recursive_dict",
-    "int_subclass",
-];
+/// django-redis writes an object of a subclass of `int` as a plain integer.
+const BY_DJANGO: [&str; 4] = ["str_surrogate", "recursive_list", "recursive_dict", "int_subclass"];
 
 fn pair() -> Option<Pair> {
     let servers = interop::servers(1, || Server::redis(&[]))?;

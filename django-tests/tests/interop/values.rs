@@ -12,20 +12,6 @@ use super::Pair;
 /// What no `Value` holds: a text that is no Unicode, and objects that contain themselves.
 pub(crate) const UNREADABLE: [&str; 3] = ["str_surrogate", "recursive_list", "recursive_dict"];
 
-/// The same where Django writes an integer beyond 64 bits as its digits, which no codec here takes for
-/// a value.
-pub(crate) const UNREADABLE_DIGITS: [&str; 9] = [
-    "int_2p63",
-    "int_u64max",
-    "int_2p64",
-    "int_neg_2p63_1",
-    "int_1e30",
-    "int_neg1e30",
-    "str_surrogate",
-    "recursive_list",
-    "recursive_dict",
-];
-
 /// A value as Django 5.2 pickles it.
 #[derive(Deserialize)]
 pub(crate) struct Vector {
