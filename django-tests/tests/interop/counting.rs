@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use cache_core::ErrorKind;
 use serde_json::json;
 
-use super::Pair;
+use crate::Pair;
 
 /// How many times each side increments.
 const TIMES: i64 = 2_000;

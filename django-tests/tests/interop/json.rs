@@ -2,8 +2,8 @@
 
 use serde_json::{Value as Json, json};
 
-use super::Pair;
 use super::values::vectors;
+use crate::Pair;
 
 /// Django writes all 101 that its JSON takes; Rust reads the same JSON, writes it anew, and Django
 /// reads equal objects; but for those named.

@@ -2,7 +2,7 @@
 
 use serde_json::{Value as Json, json};
 
-use super::Pair;
+use crate::Pair;
 
 fn keys(pair: &Pair) -> Vec<String> {
     let blank = if pair.blanks { " " } else { "-" };

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use cache_core::{ErrorKind, Timeout};
 use serde_json::{Value as Json, json};
 
-use super::Pair;
+use crate::Pair;
 
 /// Long enough that a busy machine sees it begin, and a whole number of seconds.
 const SHORT: u64 = 4;

@@ -7,7 +7,7 @@ use django_tests::hex;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::Pair;
+use crate::Pair;
 
 /// What no `Value` holds: a text that is no Unicode, and objects that contain themselves.
 pub(crate) const UNREADABLE: [&str; 3] = ["str_surrogate", "recursive_list", "recursive_dict"];

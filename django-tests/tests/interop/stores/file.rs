@@ -1,10 +1,8 @@
 //! A directory, shared with Django's FileBasedCache.
 
-mod interop;
-
+use crate::{Pair, interop_tests};
 use cache_file::{FileCache, Layout};
 use cache_pickle::Pickle;
-use interop::{Pair, interop_tests};
 use serde_json::json;
 
 fn pair() -> Option<Pair> {
@@ -18,4 +16,4 @@ fn pair() -> Option<Pair> {
     Pair::new("file", dir, backend, Pickle::default(), settings).map(Pair::without_counting)
 }
 
-interop_tests!(pair, by_django: interop::values::UNREADABLE, by_rust: interop::values::UNREADABLE);
+interop_tests!(pair, by_django: crate::values::UNREADABLE, by_rust: crate::values::UNREADABLE);

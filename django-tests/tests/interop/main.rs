@@ -9,11 +9,12 @@
     reason = "each store uses a part, and a test fails by panicking"
 )]
 
-pub(crate) mod counting;
-pub(crate) mod json;
-pub(crate) mod keys;
-pub(crate) mod operations;
-pub(crate) mod values;
+mod counting;
+mod json;
+mod keys;
+mod operations;
+mod stores;
+mod values;
 
 use std::any::Any;
 use std::sync::Arc;
@@ -106,13 +107,13 @@ macro_rules! interop_tests {
         #[test]
         fn values_by_django_are_read() {
             let Some(pair) = $pair() else { return };
-            interop::values::by_django(&pair, &$by_django);
+            crate::values::by_django(&pair, &$by_django);
         }
 
         #[test]
         fn values_by_rust_are_read() {
             let Some(pair) = $pair() else { return };
-            interop::values::by_rust(&pair, &$by_rust);
+            crate::values::by_rust(&pair, &$by_rust);
         }
 
         interop_tests!(common $pair);
@@ -121,7 +122,7 @@ macro_rules! interop_tests {
         #[test]
         fn values_cross_as_json() {
             let Some(pair) = $pair() else { return };
-            interop::json::both_ways(&pair, &$not_equal);
+            crate::json::both_ways(&pair, &$not_equal);
         }
 
         interop_tests!(common $pair);
@@ -130,31 +131,31 @@ macro_rules! interop_tests {
         #[test]
         fn keys_cross() {
             let Some(pair) = $pair() else { return };
-            interop::keys::both_ways(&pair);
+            crate::keys::both_ways(&pair);
         }
 
         #[test]
         fn what_django_does_rust_sees() {
             let Some(pair) = $pair() else { return };
-            interop::operations::by_django(&pair);
+            crate::operations::by_django(&pair);
         }
 
         #[test]
         fn what_rust_does_django_sees() {
             let Some(pair) = $pair() else { return };
-            interop::operations::by_rust(&pair);
+            crate::operations::by_rust(&pair);
         }
 
         #[test]
         fn lifetimes_are_seen_on_both_sides() {
             let Some(pair) = $pair() else { return };
-            interop::operations::lifetimes(&pair);
+            crate::operations::lifetimes(&pair);
         }
 
         #[test]
         fn both_sides_count_at_once() {
             let Some(pair) = $pair() else { return };
-            interop::counting::at_once(&pair);
+            crate::counting::at_once(&pair);
         }
     };
 }

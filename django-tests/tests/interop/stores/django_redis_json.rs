@@ -1,11 +1,9 @@
 //! Redis, shared with django-redis, which writes JSON.
 
-mod interop;
-
+use crate::{Pair, interop_tests};
 use cache_core::Json;
 use cache_redis::RedisCache;
 use conformance_tests::servers::Server;
-use interop::{Pair, interop_tests};
 use serde_json::json;
 
 /// Python's JSON has integers without an end, the infinities and NaN, and halves of characters.
@@ -21,7 +19,7 @@ const NOT_EQUAL: [&str; 8] = [
 ];
 
 fn pair() -> Option<Pair> {
-    let servers = interop::servers(1, || Server::redis(&[]))?;
+    let servers = crate::servers(1, || Server::redis(&[]))?;
     let url = format!("redis://{}/0", servers[0].address());
     let settings = json!({
         "BACKEND": "django_redis.cache.RedisCache",

@@ -1,5 +1,5 @@
 //! Reads and writes documents of a megabyte, and has Python read and write the same bytes.
-//! `cargo run --release -p cache-pickle --example speed`
+//! `cargo run --release -p cache-pickle --example pickle_speed`
 
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a program to be run by hand")]
 

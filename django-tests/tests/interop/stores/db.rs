@@ -1,10 +1,8 @@
 //! A table in SQLite, shared with Django's DatabaseCache.
 
-mod interop;
-
+use crate::{Pair, interop_tests};
 use cache_db::{DatabaseCache, Layout};
 use cache_pickle::Pickle;
-use interop::{Pair, interop_tests};
 use serde_json::json;
 
 fn pair() -> Option<Pair> {
@@ -27,4 +25,4 @@ fn pair() -> Option<Pair> {
     Some(pair)
 }
 
-interop_tests!(pair, by_django: interop::values::UNREADABLE, by_rust: interop::values::UNREADABLE);
+interop_tests!(pair, by_django: crate::values::UNREADABLE, by_rust: crate::values::UNREADABLE);
