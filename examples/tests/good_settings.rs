@@ -116,7 +116,8 @@ fn a_url_in_common_with_django_environ_makes_its_keys() {
         assert_eq!(of_query(scheme, &format!("compat=django-environ&{query}")), ":1:k");
     }
     // Every other backend of Django reads what django-environ writes.
-    assert_eq!(of_query("pymemcache", &format!("{query}&compat=django-environ")), "shop:7:k");
+    let memcached = format!("pymemcache://h?{query}&compat=django-environ");
+    assert_eq!(made(&by_url(&memcached)), "shop:7:k");
     let url = format!("redis://h/1?{query}");
     let caches = common::registered().compat(Compat::DjangoEnviron).url("default", &url).build().unwrap();
     assert_eq!(made(&caches), ":1:k");
