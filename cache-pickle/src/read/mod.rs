@@ -26,9 +26,7 @@ impl<'de> Document<'de> {
     pub(crate) fn read(input: &'de [u8], limits: &Limits) -> Result<Self, Error> {
         match Self::read_first(input, limits)? {
             (document, []) => Ok(document),
-            (_, rest) => {
-                Err(Flaw::malformed("bytes are left over after it").at(input.len() - rest.len()).into())
-            }
+            (_, rest) => Err(Flaw::malformed("bytes are left over after it").at(input.len() - rest.len())),
         }
     }
 
