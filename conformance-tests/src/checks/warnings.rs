@@ -1,11 +1,11 @@
 //! Counts the key warnings of the thread it is on.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, LazyLock};
 
 use tracing::span::{Attributes, Id, Record};
 use tracing::subscriber::DefaultGuard;
-use tracing::{Event, Level, Metadata, Subscriber};
+use tracing::{Dispatch, Event, Level, Metadata, Subscriber};
 
 /// Counts from its making on, until it is dropped.
 pub(crate) struct Warnings {
@@ -15,8 +15,13 @@ pub(crate) struct Warnings {
 
 impl Warnings {
     pub(crate) fn count_here() -> Self {
+        // With a single subscriber, tracing asks only the thread that comes to an event first, and one
+        // where nobody listens would silence it for all. With two it asks every subscriber.
+        static SECOND: LazyLock<Dispatch> = LazyLock::new(|| Dispatch::new(Counter(Arc::default())));
+        LazyLock::force(&SECOND);
         let count = Arc::new(AtomicUsize::new(0));
         let guard = tracing::subscriber::set_default(Counter(Arc::clone(&count)));
+        tracing::callsite::rebuild_interest_cache();
         Self { count, _guard: guard }
     }
 

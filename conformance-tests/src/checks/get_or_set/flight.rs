@@ -96,7 +96,7 @@ async fn a_late_leader_looks_again(t: &T) -> Outcome {
                 std::thread::sleep(Duration::from_millis(1));
             }
         };
-        // The other caller may be the next task of this worker, from which nobody can take it.
+        // In a task it would hold a worker, which may have what the other caller waits for.
         tokio::task::block_in_place(wait);
         Act::FindNothing
     });
