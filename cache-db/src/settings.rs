@@ -68,25 +68,22 @@ impl FromSettings for DatabaseCache {
         if let Some(wait) = settings.duration("busy_timeout")? {
             options = options.busy_timeout(wait);
         }
-        if let Some(name) = settings.text("layout")? {
-            options = options.layout(layout(&name)?);
+        if settings.is_django_layout()? {
+            options = options.layout(django()?);
         }
         options.build()
     }
 }
 
-fn layout(name: &str) -> Result<Layout> {
-    match name {
-        "own" => Ok(Layout::Own),
-        #[cfg(feature = "django")]
-        "django" => Ok(Layout::Django),
-        #[cfg(not(feature = "django"))]
-        "django" => Err(Error::invalid_cache_backend(
-            "the option \"layout\" is \"django\", which this program was built without; build it with the \
-             feature \"django\" of cache-db",
-        )),
-        _ => Err(Error::invalid_cache_backend(
-            "the option \"layout\" is neither \"own\" nor \"django\"; give one of them",
-        )),
-    }
+#[cfg(feature = "django")]
+const fn django() -> Result<Layout> {
+    Ok(Layout::Django)
+}
+
+#[cfg(not(feature = "django"))]
+fn django() -> Result<Layout> {
+    Err(Error::invalid_cache_backend(
+        "the option \"layout\" is \"django\", which this program was built without: build cache-db with \
+         its feature \"django\"",
+    ))
 }

@@ -15,8 +15,9 @@ use rustix::io::{Errno, retry_on_intr};
 /// Why a step failed.
 #[derive(Debug)]
 pub(crate) enum Fault {
-    /// A directory or a temporary file vanished underneath: begin again.
-    Gone,
+    /// A directory or a temporary file vanished underneath: begin again. What the system said
+    /// matters if that does not help.
+    Gone(Option<Error>),
     /// Nothing to be done here: the caller's error.
     Failed(Error),
 }
@@ -33,10 +34,10 @@ pub(crate) fn fault(errno: Errno, doing: &str, path: &Path) -> Fault {
 }
 
 fn failed(source: std::io::Error, doing: &str, path: &Path) -> Fault {
-    if source.kind() == IoErrorKind::NotFound {
-        return Fault::Gone;
-    }
-    Error::storage(format!("the file cache cannot {doing} {}", path.display())).with_source(source).into()
+    let gone = source.kind() == IoErrorKind::NotFound;
+    let error =
+        Error::storage(format!("the file cache cannot {doing} {}", path.display())).with_source(source);
+    if gone { Fault::Gone(Some(error)) } else { Fault::Failed(error) }
 }
 
 /// How often an operation begins again when directories vanish underneath.
@@ -48,15 +49,24 @@ pub(crate) fn retry<T>(
     forget: impl Fn(),
     mut op: impl FnMut() -> Result<T, Fault>,
 ) -> Result<T, Error> {
+    let mut last = None;
     for _ in 0..ATTEMPTS {
         match op() {
             Ok(done) => return Ok(done),
             Err(Fault::Failed(error)) => return Err(error),
-            Err(Fault::Gone) => forget(),
+            Err(Fault::Gone(cause)) => last = cause,
         }
+        forget();
     }
-    let dir = dir.display();
-    Err(Error::storage(format!("files or directories in {dir} keep vanishing: find out what removes them")))
+    let gone = Error::storage(format!(
+        "what the file cache makes in {} is gone, {ATTEMPTS} times over: name another directory, or \
+         find out what removes it",
+        dir.display()
+    ));
+    Err(match last {
+        Some(cause) => gone.with_source(cause),
+        None => gone,
+    })
 }
 
 /// Every file we make.
@@ -256,7 +266,7 @@ pub(crate) fn settle_root(dir: &Path, create: bool) -> Result<Option<PathBuf>, F
     }
     match check_root(&root) {
         Ok(()) => Ok(Some(root)),
-        Err(Fault::Gone) if !create => Ok(None),
+        Err(Fault::Gone(_)) if !create => Ok(None),
         Err(fault) => Err(fault),
     }
 }
@@ -282,6 +292,17 @@ fn check_root(root: &Path) -> Result<(), Fault> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_place_that_can_never_be_is_named_with_what_the_system_says() {
+        let dir = tempfile::tempdir().unwrap();
+        let nowhere = dir.path().join("none/..");
+        let error = retry(&nowhere, || (), || settle_root(&nowhere, true)).unwrap_err();
+        let message = error.to_string();
+        assert!(message.contains("none/..") && message.contains("cannot resolve"), "{message}");
+        let system = std::error::Error::source(&error).and_then(std::error::Error::source).unwrap();
+        assert!(system.to_string().contains("No such file"), "{system}");
+    }
 
     #[test]
     fn both_ways_of_opening_refuse_the_same() {

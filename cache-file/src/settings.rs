@@ -36,14 +36,8 @@ impl FromSettings for FileCache {
         if let Some(wait) = settings.duration("lock_timeout")? {
             options = options.lock_timeout(wait);
         }
-        match settings.text("layout")?.as_deref() {
-            None | Some("own") => {}
-            Some("django") => options = in_djangos_layout(options, settings)?,
-            Some(_) => {
-                return Err(Error::invalid_cache_backend(
-                    "the option \"layout\" is neither \"own\" nor \"django\"; give one of them, or leave it out",
-                ));
-            }
+        if settings.is_django_layout()? {
+            options = in_djangos_layout(options, settings)?;
         }
         options.build()
     }

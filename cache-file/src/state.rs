@@ -253,7 +253,7 @@ fn open_any(location: &Location, timeout: Duration) -> Result<State<'_>, Fault> 
         let header = write_anew(location, &file)?;
         return Ok(State { file, header, location });
     }
-    Err(Fault::Gone)
+    Err(Fault::Gone(None))
 }
 
 /// Of how many shards the shard directories under `root` are, if there are any.
@@ -297,7 +297,7 @@ impl<'a> State<'a> {
     /// Opens and locks the state of a location; `Gone` where it has another number of shards.
     pub(crate) fn open(location: &'a Location, timeout: Duration) -> Result<Self, Fault> {
         let state = open_any(location, timeout)?;
-        if state.header.shards == location.shards { Ok(state) } else { Err(Fault::Gone) }
+        if state.header.shards == location.shards { Ok(state) } else { Err(Fault::Gone(None)) }
     }
 
     /// All entries, or `None` while shards are unlisted.
@@ -309,7 +309,7 @@ impl<'a> State<'a> {
         match read_at(&self.file, at, buffer) {
             Ok(true) => Ok(()),
             // Cut short since it was opened: it is written anew on the next try.
-            Ok(false) => Err(Fault::Gone),
+            Ok(false) => Err(Fault::Gone(None)),
             Err(errno) => Err(fault(errno, "read", &self.location.state_path())),
         }
     }
@@ -330,7 +330,7 @@ impl<'a> State<'a> {
     /// After damage: everything is listed again.
     fn renew<T>(&self) -> Result<T, Fault> {
         write_anew(self.location, &self.file)?;
-        Err(Fault::Gone)
+        Err(Fault::Gone(None))
     }
 
     fn write_shard(&self, index: u32, shard: Shard) -> Result<(), Fault> {

@@ -76,7 +76,7 @@ impl Store {
             None => state::shards_by_name(&location.root)?,
             known => known,
         };
-        if shards == Some(location.shards) { Ok(()) } else { Err(Fault::Gone) }
+        if shards == Some(location.shards) { Ok(()) } else { Err(Fault::Gone(None)) }
     }
 
     pub(crate) fn open_shard<'a>(
@@ -154,8 +154,9 @@ impl Store {
         }
         let name = EntryName::of(key.as_bytes());
         self.retry(|| {
-            let location = self.location(true)?.ok_or(Fault::Gone)?;
-            let shard = self.open_shard(&location, location.shard_of(&name), true)?.ok_or(Fault::Gone)?;
+            let location = self.location(true)?.ok_or(Fault::Gone(None))?;
+            let shard =
+                self.open_shard(&location, location.shard_of(&name), true)?.ok_or(Fault::Gone(None))?;
             let temp = Temp::write(&shard, key.as_bytes(), value, self.deadline(expiry))?;
             self.publish(&shard, temp, &name, key, expiry, add)
         })
@@ -296,7 +297,7 @@ impl Store {
                 source.dir.lock()?;
                 return self.rename_between(&source, &source, &names, [from, to]);
             }
-            let target = self.open_shard(&location, target, true)?.ok_or(Fault::Gone)?;
+            let target = self.open_shard(&location, target, true)?.ok_or(Fault::Gone(None))?;
             // Always in this order, or two renames could wait for each other.
             let [first, second] =
                 if source.index < target.index { [&source, &target] } else { [&target, &source] };
@@ -326,7 +327,7 @@ impl Store {
             source.dir.unlock()?;
             target.dir.unlock()?;
             self.list_unlisted(target.location)?;
-            return Err(Fault::Gone);
+            return Err(Fault::Gone(None));
         }
         if let Err(fault) = temp.publish(new) {
             if is_new {

@@ -221,6 +221,20 @@ impl BackendSettings {
         self.number("cull_frequency")
     }
 
+    /// The option `layout`, of a backend that can keep its entries as Django's does: whether it is
+    /// `"django"`. With `"own"`, and where it is not there, it is not.
+    ///
+    /// # Errors
+    /// For anything else.
+    pub fn is_django_layout(&mut self) -> Result<bool> {
+        let layout = self.read("layout", |setting| match setting {
+            Setting::Text(text) if text == "own" => Ok(false),
+            Setting::Text(text) if text == "django" => Ok(true),
+            other => Err(format!("is {}; give \"own\" or \"django\", or leave it out", other.shown())),
+        })?;
+        Ok(layout.unwrap_or(false))
+    }
+
     /// Another library's name of an option of this backend: it then means the same.
     ///
     /// # Errors

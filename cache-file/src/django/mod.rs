@@ -81,7 +81,7 @@ impl DjangoStore {
     /// The same in a directory that is made where there is none.
     fn in_made_dir<T>(&self, op: impl Fn(&Dir<'_>) -> Result<T, Fault>) -> Result<T> {
         self.retry(|| {
-            let root = self.root(true)?.ok_or(Fault::Gone)?;
+            let root = self.root(true)?.ok_or(Fault::Gone(None))?;
             let fd =
                 fs::open_dir(&root, "").map_err(|errno| fs::fault(errno, "open the directory", &root))?;
             op(&Dir::new(&root, String::new(), fd, self.lock_timeout))
