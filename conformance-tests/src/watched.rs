@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use cache_core::{AsyncCache, AsyncWay, BaseCache, Capabilities, Error, Expiry, Info, Key, Payload, Result};
+use cache_core::{
+    AsyncCache, AsyncWay, BaseCache, Capabilities, Codec, Error, Expiry, Info, Key, Payload, Result,
+};
 
 /// What becomes of a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,6 +52,10 @@ macro_rules! watched {
 
             fn capabilities(&self) -> Capabilities {
                 self.inner.capabilities()
+            }
+
+            fn codec(&self) -> Option<Arc<dyn Codec>> {
+                self.inner.codec()
             }
 
             fn as_async(&self) -> AsyncWay<'_> {

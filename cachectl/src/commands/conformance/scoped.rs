@@ -5,12 +5,12 @@ use std::collections::HashSet;
 use std::fs::File;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use cache_core::{
-    AsyncCache, AsyncWay, BATCH, BaseCache, Cache, CacheBuilder, Capabilities, Error, Expiry, Info, Key,
-    KeyPolicy, MEMCACHE_MAX_KEY_LENGTH, MadeKey, Payload, Result,
+    AsyncCache, AsyncWay, BATCH, BaseCache, Cache, CacheBuilder, Capabilities, Codec, Error, Expiry, Info,
+    Key, KeyPolicy, MEMCACHE_MAX_KEY_LENGTH, MadeKey, Payload, Result,
 };
 use sha2::{Digest as _, Sha256};
 
@@ -122,6 +122,10 @@ macro_rules! both_halves {
             /// As the other one, but for the limit of entries, which is not the corner's.
             fn capabilities(&self) -> Capabilities {
                 Capabilities { evicting: false, lru: false, ..self.inner.backend().capabilities() }
+            }
+
+            fn codec(&self) -> Option<Arc<dyn Codec>> {
+                self.inner.backend().codec()
             }
 
             fn as_async(&self) -> AsyncWay<'_> {
