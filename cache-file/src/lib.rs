@@ -168,6 +168,11 @@ impl BaseCache for FileCache {
         self.store.delete(key)
     }
 
+    /// Locks each directory of entries once for up to 64 of the keys.
+    fn delete_many(&self, keys: &[Key<'_>]) -> Result<()> {
+        self.store.delete_many(keys)
+    }
+
     fn incr(&self, key: Key<'_>, delta: i64) -> Result<i64> {
         self.store.incr(key, delta)
     }

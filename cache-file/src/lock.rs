@@ -20,6 +20,9 @@ const LONGEST: Duration = Duration::from_millis(1);
 /// How often to give the processor away before sleeping.
 const YIELDS: u32 = 8;
 
+/// So many entries of a batch are changed under one lock before others get a chance.
+pub(crate) const AT_ONCE: usize = 64;
+
 /// Locks `fd`, which nobody else shares, until it is closed or [`unlock`]ed.
 ///
 /// Asks again and again rather than wait in the kernel: a stopped process that holds the lock

@@ -40,6 +40,10 @@ impl BaseCache for Store {
         self.remove(key)
     }
 
+    fn delete_many(&self, keys: &[Key<'_>]) -> Result<()> {
+        self.remove_many(keys)
+    }
+
     fn incr(&self, key: Key<'_>, delta: i64) -> Result<i64> {
         self.count_on(key, delta)
     }

@@ -12,6 +12,7 @@ use crate::dir::is_no_entry;
 use crate::entry::NEVER;
 use crate::fs::{self, Fault, fault};
 use crate::layout::{self, EntryName, Location};
+use crate::lock;
 use crate::read::{self, Depth, Found, Seen};
 use crate::shard::{Shard, Temp};
 use crate::state::{self, Place, Plan};
@@ -275,12 +276,37 @@ impl Store {
                 return Ok(false);
             };
             shard.dir.lock()?;
-            match shard.look(&name, key.as_bytes(), self.now(), Depth::Head, OFlags::RDONLY)? {
-                Seen::Absent => Ok(false),
-                Seen::Damaged | Seen::Expired => shard.remove(&name).map(|()| false),
-                Seen::Live(_) => shard.remove(&name).map(|()| true),
-            }
+            self.remove_from(&shard, &name, key)
         })
+    }
+
+    /// Opens and locks each shard once, or as often as it takes not to keep others waiting.
+    pub(crate) fn remove_many(&self, keys: &[Key<'_>]) -> Result<()> {
+        let mut named: Vec<_> = keys.iter().map(|&key| (EntryName::of(key.as_bytes()), key)).collect();
+        self.retry(|| {
+            let Some(location) = self.location(false)? else { return Ok(()) };
+            let shard_of = |(name, _): &(EntryName, Key<'_>)| location.shard_of(name);
+            named.sort_unstable_by_key(shard_of);
+            for of_one in named.chunk_by(|a, b| shard_of(a) == shard_of(b)) {
+                let Some(index) = of_one.first().map(shard_of) else { continue };
+                let Some(shard) = self.open_shard(&location, index, false)? else { continue };
+                for some in of_one.chunks(lock::AT_ONCE) {
+                    shard.dir.lock()?;
+                    some.iter().try_for_each(|(name, key)| self.remove_from(&shard, name, *key).map(drop))?;
+                    shard.dir.unlock()?;
+                }
+            }
+            Ok(())
+        })
+    }
+
+    /// Removes an entry, expired or not; true if it was live. Under the lock.
+    fn remove_from(&self, shard: &Shard<'_>, name: &EntryName, key: Key<'_>) -> Result<bool, Fault> {
+        match shard.look(name, key.as_bytes(), self.now(), Depth::Head, OFlags::RDONLY)? {
+            Seen::Absent => Ok(false),
+            Seen::Damaged | Seen::Expired => shard.remove(name).map(|()| false),
+            Seen::Live(_) => shard.remove(name).map(|()| true),
+        }
     }
 
     pub(crate) fn move_entry(&self, from: Key<'_>, to: Key<'_>) -> Result<bool> {

@@ -10,6 +10,7 @@ use super::DjangoStore;
 use super::entry::{self, Found};
 use crate::dir::{Dir, TempFile, is_no_entry};
 use crate::fs::{self, Fault};
+use crate::lock;
 use crate::read::{Depth, Seen};
 
 /// How long to wait before each further look at what seems to be damaged. More than one, since
@@ -165,12 +166,30 @@ impl DjangoStore {
         let name = entry::file_name(key.as_bytes());
         self.in_dir(false, |dir| {
             dir.lock()?;
-            match self.look(dir, &name, Depth::Head)? {
-                Seen::Absent => Ok(false),
-                Seen::Damaged | Seen::Expired => self.unlink(dir, &name).map(|_| false),
-                Seen::Live(_) => self.unlink(dir, &name),
-            }
+            self.remove_from(dir, &name)
         })
+    }
+
+    /// Opens the directory once, and locks it as often as it takes not to keep others waiting.
+    pub(super) fn remove_many(&self, keys: &[Key<'_>]) -> Result<()> {
+        let names: Vec<_> = keys.iter().map(|key| entry::file_name(key.as_bytes())).collect();
+        self.in_dir((), |dir| {
+            for some in names.chunks(lock::AT_ONCE) {
+                dir.lock()?;
+                some.iter().try_for_each(|name| self.remove_from(dir, name).map(drop))?;
+                dir.unlock()?;
+            }
+            Ok(())
+        })
+    }
+
+    /// Removes an entry, expired or not; true if it was live. Under the lock.
+    fn remove_from(&self, dir: &Dir<'_>, name: &str) -> Result<bool, Fault> {
+        match self.look(dir, name, Depth::Head)? {
+            Seen::Absent => Ok(false),
+            Seen::Damaged | Seen::Expired => self.unlink(dir, name).map(|_| false),
+            Seen::Live(_) => self.unlink(dir, name),
+        }
     }
 
     /// One rename, since the file does not hold its key.
