@@ -68,6 +68,10 @@ impl FileOptions {
     /// Whoever creates the directory also decides into how many subdirectories it is divided: one
     /// up to 512 entries, else about one per 256 entries. Handles that open it later with another
     /// limit keep that division; it is efficient while the limit is not many times larger.
+    ///
+    /// In [`Layout::Django`] there is one directory, and Django's own writers cull by their limit:
+    /// give both sides the same. A limit above 512 is counted now and then, in between each program
+    /// by its own writes; culling reads the beginning of every file while other writers wait.
     #[must_use]
     pub const fn max_entries(mut self, max_entries: u64) -> Self {
         self.max_entries = Some(max_entries);
@@ -99,7 +103,8 @@ impl FileOptions {
 
     /// How long a call waits for other writers of the same subdirectory before it gives up with
     /// [`ErrorKind::Unavailable`](cache_core::ErrorKind::Unavailable). Default: 5 seconds. Reads
-    /// never wait.
+    /// do not wait, but for one who writes the entry in place, as Django's `touch` does in
+    /// [`Layout::Django`].
     #[must_use]
     pub const fn lock_timeout(mut self, lock_timeout: Duration) -> Self {
         self.lock_timeout = lock_timeout;
@@ -114,8 +119,8 @@ impl FileOptions {
     }
 
     /// In [`Layout::Django`], the most bytes of a pickled value, since values there are
-    /// compressed: a larger one is refused by `set`, and one that Django wrote is a miss. Default:
-    /// 64 MiB.
+    /// compressed: a larger one is refused by `set`, and one that Django wrote is an error of
+    /// `get` and `touch`. Default: 64 MiB.
     #[cfg(feature = "django")]
     #[must_use]
     pub const fn max_inflated(mut self, bytes: usize) -> Self {

@@ -1,5 +1,8 @@
 //! Reading an entry's file, and judging what is in it.
 
+#[cfg(feature = "django")]
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
 use bytes::{Buf as _, Bytes};
 use cache_core::Payload;
 use rustix::buffer::spare_capacity;
@@ -86,6 +89,18 @@ pub(crate) fn size_of(file: &OwnedFd) -> Result<Option<u64>, Errno> {
     let stat = rustix::fs::fstat(file)?;
     let regular = FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile;
     Ok(regular.then_some(u64::try_from(stat.st_size).unwrap_or(0)))
+}
+
+/// How long ago the file was written; nothing where that is in the future.
+#[cfg(feature = "django")]
+pub(crate) fn age_of(file: &OwnedFd) -> Result<Duration, Errno> {
+    let stat = rustix::fs::fstat(file)?;
+    let written = Duration::new(
+        u64::try_from(stat.st_mtime).unwrap_or(0),
+        u32::try_from(stat.st_mtime_nsec).unwrap_or(0).min(999_999_999),
+    );
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Ok(now.saturating_sub(written))
 }
 
 /// Up to `length` bytes from `at`: fewer where the file ends before.

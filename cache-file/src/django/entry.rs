@@ -12,19 +12,20 @@ use bytes::Bytes;
 use cache_pickle::Value;
 use md5::{Digest as _, Md5};
 use miniz_oxide::deflate::compress_to_vec_zlib;
-use miniz_oxide::inflate::decompress_to_vec_zlib_with_limit;
+use miniz_oxide::inflate::{TINFLStatus, decompress_to_vec_zlib_with_limit};
 use rustix::fd::OwnedFd;
 use rustix::io::Errno;
 
 use crate::layout::{self, Role};
-use crate::read::{self, Depth, Seen};
+use crate::read::{self, Depth};
 
 /// The end of an entry's name, and the hexadecimal digits before it.
 const SUFFIX: &str = ".djcache";
 const DIGITS: usize = 32;
 
-/// No pickle of an expiry is longer: Python writes up to 21 bytes.
-const LONGEST_HEAD: usize = 64;
+/// No pickle of an expiry is longer: Python writes up to 21 bytes for its own numbers, and some
+/// more for those of libraries.
+const LONGEST_HEAD: usize = 512;
 
 /// Python's own default.
 const LEVEL: u8 = 6;
@@ -38,11 +39,40 @@ pub(super) fn role(name: &[u8]) -> Role {
     layout::role_of(name, DIGITS, SUFFIX)
 }
 
+/// What a reader makes of a file.
+#[derive(Debug)]
+pub(super) enum Seen {
+    /// No regular file.
+    Absent,
+    /// What no writer leaves behind.
+    Damaged,
+    /// Good or not: its writer may be at it, or Python alone can judge its expiry. It is missed,
+    /// and left alone.
+    Unclear,
+    Expired,
+    Live(Found),
+}
+
+impl Seen {
+    pub(super) const fn is_live(&self) -> bool {
+        matches!(self, Self::Live(_))
+    }
+}
+
+/// When an entry expires.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Until {
+    Never,
+    /// Seconds since the Unix epoch.
+    Moment(f64),
+    /// An object that works as a number in Python.
+    Unclear,
+}
+
 /// What a file begins with.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Head {
-    /// Seconds since the Unix epoch; `None` for never.
-    expiry: Option<f64>,
+    until: Until,
     len: usize,
 }
 
@@ -51,19 +81,20 @@ impl Head {
     fn decode(file: &[u8]) -> Option<Self> {
         let start = file.get(..LONGEST_HEAD).unwrap_or(file);
         let (expiry, rest) = Value::read_first(start).ok()?;
-        let expiry = match expiry {
-            Value::None => None,
-            Value::Float(seconds) => Some(seconds),
-            Value::Int(seconds) => Some(seconds as f64),
+        let until = match expiry {
+            Value::None => Until::Never,
+            Value::Float(seconds) => Until::Moment(seconds),
+            Value::Int(seconds) => Until::Moment(seconds as f64),
+            Value::Object(_) => Until::Unclear,
             _ => return None,
         };
-        Some(Self { expiry, len: start.len() - rest.len() })
+        Some(Self { until, len: start.len() - rest.len() })
     }
 
     /// Whether the moment is past, by a clock that says `now` milliseconds. As in Django, the
     /// entry is still there at the very moment.
     fn is_expired(&self, now: i64) -> bool {
-        self.expiry.is_some_and(|expiry| expiry < now as f64 / 1_000.0)
+        matches!(self.until, Until::Moment(moment) if moment < now as f64 / 1_000.0)
     }
 }
 
@@ -85,8 +116,8 @@ pub(super) fn body(pickle: &[u8]) -> Vec<u8> {
 pub(super) struct Found {
     file: Vec<u8>,
     head: Head,
-    /// The value; empty where it was not read.
-    pub(super) pickle: Bytes,
+    /// `None` where it was not read, or is longer than the limit.
+    pub(super) pickle: Option<Bytes>,
 }
 
 impl Found {
@@ -99,28 +130,33 @@ impl Found {
     }
 }
 
-/// What is in `file`, whose value has at most `most` bytes. With [`Depth::Head`] the value is
-/// taken on trust.
-pub(super) fn read(file: &OwnedFd, now: i64, depth: Depth, most: usize) -> Result<Seen<Found>, Errno> {
+/// What is in `file`. Of a value of more than `most` bytes only that it is there. With
+/// [`Depth::Head`] the value is taken on trust.
+pub(super) fn read(file: &OwnedFd, now: i64, depth: Depth, most: usize) -> Result<Seen, Errno> {
     let Some(size) = read::size_of(file)? else { return Ok(Seen::Absent) };
-    let longest = match depth {
-        Depth::Head => LONGEST_HEAD,
-        // What cannot be compressed becomes longer by a few bytes in each 16 KiB.
-        Depth::Whole => most.saturating_add(most / 1_024).saturating_add(1_024),
-    };
-    let bytes = read::read(file, usize::try_from(size).unwrap_or(longest).min(longest), 0)?;
-    Ok(decode(bytes, now, depth, most))
+    let size = usize::try_from(size).unwrap_or(usize::MAX);
+    // What cannot be compressed becomes longer by a few bytes in each 16 KiB.
+    let longest = most.saturating_add(most / 1_024).saturating_add(1_024);
+    let depth = if size > longest { Depth::Head } else { depth };
+    let length = if depth == Depth::Head { size.min(LONGEST_HEAD) } else { size };
+    Ok(decode(read::read(file, length, 0)?, now, depth, most))
 }
 
-fn decode(file: Vec<u8>, now: i64, depth: Depth, most: usize) -> Seen<Found> {
+fn decode(file: Vec<u8>, now: i64, depth: Depth, most: usize) -> Seen {
     let Some(head) = Head::decode(&file) else { return Seen::Damaged };
+    if head.until == Until::Unclear {
+        return Seen::Unclear;
+    }
     if head.is_expired(now) {
         return Seen::Expired;
     }
-    let mut found = Found { file, head, pickle: Bytes::new() };
+    let mut found = Found { file, head, pickle: None };
     if depth == Depth::Whole {
-        let Ok(pickle) = decompress_to_vec_zlib_with_limit(found.body(), most) else { return Seen::Damaged };
-        found.pickle = pickle.into();
+        match decompress_to_vec_zlib_with_limit(found.body(), most) {
+            Ok(pickle) => found.pickle = Some(pickle.into()),
+            Err(e) if e.status == TINFLStatus::HasMoreOutput => {}
+            Err(_) => return Seen::Damaged,
+        }
     }
     Seen::Live(found)
 }
@@ -131,7 +167,7 @@ mod tests {
 
     const MOST: usize = 1_000;
 
-    fn whole(file: &[u8], now: i64) -> Seen<Found> {
+    fn whole(file: &[u8], now: i64) -> Seen {
         decode(file.to_vec(), now, Depth::Whole, MOST)
     }
 
@@ -140,7 +176,7 @@ mod tests {
         for deadline in [None, Some(1_700_000_000_123), Some(i64::MAX - 1)] {
             let file = [head(deadline), body(b"N.")].concat();
             let Seen::Live(found) = whole(&file, 1_700_000_000_123) else { panic!("{deadline:?}") };
-            assert_eq!((found.head(), &found.pickle[..]), (&head(deadline)[..], &b"N."[..]));
+            assert_eq!((found.head(), found.pickle.as_deref()), (&head(deadline)[..], Some(&b"N."[..])));
         }
         assert_eq!(head(Some(1)).len(), head(Some(i64::MAX)).len());
     }
@@ -168,7 +204,7 @@ mod tests {
             flipped[bit / 8] ^= 1 << (bit % 8);
             if let Seen::Live(found) = whole(&flipped, 0) {
                 // Only the level that the stream says it was compressed with, or the protocol.
-                assert_eq!(&found.pickle[..], b"X\x03\0\0\0abc.", "bit {bit}");
+                assert_eq!(found.pickle.as_deref(), Some(&b"X\x03\0\0\0abc."[..]), "bit {bit}");
             }
         }
         for head in [&b"\x80\x04\x88."[..], b"\x80\x04]."] {
@@ -177,10 +213,21 @@ mod tests {
     }
 
     #[test]
-    fn what_inflates_to_more_than_the_limit_is_damage() {
+    fn what_inflates_to_more_than_the_limit_is_there_and_not_read() {
         let at = |length| [head(None), body(&vec![b'x'; length])].concat();
-        assert!(whole(&at(MOST), 0).is_live());
-        assert!(matches!(whole(&at(MOST + 1), 0), Seen::Damaged));
+        let length_of = |seen| match seen {
+            Seen::Live(found) => found.pickle.map(|pickle| pickle.len()),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(length_of(whole(&at(MOST), 0)), Some(MOST));
+        assert_eq!(length_of(whole(&at(MOST + 1), 0)), None);
+    }
+
+    #[test]
+    fn an_expiry_that_python_alone_can_judge_is_unclear() {
+        // A class of a number's, as a library's: `m.Seconds(5.0)`.
+        let head = b"\x80\x04\x8c\x01m\x8c\x07Seconds\x93G\x40\x14\0\0\0\0\0\0\x85R.";
+        assert!(matches!(whole(&[&head[..], &body(b"N.")].concat(), 0), Seen::Unclear));
     }
 
     #[test]

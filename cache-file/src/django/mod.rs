@@ -2,7 +2,8 @@
 //!
 //! Our writers exclude each other by `flock` on the directory. Django takes no such lock. What it
 //! does is a rename, with one exception: its `touch` writes into the entry's file, which it locks.
-//! So whoever sees damage looks again under that lock before it believes it.
+//! It lets go of the lock before all is written, so damage in a file that was written a moment ago
+//! is a miss, once waiting does not help, and stays: only old damage is removed.
 
 mod entry;
 mod ops;
@@ -13,7 +14,9 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
-use cache_core::{BaseCache, Capabilities, Clock, Codec, Culling, Expiry, Info, Key, Payload, Result};
+use cache_core::{
+    BaseCache, Capabilities, Clock, Codec, Culling, Error, ErrorKind, Expiry, Info, Key, Payload, Result,
+};
 
 use crate::cull::Swept;
 use crate::dir::Dir;
@@ -66,6 +69,15 @@ impl DjangoStore {
         Ok(Some(root))
     }
 
+    /// The error about a value that Django wrote.
+    fn too_long(&self, key: Key<'_>) -> Error {
+        let what = format!(
+            "the value is longer than max_inflated, which is {} bytes: raise it, or delete the key",
+            self.most
+        );
+        Error::new(ErrorKind::Decode, what).with_key(key.as_str())
+    }
+
     /// Runs `op` in the directory, unlocked; gives `absent` where there is none.
     fn in_dir<T: Copy>(&self, absent: T, op: impl Fn(&Dir<'_>) -> Result<T, Fault>) -> Result<T> {
         self.retry(|| {
@@ -101,8 +113,9 @@ impl Stored for DjangoStore {
 
 impl BaseCache for DjangoStore {
     fn get(&self, key: Key<'_>) -> Result<Option<Payload>> {
-        let found = self.find(key, Depth::Whole)?;
-        Ok(found.map(|found| cache_pickle::to_payload(found.pickle)))
+        let Some(found) = self.find(key, Depth::Whole)? else { return Ok(None) };
+        let pickle = found.pickle.ok_or_else(|| self.too_long(key))?;
+        Ok(Some(cache_pickle::to_payload(pickle)))
     }
 
     fn set(&self, key: Key<'_>, value: Payload, expiry: Expiry) -> Result<()> {

@@ -7,15 +7,19 @@ use cache_core::{Error, Expiry, Key, Payload, Result};
 use rustix::fs::OFlags;
 
 use super::DjangoStore;
-use super::entry::{self, Found};
+use super::entry::{self, Found, Seen};
 use crate::dir::{Dir, TempFile, is_no_entry};
 use crate::fs::{self, Fault};
 use crate::lock;
-use crate::read::{Depth, Seen};
+use crate::read::{self, Depth};
 
-/// How long to wait before each further look at what seems to be damaged. More than one, since
-/// Django's `touch` lets go of its lock before Python writes the last bytes of its buffer.
-const PAUSES: [Duration; 3] = [Duration::ZERO, Duration::from_millis(1), Duration::from_millis(4)];
+/// How long to wait before each further look at a young file that seems to be damaged. More than
+/// one, since Django's `touch` lets go of its lock before Python writes the last bytes of its buffer.
+const PAUSES: [Duration; 4] = [0, 1, 4, 16].map(Duration::from_millis);
+
+/// A file that was written less than so long ago may be in the middle of a `touch` of Django's,
+/// between two writes without a lock, for as long as Python's threads keep each other waiting.
+const YOUNG: Duration = Duration::from_secs(2);
 
 impl DjangoStore {
     fn head(&self, expiry: Expiry) -> Vec<u8> {
@@ -45,36 +49,51 @@ impl DjangoStore {
     fn find_again(&self, root: &Path, name: &str, depth: Depth) -> Option<Found> {
         let fd = fs::open_dir(root, "").ok()?;
         let dir = Dir::new(root, String::new(), fd, self.lock_timeout);
-        dir.lock().ok()?;
-        match self.look(&dir, name, depth).ok()? {
+        let mut seen = self.look(&dir, name, depth).ok()?;
+        if matches!(seen, Seen::Damaged) {
+            dir.lock().ok()?;
+            seen = self.look(&dir, name, depth).ok()?;
+        }
+        match seen {
             Seen::Live(found) => return Some(found),
             Seen::Damaged => {
                 let removed = self.unlink(&dir, name).is_ok();
                 tracing::warn!(target: "cache_file", file = name, removed, "a damaged entry");
             }
-            Seen::Absent | Seen::Expired => {}
+            Seen::Absent | Seen::Unclear | Seen::Expired => {}
         }
         None
     }
 
-    /// What is under a name.
-    pub(super) fn look(&self, dir: &Dir<'_>, name: &str, depth: Depth) -> Result<Seen<Found>, Fault> {
-        let look = |pause: Option<Duration>| {
-            pause.into_iter().for_each(std::thread::sleep);
-            let Some(file) = dir.open_file(name, OFlags::RDONLY)? else { return Ok(Seen::Absent) };
-            if pause.is_some() {
-                dir.lock_to_read(&file, name)?;
-            }
-            entry::read(&file, self.now(), depth, self.most).map_err(|e| dir.fault(e, "read", name))
-        };
-        let mut seen = look(None)?;
+    /// What is under a name. Waits a moment for one who writes it in place.
+    pub(super) fn look(&self, dir: &Dir<'_>, name: &str, depth: Depth) -> Result<Seen, Fault> {
+        let mut seen = self.look_once(dir, name, depth, false)?;
         for pause in PAUSES {
-            if !matches!(seen, Seen::Damaged) {
+            if !matches!(seen, Seen::Unclear) {
                 break;
             }
-            seen = look(Some(pause))?;
+            std::thread::sleep(pause);
+            seen = self.look_once(dir, name, depth, true)?;
         }
         Ok(seen)
+    }
+
+    /// What is under a name now; with `locked` when nobody holds its file's lock.
+    pub(super) fn look_once(
+        &self,
+        dir: &Dir<'_>,
+        name: &str,
+        depth: Depth,
+        locked: bool,
+    ) -> Result<Seen, Fault> {
+        let Some(file) = dir.open_file(name, OFlags::RDONLY)? else { return Ok(Seen::Absent) };
+        if locked {
+            dir.lock_to_read(&file, name)?;
+        }
+        let seen =
+            entry::read(&file, self.now(), depth, self.most).map_err(|e| dir.fault(e, "read", name))?;
+        let is_young = || read::age_of(&file).is_ok_and(|age| age < YOUNG);
+        Ok(if matches!(seen, Seen::Damaged) && is_young() { Seen::Unclear } else { seen })
     }
 
     /// Removes an entry's file. Under the lock.
@@ -136,7 +155,7 @@ impl DjangoStore {
             dir.lock()?;
             let found = match self.look(dir, &name, Depth::Whole)? {
                 Seen::Live(found) => found,
-                Seen::Absent => return Ok(None),
+                Seen::Absent | Seen::Unclear => return Ok(None),
                 Seen::Damaged | Seen::Expired => return self.unlink(dir, &name).map(|_| None),
             };
             let (head, body, result) = change(&found)?;
@@ -146,14 +165,18 @@ impl DjangoStore {
     }
 
     pub(super) fn renew(&self, key: Key<'_>, expiry: Expiry) -> Result<bool> {
-        let renewed = self.replace(key, |found| Ok((self.head(expiry), found.body().to_vec(), ())))?;
+        let renewed = self.replace(key, |found| match found.pickle {
+            Some(_) => Ok((self.head(expiry), found.body().to_vec(), ())),
+            None => Err(self.too_long(key)),
+        })?;
         Ok(renewed.is_some())
     }
 
     pub(super) fn count_on(&self, key: Key<'_>, delta: i64) -> Result<i64> {
         let counted = self.replace(key, |found| {
-            let Payload::Int(number) = cache_pickle::to_payload(found.pickle.clone()) else {
-                return Err(Error::not_an_integer(key.as_str()));
+            let number = match found.pickle.clone().map(cache_pickle::to_payload) {
+                Some(Payload::Int(number)) => number,
+                _ => return Err(Error::not_an_integer(key.as_str())),
             };
             let sum = number.checked_add(delta).ok_or_else(|| Error::overflow(key.as_str()))?;
             let pickle = cache_pickle::from_payload(key, &Payload::Int(sum))?;
@@ -185,10 +208,10 @@ impl DjangoStore {
 
     /// Removes an entry, expired or not; true if it was live. Under the lock.
     fn remove_from(&self, dir: &Dir<'_>, name: &str) -> Result<bool, Fault> {
-        match self.look(dir, name, Depth::Head)? {
+        match self.look_once(dir, name, Depth::Head, false)? {
             Seen::Absent => Ok(false),
             Seen::Damaged | Seen::Expired => self.unlink(dir, name).map(|_| false),
-            Seen::Live(_) => self.unlink(dir, name),
+            Seen::Live(_) | Seen::Unclear => self.unlink(dir, name),
         }
     }
 

@@ -3,10 +3,10 @@
 use std::sync::{MutexGuard, PoisonError};
 
 use super::DjangoStore;
-use super::entry::role;
+use super::entry::{Seen, role};
 use crate::dir::Dir;
 use crate::fs::Fault;
-use crate::read::{Depth, Seen};
+use crate::read::Depth;
 
 /// Up to this limit every new key counts by listing, as Django does on every write.
 const EXACT: u64 = 512;
@@ -86,11 +86,12 @@ impl DjangoStore {
     }
 
     /// Removes those of the names whose entries have expired or are damaged, and gives the others.
+    /// Waits for nobody, since the directory is locked.
     fn remove_expired(&self, dir: &Dir<'_>, names: Vec<String>) -> Result<Vec<String>, Fault> {
         let mut live = Vec::with_capacity(names.len());
         for name in names {
-            match self.look(dir, &name, Depth::Head)? {
-                Seen::Live(_) => live.push(name),
+            match self.look_once(dir, &name, Depth::Head, false)? {
+                Seen::Live(_) | Seen::Unclear => live.push(name),
                 Seen::Expired | Seen::Damaged => drop(dir.unlink(&name)?),
                 Seen::Absent => {}
             }

@@ -3,10 +3,10 @@
 use cache_core::Result;
 
 use super::DjangoStore;
-use super::entry::role;
+use super::entry::{Seen, role};
 use crate::cull::Swept;
 use crate::info::can_be_made;
-use crate::read::{Depth, Seen};
+use crate::read::Depth;
 
 /// How many files to look at or remove before letting other writers in.
 const AT_ONCE: usize = 256;
@@ -21,8 +21,8 @@ impl DjangoStore {
             for names in listing.entries.chunks(AT_ONCE) {
                 dir.lock()?;
                 for name in names {
-                    match self.look(dir, name, Depth::Whole)? {
-                        Seen::Live(_) => swept.entries += 1,
+                    match self.look_once(dir, name, Depth::Whole, false)? {
+                        Seen::Live(_) | Seen::Unclear => swept.entries += 1,
                         Seen::Expired => swept.expired += u64::from(self.unlink(dir, name)?),
                         Seen::Damaged => swept.damaged += u64::from(self.unlink(dir, name)?),
                         Seen::Absent => {}

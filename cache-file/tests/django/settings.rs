@@ -29,7 +29,7 @@ fn the_layout_is_an_option() {
 fn what_the_layout_does_not_know_is_refused() {
     let dir = common::dir();
     for (options, said) in [
-        (r#""layout": "djagno""#, "neither \"own\" nor \"django\""),
+        (r#""layout": "djagno""#, "give \"own\" or \"django\""),
         (r#""layout": 1"#, "layout"),
         (r#""max_inflated": 1000"#, "max_inflated"),
         (r#""layout": "own", "max_inflated": 1000"#, "max_inflated"),
