@@ -202,13 +202,13 @@ fn a_damaged_row_is_a_miss_and_gives_way() {
     let cache = cache(&path);
     cache.backend().create_table(false).unwrap();
     let conn = look(&path);
-    for value in ["", "=", "gAVLAS4", "gAVLAS4=\n", "gAVL AS4=", "%%%%", "清"] {
+    // Python passes over what is not of the alphabet.
+    for value in ["gAVLAS4=\n", "gAVL AS4=", "%gAVLAS4="] {
         write(&conn, "k", value, NEVER);
-        if value.is_empty() {
-            // Base64 of nothing, which is no pickle.
-            assert_eq!(cache.get::<i64>("k").unwrap_err().kind(), ErrorKind::Decode);
-            continue;
-        }
+        assert_eq!(cache.get::<i64>("k").unwrap(), Some(1), "{value:?}");
+    }
+    for value in ["", "=", "gAVLAS4", "gAVL=S4=", "%%%%", "清"] {
+        write(&conn, "k", value, NEVER);
         assert_eq!(cache.get::<i64>("k").unwrap(), None, "{value:?}");
         assert!(cache.get_many::<i64, _>(["k"]).unwrap().is_empty());
         assert!(cache.add("k", &1, Timeout::Never).unwrap(), "{value:?}");

@@ -59,7 +59,8 @@ const CASES: &[(Form, &str)] = &[
     ),
     (Url, "sqlite:///var/lib/cache.db?layout=djang"),
     (Url, "file:///var/tmp/cache?layout=djang"),
-    (Url, "redis://h/1?key_prefix=shop&compat=django-cache-url"),
+    (Url, "redis://h/1?key_prefix=shop&compat=django-environ"),
+    (Toml, "[caches.default]\nurl = \"redis://h/1?key_prefix=shop\"\ncompat = \"django-cache-url\""),
     (
         Toml,
         "[caches.default]\nbackend = \"redis\"\noptions = { SERIALIZER = \"django_redis.serializers.json.JSONSerializer\" }",

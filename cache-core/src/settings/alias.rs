@@ -22,9 +22,9 @@ const KEYS: [&str; 11] = [
     "compat",
 ];
 
-/// What django-environ writes in lower case for Django's own Redis backend, which reads upper case
-/// only: in Django these have no effect there.
-const LOST_IN_DJANGO: [&str; 4] = ["timeout", "key_prefix", "version", "key_function"];
+/// What django-environ writes in lower case for Django's own Redis backend, which reads these in
+/// upper case only: in Django they have no effect there. (`timeout` it reads in either.)
+const LOST_IN_DJANGO: [&str; 3] = ["key_prefix", "version", "key_function"];
 
 /// The schemes of django-environ that mean that backend.
 const DJANGO_REDIS_SCHEMES: [&str; 5] = ["redis", "rediss", "rediscache", "valkey", "valkeys"];
@@ -33,10 +33,10 @@ const DJANGO_REDIS_SCHEMES: [&str; 5] = ["redis", "rediss", "rediscache", "valke
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Compat {
-    /// django-environ's, for Django's own Redis backend: `key_prefix`, `timeout`, `version` and
-    /// `key_function` in the query of a Redis URL have no effect, since it writes them in lower
-    /// case, and that backend reads upper case only. Without this a Rust program and a Django
-    /// application with one such URL would use different keys.
+    /// django-environ's, for Django's own Redis backend: `key_prefix`, `version` and `key_function`
+    /// in the query of a Redis URL have no effect, since it writes them in lower case, and that
+    /// backend reads them in upper case only. Without this a Rust program and a Django application
+    /// with one such URL would use different keys.
     DjangoEnviron,
 }
 
@@ -92,9 +92,6 @@ impl AliasSettings {
     /// What stands behind the question mark. The rest needs the backend.
     fn read_query(&mut self, url: &str, seen: &[String], compat: Option<Compat>) -> Result<(), Problem> {
         let (url, pairs) = url::parse(url).map_err(|problem| format!("the URL {problem}"))?;
-        let (compats, pairs): (Vec<_>, Vec<_>) =
-            pairs.into_iter().partition(|(name, _)| name.eq_ignore_ascii_case("compat"));
-        let pairs = compats.into_iter().chain(pairs);
         let mut asked: Vec<String> = Vec::new();
         for (name, value) in pairs {
             let key = name.to_ascii_lowercase();
@@ -104,6 +101,11 @@ impl AliasSettings {
             let setting = Setting::Text(value);
             if ["backend", "location", "url", "options"].contains(&&*key) {
                 return Err(format!("the URL has {name:?} behind its question mark, where it cannot stand"));
+            } else if key == "compat" {
+                return Err(format!(
+                    "the URL has {name:?} behind its question mark, which Django would give to the server's \
+                     client; set it beside the URL, or in the program with CachesBuilder::compat"
+                ));
             } else if KEYS.contains(&&*key) {
                 if seen.contains(&key) {
                     return Err(format!("{name:?} is there in the URL and beside it; leave one of them out"));

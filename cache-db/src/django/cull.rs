@@ -50,14 +50,22 @@ pub(super) fn make_room(ops: &Ops<'_>) -> Result<(), Fault> {
         trust.set((limit - entries - 1).min(limit / TRUSTED_SHARE));
         return Ok(());
     }
-    let left = entries - drop_expired(ops, WINDOW)?;
-    if left < limit {
-        return Ok(());
+    // In a large table a few free places would not pay for having counted.
+    let wanted = if limit > COUNTED { limit / TRUSTED_SHARE } else { 1 };
+    let expired = drop_expired(ops, WINDOW.max(wanted))?;
+    let left = entries - expired;
+    // Also where somebody with another limit filled the table.
+    let over = (left + wanted - limit).max(0);
+    let victims = match expired {
+        0 if culling.drops_all() => left,
+        0 => over.max(as_i64(culling.victims(as_u64(left.min(WINDOW))))),
+        _ => over,
+    };
+    if victims > 0 {
+        execute(ops.conn, &ops.table.drop_oldest, [victims])?;
     }
-    let share = if culling.drops_all() { left } else { as_i64(culling.victims(as_u64(left.min(WINDOW)))) };
-    // More than the share where somebody with another limit filled the table.
-    let victims = share.max(left - limit + 1);
-    execute(ops.conn, &ops.table.drop_oldest, [victims]).map(drop)
+    trust.set((limit - (left - victims) - 1).clamp(0, limit / TRUSTED_SHARE));
+    Ok(())
 }
 
 /// Removes some of the expired rows where the row just inserted is one in [`SWEEP_EVERY`]. Within a

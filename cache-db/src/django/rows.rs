@@ -16,10 +16,16 @@ pub(super) fn encode(key: Key<'_>, value: &Payload) -> Result<String, Error> {
     Ok(STANDARD.encode(cache_pickle::from_payload(key, value)?))
 }
 
-/// What the column holds; `None` where it is no base64.
+/// What the column holds; `None` where it is no base64, or of nothing. As in Python, what is not of
+/// the alphabet does not count.
 pub(super) fn decode(column: ValueRef<'_>) -> Option<Payload> {
     let (ValueRef::Text(text) | ValueRef::Blob(text)) = column else { return None };
-    STANDARD.decode(text).ok().map(|pickle| cache_pickle::to_payload(Bytes::from(pickle)))
+    let pickle = STANDARD.decode(text).or_else(|_| {
+        let is_of_base64 = |byte: &u8| byte.is_ascii_alphanumeric() || b"+/=".contains(byte);
+        STANDARD.decode(text.iter().copied().filter(is_of_base64).collect::<Vec<u8>>())
+    });
+    let pickle = pickle.ok().filter(|pickle| !pickle.is_empty())?;
+    Some(cache_pickle::to_payload(Bytes::from(pickle)))
 }
 
 /// The second of expiry since the epoch. Rounded up, where Django rounds down: nothing is early.
@@ -49,7 +55,8 @@ mod tests {
     fn what_is_no_base64_is_nothing() {
         assert_eq!(decode(ValueRef::Text(b"gAVLAS4=")), Some(Payload::Int(1)));
         assert_eq!(decode(ValueRef::Blob(b"gAVLAS4=")), Some(Payload::Int(1)));
-        for damaged in [&b"gAVLAS4"[..], b"gAVLAS4!", b"gAVL=S4=", b"\xff\xff\xff\xff"] {
+        assert_eq!(decode(ValueRef::Text(b"gAVL\nAS4=\r\n")), Some(Payload::Int(1)));
+        for damaged in [&b""[..], b"gAVLAS4", b"gAVLAS4!", b"gAVL=S4=", b"\xff\xff\xff\xff"] {
             assert_eq!(decode(ValueRef::Text(damaged)), None);
         }
         assert_eq!(decode(ValueRef::Null), None);
