@@ -1,7 +1,7 @@
 //! `decode`: what is stored, as it is.
 
 use cache_core::{Codec, CodecId, Json, MessagePack, Payload};
-use cache_pickle::Pickle;
+use cache_pickle::{Pickle, Value as Python};
 use miniz_oxide::inflate::decompress_to_vec_zlib_with_limit;
 use serde_json::{Value, json};
 
@@ -75,7 +75,7 @@ fn damaged(format: &str, data: &[u8]) -> Reading {
 
 /// What bytes look like that nobody said anything about.
 fn guess(data: &[u8]) -> Reading {
-    if let Some(reading) = pickle(data).or_else(|| compressed(data)) {
+    if let Some(reading) = digits(data).or_else(|| pickle(data)).or_else(|| compressed(data)) {
         return reading;
     }
     if let Some(value) = through(&MessagePack, data) {
@@ -103,11 +103,39 @@ fn through(codec: &dyn Codec, data: &[u8]) -> Option<Value> {
 fn pickle(data: &[u8]) -> Option<Reading> {
     let [0x80, protocol @ 2..=5, .., b'.'] = data else { return None };
     let format = format!("pickle, protocol {protocol}");
-    if let Ok(value) = cache_pickle::from_slice(data) {
+    let python = Python::read(data).ok()?;
+    if is_json(&python)
+        && let Ok(value) = cache_pickle::from_slice(data)
+    {
         return Some(Reading { format, value });
     }
-    let python = cache_pickle::Value::read(data).ok()?;
     Some(Reading::new(format!("{format}, shown as Python does"), python.to_string()))
+}
+
+/// Whether JSON holds all of a value as it is.
+fn is_json(value: &Python) -> bool {
+    match value {
+        Python::None | Python::Bool(_) | Python::Int(_) | Python::Str(_) => true,
+        Python::Float(number) => number.is_finite(),
+        Python::List(items) => items.iter().all(is_json),
+        Python::Dict(entries) => {
+            entries.iter().all(|(key, value)| matches!(key, Python::Str(_)) && is_json(value))
+        }
+        _ => false,
+    }
+}
+
+/// Python's integers have no end, and are stored as digits.
+fn digits(data: &[u8]) -> Option<Reading> {
+    let number = data.strip_prefix(b"-").unwrap_or(data);
+    if number.is_empty() || !number.iter().all(u8::is_ascii_digit) {
+        return None;
+    }
+    let text = std::str::from_utf8(data).ok()?;
+    Some(match text.parse::<i64>() {
+        Ok(number) => Reading::new("integer", number),
+        Err(_) => Reading::new("integer of more than 64 bits", text),
+    })
 }
 
 /// zlib, as pymemcache and Django's compressors write it.
@@ -152,6 +180,14 @@ mod tests {
         // pickle.dumps({1: 2}, 2): a key that no JSON object has.
         let numbers = unknown(b"\x80\x02}q\0K\x01K\x02s.");
         assert_eq!(numbers, Reading::new("pickle, protocol 2, shown as Python does", "{1: 2}"));
+        // pickle.dumps((1, 2), 4): JSON would make a list of it.
+        let tuple = unknown(b"\x80\x04K\x01K\x02\x86.");
+        assert_eq!(tuple, Reading::new("pickle, protocol 4, shown as Python does", "(1, 2)"));
+        let nan = unknown(b"\x80\x04G\x7f\xf8\0\0\0\0\0\0.");
+        assert_eq!(nan, Reading::new("pickle, protocol 4, shown as Python does", "nan"));
+        assert_eq!(unknown(b"-5"), Reading::new("integer", -5));
+        let large = "1000000000000000000000000000001";
+        assert_eq!(unknown(large.as_bytes()), Reading::new("integer of more than 64 bits", large));
         let zlib = miniz_oxide::deflate::compress_to_vec_zlib(pickled, 6);
         let format = format!("compressed (zlib, {} bytes), pickle, protocol 5", pickled.len());
         assert_eq!(unknown(&zlib), Reading::new(format, map));
