@@ -3,7 +3,8 @@
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::exit;
-use std::sync::{PoisonError, RwLock, mpsc};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, PoisonError, RwLock, mpsc};
 use std::time::{Duration, Instant};
 
 use libtest_mimic::{Arguments, Completion, Trial};
@@ -17,8 +18,8 @@ use crate::{report, workers};
 /// A check that has not ended by then hangs.
 const WATCHDOG: Duration = Duration::from_secs(600);
 
-/// The same for a backend that is merely shown.
-const WATCHDOG_OBSERVED: Duration = Duration::from_secs(60);
+/// A check of a backend that is merely shown is given up by then.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The checks that run at once where most of a check's time is waiting.
 const WAITING_TOGETHER: usize = 8;
@@ -118,7 +119,9 @@ pub(crate) fn run_one(suite: &Suite, check: &'static Check, mode: Mode) -> Finis
 }
 
 fn under_watchdog(suite: Suite, check: &'static Check, mode: Mode) -> Outcome {
-    let limit = if suite.observed { WATCHDOG_OBSERVED } else { WATCHDOG };
+    let (limit, observed) = (if suite.observed { PATIENCE } else { WATCHDOG }, suite.observed);
+    let given_up = Arc::new(AtomicBool::new(false));
+    let suite = if observed { suite.refusing_once(&given_up) } else { suite };
     let (done, ended) = mpsc::channel();
     let body = move || {
         let outcome = catch_unwind(AssertUnwindSafe(|| body(&suite, check, mode)));
@@ -127,7 +130,12 @@ fn under_watchdog(suite: Suite, check: &'static Check, mode: Mode) -> Outcome {
     };
     std::thread::Builder::new().name(check.name.to_owned()).spawn(body)?;
     ended.recv_timeout(limit).unwrap_or_else(|_| {
-        Err(Stop::failed(format!("it had not ended after {} s: a deadlock?", limit.as_secs())))
+        given_up.store(true, Ordering::SeqCst);
+        let seconds = limit.as_secs();
+        Err(match observed {
+            true => Stop::Skipped(format!("it takes longer than {seconds} s")),
+            false => Stop::failed(format!("it had not ended after {seconds} s: a deadlock?")),
+        })
     })
 }
 

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use cache_core::{BaseCache, CacheBuilder, Result};
 
@@ -9,6 +10,7 @@ use crate::context::Mode;
 use crate::outcome::Finished;
 use crate::servers::{Pool, Server};
 use crate::spec::Spec;
+use crate::watched::{Act, Watched};
 use crate::{registry, runner};
 
 /// Opens the backend under test.
@@ -138,10 +140,23 @@ impl Suite {
     }
 
     /// The backend is shown beside the others, and nothing is asserted of it: what fails is reported
-    /// and shows as ignored. The sync API alone is run, and a check has ended within a minute.
+    /// and shows as ignored. The sync API alone is run, and a check that takes longer than 30 s is skipped.
     #[must_use]
     pub const fn observe(mut self) -> Self {
         self.observed = true;
+        self
+    }
+
+    /// The same suite, whose backends refuse every call once a check is given up: what is left of it
+    /// ends soon.
+    pub(crate) fn refusing_once(mut self, given_up: &Arc<AtomicBool>) -> Self {
+        let (open, given_up) = (Arc::clone(&self.open), Arc::clone(given_up));
+        self.open = Arc::new(move |spec| {
+            let given_up = Arc::clone(&given_up);
+            Ok(Watched::over(&open(spec)?, move |_, _| {
+                if given_up.load(Ordering::Relaxed) { Act::Refuse } else { Act::Forward }
+            }))
+        });
         self
     }
 

@@ -14,6 +14,8 @@ pub(crate) enum Act {
     Forward,
     /// The backend is not asked: the caller hears that nothing is there; `add`, that something is.
     FindNothing,
+    /// The backend is not asked: the call fails.
+    Refuse,
 }
 
 /// Called before every call with the method's name and the number of keys it was given.
@@ -34,6 +36,10 @@ impl Watched {
     }
 }
 
+fn refused<T>() -> Result<T> {
+    Err(Error::storage("the check has been given up"))
+}
+
 /// `name(args) -> output, number of keys, what "nothing is there" is;`
 macro_rules! watched {
     ($($name:ident($($arg:ident: $type:ty),*) -> $output:ty, $keys:expr, $nothing:expr;)*) => {
@@ -42,6 +48,7 @@ macro_rules! watched {
             $(fn $name(&self, $($arg: $type),*) -> Result<$output> {
                 match (self.hook)(stringify!($name), $keys) {
                     Act::FindNothing => $nothing,
+                    Act::Refuse => refused(),
                     Act::Forward => self.inner.$name($($arg),*),
                 }
             })*
@@ -72,6 +79,7 @@ macro_rules! watched {
             $(async fn $name(&self, $($arg: $type),*) -> Result<$output> {
                 match ((self.hook)(stringify!($name), $keys), self.inner.as_async()) {
                     (Act::FindNothing, _) => $nothing,
+                    (Act::Refuse, _) => refused(),
                     (Act::Forward, AsyncWay::Native(native)) => native.$name($($arg),*).await,
                     (Act::Forward, _) => self.inner.$name($($arg),*),
                 }
