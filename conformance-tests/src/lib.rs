@@ -45,7 +45,7 @@
 //!   Without the server's program all is ignored by hand, and fails in CI (the variable `CI`).
 //! - **Waivers** ([`Suite::waive`]) name a link; a waived check that passes fails.
 //! - **Observing** ([`Suite::observe`]): a backend of others is shown in the matrix beside ours, and
-//!   nothing is asserted of it.
+//!   nothing but the basics is asserted of it.
 //! - **Reports**: `CONFORMANCE_REPORT=FILE` appends a JSON object a line, with `backend`, `observed`,
 //!   `check`, `mode`, `status`, `reason` and `ms`.
 //! - **Directories**: made in the directory that `CONFORMANCE_DIR` names, or in the usual one for

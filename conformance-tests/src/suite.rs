@@ -42,6 +42,17 @@ pub struct Suite {
 }
 
 impl Suite {
+    /// The checks that must pass on a backend that is merely [observed](Self::observe), too: no cache
+    /// fails them, so it is the way to the backend that is broken.
+    pub const BASICS: [&'static str; 6] = [
+        "B::set_get",
+        "B::add_absent_true",
+        "B::add_present_false",
+        "B::delete_true_then_false",
+        "W::moves",
+        "L::clear_empties",
+    ];
+
     /// The suite for the backend called `name`, which `open` opens. `open` does no I/O: building
     /// a backend never does.
     pub fn new<B: BaseCache>(name: &str, open: impl Fn(&Spec) -> Result<B> + Send + Sync + 'static) -> Self {
@@ -139,8 +150,23 @@ impl Suite {
         self
     }
 
-    /// The backend is shown beside the others, and nothing is asserted of it: what fails is reported
-    /// and shows as ignored. The sync API alone is run, and a check that takes longer than 30 s is skipped.
+    /// The backend is shown beside the others, and only the [basics](Self::BASICS) are asserted of it:
+    /// what else fails is reported and shows as ignored. The sync API alone is run, and a check
+    /// that takes longer than 30 s, and is none of the basics, is skipped.
+    ///
+    /// ```
+    /// # use conformance_tests::Suite;
+    /// let basics = [
+    ///     "B::set_get",
+    ///     "B::add_absent_true",
+    ///     "B::add_present_false",
+    ///     "B::delete_true_then_false",
+    ///     "W::moves",
+    ///     "L::clear_empties",
+    /// ];
+    /// assert_eq!(Suite::BASICS, basics);
+    /// assert!(basics.iter().all(|&check| Suite::checks().iter().any(|name| name == check)));
+    /// ```
     #[must_use]
     pub const fn observe(mut self) -> Self {
         self.observed = true;

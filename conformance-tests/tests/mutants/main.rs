@@ -12,6 +12,7 @@ mod keys;
 mod lifetimes;
 mod md5;
 mod native;
+mod observed;
 mod races;
 mod reference;
 mod seed;
@@ -38,6 +39,7 @@ const TRIES: usize = 3;
 
 fn main() {
     toy::serve_if_told();
+    observed::run_if_told();
     let controls = [Store(Bug::None), Store(Bug::Native), Disk(FileBug::None), Network(WireBug::None)];
     let seeds = || MUTANTS.iter().map(|(seed, _, _)| *seed).chain(controls);
     Suite::work_if_worker(|name| seeds().find(|seed| seed.to_string() == name).map(Seed::suite));
@@ -59,6 +61,7 @@ fn main() {
         }
     }
     trials.push(Trial::test("every disagreement of Django's is a mutant", every_disagreement_is_a_mutant));
+    trials.push(Trial::test("basics must pass where a suite observes", observed::basics_must_pass));
     libtest_mimic::run(&Arguments::from_args(), trials).exit();
 }
 

@@ -1,4 +1,4 @@
-//! The conformance suite on a backend of Django's: shown in the matrix, and nothing is asserted.
+//! The conformance suite on a backend of Django's: shown in the matrix, and only the basics are asserted.
 
 #![allow(dead_code, reason = "each backend uses a part")]
 
