@@ -98,7 +98,8 @@ struct Process {
 impl Process {
     fn start(python: &Path, caches: &str) -> io::Result<Self> {
         let mut command = Command::new(python);
-        command.arg(SCRIPT).arg(caches).stdin(Stdio::piped()).stdout(Stdio::piped());
+        // -B: it leaves no compiled files in the source tree.
+        command.args(["-B", SCRIPT]).arg(caches).stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut child = command.spawn()?;
         let (Some(requests), Some(answers)) = (child.stdin.take(), child.stdout.take()) else {
             return Err(io::Error::other("it has no pipes"));

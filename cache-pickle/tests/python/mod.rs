@@ -36,7 +36,9 @@ impl Case {
 pub(crate) fn compare(cases: &[Case]) {
     assert!(!cases.is_empty());
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/python/compare.py");
-    let started = Command::new("python3").arg(script).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
+    // -B: it leaves no compiled files in the source tree.
+    let started =
+        Command::new("python3").args(["-B", script]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
     let mut python = match started {
         Err(e) if e.kind() == ErrorKind::NotFound && std::env::var_os("CI").is_none() => {
             eprintln!("skipped: there is no python3");
