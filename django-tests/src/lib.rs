@@ -3,8 +3,8 @@
 //! [`Bridge`] is a Python process that runs Django's caches, [`DjangoCache`] one of them as a
 //! backend of this framework. `scripts/django` makes the Python that both need; see [`python`].
 //!
-//! The tests: `matrix_*` run the conformance suite on Django's own backends, which shows where
-//! they differ and asserts nothing; `interop_*` prove that what one side writes the other reads.
+//! The tests: `tests/matrix_*` run the conformance suite on Django's own backends, which shows where
+//! they differ; `tests/interop` proves that what one side writes the other reads.
 
 mod backend;
 mod bridge;
