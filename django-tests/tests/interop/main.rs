@@ -117,11 +117,11 @@ macro_rules! interop_tests {
 
         interop_tests!(common $pair);
     };
-    (json $pair:path, not_equal: $not_equal:expr) => {
+    (json $pair:path, refused: $refused:expr, not_equal: $not_equal:expr) => {
         #[test]
         fn values_cross_as_json() {
             let Some(pair) = $pair() else { return };
-            crate::json::both_ways(&pair, &$not_equal);
+            crate::json::both_ways(&pair, &$refused, &$not_equal);
         }
 
         interop_tests!(common $pair);
