@@ -11,6 +11,7 @@
 mod counting;
 mod json;
 mod keys;
+mod migration;
 mod operations;
 mod stores;
 mod values;
