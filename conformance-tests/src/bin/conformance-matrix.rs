@@ -14,8 +14,8 @@ use serde::Deserialize;
 
 /// About the columns in italics.
 const OBSERVED: &str = "\
-Backends in italics are not this project's: they are shown, and nothing is asserted of them. Django's
-stand behind this project's handle (`django-tests`), which makes the keys and versions and runs
+Backends in italics are not this project's: they are shown, and only six basic checks are asserted of
+them. Django's stand behind this project's handle (`django-tests`), which makes the keys and versions and runs
 `get_or_set`: their columns are about what Django's backends store, count and expire. They run through
 the sync API alone, and what depends on a race may differ from run to run.
 
@@ -41,7 +41,7 @@ struct Check {
 #[derive(Deserialize)]
 struct Line {
     backend: String,
-    /// Nothing is asserted of this backend: it is shown, in italics and behind the others.
+    /// This backend is not this project's: it is shown, in italics and behind the others.
     #[serde(default)]
     observed: bool,
     check: String,
@@ -61,7 +61,7 @@ struct Backend {
 }
 
 impl Backend {
-    /// Its cells stand in italics where nothing is asserted of it: `scripts/matrix` finds them so.
+    /// Its cells stand in italics where it is merely observed: `scripts/matrix` finds them so.
     fn shown(&self, text: &str) -> String {
         if self.observed { format!("*{text}*") } else { text.to_owned() }
     }
