@@ -15,7 +15,8 @@ use crate::read::{self, Depth};
 
 /// How long to wait before each further look at a young file that seems to be damaged. More than
 /// one, since Django's `touch` lets go of its lock before Python writes the last bytes of its buffer.
-const PAUSES: [Duration; 4] = [0, 1, 4, 16].map(Duration::from_millis);
+const PAUSES: [Duration; 4] =
+    [Duration::ZERO, Duration::from_millis(1), Duration::from_millis(4), Duration::from_millis(16)];
 
 /// A file that was written less than so long ago may be in the middle of a `touch` of Django's,
 /// between two writes without a lock, for as long as Python's threads keep each other waiting.
