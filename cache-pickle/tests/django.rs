@@ -12,17 +12,27 @@ fn pickles(expression: &str) -> Vec<Vec<u8>> {
     python::pickles(&[expression]).into_iter().flatten().collect()
 }
 
+/// Three of them, where six would take long.
+fn large(expression: &str) -> impl Iterator<Item = Vec<u8>> {
+    pickles(expression)
+        .into_iter()
+        .enumerate()
+        .filter(|(protocol, _)| [2, 4, 5].contains(protocol))
+        .map(|it| it.1)
+}
+
 fn list(value: Value) -> Vec<Value> {
     let Value::List(values) = value else { panic!("no list") };
     values
 }
 
-/// `timezone.utc` is one object for all of them.
+/// In the protocols that Django writes, and the one with the most parts to a datetime. `timezone.utc`
+/// is one object for all of them.
 #[test]
 fn ordinary_data_of_django_is_read() {
     let expression = "[datetime.datetime(2024, 1, 1, tzinfo=datetime.timezone.utc) + datetime.timedelta(minutes=n) \
                       for n in range(50000)]";
-    for pickle in pickles(expression) {
+    for pickle in large(expression) {
         let times = list(Value::read(&pickle).unwrap());
         assert_eq!(times.len(), 50_000);
         assert!(times.iter().all(|time| matches!(time, Value::DateTime(_))));
@@ -30,7 +40,7 @@ fn ordinary_data_of_django_is_read() {
     let expression = "[{'created': datetime.datetime(2024, 1, 1, tzinfo=datetime.timezone.utc) + datetime.timedelta(hours=n), \
                         'changed': datetime.datetime(2024, 1, 1, tzinfo=datetime.timezone.utc) + datetime.timedelta(days=n), \
                         'price': decimal.Decimal(n) / 100, 'id': uuid.UUID(int=n + 2**70)} for n in range(15000)]";
-    for pickle in pickles(expression) {
+    for pickle in large(expression) {
         let rows = list(Value::read(&pickle).unwrap());
         assert_eq!(rows.len(), 15_000);
         assert!(rows.iter().all(|row| matches!(row.get("id"), Some(Value::Uuid(_)))));
