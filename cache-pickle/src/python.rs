@@ -1,7 +1,7 @@
 //! A field as Python's own type, where serde would make text of it:
 //! `#[serde(with = "cache_pickle::python")]`.
 //!
-//! For any type that is convertible from and into [`Value`](crate::Value): this crate's own
+//! For any type that is convertible from and into [`Value`]: this crate's own
 //! ([`DateTime`](crate::DateTime) and the like), the features' types, and `Option`s of both. By itself a `Uuid` is text, as in JSON. Only for what is pickled: another
 //! format cannot read such a field back.
 //!
