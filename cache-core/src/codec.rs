@@ -10,8 +10,46 @@ use serde::de::DeserializeOwned;
 
 use crate::payload::CodecId;
 
-/// What a codec fails with. It must not hold any part of a value.
+/// What a codec fails with. It must not hold any part of a value. A [`Refusal`] reaches the user of the
+/// cache in its own words.
 pub type CodecError = Box<dyn StdError + Send + Sync>;
+
+/// A codec's error whose words hold nothing of a value: "it nests too deep", say. The [`Cache`] shows
+/// them to its user, while of others it keeps what it knows to be free of values.
+///
+/// [`Cache`]: crate::Cache
+#[derive(Debug)]
+pub struct Refusal {
+    words: String,
+    source: Option<CodecError>,
+}
+
+impl Refusal {
+    /// An error of these words, which must be the same for every value of its kind.
+    #[must_use]
+    pub fn new(words: impl Into<String>) -> Self {
+        Self { words: words.into(), source: None }
+    }
+
+    /// The same with what it comes from, which must hold no part of a value either.
+    #[must_use]
+    pub fn with_source(mut self, source: impl Into<CodecError>) -> Self {
+        self.source = Some(source.into());
+        self
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.words)
+    }
+}
+
+impl StdError for Refusal {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.source.as_deref().map(|source| source as _)
+    }
+}
 
 /// Reads one value from the deserializer it is given: the second half of [`Codec::decode`].
 pub type Visit<'a> =

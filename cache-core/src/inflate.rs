@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use miniz_oxide::inflate::decompress_to_vec_zlib_with_limit;
 
-use crate::codec::{Codec, CodecError, Visit};
+use crate::codec::{Codec, CodecError, Refusal, Visit};
 use crate::payload::CodecId;
 
 /// Reads values of a codec that were compressed by zlib, as django-redis' `ZlibCompressor` does,
@@ -73,7 +73,8 @@ impl<C: Codec> Codec for Inflate<C> {
     fn decode(&self, bytes: &[u8], visit: &mut Visit<'_>) -> Result<(), CodecError> {
         let bytes = if is_zlib(bytes) {
             let inflated = decompress_to_vec_zlib_with_limit(bytes, self.max_inflated);
-            Cow::Owned(inflated.map_err(|_| "the compressed value is damaged, or too large once inflated")?)
+            let refused = |_| Refusal::new("the compressed value is damaged, or too large once inflated");
+            Cow::Owned(inflated.map_err(refused)?)
         } else {
             Cow::Borrowed(bytes)
         };

@@ -35,7 +35,7 @@ pub use capabilities::Capabilities;
 pub use clock::{Clock, ManualClock};
 #[cfg(feature = "json")]
 pub use codec::Json;
-pub use codec::{Codec, CodecError, MessagePack, Visit};
+pub use codec::{Codec, CodecError, MessagePack, Refusal, Visit};
 pub use culling::Culling;
 pub use error::{Error, ErrorKind, Result};
 #[cfg(feature = "zlib")]

@@ -11,7 +11,7 @@ use serde::de::{DeserializeOwned, Error as _, Unexpected, Visitor};
 use serde::ser::Impossible;
 use serde::{Deserializer, Serialize, Serializer, forward_to_deserialize_any};
 
-use crate::codec::{self, Codec, without_value};
+use crate::codec::{self, Codec, CodecError, Refusal, without_value};
 use crate::error::{Error, ErrorKind, Result};
 use crate::payload::{CodecId, Payload};
 
@@ -97,7 +97,7 @@ impl Codecs {
             }
         }
         Err(match failed {
-            Some(e) => wrong_type::<T>(key, &e.to_string()),
+            Some(e) => refused::<T>(key, &e),
             None => Error::new(
                 ErrorKind::Decode,
                 format!(
@@ -123,7 +123,19 @@ impl Codecs {
 }
 
 fn wrong_type<T>(key: &str, serde_says: &str) -> Error {
-    let why = without_value(serde_says);
+    unreadable::<T>(key, &without_value(serde_says))
+}
+
+/// What a codec says, as far as it holds no value.
+fn refused<T>(key: &str, e: &CodecError) -> Error {
+    if e.is::<Refusal>() {
+        unreadable::<T>(key, &e.to_string())
+    } else {
+        wrong_type::<T>(key, &e.to_string())
+    }
+}
+
+fn unreadable<T>(key: &str, why: &str) -> Error {
     Error::new(ErrorKind::Decode, format!("the value cannot be read as {}: {why}", type_name::<T>()))
         .with_key(key)
 }
@@ -418,6 +430,53 @@ mod tests {
                 let bytes = OwnedBytes::deserialize(deserializer)?.0;
                 bytes.first().copied().map(Self).ok_or_else(|| D::Error::custom("empty"))
             }
+        }
+    }
+
+    /// Fails with what it is given.
+    #[derive(Debug)]
+    struct Failing(fn() -> CodecError);
+
+    impl Codec for Failing {
+        fn id(&self) -> CodecId {
+            CodecId(200)
+        }
+        fn name(&self) -> &'static str {
+            "failing"
+        }
+        fn is_human_readable(&self) -> bool {
+            true
+        }
+        fn encode(&self, _: &dyn erased_serde::Serialize) -> Result<Vec<u8>, CodecError> {
+            Err((self.0)())
+        }
+        fn decode(&self, _: &[u8], _: &mut crate::Visit<'_>) -> Result<(), CodecError> {
+            Err((self.0)())
+        }
+    }
+
+    #[test]
+    fn a_refusal_reaches_the_user_and_other_words_do_not() {
+        let says = |codec: Arc<dyn Codec>, bytes: &'static [u8]| {
+            let codecs = Codecs { write: codec, read_also: vec![], keeps_kinds: true };
+            let payload = Payload::Encoded(CodecId::UNKNOWN, Bytes::from_static(bytes));
+            codecs.decode::<Vec<u8>>("k", &payload).unwrap_err().to_string()
+        };
+        let refusing = Failing(|| Refusal::new("it nests deeper than 200 levels").into());
+        let error = says(Arc::new(refusing), b"");
+        assert!(
+            error.contains("cannot be read as alloc::vec::Vec<u8>: it nests deeper than 200 levels"),
+            "{error}"
+        );
+        let error = says(Arc::new(Failing(|| "hunter2 is no colour".into())), b"");
+        assert!(
+            error.contains("the bytes do not hold such a value") && !error.contains("hunter2"),
+            "{error}"
+        );
+        #[cfg(feature = "zlib")]
+        {
+            let error = says(Arc::new(crate::Inflate::new(Json)), b"\x78\x9c damaged");
+            assert!(error.contains("the compressed value is damaged"), "{error}");
         }
     }
 

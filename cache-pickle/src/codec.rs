@@ -2,8 +2,10 @@
 
 use std::borrow::Cow;
 
-use cache_core::{Codec, CodecError, CodecId, Visit};
+use cache_core::{Codec, CodecError, CodecId, Refusal, Visit};
+use serde::de::Error as _;
 
+use crate::error::Error;
 use crate::limits::Limits;
 use crate::read::Document;
 
@@ -22,13 +24,18 @@ use crate::read::Document;
 /// ```
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Pickle {
-    /// What one value may cost on reading.
+    /// What one value may cost, on reading and on writing.
     pub limits: Limits,
+}
+
+impl Pickle {
+    /// Its number, which is stored beside the bytes where a store has a place for it.
+    pub const ID: CodecId = CodecId(3);
 }
 
 impl Codec for Pickle {
     fn id(&self) -> CodecId {
-        CodecId(3)
+        Self::ID
     }
 
     fn name(&self) -> &'static str {
@@ -40,15 +47,29 @@ impl Codec for Pickle {
     }
 
     fn encode(&self, value: &dyn erased_serde::Serialize) -> Result<Vec<u8>, CodecError> {
-        Ok(crate::to_vec(value)?)
+        Ok(crate::ser::to_vec_with(value, &self.limits)?)
     }
 
     fn decode(&self, bytes: &[u8], visit: &mut Visit<'_>) -> Result<(), CodecError> {
         let bytes = pickled(bytes);
-        let document = Document::read(&bytes, &self.limits)?;
-        visit(&mut <dyn erased_serde::Deserializer<'_>>::erase(crate::de::De::new(&document)))?;
-        Ok(())
+        let document = Document::read(&bytes, &self.limits).map_err(shown)?;
+        visit(&mut <dyn erased_serde::Deserializer<'_>>::erase(crate::de::De::new(&document)))
+            .map_err(|error| shown(Error::custom(error)).into())
     }
+}
+
+/// The words of an [`Error`], which holds nothing of a value, for whoever uses the cache, in the form
+/// that the cache gives to other codecs' errors.
+fn shown(error: Error) -> Refusal {
+    let text = error.to_string();
+    let found = |rest: &str| format!("found {rest}");
+    let unfit =
+        |rest: &str| format!("found {}", rest.replacen(", expected ", " that does not fit, expected ", 1));
+    let text = text
+        .strip_prefix("invalid type: ")
+        .map(found)
+        .unwrap_or_else(|| text.strip_prefix("invalid value: ").map(unfit).unwrap_or_else(|| text.clone()));
+    Refusal::new(text).with_source(error)
 }
 
 /// Django's memcached and Redis backends store integers as decimal digits, without a pickle around

@@ -1,15 +1,17 @@
 //! A document as serde's data model. Dates and times are text in ISO 8601, decimals and UUIDs text,
-//! bytes bytes; an object of any other class is no value but [`Value`](crate::Value).
+//! bytes bytes; an object of any other class is no value but [`Value`](crate::Value). A time that its
+//! text would change is refused.
 
 use serde::de::value::{BytesDeserializer, SeqDeserializer, UnitDeserializer};
 use serde::de::{DeserializeSeed, EnumAccess, Error as _, MapAccess, SeqAccess, VariantAccess, Visitor};
 use serde::{Deserialize, Deserializer, forward_to_deserialize_any};
 
-use crate::error::Error;
+use crate::error::{Error, own};
 use crate::limits::Limits;
 use crate::read::Document;
 use crate::read::arena::{Item, Items};
 use crate::read::typed::{Typed, big_integer};
+use crate::time::{DateTime, Time, TimeZone};
 use crate::value;
 
 /// The value in a pickle of any protocol. Executes nothing.
@@ -78,7 +80,7 @@ impl<'a, 'de> De<'a, 'de> {
         } else if let Ok(n) = u128::try_from(&n) {
             visitor.visit_u128(n)
         } else {
-            Err(Error::found("integer of more than 128 bits", &visitor))
+            Err(Error::found(own::LARGE, &visitor))
         }
     }
 
@@ -86,6 +88,10 @@ impl<'a, 'de> De<'a, 'de> {
         let arena = &self.document.arena;
         match arena.typed(row) {
             Typed::Date(date) => visitor.visit_string(date.to_string()),
+            // Read as text, it would be an hour off.
+            Typed::Time(time) | Typed::DateTime(DateTime { time, .. }) if is_second_of_two(&time) => {
+                Err(Error::found(own::FOLD, &visitor))
+            }
             Typed::Time(time) => visitor.visit_string(time.to_string()),
             Typed::DateTime(time) => visitor.visit_string(time.to_string()),
             Typed::TimeDelta(delta) => visitor.visit_string(delta.to_string()),
@@ -97,7 +103,7 @@ impl<'a, 'de> De<'a, 'de> {
                 visitor.visit_seq(SeqDeserializer::new(NOTHING.iter().copied()))
             }
             Typed::Set(Some(node)) | Typed::FrozenSet(Some(node)) => self.seq(node, visitor),
-            Typed::Opaque => Err(Error::found("something else (an object of a Python class)", &visitor)),
+            Typed::Opaque => Err(Error::found(own::OBJECT, &visitor)),
         }
     }
 
@@ -116,6 +122,12 @@ impl<'a, 'de> De<'a, 'de> {
 }
 
 const NOTHING: [u8; 0] = [];
+
+/// Whether only its fold says which of two times this is: where a clock is set back, both have the
+/// same hour.
+fn is_second_of_two(time: &Time) -> bool {
+    time.fold() && matches!(time.zone(), Some(TimeZone::Named(_)))
+}
 
 /// The usual form of a UUID.
 fn hyphenated(uuid: [u8; 16]) -> String {
@@ -142,7 +154,7 @@ impl<'de> Deserializer<'de> for De<'_, 'de> {
                 self.seq(node, visitor)
             }
             Item::Dict(node) => self.map(node, visitor),
-            Item::Class(_) => Err(Error::found("something else (a Python class)", &visitor)),
+            Item::Class(_) => Err(Error::found(own::CLASS, &visitor)),
             Item::Object(row) => self.object(row, visitor),
         }
     }
@@ -167,7 +179,7 @@ impl<'de> Deserializer<'de> for De<'_, 'de> {
                 self.deserialize_any(visitor)
             }
             _ => {
-                let pickle = value::from_arena(&self.document.arena, self.item).write()?;
+                let pickle = value::unlimited(&self.document.arena, self.item)?;
                 visitor.visit_enum(Pickled(&pickle))
             }
         }

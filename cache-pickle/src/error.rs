@@ -1,5 +1,7 @@
 //! [`Error`]: why a value cannot be read or written, without any part of the value.
 
+pub(crate) mod own;
+
 use std::fmt;
 
 use serde::de::{Expected, Unexpected};
@@ -58,24 +60,25 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
+/// Without a type's own words, which may quote the value.
 impl serde::ser::Error for Error {
     fn custom<T: fmt::Display>(message: T) -> Self {
-        Self::new(ErrorKind::Type, message.to_string())
+        own::error(&message.to_string()).unwrap_or_else(|| Flaw::UNWRITTEN.into())
     }
 }
 
 /// Without what was found: serde would quote it, and so would most types in a message of their own.
 impl serde::de::Error for Error {
-    fn custom<T: fmt::Display>(_: T) -> Self {
-        Self::new(ErrorKind::Type, "the type refuses the value")
+    fn custom<T: fmt::Display>(message: T) -> Self {
+        own::error(&message.to_string()).unwrap_or_else(|| Flaw::UNREAD.into())
     }
 
     fn invalid_type(found: Unexpected<'_>, expected: &dyn Expected) -> Self {
-        Self::found(kind_of(found), expected)
+        Self::found(own::kind_of(found), expected)
     }
 
     fn invalid_value(found: Unexpected<'_>, expected: &dyn Expected) -> Self {
-        Self::new(ErrorKind::Type, format!("invalid value: {}, expected {expected}", kind_of(found)))
+        Self::new(ErrorKind::Type, format!("invalid value: {}, expected {expected}", own::kind_of(found)))
     }
 
     fn invalid_length(len: usize, expected: &dyn Expected) -> Self {
@@ -99,30 +102,6 @@ impl serde::de::Error for Error {
     }
 }
 
-fn kind_of(found: Unexpected<'_>) -> &'static str {
-    match found {
-        Unexpected::Bool(_) => "boolean",
-        Unexpected::Unsigned(_) | Unexpected::Signed(_) => "integer",
-        Unexpected::Float(_) => "floating point",
-        Unexpected::Char(_) => "character",
-        Unexpected::Str(_) => "string",
-        Unexpected::Bytes(_) => "byte array",
-        Unexpected::Unit => "null",
-        Unexpected::Option => "Option value",
-        Unexpected::NewtypeStruct => "newtype struct",
-        Unexpected::Seq => "sequence",
-        Unexpected::Map => "map",
-        Unexpected::Enum => "enum",
-        Unexpected::UnitVariant => "unit variant",
-        Unexpected::NewtypeVariant => "newtype variant",
-        Unexpected::TupleVariant => "tuple variant",
-        Unexpected::StructVariant => "struct variant",
-        // serde's own words for an i128 quote it.
-        Unexpected::Other(text) if text.starts_with("integer") => "integer",
-        Unexpected::Other(_) => "something else",
-    }
-}
-
 /// An [`Error`] of the reader's inner loop, where its size matters. The position is added outside.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Flaw {
@@ -134,6 +113,22 @@ impl Flaw {
     pub(crate) const TRUNCATED: Self = Self::malformed("it ends too early");
     pub(crate) const TOO_DEEP: Self = Self::limit("it nests deeper than 200 levels");
     pub(crate) const TOO_MANY: Self = Self::limit("it holds more values than the limit allows");
+    pub(crate) const TOO_LONG: Self = Self::limit("it is longer than the limit allows");
+    pub(crate) const INTEGER: Self = Self::limit("an integer is larger than the limit allows");
+    pub(crate) const RECURSIVE: Self =
+        Self { kind: ErrorKind::Recursive, what: "an object contains itself, which no value here can" };
+    /// Of a value that cannot be written.
+    pub(crate) const UNHASHABLE: Self = Self::value(
+        "a key of a dict or a member of a set is, or holds, a list, a dict, a set or a bytearray, which Python cannot hash",
+    );
+    pub(crate) const CALLABLE: Self =
+        Self::value("an object cannot be written: its `callable` is no class, or has `kwargs` and is called");
+    pub(crate) const OFFSET: Self =
+        Self::value("a zone is a day or more away from UTC, which no zone in Python is");
+    pub(crate) const OUT_OF_RANGE: Self =
+        Self::value("a date, time or duration is out of the other library's range");
+    pub(crate) const UNWRITTEN: Self = Self::value("the type refuses to be written");
+    pub(crate) const UNREAD: Self = Self::value("the type refuses the value");
 
     pub(crate) const fn malformed(what: &'static str) -> Self {
         Self { kind: ErrorKind::Malformed, what }
@@ -141,6 +136,10 @@ impl Flaw {
 
     pub(crate) const fn unsupported(what: &'static str) -> Self {
         Self { kind: ErrorKind::Unsupported, what }
+    }
+
+    pub(crate) const fn value(what: &'static str) -> Self {
+        Self { kind: ErrorKind::Type, what }
     }
 
     pub(crate) const fn limit(what: &'static str) -> Self {
@@ -155,6 +154,7 @@ impl Flaw {
 impl From<Flaw> for Error {
     fn from(flaw: Flaw) -> Self {
         let verdict = match flaw.kind {
+            ErrorKind::Type => return Self::new(flaw.kind, flaw.what),
             ErrorKind::Malformed => "not a pickle that can be read",
             ErrorKind::Limit => "the pickle is refused",
             _ => "the pickle cannot be read",

@@ -4,29 +4,90 @@
 /// one another once a level.
 pub const MAX_DEPTH: usize = 200;
 
-/// What one document may cost. The defaults hold any value that belongs into a cache.
+/// What one document may cost, on reading and on writing: what is written within some limits can
+/// be read within them. The defaults hold any value that belongs into a cache.
 ///
-/// Besides these, what shared objects grow to when each place gets a copy of its own is limited by
-/// the document's length, to 64 bytes a byte and 4 MiB: 84 bytes can name 2⁴⁰ objects.
+/// ```
+/// use cache_pickle::{ErrorKind, Limits, Value};
+///
+/// let limits = Limits::default().with_nodes(2);
+/// assert!(Value::read_with(b"](NNe.", &limits).is_ok());
+/// assert_eq!(Value::read_with(b"](NNNe.", &limits).unwrap_err().kind(), ErrorKind::Limit);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Limits {
-    /// The longest document, in bytes; 64 MiB. At most 4 GiB.
+    /// The longest document, in bytes; 64 MiB. At most 2 GiB.
     pub input: usize,
-    /// The most values in it, counted once for each place where they appear; 1,000,000.
+    /// The most values inside it, counted once for each place where they appear; 1,000,000. What
+    /// has a type of its own in [`Value`](crate::Value), a datetime in a zone, say, is one.
     pub nodes: usize,
     /// The largest integer, in bytes; 1,024. Its cost as decimal digits grows with the square.
     pub integer: usize,
+    /// What a value in which objects are shared may grow to once each place has a copy of its own,
+    /// in bytes for each byte of the document, besides 4 MiB; 64. 84 bytes can name 2⁴⁰ objects.
+    /// Reading only: nothing is shared when it is written.
+    pub growth: usize,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { input: 64 << 20, nodes: 1_000_000, integer: 1024 }
+        Self { input: 64 << 20, nodes: 1_000_000, integer: 1024, growth: 64 }
     }
 }
 
 impl Limits {
+    /// None but those that cannot be set.
+    pub(crate) const NONE: Self =
+        Self { input: usize::MAX, nodes: usize::MAX, integer: usize::MAX, growth: usize::MAX };
+
+    /// The same with another [`input`](Self::input).
+    #[must_use]
+    pub const fn with_input(mut self, bytes: usize) -> Self {
+        self.input = bytes;
+        self
+    }
+
+    /// The same with other [`nodes`](Self::nodes).
+    #[must_use]
+    pub const fn with_nodes(mut self, values: usize) -> Self {
+        self.nodes = values;
+        self
+    }
+
+    /// The same with another [`integer`](Self::integer).
+    #[must_use]
+    pub const fn with_integer(mut self, bytes: usize) -> Self {
+        self.integer = bytes;
+        self
+    }
+
+    /// The same with another [`growth`](Self::growth).
+    #[must_use]
+    pub const fn with_growth(mut self, bytes: usize) -> Self {
+        self.growth = bytes;
+        self
+    }
+
     /// What a value read from `input` bytes may take once shared objects are copies, in bytes.
-    pub(crate) fn expanded(input: usize) -> u64 {
-        (4 << 20) + 64 * input as u64
+    pub(crate) fn expanded(&self, input: usize) -> u64 {
+        (4_u64 << 20).saturating_add((self.growth as u64).saturating_mul(input as u64))
+    }
+
+    /// The most objects, and the most containers, before it is known which of them are one value: of
+    /// all, a datetime of protocol 2 has the most, four each.
+    pub(crate) fn rows(&self) -> usize {
+        self.nodes.saturating_mul(4)
+    }
+
+    /// The most items in containers: such a datetime has ten.
+    pub(crate) fn items(&self) -> usize {
+        self.nodes.saturating_mul(10)
+    }
+
+    /// The most items on the machine's stack: values that are to go into containers, and a few at
+    /// each level that are part of an object.
+    pub(crate) fn stack(&self) -> usize {
+        self.nodes.saturating_add(16 * MAX_DEPTH)
     }
 }

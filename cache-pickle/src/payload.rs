@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use cache_core::{CodecId, Error, ErrorKind, Key, Payload, Result};
 
-use crate::{Value, to_vec};
+use crate::{Pickle, Value, to_vec};
 
 /// No pickle of a 64-bit integer is longer: in protocol 0 it has 23 bytes.
 const LONGEST_INTEGER: usize = 32;
@@ -11,13 +11,13 @@ const LONGEST_INTEGER: usize = 32;
 /// `payload` as such a store holds it: an integer, text and bytes as Python's own.
 ///
 /// # Errors
-/// [`ErrorKind::Encode`] for what another codec than [`Pickle`](crate::Pickle) wrote.
+/// [`ErrorKind::Encode`] for what another codec than [`Pickle`] wrote.
 pub fn from_payload(key: Key<'_>, payload: &Payload) -> Result<Bytes> {
     let written = match payload {
         Payload::Int(n) => to_vec(n),
         Payload::Text(text) => to_vec(&String::from_utf8_lossy(text)),
         Payload::Bytes(bytes) => Value::Bytes(bytes.to_vec()).write(),
-        Payload::Encoded(CodecId(3), pickle) => return Ok(pickle.clone()),
+        Payload::Encoded(Pickle::ID, pickle) => return Ok(pickle.clone()),
         Payload::Encoded(CodecId(other), _) => {
             let what = format!("the store holds pickles only, and codec {other} wrote this value");
             return Err(Error::new(ErrorKind::Encode, what).with_key(key.as_str()));

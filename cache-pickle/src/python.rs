@@ -1,8 +1,8 @@
 //! A field as Python's own type, where serde would make text of it:
 //! `#[serde(with = "cache_pickle::python")]`.
 //!
-//! For any type that is convertible from and into [`Value`](crate::Value), and `Option`s of the
-//! features' types. By itself a `Uuid` is text, as in JSON. Only for what is pickled: another
+//! For any type that is convertible from and into [`Value`]: this crate's own
+//! ([`DateTime`](crate::DateTime) and the like), the features' types, and `Option`s of both. By itself a `Uuid` is text, as in JSON. Only for what is pickled: another
 //! format cannot read such a field back.
 //!
 #![cfg_attr(feature = "uuid", doc = "```")]

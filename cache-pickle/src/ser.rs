@@ -8,19 +8,30 @@ use serde::ser::{
 use serde::{Serialize, Serializer};
 
 use crate::error::{Error, Flaw};
-use crate::limits::MAX_DEPTH;
+use crate::limits::{Limits, MAX_DEPTH};
 use crate::opcode as op;
 use crate::value;
 use crate::write::Writer;
 
 /// `value` as a pickle of protocol 4.
 ///
+/// A sequence that is a key, or a part of one, is a tuple, which Python can hash.
+///
 /// # Errors
-/// When the value nests deeper than [`MAX_DEPTH`], or refuses to be serialized.
+/// When the value nests deeper than [`MAX_DEPTH`], holds more than [`Limits`] allow to read again,
+/// has a key that Python cannot hash (a struct or a map), or refuses to be serialized.
 pub fn to_vec<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, Error> {
-    let mut writer = Writer::new();
+    to_vec_with(value, &Limits::default())
+}
+
+/// The same with other limits.
+///
+/// # Errors
+/// As [`to_vec`].
+pub fn to_vec_with<T: Serialize + ?Sized>(value: &T, limits: &Limits) -> Result<Vec<u8>, Error> {
+    let mut writer = Writer::new(limits);
     value.serialize(Ser { writer: &mut writer, depth: 0, form: Form::Plain })?;
-    Ok(writer.finish())
+    writer.finish()
 }
 
 /// Writes one value.
@@ -34,9 +45,9 @@ struct Ser<'a> {
 #[derive(Clone, Copy, PartialEq)]
 enum Form {
     Plain,
-    /// The key of a dict: text is likely to come again.
+    /// The key of a dict, or a part of one: text is likely to come again, and Python hashes it.
     Key,
-    /// Bytes are opcodes.
+    /// Bytes are a [fragment](value::Opcodes).
     Opcodes,
 }
 
@@ -45,6 +56,8 @@ struct Inside<'a> {
     writer: &'a mut Writer,
     depth: usize,
     end: &'static [u8],
+    /// Of the values in a sequence.
+    form: Form,
 }
 
 impl<'a> Ser<'a> {
@@ -55,7 +68,12 @@ impl<'a> Ser<'a> {
             return Err(Flaw::TOO_DEEP.into());
         }
         self.writer.raw(begin);
-        Ok(Inside { writer: self.writer, depth, end })
+        Ok(Inside { writer: self.writer, depth, end, form: self.form })
+    }
+
+    /// A dict is no key of another.
+    fn no_key(&self) -> Result<(), Error> {
+        if self.form == Form::Key { Err(Flaw::UNHASHABLE.into()) } else { Ok(()) }
     }
 
     /// A dict of one key, which is the name of an enum's variant, and what its value begins with.
@@ -66,7 +84,10 @@ impl<'a> Ser<'a> {
         begin: &[u8],
         end: &'static [u8],
     ) -> Result<Inside<'a>, Error> {
+        self.no_key()?;
         let inside = self.enter(levels, &[op::EMPTY_DICT], end)?;
+        // The name, and what is the value of a container.
+        inside.writer.count(levels)?;
         inside.writer.key(name);
         inside.writer.raw(begin);
         Ok(inside)
@@ -76,6 +97,7 @@ impl<'a> Ser<'a> {
 impl Inside<'_> {
     fn put<T: Serialize + ?Sized>(&mut self, value: &T, form: Form) -> Result<(), Error> {
         self.writer.boundary();
+        self.writer.count(1)?;
         value.serialize(Ser { writer: self.writer, depth: self.depth, form })
     }
 
@@ -163,12 +185,12 @@ impl<'a> Serializer for Ser<'a> {
     }
 
     fn serialize_bytes(self, bytes: &[u8]) -> Result<(), Error> {
-        if self.form == Form::Opcodes {
-            self.writer.raw(bytes)
-        } else {
-            self.writer.bytes(bytes)
+        if self.form != Form::Opcodes {
+            self.writer.bytes(bytes);
+            return Ok(());
         }
-        Ok(())
+        let (opcodes, values, integer) = value::Opcodes::parts(bytes);
+        Ok(self.writer.include(opcodes, values, integer)?)
     }
 
     fn serialize_none(self) -> Result<(), Error> {
@@ -209,7 +231,11 @@ impl<'a> Serializer for Ser<'a> {
         value: &T,
     ) -> Result<(), Error> {
         if name == value::NAME {
-            let inside = self.enter(index as usize, &[], &[])?;
+            let (depth, hashable) = value::Opcodes::of_index(index);
+            if !hashable {
+                self.no_key()?;
+            }
+            let inside = self.enter(depth, &[], &[])?;
             return value.serialize(Ser { writer: inside.writer, depth: inside.depth, form: Form::Opcodes });
         }
         let mut inside = self.variant(variant, 1, &[], &[op::SETITEM])?;
@@ -218,6 +244,9 @@ impl<'a> Serializer for Ser<'a> {
     }
 
     fn serialize_seq(self, _: Option<usize>) -> Result<Inside<'a>, Error> {
+        if self.form == Form::Key {
+            return self.serialize_tuple(0);
+        }
         self.enter(1, &[op::EMPTY_LIST, op::MARK], &[op::APPENDS])
     }
 
@@ -240,6 +269,7 @@ impl<'a> Serializer for Ser<'a> {
     }
 
     fn serialize_map(self, _: Option<usize>) -> Result<Inside<'a>, Error> {
+        self.no_key()?;
         self.enter(1, &[op::EMPTY_DICT, op::MARK], &[op::SETITEMS])
     }
 
@@ -269,7 +299,7 @@ macro_rules! elements {
             type Error = Error;
 
             fn $method<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Error> {
-                self.put(value, Form::Plain)
+                self.put(value, self.form)
             }
 
             fn end(self) -> Result<(), Error> {
@@ -295,6 +325,7 @@ macro_rules! fields {
                 name: &'static str,
                 value: &T,
             ) -> Result<(), Error> {
+                self.writer.count(1)?;
                 self.writer.key(name);
                 self.put(value, Form::Plain)
             }

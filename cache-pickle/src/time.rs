@@ -1,4 +1,5 @@
-//! Python's dates and times. Each displays in ISO 8601, as Django's JSON has them.
+//! Python's dates and times. Each displays in ISO 8601 as its `isoformat` has it, with a zone's name in
+//! brackets after it. Django's JSON has milliseconds and `Z` instead, and spans in days.
 
 use std::fmt;
 
@@ -159,7 +160,8 @@ pub struct DateTime {
     pub time: Time,
 }
 
-/// RFC 9557: `2024-07-01T01:02:03[Europe/Berlin]` in a zone whose offset only a database knows.
+/// `2024-07-01T01:02:03+00:00`, and `2024-07-01T01:02:03[Europe/Berlin]` in a zone whose offset only a
+/// database knows: RFC 9557 without its offset. Does not show [`fold`](Time::fold).
 impl fmt::Display for DateTime {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}T{}", self.date, self.time)
@@ -200,6 +202,11 @@ impl TimeDelta {
         i128::from(self.days) * DAY + i128::from(self.seconds) * MICROSECONDS + i128::from(self.microseconds)
     }
 
+    /// Whether a zone may be so far away from UTC: less than a day.
+    pub(crate) fn is_an_offset(&self) -> bool {
+        self.total_microseconds().abs() < DAY
+    }
+
     /// The days; below zero for a span below zero.
     #[must_use]
     pub fn days(&self) -> i32 {
@@ -219,7 +226,7 @@ impl TimeDelta {
     }
 }
 
-/// `PT90.5S`, `-PT1S`.
+/// `PT90.500000S`, `-PT1S`.
 impl fmt::Display for TimeDelta {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let total = self.total_microseconds();
@@ -236,7 +243,7 @@ impl fmt::Display for TimeDelta {
 /// `datetime.timezone` or `zoneinfo.ZoneInfo`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum TimeZone {
-    /// `datetime.timezone`: a fixed offset, within a day of UTC.
+    /// `datetime.timezone`: a fixed offset, less than a day from UTC. A larger one cannot be written.
     Fixed {
         /// What is added to UTC.
         offset: TimeDelta,

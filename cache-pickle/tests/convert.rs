@@ -6,7 +6,7 @@
 use std::fmt::{Debug, Display};
 
 use cache_pickle::{ErrorKind, Value, from_slice, to_vec};
-use jiff::{SignedDuration, Timestamp, Zoned, civil};
+use jiff::{SignedDuration, Timestamp, Zoned, civil, tz};
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -84,6 +84,10 @@ fn what_does_not_fit_is_refused_without_its_value() {
         civil::DateTime::try_from(Value::try_from(Timestamp::UNIX_EPOCH).unwrap()).unwrap_err(),
         Value::try_from(civil::date(-1, 1, 1)).unwrap_err(),
         Value::try_from(SignedDuration::MAX).unwrap_err(),
+        Value::try_from(
+            Timestamp::UNIX_EPOCH.to_zoned(tz::Offset::from_seconds(-86_400).unwrap().to_time_zone()),
+        )
+        .unwrap_err(),
     ];
     for error in errors {
         assert_eq!(error.kind(), ErrorKind::Type);

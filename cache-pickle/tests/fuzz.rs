@@ -3,6 +3,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod python;
+
 use std::time::{Duration, Instant};
 
 use allocation_counter::measure;
@@ -15,17 +17,29 @@ fn number(variable: &str, default: u64) -> u64 {
 }
 
 fn seeds() -> Vec<Vec<u8>> {
-    let vectors: serde_json::Value = serde_json::from_str(include_str!("data/django-5.2.json")).unwrap();
-    let pickles =
-        vectors.as_array().unwrap().iter().flat_map(|vector| vector["pickles"].as_object().unwrap().values());
-    let bytes = |digits: &str| -> Vec<u8> {
-        let byte = |at| u8::from_str_radix(&digits[at..at + 2], 16).unwrap();
-        (0..digits.len()).step_by(2).map(byte).collect()
-    };
-    let mut seeds: Vec<_> =
-        pickles.map(|digits| bytes(digits.as_str().unwrap())).filter(|seed| seed.len() < 600).collect();
+    let mut seeds = python::vectors();
+    seeds.retain(|seed| seed.len() < 600);
     seeds.push([b")".as_slice(), &b"2\x86".repeat(12), b"."].concat());
     seeds.push(b"cm\nC\n)\x81(NNe(NNu}b.".to_vec());
+    // Long names, as they are and with an escape; a UUID of a time; classes within classes; a text
+    // that is no Latin-1; keys that Python cannot hash; a datetime in a zone that is shared.
+    let name = "m".repeat(300);
+    seeds.push(format!("](c{name}\nC\nq\0h\0)Rh\0e.").into_bytes());
+    seeds.push([format!("](V\\u0041{name}\nq\0").as_bytes(), b"h\0h\0\x93h\0h\0\x930e."].concat());
+    seeds.push(
+        b"cuuid\nUUID\nq\0)\x81q\x01}q\x02(X\x03\0\0\0intq\x03K\x05X\x07\0\0\0is_safeJ\xff\xff\xff\xffub."
+            .to_vec(),
+    );
+    seeds.push(
+        b"\x80\x02c__builtin__\ngetattr\nq\0cm\nOuter\nX\x05\0\0\0Inner\x86q\x03Rq\x04)\x81q\x05N\x86."
+            .to_vec(),
+    );
+    seeds.push(b"](c_codecs\nencode\nq\0X\x03\0\0\0x\xc4\x80X\x06\0\0\0latin1\x86q\x01Rh\0h\x01Re.".to_vec());
+    seeds.push(b"](}](K\x01e]s\x8f(}K\x01\x85\x90e.".to_vec());
+    seeds.push(
+        b"](cdatetime\ndatetime\nq\0C\x0a\x07\xe8\x01\x01\0\0\0\0\0\0cdatetime\ntimezone\ncdatetime\ntimedelta\nK\0K\0K\0\x87R\x85Rq\x01\x86Rh\0C\x0a\x07\xe8\x01\x02\0\0\0\0\0\0h\x01\x86Re."
+            .to_vec(),
+    );
     seeds
 }
 
@@ -91,6 +105,8 @@ fn mutated_pickles_are_values_or_errors() {
         let info = measure(|| read = Value::read(&pickle).map_err(|e| e.kind()));
         reading += before.elapsed();
         bytes += pickle.len() as u64;
+        // Work shows in what is allocated, too.
+        assert!(info.bytes_total <= 4 * most(pickle.len()), "{number}: {} bytes", info.bytes_total);
         assert!(
             info.bytes_max <= most(pickle.len()),
             "{number}: {} bytes for {}",
@@ -109,8 +125,12 @@ fn mutated_pickles_are_values_or_errors() {
         values += 1;
         match value.write() {
             Ok(written) => same(&Value::read(&written).unwrap(), &value, number),
-            // A few types are more levels in protocol 4 than in others.
-            Err(e) => assert_eq!(e.kind(), ErrorKind::Limit, "{number}"),
+            // A few types are more levels in protocol 4 than in others, and Python could not have read
+            // a list that is a key.
+            Err(e) => {
+                let expected = e.kind() == ErrorKind::Limit || e.to_string().contains("cannot hash");
+                assert!(expected, "{number}: {e}");
+            }
         }
         same(&from_slice::<Value>(&pickle).unwrap(), &value, number);
     }

@@ -299,6 +299,63 @@ fn a_field_may_be_any_value() {
     assert_eq!(json.any.to_string(), "{'a': [1, None]}");
 }
 
+/// serde's own buffer, in which a flattened map and an enum without a tag outside are kept, knows no
+/// more than serde's data model.
+#[test]
+fn what_serde_buffers_is_no_longer_pythons_own() {
+    #[derive(Debug, PartialEq, Serialize, Deserialize)]
+    struct Row {
+        id: u8,
+        #[serde(flatten)]
+        rest: BTreeMap<String, Value>,
+    }
+    #[derive(Debug, PartialEq, Serialize, Deserialize)]
+    #[serde(untagged)]
+    enum Either {
+        Number(u8),
+        Any(Value),
+    }
+    let date = Value::from(Date::new(2024, 2, 29).unwrap());
+    let tuple = Value::Tuple(vec![1.into(), date.clone()]);
+    let pickle = |rest| at(Value::Dict(vec![("id".into(), 1.into()), ("rest".into(), rest)]));
+    let row: Row = from_slice(&pickle(tuple.clone())).unwrap();
+    assert_eq!(row.rest["rest"], Value::List(vec![1.into(), "2024-02-29".into()]));
+    assert_eq!(from_slice::<Either>(&at(date)).unwrap(), Either::Any("2024-02-29".into()));
+    let safe = b"cdjango.utils.safestring\nSafeString\n(X\x01\0\0\0xt\x81.";
+    let object = Value::read(safe).unwrap();
+    assert_eq!(from_slice::<Row>(&pickle(object)).unwrap_err().kind(), ErrorKind::Type);
+    assert_eq!(from_slice::<Either>(safe).unwrap_err().kind(), ErrorKind::Type);
+    // A plain field is.
+    assert_eq!(from_slice::<BTreeMap<String, Value>>(&pickle(tuple.clone())).unwrap()["rest"], tuple);
+}
+
+#[test]
+fn a_time_that_its_text_would_change_is_refused() {
+    let time = |fold, zone| Time::new(2, 30, 0, 0).unwrap().with_fold(fold).with_zone(zone);
+    let date = Date::new(2024, 10, 27).unwrap();
+    let berlin = || Some(TimeZone::Named("Europe/Berlin".to_owned()));
+    for (fold, zone, text) in [
+        (false, berlin(), Some("02:30:00[Europe/Berlin]")),
+        (true, Some(TimeZone::UTC), Some("02:30:00+00:00")),
+        (true, None, Some("02:30:00")),
+        (true, berlin(), None),
+    ] {
+        let time = time(fold, zone);
+        let both = [at(time.clone()), at(DateTime { date, time })];
+        for pickle in &both {
+            match (from_slice::<String>(pickle), text) {
+                (Ok(read), Some(text)) => assert!(read.ends_with(text), "{read}"),
+                (read, text) => {
+                    assert_eq!(text, None);
+                    let error = read.unwrap_err();
+                    assert_eq!(error.kind(), ErrorKind::Type);
+                    assert!(error.to_string().contains("cache_pickle::python"), "{error}");
+                }
+            }
+        }
+    }
+}
+
 fn outer() -> impl Strategy<Value = Outer> {
     let inner = (any::<u64>(), any::<String>(), any::<bool>(), any::<Option<String>>())
         .prop_map(|(id, name, active, note)| Inner { id, name, active, note });

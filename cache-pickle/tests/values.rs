@@ -61,10 +61,23 @@ fn leaf() -> impl Strategy<Value = Value> {
     ]
 }
 
+/// The same, or what Python can hash in its place.
+fn hashable(value: Value) -> Value {
+    match value {
+        Value::List(values) | Value::Set(values) | Value::Tuple(values) => {
+            Value::Tuple(values.into_iter().map(hashable).collect())
+        }
+        Value::Dict(entries) => Value::Tuple(entries.into_iter().map(|(key, _)| key).collect()),
+        Value::ByteArray(bytes) => Value::Bytes(bytes),
+        other => other,
+    }
+}
+
 fn value() -> impl Strategy<Value = Value> {
     leaf().prop_recursive(5, 60, 6, |inner| {
         let values = || prop::collection::vec(inner.clone(), 0..6);
-        let entries = || prop::collection::vec((inner.clone(), inner.clone()), 0..4);
+        let entries = || prop::collection::vec((inner.clone().prop_map(hashable), inner.clone()), 0..4);
+        let members = || prop::collection::vec(inner.clone().prop_map(hashable), 0..6);
         let parts =
             (values(), prop::option::of(entries()), values(), entries(), prop::option::of(inner.clone()));
         let object = (any::<bool>(), parts).prop_map(|(call, (args, kwargs, items, entries, state))| {
@@ -76,8 +89,8 @@ fn value() -> impl Strategy<Value = Value> {
         prop_oneof![
             values().prop_map(Value::List),
             values().prop_map(Value::Tuple),
-            values().prop_map(Value::Set),
-            values().prop_map(Value::FrozenSet),
+            members().prop_map(Value::Set),
+            members().prop_map(Value::FrozenSet),
             entries().prop_map(Value::Dict),
             object,
         ]
@@ -213,6 +226,35 @@ fn python_finds_what_rust_made_equal() {
         }
     }
     python::compare(&cases);
+}
+
+/// Python refuses a pickle with such a zone anywhere in it.
+#[test]
+fn a_zone_is_less_than_a_day_away_from_utc() {
+    let zone = |hours: i128, micros: i128| TimeZone::Fixed {
+        offset: TimeDelta::from_microseconds(hours * 3_600_000_000 + micros).unwrap(),
+        name: None,
+    };
+    let date = Date::new(2024, 2, 29).unwrap();
+    for (zone, fits) in [
+        (zone(24, -1), true),
+        (zone(24, 0), false),
+        (zone(-24, 0), false),
+        (zone(-24, 1), true),
+        (zone(25, 0), false),
+    ] {
+        let time = Time::new(1, 2, 3, 4).unwrap().with_zone(Some(zone.clone()));
+        for value in [zone.into(), time.clone().into(), DateTime { date, time }.into()] {
+            let value: Value = value;
+            for written in [value.write(), to_vec(&value), to_vec(&[&value])] {
+                assert_eq!(written.is_ok(), fits, "{value}");
+                if let Err(e) = written {
+                    assert_eq!(e.kind(), ErrorKind::Type);
+                    assert!(e.to_string().contains("a day or more"), "{e}");
+                }
+            }
+        }
+    }
 }
 
 #[test]

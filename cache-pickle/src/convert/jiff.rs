@@ -2,7 +2,7 @@ use jiff::civil;
 use jiff::tz::{self, AmbiguousOffset, Offset};
 use jiff::{SignedDuration, Timestamp, Zoned};
 
-use crate::error::ErrorKind;
+use crate::error::Flaw;
 use crate::{Date, DateTime, Error, Time, TimeDelta, TimeZone, Value};
 
 /// jiff's own words would quote the value.
@@ -11,7 +11,7 @@ fn refused<E>(_: E) -> Error {
 }
 
 fn out_of_range() -> Error {
-    Error::new(ErrorKind::Type, "a date, time or duration is out of the other library's range")
+    Flaw::OUT_OF_RANGE.into()
 }
 
 impl TryFrom<civil::Date> for Date {
@@ -83,13 +83,17 @@ impl TryFrom<DateTime> for civil::DateTime {
 impl TryFrom<Zoned> for DateTime {
     type Error = Error;
 
-    /// Cut to the microsecond. A zone without a name in the IANA database becomes its offset.
+    /// Cut to the microsecond. A zone without a name in the IANA database becomes its offset; fails
+    /// where that is a day or more, which Python has not.
     fn try_from(zoned: Zoned) -> Result<Self, Error> {
         let zone = match zoned.time_zone().iana_name() {
             Some(name) if *zoned.time_zone() != tz::TimeZone::UTC => TimeZone::Named(name.to_owned()),
             _ => {
                 let seconds = i128::from(zoned.offset().seconds());
                 let offset = TimeDelta::from_microseconds(seconds * 1_000_000).ok_or_else(out_of_range)?;
+                if !offset.is_an_offset() {
+                    return Err(Flaw::OFFSET.into());
+                }
                 TimeZone::Fixed { offset, name: None }
             }
         };

@@ -1,23 +1,21 @@
-//! The ecosystem's types, from and into Python's.
+//! The ecosystem's types, from and into Python's, and this crate's own out of a `Value`.
 
 #[cfg(feature = "jiff")]
 mod jiff;
+mod own;
 #[cfg(feature = "rust_decimal")]
 mod rust_decimal;
 #[cfg(feature = "uuid")]
 mod uuid;
 
-#[cfg(any(feature = "jiff", feature = "rust_decimal", feature = "uuid"))]
 use crate::error::{Error, ErrorKind};
 
 /// A Python value that is not what was asked for.
-#[cfg(any(feature = "jiff", feature = "rust_decimal", feature = "uuid"))]
 fn none(wanted: &str) -> Error {
     Error::new(ErrorKind::Type, format!("invalid type: something else, expected {wanted}"))
 }
 
 /// What a type's own `TryFrom<Value>` gives, for an `Option` of it.
-#[cfg(any(feature = "jiff", feature = "rust_decimal", feature = "uuid"))]
 macro_rules! optional {
     ($($type:ty),*) => {$(
         /// `None` is nothing.
@@ -30,5 +28,4 @@ macro_rules! optional {
         }
     )*};
 }
-#[cfg(any(feature = "jiff", feature = "rust_decimal", feature = "uuid"))]
 use optional;

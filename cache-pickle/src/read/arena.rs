@@ -1,7 +1,5 @@
 //! The arena: a document's values in a few tables, borrowing from its bytes.
 
-use std::borrow::Cow;
-
 use crate::error::Flaw;
 use crate::limits::MAX_DEPTH;
 use crate::read::class::Class;
@@ -102,7 +100,7 @@ pub(crate) enum How {
 pub(crate) struct Object<'de> {
     pub(crate) how: How,
     /// By the constants below; None where there is none of a part.
-    pub(crate) parts: [Item<'de>; 6],
+    pub(crate) parts: [Item<'de>; PARTS],
     pub(crate) has_state: bool,
     pub(crate) depth: u8,
 }
@@ -113,6 +111,7 @@ pub(crate) const KWARGS: usize = 2;
 pub(crate) const LIST: usize = 3;
 pub(crate) const DICT: usize = 4;
 pub(crate) const STATE: usize = 5;
+pub(crate) const PARTS: usize = 6;
 
 /// The tables. Rows are only ever added.
 #[derive(Debug, Default)]
@@ -199,7 +198,7 @@ impl<'de> Arena<'de> {
         Ok(())
     }
 
-    pub(crate) fn object(&mut self, how: How, parts: [Item<'de>; 6]) -> Result<Item<'de>, Flaw> {
+    pub(crate) fn object(&mut self, how: How, parts: [Item<'de>; PARTS]) -> Result<Item<'de>, Flaw> {
         let depth = self.depth_around(&parts)?;
         self.objects.push(Object { how, parts, has_state: false, depth });
         Ok(Item::Object(self.objects.len() as u32 - 1))
@@ -271,19 +270,32 @@ impl<'de> Arena<'de> {
         }
     }
 
-    /// The same, borrowed from the document where that is possible.
-    pub(crate) fn cow(&self, item: &Item<'de>) -> Option<Cow<'de, str>> {
-        match *item {
-            Item::Str(text) => Some(Cow::Borrowed(text)),
-            _ => self.str(item).map(|text| Cow::Owned(text.to_owned())),
-        }
-    }
-
     pub(crate) fn class(&self, item: &Item<'_>) -> Option<&Class<'de>> {
         match *item {
             Item::Class(n) => self.classes.get(n as usize),
             _ => None,
         }
+    }
+
+    /// A class's module and name.
+    pub(crate) fn names(&self, class: &Class<'de>) -> (&str, &str) {
+        (self.str(&class.module).unwrap_or_default(), self.str(&class.name).unwrap_or_default())
+    }
+
+    /// The bytes of an item's text and the like, or of a class's names.
+    #[inline]
+    pub(crate) fn text_len(&self, item: &Item<'_>) -> u64 {
+        match *item {
+            Item::Class(n) => {
+                self.classes.get(n as usize).map_or(0, |class| class.module.len() + class.name.len()) as u64
+            }
+            ref item => item.len() as u64,
+        }
+    }
+
+    /// No fewer values than there are, if nothing is named twice.
+    pub(crate) fn most_values(&self) -> usize {
+        self.children.len() + PARTS * self.objects.len()
     }
 }
 

@@ -1,6 +1,7 @@
 //! A class that a pickle names, and which of those that have a Rust type it is.
 
-use std::borrow::Cow;
+use crate::read::arena::Item;
+use crate::read::python2::renamed;
 
 /// The classes and functions that are understood. Every other one stays what it is: a name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,63 +27,54 @@ pub(crate) enum Known {
     Other,
 }
 
-#[derive(Debug)]
+impl Known {
+    pub(crate) fn new(module: &str, name: &str) -> Self {
+        match (module, name) {
+            ("datetime", "date") => Self::Date,
+            ("datetime", "time") => Self::Time,
+            ("datetime", "datetime") => Self::DateTime,
+            ("datetime", "timedelta") => Self::TimeDelta,
+            ("datetime", "timezone") => Self::TimeZone,
+            ("zoneinfo", "ZoneInfo") => Self::ZoneInfo,
+            ("zoneinfo", "ZoneInfo._unpickle") => Self::ZoneInfoUnpickle,
+            ("decimal", "Decimal") => Self::Decimal,
+            ("uuid", "UUID") => Self::Uuid,
+            ("builtins", "set") => Self::Set,
+            ("builtins", "frozenset") => Self::FrozenSet,
+            ("builtins", "bytes") => Self::Bytes,
+            ("builtins", "bytearray") => Self::ByteArray,
+            ("builtins", "getattr") => Self::GetAttr,
+            ("_codecs", "encode") => Self::Encode,
+            ("copyreg", "_reconstructor") => Self::Reconstructor,
+            _ => Self::Other,
+        }
+    }
+
+    /// Whether this may give a class or a function, which Python can call: `getattr` does. All
+    /// that has a type here gives data.
+    pub(crate) fn gives_callables(self) -> bool {
+        matches!(self, Self::GetAttr | Self::Reconstructor | Self::Other)
+    }
+}
+
+/// Its names are texts of the document, however often it is named.
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Class<'de> {
-    pub(crate) module: Cow<'de, str>,
-    pub(crate) name: Cow<'de, str>,
+    pub(crate) module: Item<'de>,
+    pub(crate) name: Item<'de>,
     pub(crate) known: Known,
 }
 
 impl<'de> Class<'de> {
     /// The class of this name, by its name in Python 3: protocols before 3 have Python 2's.
-    pub(crate) fn new(module: Cow<'de, str>, name: Cow<'de, str>, protocol: u8) -> Self {
-        let (module, name) = if protocol < 3 { python3(module, name) } else { (module, name) };
-        let known = match (&*module, &*name) {
-            ("datetime", "date") => Known::Date,
-            ("datetime", "time") => Known::Time,
-            ("datetime", "datetime") => Known::DateTime,
-            ("datetime", "timedelta") => Known::TimeDelta,
-            ("datetime", "timezone") => Known::TimeZone,
-            ("zoneinfo", "ZoneInfo") => Known::ZoneInfo,
-            ("zoneinfo", "ZoneInfo._unpickle") => Known::ZoneInfoUnpickle,
-            ("decimal", "Decimal") => Known::Decimal,
-            ("uuid", "UUID") => Known::Uuid,
-            ("builtins", "set") => Known::Set,
-            ("builtins", "frozenset") => Known::FrozenSet,
-            ("builtins", "bytes") => Known::Bytes,
-            ("builtins", "bytearray") => Known::ByteArray,
-            ("builtins", "getattr") => Known::GetAttr,
-            ("_codecs", "encode") => Known::Encode,
-            ("copyreg", "_reconstructor") => Known::Reconstructor,
-            _ => Known::Other,
-        };
-        Self { module, name, known }
+    pub(crate) fn new(
+        (module, name): (Item<'de>, Item<'de>),
+        (module_text, name_text): (&str, &str),
+        protocol: u8,
+    ) -> Self {
+        let (new_module, new_name) =
+            if protocol < 3 { renamed(module_text, name_text) } else { (None, None) };
+        let known = Known::new(new_module.unwrap_or(module_text), new_name.unwrap_or(name_text));
+        Self { module: new_module.map_or(module, Item::Str), name: new_name.map_or(name, Item::Str), known }
     }
-}
-
-/// The part of CPython's `_compat_pickle` tables that concerns classes of data.
-fn python3<'de>(module: Cow<'de, str>, name: Cow<'de, str>) -> (Cow<'de, str>, Cow<'de, str>) {
-    let names = match (&*module, &*name) {
-        ("__builtin__", "xrange") => Some(("builtins", "range")),
-        ("__builtin__", "unicode") => Some(("builtins", "str")),
-        ("__builtin__", "long") => Some(("builtins", "int")),
-        ("__builtin__", "unichr") => Some(("builtins", "chr")),
-        ("UserDict", "UserDict" | "IterableUserDict") => Some(("collections", "UserDict")),
-        ("UserList", "UserList") => Some(("collections", "UserList")),
-        ("UserString", "UserString") => Some(("collections", "UserString")),
-        _ => None,
-    };
-    if let Some((module, name)) = names {
-        return (Cow::Borrowed(module), Cow::Borrowed(name));
-    }
-    let module = match &*module {
-        "__builtin__" | "exceptions" => Cow::Borrowed("builtins"),
-        "copy_reg" => Cow::Borrowed("copyreg"),
-        "Cookie" => Cow::Borrowed("http.cookies"),
-        "cookielib" => Cow::Borrowed("http.cookiejar"),
-        "Queue" => Cow::Borrowed("queue"),
-        "urlparse" => Cow::Borrowed("urllib.parse"),
-        _ => module,
-    };
-    (module, name)
 }

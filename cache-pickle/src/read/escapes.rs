@@ -3,6 +3,7 @@
 use crate::error::Flaw;
 use crate::read::arena::Item;
 use crate::read::cursor::utf8;
+use crate::read::typed::big_integer;
 
 /// A line in Python's `raw-unicode-escape`: Latin-1 with `\uXXXX` and `\UXXXXXXXX`. Appended to
 /// `text` unless the line says it as it is.
@@ -92,7 +93,7 @@ fn hexadecimal(digits: &[u8]) -> Option<u32> {
     })
 }
 
-/// An integer in decimal digits of at most `limit` bytes.
+/// An integer in decimal digits of at most `limit` bytes in two's complement.
 pub(crate) fn integer(digits: &str, limit: usize) -> Result<Item<'_>, Flaw> {
     if let Ok(n) = digits.parse() {
         return Ok(Item::Int(n));
@@ -101,11 +102,10 @@ pub(crate) fn integer(digits: &str, limit: usize) -> Result<Item<'_>, Flaw> {
     if bare.is_empty() || !bare.bytes().all(|byte| byte.is_ascii_digit()) {
         return Err(Flaw::malformed("a number that is none"));
     }
-    // 2.41 decimal digits are a byte.
-    if bare.len() / 3 > limit {
-        return Err(INTEGER);
-    }
-    Ok(Item::LongText(digits))
+    let item = Item::LongText(digits);
+    // A byte is between 2.4 and 2.5 digits. In between, only the number itself says.
+    let fits = bare.len() / 3 <= limit
+        && (bare.len() / 2 < limit
+            || big_integer(&item).is_some_and(|n| n.to_signed_bytes_le().len() <= limit));
+    if fits { Ok(item) } else { Err(Flaw::INTEGER) }
 }
-
-pub(crate) const INTEGER: Flaw = Flaw::limit("an integer is larger than the limit allows");

@@ -1,8 +1,9 @@
 //! What a value becomes when every place gets its own copy of a shared object.
 
-use crate::error::{Error, ErrorKind, Flaw};
+use crate::error::{Error, Flaw};
 use crate::limits::{Limits, MAX_DEPTH};
-use crate::read::arena::{Arena, Item, Items};
+use crate::read::arena::{Arena, Item, Items, STATE};
+use crate::read::typed::Typed;
 
 pub(crate) const TOO_LARGE: Flaw =
     Flaw::limit("its shared objects grow to more than the limit allows when each place gets a copy");
@@ -10,12 +11,15 @@ pub(crate) const TOO_LARGE: Flaw =
 /// What a value takes besides its text or bytes.
 const VALUE: u64 = 32;
 
+/// What an object of a class without a type takes besides the values in it.
+const OBJECT: u64 = 192;
+
 /// What has been found inside a container or an object.
 #[derive(Clone, Copy, Default)]
 struct Measure {
     state: State,
     depth: usize,
-    nodes: u64,
+    values: u64,
     /// Bytes, as [`Limits::expanded`] counts.
     size: u64,
 }
@@ -28,9 +32,53 @@ enum State {
     Done,
 }
 
-/// Refuses recursive objects, and those that would grow too large or nest too deep. Takes time in
-/// the number of items, however often they are shared.
-pub(crate) fn check(arena: &Arena<'_>, root: Item<'_>, input: usize, limits: &Limits) -> Result<(), Error> {
+impl Measure {
+    fn one(size: u64) -> Self {
+        Self { values: 1, size, ..Self::default() }
+    }
+
+    fn add(&mut self, inner: &Self) {
+        self.depth = self.depth.max(inner.depth);
+        self.values = self.values.saturating_add(inner.values);
+        self.size = self.size.saturating_add(inner.size);
+    }
+}
+
+/// What the rest of the document may still take. Asked for each place, so that the work is bounded
+/// too: looking at an object may take time in the text that it is counted with.
+struct Left {
+    values: u64,
+    size: u64,
+}
+
+impl Left {
+    fn take(&mut self, measure: &Measure) -> Result<(), Flaw> {
+        self.values = self.values.checked_sub(measure.values).ok_or(Flaw::TOO_MANY)?;
+        self.size = self.size.checked_sub(measure.size).ok_or(TOO_LARGE)?;
+        Ok(())
+    }
+}
+
+/// A row whose items are being looked at.
+struct Open<'a, 'de> {
+    row: usize,
+    inside: Measure,
+    /// How many levels it is itself.
+    levels: usize,
+    items: Items<'a, 'de>,
+    /// Whether a None among the items is a part that the object has not.
+    parts: bool,
+}
+
+/// Refuses recursive objects, and those that would grow too large or nest too deep: more than
+/// `shared` bytes of input may become, if anything in it is shared. Takes time in the number of
+/// items, however often they are shared.
+pub(crate) fn check<'de>(
+    arena: &Arena<'de>,
+    root: Item<'de>,
+    shared: Option<usize>,
+    limits: &Limits,
+) -> Result<(), Error> {
     let row = |item: &Item<'_>| match *item {
         Item::List(n) | Item::Tuple(n) | Item::Dict(n) | Item::Set(n) | Item::FrozenSet(n) => {
             Some(n as usize)
@@ -39,69 +87,78 @@ pub(crate) fn check(arena: &Arena<'_>, root: Item<'_>, input: usize, limits: &Li
         _ => None,
     };
     let mut measures = vec![Measure::default(); arena.nodes.len() + arena.objects.len()];
-    let mut open: Vec<Open<'_, '_>> = Vec::new();
-    let Some(row_of_root) = row(&root) else { return Ok(()) };
-    if let Some(measure) = measures.get_mut(row_of_root) {
-        measure.state = State::Open;
-    }
-    open.push(Open { row: row_of_root, inside: Measure::default(), items: arena.inside(&root) });
-    while let Some(outer) = open.last_mut() {
-        if let Some(item) = outer.items.next() {
-            let Some(row) = row(item) else {
-                outer.add(&Measure { nodes: 1, size: VALUE + item.len() as u64, ..Measure::default() });
-                continue;
+    // The root is in no place.
+    let values = (limits.nodes as u64).saturating_add(1);
+    let mut left = Left { values, size: shared.map_or(u64::MAX, |input| limits.expanded(input)) };
+    let mut open: Vec<Open<'_, 'de>> = Vec::new();
+    let mut next = Some(&root);
+    loop {
+        if let Some(item) = next {
+            let known = row(item).and_then(|row| measures.get_mut(row));
+            let measure = match known {
+                None => Measure::one(VALUE + arena.text_len(item)),
+                Some(measure) => match measure.state {
+                    State::Done => *measure,
+                    State::Open => return Err(Flaw::RECURSIVE.into()),
+                    State::New => match enter(arena, item, row(item).unwrap_or_default()) {
+                        Ok(inner) => {
+                            measure.state = State::Open;
+                            left.take(&inner.inside)?;
+                            open.push(inner);
+                            next = following(&mut open);
+                            continue;
+                        }
+                        Err(leaf) => {
+                            *measure = Measure { state: State::Done, ..leaf };
+                            leaf
+                        }
+                    },
+                },
             };
-            let Some(measure) = measures.get_mut(row) else { continue };
-            match measure.state {
-                State::Done => outer.add(measure),
-                State::Open => return Err(recursive()),
-                State::New => {
-                    measure.state = State::Open;
-                    open.push(Open { row, inside: Measure::default(), items: arena.inside(item) });
-                }
+            left.take(&measure)?;
+            if let Some(outer) = open.last_mut() {
+                outer.inside.add(&measure);
             }
-            continue;
+        } else {
+            let Some(closed) = open.pop() else { return Ok(()) };
+            let depth = closed.inside.depth + closed.levels;
+            if depth > MAX_DEPTH {
+                return Err(Error::too_deep());
+            }
+            let measure = Measure { state: State::Done, depth, ..closed.inside };
+            if let Some(row) = measures.get_mut(closed.row) {
+                *row = measure;
+            }
+            if let Some(outer) = open.last_mut() {
+                outer.inside.add(&measure);
+            }
         }
-        let Some(closed) = open.pop() else { break };
-        let Measure { depth, nodes, size, .. } = closed.inside;
-        let measure = Measure {
-            state: State::Done,
-            depth: depth + 1,
-            nodes: nodes.saturating_add(1),
-            size: size.saturating_add(VALUE),
-        };
-        if measure.depth > MAX_DEPTH {
-            return Err(Error::too_deep());
-        }
-        if measure.size > Limits::expanded(input) || measure.nodes > limits.nodes as u64 {
-            return Err(TOO_LARGE.into());
-        }
-        if let Some(row) = measures.get_mut(closed.row) {
-            *row = measure;
-        }
-        if let Some(outer) = open.last_mut() {
-            outer.add(&measure);
-        }
-    }
-    Ok(())
-}
-
-/// A row whose items are being looked at.
-struct Open<'a, 'de> {
-    row: usize,
-    inside: Measure,
-    items: Items<'a, 'de>,
-}
-
-impl Open<'_, '_> {
-    fn add(&mut self, inner: &Measure) {
-        self.inside.depth = self.inside.depth.max(inner.depth);
-        self.inside.nodes = self.inside.nodes.saturating_add(inner.nodes);
-        self.inside.size = self.inside.size.saturating_add(inner.size);
+        next = following(&mut open);
     }
 }
 
-fn recursive() -> Error {
-    let message = "the pickle cannot be read: an object contains itself, which no value here can";
-    Error::new(ErrorKind::Recursive, message)
+/// The next item of the innermost row.
+fn following<'a, 'de>(open: &mut [Open<'a, 'de>]) -> Option<&'a Item<'de>> {
+    let Open { items, parts, .. } = open.last_mut()?;
+    if *parts { items.find(|part| !matches!(part, Item::None)) } else { items.next() }
+}
+
+/// What is inside of a container or an object, or what it is where it has a type and holds no others.
+fn enter<'a, 'de>(arena: &'a Arena<'de>, item: &Item<'de>, row: usize) -> Result<Open<'a, 'de>, Measure> {
+    let open = |levels, items| Open { row, inside: Measure::one(VALUE), levels, items, parts: false };
+    let Item::Object(n) = *item else { return Ok(open(1, arena.inside(item))) };
+    match arena.typed(n) {
+        Typed::Opaque => {
+            let object = arena.objects.get(n as usize);
+            let none = object.is_some_and(|it| it.has_state && matches!(it.parts[STATE], Item::None));
+            let inside = Measure { values: 1 + u64::from(none), size: OBJECT, ..Measure::default() };
+            Ok(Open { row, inside, levels: 1, items: arena.inside(item), parts: true })
+        }
+        // A call with a tuple of a list.
+        Typed::Set(Some(node)) | Typed::FrozenSet(Some(node)) => Ok(open(3, arena.items(node))),
+        leaf => {
+            let depth = arena.objects.get(n as usize).map_or(0, |object| usize::from(object.depth));
+            Err(Measure { depth, ..Measure::one(VALUE + leaf.size()) })
+        }
+    }
 }

@@ -1,45 +1,37 @@
 //! The machine: a stack, marks on it, and a memo.
 
-use std::borrow::Cow;
-
 use crate::error::Flaw;
 use crate::limits::Limits;
 use crate::opcode as op;
-use crate::read::arena::{ARGS, Arena, CALLABLE, DICT, How, Item, KWARGS, LIST, STATE};
-use crate::read::class::Class;
+use crate::read::arena::{Arena, How, Item};
 use crate::read::cursor::{Cursor, utf8};
 use crate::read::escapes;
-use crate::read::typed::Typed;
 
 #[derive(Debug)]
 pub(crate) struct Machine<'de, 'l> {
-    cursor: Cursor<'de>,
-    limits: &'l Limits,
-    protocol: u8,
-    stack: Vec<Item<'de>>,
+    pub(super) cursor: Cursor<'de>,
+    pub(super) limits: &'l Limits,
+    pub(super) protocol: u8,
+    pub(super) stack: Vec<Item<'de>>,
     /// Heights of the stack.
-    marks: Vec<u32>,
+    pub(super) marks: Vec<u32>,
     /// The last mark: what lies below belongs to somebody else.
-    fence: usize,
-    memo: Vec<Option<Item<'de>>>,
+    pub(super) fence: usize,
+    pub(super) memo: Vec<Option<Item<'de>>>,
     /// How many of the memo's places are taken.
-    memoized: usize,
-    longest_memo: usize,
-    arena: Arena<'de>,
+    pub(super) memoized: usize,
+    pub(super) longest_memo: usize,
+    pub(super) arena: Arena<'de>,
     /// Whether a container has been named twice.
-    shared: bool,
+    pub(super) shared: bool,
     /// Bytes of text and the like that were named again.
-    repeated: u64,
+    pub(super) repeated: u64,
 }
 
-const UNDERFLOW: Flaw = Flaw::malformed("an operation lacks its operands");
+pub(super) const UNDERFLOW: Flaw = Flaw::malformed("an operation lacks its operands");
 const PERSISTENT: Flaw = Flaw::unsupported("it refers to objects outside of it (persistent ids)");
 const EXTENSION: Flaw = Flaw::unsupported("it refers to a registry of classes (extension codes)");
 const OUT_OF_BAND: Flaw = Flaw::unsupported("it refers to buffers outside of it (protocol 5)");
-const THROWN_AWAY: Flaw =
-    Flaw::unsupported("it calls a function for what that does, and nothing is called here");
-const ORDER: Flaw = Flaw::unsupported("an object gets items or state in an order that Python never writes");
-
 impl<'de, 'l> Machine<'de, 'l> {
     pub(crate) fn new(input: &'de [u8], limits: &'l Limits) -> Self {
         Self {
@@ -51,7 +43,7 @@ impl<'de, 'l> Machine<'de, 'l> {
             fence: 0,
             memo: Vec::with_capacity(input.len() / 32),
             memoized: 0,
-            longest_memo: input.len().min(limits.nodes),
+            longest_memo: input.len().min(limits.items()),
             arena: Arena::with_capacity(input.len()),
             shared: false,
             repeated: 0,
@@ -198,13 +190,11 @@ impl<'de, 'l> Machine<'de, 'l> {
                 }
                 op::STACK_GLOBAL => {
                     let [module, name] = self.pop_array()?;
-                    let names = self.arena.cow(&module).zip(self.arena.cow(&name));
-                    let (module, name) = names.ok_or(Flaw::malformed("a class whose name is no text"))?;
                     self.class(module, name)?;
                 }
                 op::GLOBAL => {
-                    let module = Cow::Borrowed(self.cursor.text_line()?);
-                    let name = Cow::Borrowed(self.cursor.text_line()?);
+                    let module = Item::Str(self.cursor.text_line()?);
+                    let name = Item::Str(self.cursor.text_line()?);
                     self.class(module, name)?;
                 }
                 op::REDUCE => {
@@ -220,8 +210,8 @@ impl<'de, 'l> Machine<'de, 'l> {
                     self.object(How::NewWithNames, class, args, Some(kwargs))?;
                 }
                 op::INST => {
-                    let module = Cow::Borrowed(self.cursor.text_line()?);
-                    let name = Cow::Borrowed(self.cursor.text_line()?);
+                    let module = Item::Str(self.cursor.text_line()?);
+                    let name = Item::Str(self.cursor.text_line()?);
                     let count = self.unmark()?;
                     self.container(Item::Tuple, count)?;
                     self.class(module, name)?;
@@ -236,12 +226,7 @@ impl<'de, 'l> Machine<'de, 'l> {
                 }
                 op::BUILD => self.build()?,
                 op::POP => self.drop_top()?,
-                op::POP_MARK => {
-                    let count = self.unmark()?;
-                    for item in self.pop(count)? {
-                        kept(&item)?;
-                    }
-                }
+                op::POP_MARK => self.drop_marked()?,
                 op::DUP => {
                     let top = self.top()?;
                     self.again(top)?;
@@ -302,96 +287,13 @@ impl<'de, 'l> Machine<'de, 'l> {
         }
     }
 
-    #[inline]
-    fn push(&mut self, item: Item<'de>) -> Result<(), Flaw> {
-        if self.stack.len() >= self.limits.nodes {
-            return Err(Flaw::TOO_MANY);
-        }
-        self.stack.push(item);
-        Ok(())
-    }
-
-    fn top(&self) -> Result<Item<'de>, Flaw> {
-        match self.stack.last() {
-            Some(top) if self.stack.len() > self.fence => Ok(*top),
-            _ => Err(UNDERFLOW),
-        }
-    }
-
-    /// Checks that `count` items lie above the fence.
-    fn has(&self, count: usize) -> Result<usize, Flaw> {
-        let below = self.stack.len().checked_sub(count).ok_or(UNDERFLOW)?;
-        if below < self.fence { Err(UNDERFLOW) } else { Ok(below) }
-    }
-
-    fn pop(&mut self, count: usize) -> Result<std::vec::Drain<'_, Item<'de>>, Flaw> {
-        let below = self.has(count)?;
-        Ok(self.stack.drain(below..))
-    }
-
-    fn pop_array<const N: usize>(&mut self) -> Result<[Item<'de>; N], Flaw> {
-        let below = self.has(N)?;
-        let items = *self.stack.last_chunk().ok_or(UNDERFLOW)?;
-        self.stack.truncate(below);
-        Ok(items)
-    }
-
-    fn mark(&mut self) -> Result<(), Flaw> {
-        if self.marks.len() >= self.limits.nodes {
-            return Err(Flaw::TOO_MANY);
-        }
-        self.fence = self.stack.len();
-        self.marks.push(self.fence as u32);
-        Ok(())
-    }
-
-    /// Takes the last mark away; how many items lie above it.
-    fn unmark(&mut self) -> Result<usize, Flaw> {
-        let mark = self.marks.pop().ok_or(Flaw::malformed("an operation lacks its mark"))?;
-        self.fence = self.marks.last().map_or(0, |&mark| mark as usize);
-        Ok(self.stack.len() - mark as usize)
-    }
-
-    fn put(&mut self, index: usize) -> Result<(), Flaw> {
-        let item = Some(self.top()?);
-        if index == self.memo.len() && index < self.longest_memo {
-            self.memo.push(item);
-            self.memoized += 1;
-            return Ok(());
-        }
-        // No pickle has more places than bytes.
-        if index >= self.longest_memo {
-            return Err(Flaw::limit("its memo is larger than the limit allows"));
-        }
-        if index > self.memo.len() {
-            self.memo.resize(index + 1, None);
-        }
-        if let Some(place) = self.memo.get_mut(index) {
-            self.memoized += usize::from(place.is_none());
-            *place = item;
-        }
-        Ok(())
-    }
-
-    fn get(&mut self, index: usize) -> Result<(), Flaw> {
-        let item = self.memo.get(index).copied().flatten();
-        self.again(item.ok_or(Flaw::malformed("a memo's place that is empty"))?)
-    }
-
-    /// Pushes an item that has another place already.
-    fn again(&mut self, item: Item<'de>) -> Result<(), Flaw> {
-        self.shared |= item.is_node();
-        self.repeated += item.len() as u64;
-        self.push(item)
-    }
-
     fn index(&mut self) -> Result<usize, Flaw> {
         self.cursor.text_line()?.parse().map_err(|_| Flaw::malformed("a memo's place that is no number"))
     }
 
     fn long(&mut self, bytes: &'de [u8]) -> Result<(), Flaw> {
         if bytes.len() > self.limits.integer {
-            return Err(escapes::INTEGER);
+            return Err(Flaw::INTEGER);
         }
         let item = match (bytes.len(), bytes.last()) {
             (0..=8, last) => {
@@ -409,128 +311,6 @@ impl<'de, 'l> Machine<'de, 'l> {
         self.push(escapes::integer(digits, self.limits.integer)?)
     }
 
-    /// Refuses `more` items beyond the limit.
-    fn room(&self, more: usize) -> Result<(), Flaw> {
-        let full = self.arena.attached() + more > self.limits.nodes
-            || self.arena.nodes.len() + self.arena.objects.len() >= self.limits.nodes;
-        if full { Err(Flaw::TOO_MANY) } else { Ok(()) }
-    }
-
-    /// A new container of the top `count` items.
-    fn container(&mut self, kind: fn(u32) -> Item<'de>, count: usize) -> Result<(), Flaw> {
-        self.room(count)?;
-        let below = self.has(count)?;
-        let items = self.stack.get(below..).unwrap_or_default();
-        let node = self.arena.node(items)?;
-        self.stack.truncate(below);
-        self.push(kind(node))
-    }
-
-    /// Adds the top `count` items to the container below them, that `node` makes of it.
-    fn extend(
-        &mut self,
-        count: usize,
-        node: impl FnOnce(&mut Arena<'de>, Item<'de>) -> Result<u32, Flaw>,
-    ) -> Result<(), Flaw> {
-        self.room(count)?;
-        let below = self.has(count + 1)?;
-        let Some([target, items @ ..]) = self.stack.get(below..) else { return Err(UNDERFLOW) };
-        let node = node(&mut self.arena, *target)?;
-        self.arena.extend(node, items)?;
-        if let Item::Object(object) = *target {
-            self.arena.deepen(object)?;
-        }
-        self.stack.truncate(below + 1);
-        Ok(())
-    }
-
-    fn append(&mut self, count: usize) -> Result<(), Flaw> {
-        self.extend(count, |arena, target| match target {
-            Item::List(node) => Ok(node),
-            Item::Object(object) => part(arena, object, LIST),
-            _ => Err(Flaw::malformed("items for what is no list")),
-        })
-    }
-
-    fn set_items(&mut self, count: usize) -> Result<(), Flaw> {
-        pairs(count)?;
-        self.extend(count, |arena, target| match target {
-            Item::Dict(node) => Ok(node),
-            Item::Object(object) => part(arena, object, DICT),
-            _ => Err(Flaw::malformed("keys and values for what is no dict")),
-        })
-    }
-
-    fn add_items(&mut self, count: usize) -> Result<(), Flaw> {
-        self.extend(count, |_, target| match target {
-            Item::Set(node) => Ok(node),
-            Item::Object(_) => Err(ORDER),
-            _ => Err(Flaw::malformed("members for what is no set")),
-        })
-    }
-
-    fn class(&mut self, module: Cow<'de, str>, name: Cow<'de, str>) -> Result<(), Flaw> {
-        if self.arena.classes.len() >= self.limits.nodes {
-            return Err(Flaw::TOO_MANY);
-        }
-        let index = self.arena.classes.len() as u32;
-        self.arena.classes.push(Class::new(module, name, self.protocol));
-        self.push(Item::Class(index))
-    }
-
-    fn object(
-        &mut self,
-        how: How,
-        callable: Item<'de>,
-        args: Item<'de>,
-        kwargs: Option<Item<'de>>,
-    ) -> Result<(), Flaw> {
-        self.room(0)?;
-        let callable_fits = match callable {
-            Item::Class(_) => true,
-            // What has a type here is nothing that Python could call.
-            Item::Object(row) => how == How::Call && matches!(self.arena.typed(row), Typed::Opaque),
-            _ => false,
-        };
-        if !callable_fits || !matches!(args, Item::Tuple(_)) || !matches!(kwargs, None | Some(Item::Dict(_)))
-        {
-            return Err(Flaw::malformed("an object without its class or its arguments"));
-        }
-        let mut parts = [Item::None; 6];
-        parts[CALLABLE] = callable;
-        parts[ARGS] = args;
-        parts[KWARGS] = kwargs.unwrap_or(Item::None);
-        let object = self.arena.object(how, parts)?;
-        self.push(object)
-    }
-
-    /// Python 2's way to make an object: without arguments it calls no `__init__`.
-    fn instance(&mut self, class: Item<'de>, args: Item<'de>) -> Result<(), Flaw> {
-        let none = self.arena.tuple(&args).is_some_and(<[_]>::is_empty);
-        self.object(if none { How::New } else { How::Call }, class, args, None)
-    }
-
-    fn build(&mut self) -> Result<(), Flaw> {
-        let [target, state] = self.pop_array()?;
-        let Item::Object(index) = target else { return Err(Flaw::malformed("state for what is no object")) };
-        let object = self.arena.objects.get_mut(index as usize).ok_or(UNDERFLOW)?;
-        if object.has_state {
-            return Err(ORDER);
-        }
-        object.has_state = true;
-        object.parts[STATE] = state;
-        self.arena.deepen(index)?;
-        self.push(target)
-    }
-
-    fn drop_top(&mut self) -> Result<(), Flaw> {
-        if self.stack.len() == self.fence {
-            return self.unmark().map(drop);
-        }
-        let [item] = self.pop_array()?;
-        kept(&item)
-    }
-
     fn stop(&mut self) -> Result<Item<'de>, Flaw> {
         let [root] = self.pop_array()?;
         if !self.stack.is_empty() || !self.marks.is_empty() {
@@ -540,30 +320,6 @@ impl<'de, 'l> Machine<'de, 'l> {
     }
 }
 
-/// An object's list or dict of items, made where there is none.
-fn part(arena: &mut Arena<'_>, object: u32, which: usize) -> Result<u32, Flaw> {
-    let parts = match arena.objects.get(object as usize) {
-        Some(object) if !object.has_state => object.parts,
-        _ => return Err(ORDER),
-    };
-    match (parts[which], parts[DICT]) {
-        (Item::List(node), Item::None) if which == LIST => return Ok(node),
-        (Item::Dict(node), _) if which == DICT => return Ok(node),
-        (Item::None, Item::None) => {}
-        _ => return Err(ORDER),
-    }
-    let node = arena.node(&[])?;
-    if let Some(object) = arena.objects.get_mut(object as usize) {
-        object.parts[which] = if which == LIST { Item::List(node) } else { Item::Dict(node) };
-    }
-    Ok(node)
-}
-
-/// An object that is made and not kept was made for a side effect.
-fn kept(item: &Item<'_>) -> Result<(), Flaw> {
-    if matches!(item, Item::Object(_)) { Err(THROWN_AWAY) } else { Ok(()) }
-}
-
-fn pairs(count: usize) -> Result<(), Flaw> {
+pub(super) fn pairs(count: usize) -> Result<(), Flaw> {
     if count.is_multiple_of(2) { Ok(()) } else { Err(Flaw::malformed("a key without its value")) }
 }

@@ -1,17 +1,23 @@
 //! The reader: CPython's pickle machine, which here fills tables and calls nothing.
 
 pub(crate) mod arena;
+mod build;
 pub(crate) mod class;
 mod cursor;
 mod escapes;
 mod expanded;
 mod machine;
+mod python2;
+mod stack;
 pub(crate) mod typed;
 
 use crate::error::{Error, Flaw};
 use crate::limits::Limits;
 use arena::{Arena, Item};
 use machine::Machine;
+
+/// The arena counts in 32 bits, and a byte of Latin-1 may be two of its text.
+const LONGEST: usize = 1 << 31;
 
 /// A pickle that has been read.
 #[derive(Debug)]
@@ -32,16 +38,17 @@ impl<'de> Document<'de> {
 
     /// Reads the document that `input` begins with, and gives what follows.
     pub(crate) fn read_first(input: &'de [u8], limits: &Limits) -> Result<(Self, &'de [u8]), Error> {
-        if input.len() > limits.input || u32::try_from(input.len()).is_err() {
-            return Err(Flaw::limit("it is longer than the limit allows").into());
+        if input.len() > limits.input.min(LONGEST) {
+            return Err(Flaw::TOO_LONG.into());
         }
         let mut machine = Machine::new(input, limits);
         let root = machine.run().map_err(|flaw| flaw.at(input.len() - machine.left()))?;
         let (input, rest) = input.split_at(input.len() - machine.left());
         let (shared, repeated, arena) = machine.into_parts();
-        if shared {
-            expanded::check(&arena, root, input.len(), limits)?;
-        } else if repeated > Limits::expanded(input.len()) {
+        if shared || arena.most_values() > limits.nodes {
+            expanded::check(&arena, root, shared.then_some(input.len()), limits)?;
+        }
+        if !shared && repeated > limits.expanded(input.len()) {
             return Err(expanded::TOO_LARGE.into());
         }
         Ok((Self { arena, root, input }, rest))

@@ -27,6 +27,27 @@ pub(crate) enum Typed<'a> {
     Opaque,
 }
 
+impl Typed<'_> {
+    /// What it takes besides the value itself, in bytes.
+    pub(crate) fn size(&self) -> u64 {
+        match self {
+            Self::Time(time) | Self::DateTime(DateTime { time, .. }) => time.zone().map_or(0, size_of_zone),
+            Self::TimeZone(zone) => size_of_zone(zone),
+            Self::Decimal(digits) => digits.len() as u64,
+            Self::Bytes(bytes) | Self::ByteArray(bytes) => bytes.len() as u64,
+            _ => 0,
+        }
+    }
+}
+
+fn size_of_zone(zone: &TimeZone) -> u64 {
+    let name = match zone {
+        TimeZone::Fixed { name, .. } => name.as_deref().unwrap_or_default(),
+        TimeZone::Named(name) => name,
+    };
+    (size_of::<TimeZone>() + name.len()) as u64
+}
+
 impl<'de> Arena<'de> {
     pub(crate) fn typed(&self, object: u32) -> Typed<'_> {
         self.objects.get(object as usize).and_then(|object| self.try_typed(object)).unwrap_or(Typed::Opaque)
@@ -74,20 +95,42 @@ impl<'de> Arena<'de> {
         if !plain || object.how != How::Call {
             return None;
         }
-        match object.parts[CALLABLE] {
-            // getattr(ZoneInfo, '_unpickle')
-            Item::Object(n) => {
-                let method = self.objects.get(n as usize)?;
-                let getattr = self.class(&method.parts[CALLABLE])?.known;
-                match self.tuple(&method.parts[ARGS])? {
-                    [class, name] if getattr == Known::GetAttr && !method.has_state => {
-                        let zone_info = self.class(class)?.known == Known::ZoneInfo;
-                        (zone_info && self.str(name)? == "_unpickle").then_some(Known::ZoneInfoUnpickle)
-                    }
-                    _ => None,
-                }
+        Some(self.callable(object))
+    }
+
+    /// The class or function that an object is made by, if it is known.
+    fn callable(&self, object: &Object<'de>) -> Known {
+        let known = match object.parts[CALLABLE] {
+            Item::Object(n) => self.objects.get(n as usize).and_then(|method| self.method(method)),
+            ref callable => self.class(callable).map(|class| class.known),
+        };
+        known.unwrap_or(Known::Other)
+    }
+
+    /// `getattr(ZoneInfo, '_unpickle')`.
+    fn method(&self, method: &Object<'de>) -> Option<Known> {
+        let getattr = self.class(&method.parts[CALLABLE])?.known;
+        match self.tuple(&method.parts[ARGS])? {
+            [class, name] if getattr == Known::GetAttr && !method.has_state => {
+                let zone_info = self.class(class)?.known == Known::ZoneInfo;
+                (zone_info && self.str(name)? == "_unpickle").then_some(Known::ZoneInfoUnpickle)
             }
-            ref callable => Some(self.class(callable)?.known),
+            _ => None,
+        }
+    }
+
+    /// Whether Python may be able to call this object. Says so by its class alone, whatever its
+    /// arguments are: they may be long, and it may be asked for every object.
+    pub(crate) fn may_be_called(&self, object: u32) -> bool {
+        let Some(object) = self.objects.get(object as usize) else { return false };
+        match self.callable(object) {
+            // What it makes is of its first argument's class.
+            Known::Reconstructor => {
+                let args = self.tuple(&object.parts[ARGS]).unwrap_or_default();
+                let class = args.first().and_then(|class| self.class(class));
+                class.is_none_or(|class| class.known.gives_callables())
+            }
+            known => known.gives_callables(),
         }
     }
 
@@ -145,8 +188,7 @@ impl<'de> Arena<'de> {
                     [name] => Some(self.str(name)?.to_owned()),
                     _ => return None,
                 };
-                (offset.total_microseconds().abs() < 86_400_000_000)
-                    .then_some(TimeZone::Fixed { offset, name })
+                offset.is_an_offset().then_some(TimeZone::Fixed { offset, name })
             }
             // The number is whether Python may keep the zone: not so for ZoneInfo.no_cache, which
             // stays an object.
@@ -157,7 +199,8 @@ impl<'de> Arena<'de> {
         }
     }
 
-    /// A UUID: its class without arguments, and a state of one large number.
+    /// A UUID: its class without arguments, and a state of one large number. Where the system said
+    /// how it made a UUID of the time, `is_safe` says so, which is no part of a UUID's equality.
     fn uuid(&self, object: &Object<'de>) -> Option<[u8; 16]> {
         let args = self.tuple(&object.parts[ARGS])?;
         let class = self.class(&object.parts[CALLABLE])?;
@@ -165,7 +208,7 @@ impl<'de> Arena<'de> {
             (How::New, known, []) => known,
             (How::Call, Known::Reconstructor, [class, base, Item::None]) => {
                 let base = self.class(base)?;
-                if (&*base.module, &*base.name) != ("builtins", "object") {
+                if self.names(base) != ("builtins", "object") {
                     return None;
                 }
                 self.class(class)?.known
@@ -176,8 +219,13 @@ impl<'de> Arena<'de> {
         let Item::Dict(state) = object.parts[STATE] else { return None };
         let mut state = self.items(state);
         let (key, number) = (state.next()?, state.next()?);
-        if class != Known::Uuid || !empty || state.next().is_some() || self.str(key)? != "int" {
+        if class != Known::Uuid || !empty || self.str(key)? != "int" {
             return None;
+        }
+        match (state.next(), state.next(), state.next()) {
+            (None, ..) => {}
+            (Some(key), Some(Item::Int(-1 | 0)), None) if self.str(key)? == "is_safe" => {}
+            _ => return None,
         }
         let number = match *number {
             Item::Int(n) => u128::try_from(n).ok()?,

@@ -2,6 +2,7 @@
 
 mod display;
 mod from;
+mod hash;
 mod read;
 mod serde;
 mod write;
@@ -11,10 +12,10 @@ use num_bigint::BigInt;
 use crate::error::Error;
 use crate::limits::Limits;
 use crate::read::Document;
+use crate::read::arena::{Arena, Item};
 use crate::time::{Date, DateTime, Time, TimeDelta, TimeZone};
 
-pub(crate) use self::read::value as from_arena;
-pub(crate) use self::serde::NAME;
+pub(crate) use self::serde::{NAME, Opcodes};
 
 /// Any Python value that a pickle holds, for what has no Rust type of its own.
 ///
@@ -23,6 +24,13 @@ pub(crate) use self::serde::NAME;
 ///
 /// What is read nests at most [`MAX_DEPTH`](crate::MAX_DEPTH) deep; a value built deeper than
 /// that by hand cannot be written.
+///
+/// # As a field
+/// A field of this type holds what the pickle does, and is written as it was. Not so where serde
+/// keeps what it has read for later, and does not say for whom: in a struct with
+/// `#[serde(flatten)]`, and in an enum that is untagged or has its tag inside. There a `Value` gets
+/// what any other type would: a datetime is `Str`, a tuple or a set is a `List`, and an object is an
+/// error. Written back, these would no longer be Python's own.
 ///
 /// ```
 /// use cache_pickle::Value;
@@ -191,10 +199,19 @@ impl Value {
     /// This as a pickle of protocol 4.
     ///
     /// # Errors
-    /// When it nests deeper than [`MAX_DEPTH`](crate::MAX_DEPTH), or when an [`Object`] was built
-    /// that Python's `__reduce_ex__` cannot give.
+    /// When it nests deeper than [`MAX_DEPTH`](crate::MAX_DEPTH) or holds more than [`Limits`] allow
+    /// to read again; when Python cannot hash a key or a member of a set, or cannot make the offset
+    /// of a zone; when an [`Object`] was built that Python's `__reduce_ex__` cannot give.
     pub fn write(&self) -> Result<Vec<u8>, Error> {
-        write::document(self)
+        self.write_with(&Limits::default())
+    }
+
+    /// The same with other limits.
+    ///
+    /// # Errors
+    /// As [`write`](Self::write).
+    pub fn write_with(&self, limits: &Limits) -> Result<Vec<u8>, Error> {
+        write::document(self, limits)
     }
 
     /// The value of a dict's key.
@@ -206,4 +223,9 @@ impl Value {
             .find(|(name, _)| matches!(name, Self::Str(name) if name == key))
             .map(|(_, value)| value)
     }
+}
+
+/// The pickle of an item of a document, whose limits have been checked.
+pub(crate) fn unlimited<'de>(arena: &Arena<'de>, item: Item<'de>) -> Result<Vec<u8>, Error> {
+    write::document(&read::value(arena, item), &Limits::NONE)
 }

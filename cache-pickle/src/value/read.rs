@@ -77,7 +77,10 @@ fn step<'a, 'de>(arena: &'a Arena<'de>, item: Item<'de>) -> Step<'a, 'de> {
         Item::Bytes(bytes) => Value::Bytes(bytes.to_vec()),
         Item::ByteArray(bytes) => Value::ByteArray(bytes.to_vec()),
         Item::Class(_) => match arena.class(&item) {
-            Some(class) => Value::Class(Class::new(&*class.module, &*class.name)),
+            Some(class) => {
+                let (module, name) = arena.names(class);
+                Value::Class(Class::new(module, name))
+            }
             None => Value::None,
         },
         Item::List(node) => return into(Of::List, node),

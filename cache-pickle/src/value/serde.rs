@@ -7,8 +7,11 @@ use serde::de::{EnumAccess, MapAccess, SeqAccess, VariantAccess, Visitor};
 use serde::ser::{Error as _, SerializeMap, SerializeTuple};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::error::{Error, Flaw};
 use crate::limits::Limits;
+use crate::value::hash::hashable;
 use crate::value::{Value, write};
+use crate::write::Fragment;
 
 /// The name by which this crate's serializer and deserializer know a [`Value`].
 pub(crate) const NAME: &str = "$cache_pickle::Value";
@@ -16,8 +19,35 @@ pub(crate) const NAME: &str = "$cache_pickle::Value";
 /// The variant whose content is opcodes.
 const OPCODES: &str = "opcodes";
 
-/// Opcodes, as bytes. Their depth is the variant's index.
-struct Opcodes(Vec<u8>);
+/// A fragment of a pickle on its way through a serializer: opcodes, how many values are inside of
+/// the first, and the bytes of the largest integer. Its depth, and whether Python can hash it, are
+/// the variant's index.
+pub(crate) struct Opcodes(Vec<u8>);
+
+/// The bit of the index.
+const UNHASHABLE: u32 = 1 << 16;
+
+impl Opcodes {
+    fn new(fragment: Fragment) -> Self {
+        let Fragment { mut opcodes, values, integer } = fragment;
+        opcodes.extend((values as u64).to_le_bytes());
+        opcodes.extend((integer as u64).to_le_bytes());
+        Self(opcodes)
+    }
+
+    pub(crate) fn parts(bytes: &[u8]) -> (&[u8], usize, usize) {
+        let number = |number: &[u8; 8]| usize::try_from(u64::from_le_bytes(*number)).unwrap_or(usize::MAX);
+        match bytes.split_last_chunk().map(|(rest, integer)| (rest.split_last_chunk(), integer)) {
+            Some((Some((opcodes, values)), integer)) => (opcodes, number(values), number(integer)),
+            _ => (&[], 0, 0),
+        }
+    }
+
+    /// The depth of a fragment, and whether Python can hash it.
+    pub(crate) fn of_index(index: u32) -> (usize, bool) {
+        ((index & !UNHASHABLE) as usize, index & UNHASHABLE == 0)
+    }
+}
 
 impl Serialize for Opcodes {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -45,6 +75,10 @@ impl Serialize for Value {
                 tuple.end()
             }
             Self::Dict(entries) => {
+                // A list would become a tuple by the way, and another key than it was.
+                if !entries.iter().all(|(key, _)| hashable(key)) {
+                    return Err(S::Error::custom(Error::from(Flaw::UNHASHABLE)));
+                }
                 let mut map = serializer.serialize_map(Some(entries.len()))?;
                 for (key, value) in entries {
                     map.serialize_entry(key, value)?;
@@ -52,14 +86,17 @@ impl Serialize for Value {
                 map.end()
             }
             other => {
-                let (opcodes, depth) = write::fragment(other).map_err(S::Error::custom)?;
-                serializer.serialize_newtype_variant(NAME, depth as u32, OPCODES, &Opcodes(opcodes))
+                let (fragment, depth) = write::fragment(other).map_err(S::Error::custom)?;
+                let flag = if hashable(other) { 0 } else { UNHASHABLE };
+                let opcodes = Opcodes::new(fragment);
+                serializer.serialize_newtype_variant(NAME, depth as u32 | flag, OPCODES, &opcodes)
             }
         }
     }
 }
 
-/// From this crate's deserializer, exactly; from others, what they have.
+/// From this crate's deserializer, exactly; from others, what they have. serde's own buffer is such
+/// another: see [`Value`].
 impl<'de> Deserialize<'de> for Value {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_newtype_struct(NAME, ValueVisitor)
@@ -167,8 +204,7 @@ impl<'de> Deserialize<'de> for Pickled {
             }
             fn visit_bytes<E: serde::de::Error>(self, bytes: &[u8]) -> Result<Pickled, E> {
                 // The limits of the document that this is a part of have been checked.
-                let limits = Limits { input: usize::MAX, nodes: usize::MAX, integer: usize::MAX };
-                Value::read_with(bytes, &limits).map(Pickled).map_err(E::custom)
+                Value::read_with(bytes, &Limits::NONE).map(Pickled).map_err(E::custom)
             }
         }
         deserializer.deserialize_bytes(Bytes)

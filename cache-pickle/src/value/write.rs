@@ -1,16 +1,20 @@
 //! From a [`Value`] to opcodes, without recursion.
 
-use crate::error::{Error, ErrorKind, Flaw};
-use crate::limits::MAX_DEPTH;
+use crate::error::{Error, Flaw};
+use crate::limits::{Limits, MAX_DEPTH};
 use crate::opcode as op;
+use crate::read::class::Known;
 use crate::time::{DateTime, Time, TimeDelta, TimeZone};
-use crate::value::{Made, Object, Value};
-use crate::write::Writer;
+use crate::value::hash::hashable;
+use crate::value::{Class, Made, Object, Value};
+use crate::write::{Fragment, Writer};
 
 /// What is still to be written, the next at the end.
 enum Task<'a> {
     Value(&'a Value),
     Values(std::slice::Iter<'a, Value>),
+    /// The same for members of a set.
+    Members(std::slice::Iter<'a, Value>),
     Pairs(std::slice::Iter<'a, (Value, Value)>),
     /// These opcodes, and one level deeper.
     Enter(&'static [u8]),
@@ -19,23 +23,25 @@ enum Task<'a> {
     Op(u8),
 }
 
-pub(super) fn document(value: &Value) -> Result<Vec<u8>, Error> {
-    let mut writer = Writer::new();
+pub(super) fn document(value: &Value, limits: &Limits) -> Result<Vec<u8>, Error> {
+    let mut writer = Writer::new(limits);
     write(value, &mut writer)?;
-    Ok(writer.finish())
+    writer.finish()
 }
 
 /// The opcodes of `value` alone, and how deep it nests.
-pub(super) fn fragment(value: &Value) -> Result<(Vec<u8>, usize), Error> {
+pub(super) fn fragment(value: &Value) -> Result<(Fragment, usize), Error> {
     let mut writer = Writer::fragment();
     let depth = write(value, &mut writer)?;
-    Ok((writer.out, depth))
+    Ok((writer.into_fragment(), depth))
 }
 
 /// Writes `value`, and says how deep it nests.
 fn write(value: &Value, writer: &mut Writer) -> Result<usize, Error> {
     let mut tasks = vec![Task::Value(value)];
     let (mut depth, mut deepest) = (0, 0);
+    // The first is inside of nothing.
+    let mut inside = 0;
     while let Some(task) = tasks.pop() {
         let value = match task {
             Task::Value(value) => value,
@@ -44,14 +50,22 @@ fn write(value: &Value, writer: &mut Writer) -> Result<usize, Error> {
                 tasks.push(Task::Values(values));
                 value
             }
+            Task::Members(mut values) => {
+                let Some(value) = values.next() else { continue };
+                must_hash(value)?;
+                tasks.push(Task::Members(values));
+                value
+            }
             Task::Pairs(mut pairs) => {
                 let Some((key, value)) = pairs.next() else { continue };
                 tasks.push(Task::Pairs(pairs));
                 tasks.push(Task::Value(value));
                 if let Value::Str(key) = key {
+                    writer.count(1)?;
                     writer.key(key);
                     continue;
                 }
+                must_hash(key)?;
                 key
             }
             Task::Enter(ops) => {
@@ -71,16 +85,18 @@ fn write(value: &Value, writer: &mut Writer) -> Result<usize, Error> {
             }
         };
         writer.boundary();
+        writer.count(inside)?;
+        inside = 1;
         let inner = match value {
             Value::List(values) => container(&mut tasks, Task::Values(values.iter()), values.len(), LIST),
             Value::Tuple(values) => container(&mut tasks, Task::Values(values.iter()), values.len(), TUPLE),
-            Value::Set(values) => container(&mut tasks, Task::Values(values.iter()), values.len(), SET),
+            Value::Set(values) => container(&mut tasks, Task::Members(values.iter()), values.len(), SET),
             Value::FrozenSet(values) => {
-                container(&mut tasks, Task::Values(values.iter()), values.len(), FROZEN_SET)
+                container(&mut tasks, Task::Members(values.iter()), values.len(), FROZEN_SET)
             }
             Value::Dict(pairs) => container(&mut tasks, Task::Pairs(pairs.iter()), pairs.len(), DICT),
-            Value::Object(object) => self::object(&mut tasks, object)?,
-            leaf => self::leaf(leaf, writer),
+            Value::Object(object) => self::object(&mut tasks, object, writer)?,
+            leaf => self::leaf(leaf, writer)?,
         };
         deepest = deepest.max(depth + inner);
         if deepest > MAX_DEPTH {
@@ -119,20 +135,49 @@ fn container<'a>(tasks: &mut Vec<Task<'a>>, inside: Task<'a>, len: usize, frame:
     1
 }
 
+fn must_hash(value: &Value) -> Result<(), Flaw> {
+    if hashable(value) { Ok(()) } else { Err(Flaw::UNHASHABLE) }
+}
+
+/// Whether Python may be able to call what `made` made, as the reader has it.
+fn may_be_called(made: &Object) -> bool {
+    let known = |class: &Class| Known::new(class.module(), class.name());
+    let known = match &made.callable {
+        Value::Class(class) => known(class),
+        Value::Object(method) if method.class().map(known) == Some(Known::GetAttr) => {
+            match method.args.as_slice() {
+                [Value::Class(class), Value::Str(name)]
+                    if known(class) == Known::ZoneInfo && name == "_unpickle" =>
+                {
+                    Known::ZoneInfoUnpickle
+                }
+                _ => Known::Other,
+            }
+        }
+        _ => Known::Other,
+    };
+    match (known, made.args.first()) {
+        (Known::Reconstructor, Some(Value::Class(class))) => {
+            Known::new(class.module(), class.name()).gives_callables()
+        }
+        (known, _) => known.gives_callables(),
+    }
+}
+
 /// Plans an object: the last part first.
-fn object<'a>(tasks: &mut Vec<Task<'a>>, object: &'a Object) -> Result<usize, Error> {
+fn object<'a>(tasks: &mut Vec<Task<'a>>, object: &'a Object, writer: &mut Writer) -> Result<usize, Error> {
     let Object { made, callable, args, kwargs, items, entries, state } = object;
     let callable_fits = match callable {
         Value::Class(_) => true,
-        // A UUID without its state is an object, whose state may come later.
-        Value::Object(_) | Value::Uuid(_) => *made == Made::Call,
+        Value::Object(made) => may_be_called(made),
         _ => false,
     };
     if !callable_fits || (*made == Made::Call && kwargs.is_some()) {
-        let message =
-            "an object cannot be written: its `callable` is no class, or has `kwargs` and is called";
-        return Err(Error::new(ErrorKind::Type, message));
+        return Err(Flaw::CALLABLE.into());
     }
+    // The containers of its parts are values, for whoever reads it.
+    let parts = [true, kwargs.is_some(), !items.is_empty(), !entries.is_empty()];
+    writer.count(parts.into_iter().filter(|&part| part).count())?;
     tasks.push(Task::Leave(&[]));
     if let Some(state) = state {
         tasks.extend([Task::Op(op::BUILD), Task::Value(state)]);
@@ -157,7 +202,7 @@ fn object<'a>(tasks: &mut Vec<Task<'a>>, object: &'a Object) -> Result<usize, Er
 }
 
 /// Writes a value that holds no others, and says how deep its opcodes nest.
-fn leaf(value: &Value, writer: &mut Writer) -> usize {
+fn leaf(value: &Value, writer: &mut Writer) -> Result<usize, Flaw> {
     match value {
         Value::Bool(bool) => writer.bool(*bool),
         Value::Int(n) => writer.int(*n),
@@ -167,21 +212,32 @@ fn leaf(value: &Value, writer: &mut Writer) -> usize {
         Value::Bytes(bytes) => writer.bytes(bytes),
         Value::Class(class) => writer.class(class.module(), class.name()),
         Value::ByteArray(bytes) => {
-            return call(writer, ("builtins", "bytearray"), |writer| {
+            return Ok(call(writer, ("builtins", "bytearray"), |writer| {
                 one(writer, |writer| writer.bytes(bytes))
-            });
+            }));
         }
         Value::Date(date) => {
-            return call(writer, ("datetime", "date"), |writer| {
+            return Ok(call(writer, ("datetime", "date"), |writer| {
                 one(writer, |writer| writer.bytes(&date.to_bytes()))
-            });
+            }));
         }
-        Value::Time(time) => return self::time(writer, time),
-        Value::DateTime(time) => return date_time(writer, time),
-        Value::TimeDelta(delta) => return self::delta(writer, *delta),
-        Value::TimeZone(zone) => return self::zone(writer, zone),
+        Value::Time(time) => {
+            time.zone().map_or(Ok(()), in_a_day)?;
+            return Ok(self::time(writer, time));
+        }
+        Value::DateTime(time) => {
+            time.time.zone().map_or(Ok(()), in_a_day)?;
+            return Ok(date_time(writer, time));
+        }
+        Value::TimeDelta(delta) => return Ok(self::delta(writer, *delta)),
+        Value::TimeZone(zone) => {
+            in_a_day(zone)?;
+            return Ok(self::zone(writer, zone));
+        }
         Value::Decimal(digits) => {
-            return call(writer, ("decimal", "Decimal"), |writer| one(writer, |writer| writer.str(digits)));
+            return Ok(call(writer, ("decimal", "Decimal"), |writer| {
+                one(writer, |writer| writer.str(digits))
+            }));
         }
         Value::Uuid(uuid) => {
             writer.known_class("uuid", "UUID");
@@ -194,11 +250,19 @@ fn leaf(value: &Value, writer: &mut Writer) -> usize {
             number.iter_mut().zip(bytes).for_each(|(place, byte)| *place = byte);
             writer.long(&number);
             writer.raw(&[op::SETITEM, op::BUILD]);
-            return 2;
+            return Ok(2);
         }
         _ => writer.op(op::NONE),
     }
-    0
+    Ok(0)
+}
+
+/// Python refuses to make other zones, and with them all that is in the pickle.
+fn in_a_day(zone: &TimeZone) -> Result<(), Flaw> {
+    match zone {
+        TimeZone::Fixed { offset, .. } if !offset.is_an_offset() => Err(Flaw::OFFSET),
+        _ => Ok(()),
+    }
 }
 
 /// A call of a class with arguments that `args` writes as a tuple; how deep it nests.

@@ -2,6 +2,8 @@
 
 mod memo;
 
+use crate::error::{Error, Flaw};
+use crate::limits::Limits;
 use crate::opcode as op;
 use memo::Memo;
 
@@ -18,6 +20,19 @@ pub(crate) struct Writer {
     /// What has been written before, and where the open frame begins. Absent in a fragment, which
     /// becomes part of another writer's frame.
     document: Option<Document>,
+    limits: Limits,
+    /// How many values were written inside the first, as [`Limits::nodes`] counts them.
+    values: usize,
+    /// The bytes of the largest integer.
+    integer: usize,
+}
+
+/// A value's opcodes, and what has to be known of them to write them into a pickle.
+#[derive(Debug)]
+pub(crate) struct Fragment {
+    pub(crate) opcodes: Vec<u8>,
+    pub(crate) values: usize,
+    pub(crate) integer: usize,
 }
 
 #[derive(Debug)]
@@ -28,24 +43,53 @@ struct Document {
 
 impl Writer {
     /// A whole pickle.
-    pub(crate) fn new() -> Self {
-        let mut writer = Self { out: Vec::with_capacity(128), document: None };
+    pub(crate) fn new(limits: &Limits) -> Self {
+        let mut writer = Self { out: Vec::with_capacity(128), ..Self::fragment() };
+        writer.limits = *limits;
         writer.out.extend([op::PROTO, 4]);
         let frame = writer.open_frame();
         writer.document = Some(Document { memo: Memo::default(), frame });
         writer
     }
 
-    /// The opcodes of one value, to be written into a pickle with [`raw`](Self::raw).
+    /// The opcodes of one value, to be written into a pickle with [`include`](Self::include), which
+    /// has the limits.
     pub(crate) fn fragment() -> Self {
-        Self { out: Vec::new(), document: None }
+        Self { out: Vec::new(), document: None, limits: Limits::NONE, values: 0, integer: 0 }
+    }
+
+    pub(crate) fn into_fragment(self) -> Fragment {
+        Fragment { opcodes: self.out, values: self.values, integer: self.integer }
+    }
+
+    /// Writes a fragment.
+    pub(crate) fn include(&mut self, fragment: &[u8], values: usize, integer: usize) -> Result<(), Flaw> {
+        self.raw(fragment);
+        self.integer = self.integer.max(integer);
+        self.count(values)
     }
 
     /// Ends the pickle.
-    pub(crate) fn finish(mut self) -> Vec<u8> {
+    pub(crate) fn finish(mut self) -> Result<Vec<u8>, Error> {
         self.out.push(op::STOP);
         self.close_frame();
-        self.out
+        if self.integer > self.limits.integer {
+            return Err(Flaw::INTEGER.into());
+        }
+        if self.out.len() > self.limits.input {
+            return Err(Flaw::TOO_LONG.into());
+        }
+        Ok(self.out)
+    }
+
+    /// Counts values inside the first. What is refused here, no reader with the same limits takes.
+    #[inline]
+    pub(crate) fn count(&mut self, values: usize) -> Result<(), Flaw> {
+        self.values = self.values.saturating_add(values);
+        if self.values > self.limits.nodes {
+            return Err(Flaw::TOO_MANY);
+        }
+        if self.out.len() > self.limits.input { Err(Flaw::TOO_LONG) } else { Ok(()) }
     }
 
     fn open_frame(&mut self) -> usize {
@@ -117,6 +161,7 @@ impl Writer {
         {
             bytes = bytes.get(..rest.len() + 1).unwrap_or_default();
         }
+        self.integer = self.integer.max(bytes.len());
         if let Ok(len) = u8::try_from(bytes.len()) {
             self.out.extend([op::LONG1, len]);
         } else {
@@ -210,8 +255,7 @@ impl Writer {
         }
     }
 
-    /// The opcodes of a [`fragment`](Self::fragment).
-    pub(crate) fn raw(&mut self, fragment: &[u8]) {
-        self.out.extend_from_slice(fragment);
+    pub(crate) fn raw(&mut self, opcodes: &[u8]) {
+        self.out.extend_from_slice(opcodes);
     }
 }

@@ -1,29 +1,20 @@
 """Reads lines of JSON: a name, a pickle by Rust, and the same value as a pickle by Python or as an
-expression. Prints the names of those that are not equal, and of those that need Django."""
+expression. Prints of each whether the two are equal."""
 
-import binascii, collections, datetime, decimal, fractions, json, pickle, sys, uuid, zoneinfo
+import binascii, collections, datetime, decimal, fractions, functools, json, pickle, subprocess, sys, urllib.error
+import uuid, zoneinfo
 
-from same import Color, IntE, Point, SubInt, SubStr, same
+from django.conf import settings
 
-try:
-    import django
-    from django.conf import settings
+from same import Color, IntE, Outer, Point, SubInt, SubStr, same
 
-    settings.configure()
-except ImportError:
-    django = None
-
+settings.configure()
 
 for line in sys.stdin:
     case = json.loads(line)
-    written = binascii.unhexlify(case["rust"])
-    if django is None and (b"django.utils" in written or b"django.http" in written):
-        print("django", case["name"])
-        continue
     try:
-        made = pickle.loads(written)
+        made = pickle.loads(binascii.unhexlify(case["rust"]))
         model = pickle.loads(binascii.unhexlify(case["python"])) if "python" in case else eval(case["expression"])
-        if not same(made, model):
-            print("unequal", case["name"])
+        print("equal" if same(made, model) else "unequal " + case["name"])
     except Exception as error:
         print("unequal", case["name"], "because", type(error).__name__, str(error).replace("\n", " "))

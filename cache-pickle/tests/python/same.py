@@ -22,6 +22,21 @@ class SubInt(int):
     __module__ = "__main__"
 
 
+class Outer:
+    __module__ = "__main__"
+
+    class Inner:
+        __module__ = "__main__"
+
+        def __init__(self, number):
+            self.number = number
+
+        def __eq__(self, other):
+            return vars(self) == vars(other)
+
+        __hash__ = None
+
+
 Point = collections.namedtuple("Point", "x y", module="__main__")
 
 
