@@ -19,7 +19,7 @@ use crate::{report, workers};
 const WATCHDOG: Duration = Duration::from_secs(600);
 
 /// A check of a backend that is merely shown is given up by then, unless it must pass there, too.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(15);
 
 /// How often a basic check is tried on such a backend: the program behind it may have been too busy to
 /// answer, and that is no bug of ours.

@@ -152,7 +152,7 @@ impl Suite {
 
     /// The backend is shown beside the others, and only the [basics](Self::BASICS) are asserted of it:
     /// what else fails is reported and shows as ignored. The sync API alone is run, and a check
-    /// that takes longer than 30 s, and is none of the basics, is skipped.
+    /// that takes longer than 15 s, and is none of the basics, is skipped.
     ///
     /// ```
     /// # use conformance_tests::Suite;
