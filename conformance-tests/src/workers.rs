@@ -131,7 +131,8 @@ impl T {
                 let child = Command::new(program)
                     .args(std::env::args_os().skip(1))
                     .env(JOB, job)
-                    .stdin(Stdio::null())
+                    // Open while this program lives: see `end_with_parent`.
+                    .stdin(Stdio::piped())
                     .stdout(Stdio::piped())
                     .spawn()?;
                 Ok(Process(child))
@@ -149,10 +150,20 @@ impl T {
     }
 }
 
+/// Ends this worker once the program that started it is gone, however that ended: nobody waits for it.
+fn end_with_parent() {
+    std::thread::spawn(|| {
+        // What its standard input brings is its end.
+        let _ = std::io::stdin().read_to_end(&mut Vec::new());
+        std::process::exit(1);
+    });
+}
+
 /// In a worker process: does the job, as the suite of the name it holds, and gives back what to
 /// print, and whether it went well.
 pub(crate) fn run_if_worker(find: impl FnOnce(&str) -> Option<Suite>) -> Option<(String, bool)> {
     let job = std::env::var(JOB).ok()?;
+    end_with_parent();
     let result = serde_json::from_str(&job).map_err(|e| Stop::failed(e.to_string())).and_then(|job: Job| {
         let suite = find(&job.suite).ok_or_else(|| Stop::failed(format!("no suite {:?}", job.suite)))?;
         work(&suite, job)
