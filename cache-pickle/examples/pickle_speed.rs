@@ -3,7 +3,7 @@
 
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a program to be run by hand")]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::hint::black_box;
 use std::process::Command;
 use std::time::Instant;
@@ -90,7 +90,8 @@ fn main() {
     measure("100,000 floats", &(0..100_000).map(|n| f64::from(n) / 3.0).collect::<Vec<_>>());
     measure("40,000 texts", &(0..40_000).map(|n| format!("text number {n} of many")).collect::<Vec<_>>());
     let map: BTreeMap<String, u32> = (0..40_000).map(|n| (format!("key number {n}"), n)).collect();
-    measure("a dict of 40,000", &map);
+    measure("a dict of 40,000 as a BTreeMap", &map);
+    measure("a dict of 40,000 as a HashMap", &map.into_iter().collect::<HashMap<_, _>>());
     let row = |n: u8| {
         let date = Date::new(2000 + u16::from(n), n % 12 + 1, n % 28 + 1).unwrap();
         let time = Time::new(n % 24, n % 60, n % 60, 0).unwrap().with_zone(Some(TimeZone::UTC));
