@@ -1,7 +1,7 @@
 //! A custom backend, whole: about 25 lines of it are the backend. `tests/custom_backend.rs` runs
 //! the conformance suite on it, in four lines; `src/bin/settings` uses it by name.
 
-#[cfg(doctest)]
+#[cfg(all(doctest, feature = "servers"))]
 #[doc = include_str!("../../README.md")]
 struct Readme;
 

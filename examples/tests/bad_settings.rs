@@ -1,5 +1,5 @@
 //! Bad settings and what is said of them: `bad_settings.txt` has every pair, for a person to read.
-//! `SNAPSHOTS=write cargo test -p examples --test bad_settings` writes it anew.
+//! `SNAPSHOTS=write cargo test -p examples --features servers --test bad_settings` writes it anew.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 

@@ -13,7 +13,7 @@ pub struct Text {
 }
 
 /// Larger files would keep the example busy for minutes.
-const LARGEST: u64 = 48 * 1024;
+const LARGEST: u64 = 16 * 1024;
 
 /// The texts below `path`: of a folder its Rust, Markdown and TOML files; a file as it is.
 pub fn read(path: &Path) -> Result<Vec<Text>, String> {
