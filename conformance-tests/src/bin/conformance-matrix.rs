@@ -17,7 +17,8 @@ const OBSERVED: &str = "\
 Backends in italics are not this project's: they are shown, and only six basic checks are asserted of
 them. Django's stand behind this project's handle (`django-tests`), which makes the keys and versions and runs
 `get_or_set`: their columns are about what Django's backends store, count and expire. They run through
-the sync API alone, and what depends on a race may differ from run to run.
+the sync API alone, and what depends on a race may differ from run to run. A dash of theirs has no number: the
+check does not apply, or it took too long and was given up.
 
 ";
 
