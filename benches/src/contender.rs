@@ -1,0 +1,50 @@
+//! [`Contender`]: one of those that are compared.
+
+use std::fmt;
+use std::hint::black_box;
+use std::time::{Duration, Instant};
+
+/// Something that can do a number of operations and say how long they took.
+pub struct Contender<'a> {
+    pub(crate) name: String,
+    pub(crate) goal: Option<f64>,
+    pub(crate) run: Box<dyn FnMut(u64) -> Duration + 'a>,
+}
+
+impl<'a> Contender<'a> {
+    /// One that does its operations in its own way: `run` does as many as it is told, on as many
+    /// threads or in as many tasks as the case asks for, and returns how long they took together.
+    pub fn timed(name: impl Into<String>, run: impl FnMut(u64) -> Duration + 'a) -> Self {
+        Self { name: name.into(), goal: None, run: Box::new(run) }
+    }
+
+    /// One that calls `operation` in a loop, with the number of the call. What it returns is kept
+    /// from being optimised away, and dropped inside the time.
+    pub fn each<T>(name: impl Into<String>, mut operation: impl FnMut(u64) -> T + 'a) -> Self {
+        let mut done = 0_u64;
+        Self::timed(name, move |calls| {
+            let start = Instant::now();
+            for n in done..done + calls {
+                black_box(operation(black_box(n)));
+            }
+            done += calls;
+            start.elapsed()
+        })
+    }
+
+    /// The least ratio, this one's time over ours, that we aim for.
+    #[must_use]
+    pub const fn goal(mut self, ratio: f64) -> Self {
+        self.goal = Some(ratio);
+        self
+    }
+}
+
+impl fmt::Debug for Contender<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Contender")
+            .field("name", &self.name)
+            .field("goal", &self.goal)
+            .finish_non_exhaustive()
+    }
+}

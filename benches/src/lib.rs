@@ -1,0 +1,20 @@
+//! How the measuring programs in `benches/` measure: paired runs in turns, medians and spread, one
+//! line of JSON a row. `scripts/bench` runs all of them and makes docs/performance.md.
+
+#![allow(
+    clippy::expect_used,
+    clippy::print_stdout,
+    reason = "a measuring program prints, and ends where it cannot go on"
+)]
+
+mod bench;
+mod contender;
+mod python;
+mod row;
+mod zipf;
+
+pub use bench::Bench;
+pub use contender::Contender;
+pub use python::Python;
+pub use row::{Row, Unit};
+pub use zipf::Zipf;
