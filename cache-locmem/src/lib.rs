@@ -69,6 +69,7 @@ impl Default for LocMemCache {
 }
 
 impl BaseCache for LocMemCache {
+    #[inline]
     fn get(&self, key: Key<'_>) -> Result<Option<Payload>> {
         Ok(self.store.get(key))
     }

@@ -40,6 +40,7 @@ impl Table {
         self.entries.len()
     }
 
+    #[inline]
     pub(crate) fn find(&self, hash: u64, key: &str) -> Option<&Entry> {
         self.entries.find(hash, |entry| &*entry.key == key)
     }
@@ -124,7 +125,11 @@ impl Table {
 }
 
 impl Entry {
+    /// A popular entry's cache line is not written to again and again, for all cores to fetch.
+    #[inline]
     pub(crate) fn use_at(&self, tick: u64) {
-        self.used.store(tick, Ordering::Relaxed);
+        if self.used.load(Ordering::Relaxed) != tick {
+            self.used.store(tick, Ordering::Relaxed);
+        }
     }
 }

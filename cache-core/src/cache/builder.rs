@@ -221,16 +221,13 @@ impl<B: BaseCache + ?Sized> CacheBuilder<B> {
 
     fn finish(self, policy: KeyPolicy, capabilities: Capabilities) -> Cache<B> {
         let codec = self.codec.or_else(|| self.backend.codec()).unwrap_or_else(|| Arc::new(MessagePack));
+        let keys =
+            KeyMaker { prefix: self.prefix, function: self.function, validator: self.validator, policy };
         Cache {
             backend: self.backend,
-            version: self.version,
+            head: keys.head(self.version),
             settings: Arc::new(Settings {
-                keys: KeyMaker {
-                    prefix: self.prefix,
-                    function: self.function,
-                    validator: self.validator,
-                    policy,
-                },
+                keys,
                 timeout: self.timeout,
                 codecs: Codecs {
                     write: codec,

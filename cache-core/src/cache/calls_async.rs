@@ -24,7 +24,7 @@ impl<B: BaseCache + ?Sized> Cache<B> {
     /// # Errors
     /// As [`Cache::get`].
     pub async fn aget<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>> {
-        self.get_on(Way::Async, key).await
+        if self.is_in_place() { self.get_in_place(key) } else { self.get_suspending(key).await }
     }
 
     /// [`Cache::get_bytes`] for async callers.
@@ -32,7 +32,7 @@ impl<B: BaseCache + ?Sized> Cache<B> {
     /// # Errors
     /// As [`Cache::get_bytes`].
     pub async fn aget_bytes(&self, key: &str) -> Result<Option<Bytes>> {
-        self.get_bytes_on(Way::Async, key).await
+        if self.is_in_place() { self.get_bytes_in_place(key) } else { self.get_bytes_suspending(key).await }
     }
 
     /// [`Cache::set`] for async callers.
@@ -119,7 +119,7 @@ impl<B: BaseCache + ?Sized> Cache<B> {
     /// # Errors
     /// As [`Cache::incr_version`].
     pub async fn aincr_version(&self, key: &str, delta: i64) -> Result<i64> {
-        self.move_on(Way::Async, key, self.version.checked_add(delta)).await
+        self.move_on(Way::Async, key, self.head.version.checked_add(delta)).await
     }
 
     /// [`Cache::decr_version`] for async callers.
@@ -127,7 +127,7 @@ impl<B: BaseCache + ?Sized> Cache<B> {
     /// # Errors
     /// As [`Cache::decr_version`].
     pub async fn adecr_version(&self, key: &str, delta: i64) -> Result<i64> {
-        self.move_on(Way::Async, key, self.version.checked_sub(delta)).await
+        self.move_on(Way::Async, key, self.head.version.checked_sub(delta)).await
     }
 
     /// [`Cache::get_many`] for async callers.

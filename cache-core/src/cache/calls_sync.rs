@@ -26,7 +26,7 @@ impl<B: BaseCache + ?Sized> Cache<B> {
     /// # Errors
     /// [`Decode`](crate::ErrorKind::Decode) when the stored value is of another type; it stays.
     pub fn get<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>> {
-        run_sync(self.get_on(Way::Sync, key))
+        self.get_in_place(key)
     }
 
     /// The bytes of `key` without a codec and, from a store in memory, without a copy.
@@ -34,7 +34,7 @@ impl<B: BaseCache + ?Sized> Cache<B> {
     /// # Errors
     /// [`Decode`](crate::ErrorKind::Decode) when the value is neither bytes nor text.
     pub fn get_bytes(&self, key: &str) -> Result<Option<Bytes>> {
-        run_sync(self.get_bytes_on(Way::Sync, key))
+        self.get_bytes_in_place(key)
     }
 
     /// Stores `value` under `key`. A zero timeout removes the key.
@@ -123,7 +123,7 @@ impl<B: BaseCache + ?Sized> Cache<B> {
     /// [`KeyNotFound`](crate::ErrorKind::KeyNotFound), and
     /// [`Overflow`](crate::ErrorKind::Overflow) of the version, and then nothing moved.
     pub fn incr_version(&self, key: &str, delta: i64) -> Result<i64> {
-        run_sync(self.move_on(Way::Sync, key, self.version.checked_add(delta)))
+        run_sync(self.move_on(Way::Sync, key, self.head.version.checked_add(delta)))
     }
 
     /// Moves `key` to this handle's version minus `delta`, as `incr_version` does.
@@ -131,7 +131,7 @@ impl<B: BaseCache + ?Sized> Cache<B> {
     /// # Errors
     /// As `incr_version`.
     pub fn decr_version(&self, key: &str, delta: i64) -> Result<i64> {
-        run_sync(self.move_on(Way::Sync, key, self.version.checked_sub(delta)))
+        run_sync(self.move_on(Way::Sync, key, self.head.version.checked_sub(delta)))
     }
 
     /// Those of `keys` that are there, with their values, in the order asked; a key asked for twice

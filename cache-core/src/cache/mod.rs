@@ -15,6 +15,7 @@ mod stats;
 use std::fmt;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -25,9 +26,9 @@ use self::meters::Observed;
 use self::reach::Reach;
 use self::stats::Counters;
 pub use self::stats::Stats;
-use crate::backend::BaseCache;
+use crate::backend::{AsyncWay, BaseCache};
 use crate::error::Result;
-use crate::key::{KeyMaker, MadeKey};
+use crate::key::{Head, KeyMaker, MadeKey};
 use crate::payload::Payload;
 use crate::timeout::{Expiry, Timeout};
 use crate::value::Codecs;
@@ -35,7 +36,7 @@ use crate::way::Way;
 
 /// A cache: Django's low-level API, typed, sync and async, over any backend.
 ///
-/// Cheap to clone (two reference counts), and `Send + Sync`. Each operation is there twice: under
+/// Cheap to clone (three reference counts), and `Send + Sync`. Each operation is there twice: under
 /// Django's name for sync callers, and with Django's `a` in front (`aget`, `aset`, …) for async
 /// ones, in any runtime. Both mean the same, on every backend.
 ///
@@ -68,7 +69,7 @@ use crate::way::Way;
 pub struct Cache<B: ?Sized = dyn BaseCache> {
     settings: Arc<Settings>,
     backend: Arc<B>,
-    version: i64,
+    head: Head,
 }
 
 /// What all handles of one cache share.
@@ -99,16 +100,16 @@ impl<B: BaseCache> Cache<B> {
     /// The same cache, with the backend's type forgotten: a program then chooses it at run time.
     #[must_use]
     pub fn erase(self) -> Cache {
-        Cache { settings: self.settings, backend: self.backend, version: self.version }
+        Cache { settings: self.settings, backend: self.backend, head: self.head }
     }
 }
 
 impl<B: BaseCache + ?Sized> Cache<B> {
     /// A handle on the same cache whose keys have `version`, where Django takes a `version`
-    /// argument with every call.
+    /// argument with every call. Costs one allocation: keep the handle where it is used often.
     #[must_use]
     pub fn version(&self, version: i64) -> Self {
-        Self { version, ..self.clone() }
+        Self { head: self.settings.keys.head(version), ..self.clone() }
     }
 
     /// The backend behind this cache.
@@ -123,7 +124,7 @@ impl<B: BaseCache + ?Sized> Cache<B> {
     /// When the key function refuses the key.
     pub fn make_key(&self, key: &str) -> Result<String> {
         let mut made = MadeKey::default();
-        self.settings.keys.make(&mut made, key, self.version)?;
+        self.settings.keys.make(&mut made, &self.head, key)?;
         Ok(made.as_key().as_str().to_owned())
     }
 
@@ -148,12 +149,18 @@ impl<B: BaseCache + ?Sized> Cache<B> {
 
     #[inline]
     fn key(&self, made: &mut MadeKey, key: &str) -> Result<()> {
-        self.settings.keys.make_and_validate(made, key, self.version)
+        self.settings.keys.make_and_validate(made, &self.head, key)
     }
 
     #[inline]
     const fn reach(&self, way: Way) -> Reach<'_, B> {
         Reach { backend: &self.backend, way }
+    }
+
+    /// Whether an async caller, too, is answered without suspending.
+    #[inline]
+    fn is_in_place(&self) -> bool {
+        matches!(self.backend.as_async(), AsyncWay::Inline)
     }
 
     /// `None` is "expire at once".
@@ -168,6 +175,14 @@ impl<B: BaseCache + ?Sized> Cache<B> {
     fn decode<T: DeserializeOwned>(&self, key: &MadeKey, payload: &Payload) -> Result<T> {
         self.settings.codecs.decode(key.as_key().as_str(), payload)
     }
+
+    #[inline]
+    fn decode_bytes(&self, key: &MadeKey, payload: Payload) -> Result<Bytes> {
+        match payload {
+            Payload::Bytes(bytes) => Ok(bytes),
+            other => self.settings.codecs.decode_bytes(key.as_key().as_str(), other),
+        }
+    }
 }
 
 impl<B: ?Sized> Clone for Cache<B> {
@@ -175,7 +190,7 @@ impl<B: ?Sized> Clone for Cache<B> {
         Self {
             settings: Arc::clone(&self.settings),
             backend: Arc::clone(&self.backend),
-            version: self.version,
+            head: self.head.clone(),
         }
     }
 }
@@ -185,7 +200,7 @@ impl<B: ?Sized> fmt::Debug for Cache<B> {
         f.debug_struct("Cache")
             .field("backend", &std::any::type_name::<B>())
             .field("key_prefix", &self.settings.keys.prefix)
-            .field("version", &self.version)
+            .field("version", &self.head.version)
             .field("timeout", &self.settings.timeout)
             .finish_non_exhaustive()
     }

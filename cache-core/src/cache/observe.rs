@@ -51,6 +51,21 @@ pub(super) struct Asked {
     found: Option<(u64, u64)>,
 }
 
+impl Asked {
+    /// Whether somebody wants to know how long it took.
+    #[inline]
+    #[cfg_attr(
+        not(any(feature = "metrics", feature = "trace")),
+        allow(clippy::unused_self, clippy::missing_const_for_fn)
+    )]
+    pub(super) fn is_timed(&self) -> bool {
+        #[cfg(any(feature = "metrics", feature = "trace"))]
+        return self.since.is_some();
+        #[cfg(not(any(feature = "metrics", feature = "trace")))]
+        false
+    }
+}
+
 impl Error {
     /// Whether it is the store that failed, and not the call that was wrong.
     const fn is_a_failure(&self) -> bool {
@@ -86,6 +101,16 @@ impl<B: BaseCache + ?Sized> Cache<B> {
         #[cfg(feature = "trace")]
         {
             asked.found = Some((hits, misses));
+        }
+    }
+
+    /// Counts a key that was found, while nobody listens.
+    #[inline]
+    pub(super) fn hit(&self) {
+        self.settings.counters.looked_up(1, 0);
+        #[cfg(feature = "metrics")]
+        if let Some(meters) = self.settings.observed.meters() {
+            meters.looked_up(1, 0);
         }
     }
 

@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 
 use crate::backend::{BATCH, BaseCache};
 use crate::cache::Cache;
-use crate::cache::observe::Operation;
+use crate::cache::observe::{Asked, Operation};
 use crate::error::{Error, Result};
 use crate::info::Info;
 use crate::key::{KeyList, MadeKey};
@@ -19,8 +19,30 @@ use crate::way::Way;
 impl<B: BaseCache + ?Sized> Cache<B> {
     /// The payload of a made key.
     pub(super) async fn load(&self, way: Way, key: &MadeKey) -> Result<Option<Payload>> {
-        let mut asked = self.asks(Operation::Get);
+        let asked = self.asks(Operation::Get);
         let found = self.reach(way).get(key).await;
+        self.loaded(asked, found)
+    }
+
+    /// [`Cache::load`] and `decode` where no call suspends: a hit in memory costs less than the
+    /// future around it, and than handing the payload on through those who look at errors.
+    #[inline]
+    fn load_in_place<T>(
+        &self,
+        key: &MadeKey,
+        decode: impl FnOnce(Payload) -> Result<T>,
+    ) -> Result<Option<T>> {
+        let asked = self.asks(Operation::Get);
+        match self.backend.get(key.as_key()) {
+            Ok(Some(payload)) if !asked.is_timed() => {
+                self.hit();
+                decode(payload).map(Some)
+            }
+            found => self.loaded(asked, found)?.map(decode).transpose(),
+        }
+    }
+
+    fn loaded(&self, mut asked: Asked, found: Result<Option<Payload>>) -> Result<Option<Payload>> {
         if let Ok(found) = &found {
             let hits = u64::from(found.is_some());
             self.looked_up(&mut asked, hits, 1 - hits);
@@ -53,22 +75,30 @@ impl<B: BaseCache + ?Sized> Cache<B> {
         self.answered(&asked, found, || false)
     }
 
-    pub(super) async fn get_on<T: DeserializeOwned>(&self, way: Way, key: &str) -> Result<Option<T>> {
+    pub(super) fn get_in_place<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>> {
         let mut made = MadeKey::default();
         self.key(&mut made, key)?;
-        match self.load(way, &made).await? {
-            None => Ok(None),
-            Some(payload) => self.decode(&made, &payload).map(Some),
-        }
+        self.load_in_place(&made, |payload| self.decode(&made, &payload))
     }
 
-    pub(super) async fn get_bytes_on(&self, way: Way, key: &str) -> Result<Option<Bytes>> {
+    pub(super) async fn get_suspending<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>> {
         let mut made = MadeKey::default();
         self.key(&mut made, key)?;
-        match self.load(way, &made).await? {
-            None => Ok(None),
-            Some(payload) => self.settings.codecs.decode_bytes(made.as_key().as_str(), payload).map(Some),
-        }
+        let found = self.load(Way::Async, &made).await?;
+        found.map(|payload| self.decode(&made, &payload)).transpose()
+    }
+
+    pub(super) fn get_bytes_in_place(&self, key: &str) -> Result<Option<Bytes>> {
+        let mut made = MadeKey::default();
+        self.key(&mut made, key)?;
+        self.load_in_place(&made, |payload| self.decode_bytes(&made, payload))
+    }
+
+    pub(super) async fn get_bytes_suspending(&self, key: &str) -> Result<Option<Bytes>> {
+        let mut made = MadeKey::default();
+        self.key(&mut made, key)?;
+        let found = self.load(Way::Async, &made).await?;
+        found.map(|payload| self.decode_bytes(&made, payload)).transpose()
     }
 
     #[allow(clippy::future_not_send, reason = "the sync half asks less of a value than `Sync`")]
@@ -181,7 +211,7 @@ impl<B: BaseCache + ?Sized> Cache<B> {
         let (mut from, mut to) = (MadeKey::default(), MadeKey::default());
         self.key(&mut from, key)?;
         let version = version.ok_or_else(|| Error::overflow(from.as_key().as_str()))?;
-        self.settings.keys.make_and_validate(&mut to, key, version)?;
+        self.settings.keys.make_and_validate(&mut to, &self.settings.keys.head(version), key)?;
         let asked = self.asks(Operation::Rename);
         let found = if from.as_key() == to.as_key() {
             self.reach(way).has_key(&from).await
