@@ -9,6 +9,9 @@
 //! - **Culling.** At most `max_entries` at every moment. A new key that finds the store full
 //!   drops what has expired, else the least recently used `1/cull_frequency`. Stores of up to
 //!   1,024 entries are exact; larger ones are 64 shards and cull one at a time.
+//! - **Eviction.** [`Eviction::S3Fifo`] in place of the LRU gives up one entry at a time, by how often and
+//!   how lately each was read: fewer misses for the same room, and no scan ever. It takes 40 to 60
+//!   bytes more per entry.
 //! - **Time.** Deadlines are monotonic: a step of the wall clock moves none. An entry may be
 //!   readable for 5 ms after its deadline, never before it is it gone.
 //! - **Hashing** is keyed, by a random key per store.
@@ -24,8 +27,10 @@
 //! # Ok::<(), cache_core::Error>(())
 //! ```
 
+mod eviction;
 mod options;
 mod registry;
+mod s3_fifo;
 #[cfg(feature = "settings")]
 mod settings;
 mod store;
@@ -35,6 +40,7 @@ use std::sync::Arc;
 
 use cache_core::{AsyncWay, BaseCache, Capabilities, Clock, Culling, Expiry, Info, Key, Payload, Result};
 
+pub use self::eviction::Eviction;
 pub use self::options::LocMemOptions;
 use self::store::{Over, Store};
 
@@ -49,9 +55,9 @@ impl LocMemCache {
     /// where there is none.
     #[must_use]
     pub fn named(name: &str) -> Self {
-        let make = || Store::new(Culling::DEFAULT, Clock::system());
+        let make = || Store::new(Culling::DEFAULT, Eviction::Lru, Clock::system());
         // Only a demand for other limits is refused.
-        registry::open(name, None, make).map_or_else(|_| Self::default(), |store| Self { store })
+        registry::open(name, None, None, make).map_or_else(|_| Self::default(), |store| Self { store })
     }
 
     /// A store with settings of its own.
@@ -64,7 +70,7 @@ impl LocMemCache {
 impl Default for LocMemCache {
     /// A store of its own with Django's limits: 300 entries, a third culled.
     fn default() -> Self {
-        Self { store: Arc::new(Store::new(Culling::DEFAULT, Clock::system())) }
+        Self { store: Arc::new(Store::new(Culling::DEFAULT, Eviction::Lru, Clock::system())) }
     }
 }
 
@@ -118,7 +124,11 @@ impl BaseCache for LocMemCache {
     }
 
     fn capabilities(&self) -> Capabilities {
-        Capabilities { evicting: self.store.culling().limit().is_some(), lru: true, ..Capabilities::DEFAULT }
+        Capabilities {
+            evicting: self.store.culling().limit().is_some(),
+            lru: self.store.eviction() == Eviction::Lru,
+            ..Capabilities::DEFAULT
+        }
     }
 
     fn as_async(&self) -> AsyncWay<'_> {

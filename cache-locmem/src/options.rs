@@ -3,6 +3,7 @@
 use cache_core::{Clock, Culling, Result};
 
 use crate::LocMemCache;
+use crate::eviction::Eviction;
 use crate::registry;
 use crate::store::Store;
 
@@ -21,6 +22,7 @@ pub struct LocMemOptions {
     name: Option<String>,
     max_entries: Option<Option<u64>>,
     cull_frequency: Option<u32>,
+    eviction: Option<Eviction>,
     clock: Clock,
 }
 
@@ -48,10 +50,17 @@ impl LocMemOptions {
     }
 
     /// Django's `CULL_FREQUENCY`: one in this many entries goes when a new key finds the store
-    /// full; 0 means all. Default: 3.
+    /// full; 0 means all. Default: 3, and with [`Eviction::S3Fifo`] one entry alone.
     #[must_use]
     pub const fn cull_frequency(mut self, cull_frequency: u32) -> Self {
         self.cull_frequency = Some(cull_frequency);
+        self
+    }
+
+    /// Which entries go when a new key finds the store full. Default: the least recently used.
+    #[must_use]
+    pub const fn eviction(mut self, eviction: Eviction) -> Self {
+        self.eviction = Some(eviction);
         self
     }
 
@@ -66,7 +75,8 @@ impl LocMemOptions {
     ///
     /// # Errors
     /// [`ErrorKind::InvalidCacheBackend`](cache_core::ErrorKind::InvalidCacheBackend) for
-    /// `max_entries` 0, or where a store of this name is open with other limits than those set.
+    /// `max_entries` 0, or where a store of this name is open with other limits or another eviction than
+    /// those set.
     pub fn build(self) -> Result<LocMemCache> {
         let mut culling = Culling::DEFAULT;
         match self.max_entries {
@@ -74,14 +84,18 @@ impl LocMemOptions {
             Some(None) => culling = culling.unlimited(),
             None => {}
         }
-        if let Some(cull_frequency) = self.cull_frequency {
-            culling = culling.cull_frequency(cull_frequency);
+        let eviction = self.eviction.unwrap_or_default();
+        match (self.cull_frequency, eviction) {
+            (Some(cull_frequency), _) => culling = culling.cull_frequency(cull_frequency),
+            // No share of the entries is that small: one goes.
+            (None, Eviction::S3Fifo) => culling = culling.cull_frequency(u32::MAX),
+            (None, Eviction::Lru) => {}
         }
         let limits_are_set = self.max_entries.is_some() || self.cull_frequency.is_some();
-        let make = || Store::new(culling, self.clock);
+        let make = || Store::new(culling, eviction, self.clock);
         let store = match self.name {
             None => make().into(),
-            Some(name) => registry::open(&name, limits_are_set.then_some(culling), make)?,
+            Some(name) => registry::open(&name, limits_are_set.then_some(culling), self.eviction, make)?,
         };
         Ok(LocMemCache { store })
     }

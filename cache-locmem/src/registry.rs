@@ -5,15 +5,30 @@ use std::sync::{Arc, LazyLock, Mutex, PoisonError, Weak};
 
 use cache_core::{Culling, Error, Result};
 
+use crate::eviction::Eviction;
 use crate::store::Store;
 
 static STORES: LazyLock<Mutex<HashMap<String, Weak<Store>>>> = LazyLock::new(Mutex::default);
 
-/// The store called `name`, made by `make` where there is none. `limits`, where given, must be
-/// those of an open store: a limit belongs to the location and all its handles.
-pub(crate) fn open(name: &str, limits: Option<Culling>, make: impl FnOnce() -> Store) -> Result<Arc<Store>> {
+/// The store called `name`, made by `make` where there is none. `limits` and `eviction`, where given,
+/// must be those of an open store: they belong to the location and all its handles.
+pub(crate) fn open(
+    name: &str,
+    limits: Option<Culling>,
+    eviction: Option<Eviction>,
+    make: impl FnOnce() -> Store,
+) -> Result<Arc<Store>> {
     let mut stores = STORES.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(store) = stores.get(name).and_then(Weak::upgrade) {
+        if let Some(eviction) = eviction
+            && eviction != store.eviction()
+        {
+            return Err(Error::invalid_cache_backend(format!(
+                "the memory store {name:?} is open with other eviction ({:?}) than this ({eviction:?}): give all \
+                 its handles the same, or another name",
+                store.eviction()
+            )));
+        }
         return match limits {
             Some(limits) if limits != store.culling() => Err(Error::invalid_cache_backend(format!(
                 "the memory store {name:?} is open with other limits ({:?}) than these ({limits:?}): \

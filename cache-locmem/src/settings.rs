@@ -1,8 +1,8 @@
 //! The memory backend by settings.
 
-use cache_core::{BackendSettings, FromSettings, MaxEntries, Result};
+use cache_core::{BackendSettings, Error, FromSettings, MaxEntries, Result};
 
-use crate::LocMemCache;
+use crate::{Eviction, LocMemCache};
 
 impl FromSettings for LocMemCache {
     const NAMES: &'static [&'static str] =
@@ -20,6 +20,16 @@ impl FromSettings for LocMemCache {
         if let Some(frequency) = settings.cull_frequency()? {
             options = options.cull_frequency(frequency);
         }
+        options = match settings.text("eviction")?.as_deref() {
+            None => options,
+            Some("lru") => options.eviction(Eviction::Lru),
+            Some("s3fifo") => options.eviction(Eviction::S3Fifo),
+            Some(_) => {
+                return Err(Error::invalid_cache_backend(
+                    "the option \"eviction\" is a text that means none; give \"lru\" or \"s3fifo\"",
+                ));
+            }
+        };
         options.build()
     }
 }

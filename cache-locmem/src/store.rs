@@ -6,7 +6,8 @@ use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use ahash::RandomState;
 use cache_core::{Clock, Culling, Error, Expiry, Key, Payload, Result};
 
-use crate::table::{NEVER, Table};
+use crate::eviction::Eviction;
+use crate::table::{Entry, NEVER, Table, Use};
 
 /// Up to this limit a store is one shard, and its culling exact: the least recently used of all.
 /// Above it the least recently used of one shard go, so that no write ever stops for long.
@@ -16,6 +17,9 @@ const SHARDS: usize = 64;
 /// Each write frees up to this many expired entries of its shard in passing.
 const REAP_PER_WRITE: usize = 2;
 
+/// A full store looks at so many deadlines at a time: a set must not stop for all that expired at once.
+const REAP_PER_CULL: usize = 64;
+
 #[derive(Debug)]
 pub(crate) struct Store {
     shards: Box<[Shard]>,
@@ -23,12 +27,17 @@ pub(crate) struct Store {
     /// Entries and places reserved for them: never above the limit.
     count: AtomicUsize,
     limit: usize,
+    /// How many of them a shard holds, where all hold the same.
+    share: usize,
+    /// The earliest deadline of all shards, or one before it.
+    soonest: AtomicU64,
     culling: Culling,
+    eviction: Eviction,
     clock: Clock,
 }
 
 /// Apart by a cache line or two: neighbours' locks must not slow each other.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 #[repr(align(128))]
 struct Shard {
     table: RwLock<Table>,
@@ -45,8 +54,13 @@ impl Shard {
         self.table.write().unwrap_or_else(PoisonError::into_inner)
     }
 
+    #[inline]
     fn tick(&self) -> u64 {
         self.ticks.fetch_add(1, Ordering::Relaxed)
+    }
+
+    fn use_now(&self, table: &Table) -> Use {
+        table.use_now(|| self.tick())
     }
 }
 
@@ -58,21 +72,36 @@ pub(crate) enum Over {
 }
 
 impl Store {
-    pub(crate) fn new(culling: Culling, clock: Clock) -> Self {
+    pub(crate) fn new(culling: Culling, eviction: Eviction, clock: Clock) -> Self {
         let limit = culling.limit();
         let shards = if limit.is_some_and(|limit| limit <= ONE_SHARD) { 1 } else { SHARDS };
+        let limit = limit.map_or(usize::MAX, |limit| usize::try_from(limit).unwrap_or(usize::MAX));
+        let share = (limit / shards).max(1);
+        // What never evicts needs no queues.
+        let table = || match eviction {
+            Eviction::S3Fifo if limit < usize::MAX => Table::s3_fifo(share),
+            _ => Table::default(),
+        };
+        let shard = |_| Shard { table: RwLock::new(table()), ticks: AtomicU64::new(0) };
         Self {
-            shards: (0..shards).map(|_| Shard::default()).collect(),
+            shards: (0..shards).map(shard).collect(),
             hasher: RandomState::new(),
             count: AtomicUsize::new(0),
-            limit: limit.map_or(usize::MAX, |limit| usize::try_from(limit).unwrap_or(usize::MAX)),
+            limit,
+            share,
+            soonest: AtomicU64::new(NEVER),
             culling,
+            eviction,
             clock,
         }
     }
 
     pub(crate) const fn culling(&self) -> Culling {
         self.culling
+    }
+
+    pub(crate) const fn eviction(&self) -> Eviction {
+        self.eviction
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -87,7 +116,7 @@ impl Store {
         if !self.is_live(entry.deadline) {
             return None;
         }
-        entry.use_at(self.tick_of_hit(shard));
+        entry.use_at(table.use_now(|| self.tick_of_hit(shard)));
         Some(entry.payload.clone())
     }
 
@@ -100,26 +129,32 @@ impl Store {
     /// True if `payload` was stored.
     pub(crate) fn put(&self, key: Key<'_>, payload: Payload, expiry: Expiry, over: Over) -> bool {
         let (hash, home) = self.place(key);
-        let now = self.clock.coarse_ns();
-        let deadline = self.deadline(expiry);
+        let (now, deadline) = self.times(expiry);
         let payload = shareable(payload);
         loop {
             let mut table = home.write();
             self.release(table.reap(now, REAP_PER_WRITE));
+            let used = home.use_now(&table);
             if let Some(entry) = table.find_mut(hash, key.as_str()) {
                 if over == Over::Keep && entry.is_live(now) {
                     return false;
                 }
-                entry.use_at(home.tick());
+                entry.use_at(used);
                 let old = std::mem::replace(&mut entry.payload, payload);
                 entry.deadline = deadline;
                 table.expires(hash, deadline);
+                self.note(deadline);
                 drop(table);
                 drop(old);
                 return true;
             }
-            if self.reserve() {
-                table.insert(hash, key.as_str(), payload, deadline, home.tick());
+            let reserved = self.reserve();
+            let evicted = if reserved { None } else { self.exchange(&mut table, hash, now) };
+            if reserved || evicted.is_some() {
+                table.insert(hash, key.as_str(), payload, deadline, used);
+                self.note(deadline);
+                drop(table);
+                drop(evicted);
                 return true;
             }
             drop(table);
@@ -135,6 +170,7 @@ impl Store {
             Some(entry) if self.is_live(entry.deadline) => {
                 entry.deadline = deadline;
                 table.expires(hash, deadline);
+                self.note(deadline);
                 true
             }
             _ => false,
@@ -151,6 +187,7 @@ impl Store {
     pub(crate) fn incr(&self, key: Key<'_>, delta: i64) -> Result<i64> {
         let (hash, shard) = self.place(key);
         let mut table = shard.write();
+        let used = shard.use_now(&table);
         match table.find_mut(hash, key.as_str()) {
             Some(entry) if self.is_live(entry.deadline) => {
                 let Payload::Int(n) = &mut entry.payload else {
@@ -158,7 +195,7 @@ impl Store {
                 };
                 *n = n.checked_add(delta).ok_or_else(|| Error::overflow(key.as_str()))?;
                 let sum = *n;
-                entry.use_at(shard.tick());
+                entry.use_at(used);
                 Ok(sum)
             }
             _ => Err(Error::key_not_found(key.as_str())),
@@ -188,7 +225,8 @@ impl Store {
         let Some(entry) = source.remove(from_hash, from.as_str()) else { return false };
         let table = target.as_deref_mut().unwrap_or(&mut source);
         let replaced = table.remove(to_hash, to.as_str());
-        table.insert(to_hash, to.as_str(), entry.payload, entry.deadline, shards.1.tick());
+        let used = shards.1.use_now(table);
+        table.insert(to_hash, to.as_str(), entry.payload, entry.deadline, used);
         self.release(usize::from(replaced.is_some()));
         true
     }
@@ -200,30 +238,71 @@ impl Store {
         }
     }
 
-    /// Makes room: expired entries anywhere go first, else a share of the least recently used.
+    /// Takes an entry out of a full store's shard, by S3-FIFO: a new one gets its place at once. `None`
+    /// where [`Store::cull`] has to find room.
+    fn exchange(&self, table: &mut Table, newcomer: u64, now: u64) -> Option<Entry> {
+        let one_goes = !self.culling.drops_all() && self.culling.victims(table.len() as u64) == 1;
+        let here = table.has_queues() && one_goes && table.len() >= self.share && !self.may_expire(now);
+        if here { table.evict(Some(newcomer)) } else { None }
+    }
+
+    /// Makes room: expired entries anywhere go first, else a share of those that are to go next.
     fn cull(&self, home: &Shard, now: u64) {
-        let expired: usize = self
-            .shards
-            .iter()
-            .filter(|shard| shard.read().soonest() <= now)
-            .map(|shard| shard.write().reap(now, usize::MAX))
-            .sum();
-        self.release(expired);
-        if expired > 0 {
+        if self.may_expire(now) && self.reap(now) {
             return;
         }
         if self.culling.drops_all() {
             return self.clear();
         }
-        let others = self.shards.iter();
-        for shard in std::iter::once(home).chain(others) {
+        // A shard that holds less than others would otherwise do so for ever: what it gives up for
+        // each new key is its own.
+        let large = self.shards.iter().filter(|shard| shard.read().len() > self.share);
+        let large = large.take(if home.read().len() < self.share { SHARDS } else { 0 });
+        for shard in large.chain(std::iter::once(home)).chain(&self.shards) {
             let mut table = shard.write();
             let victims = self.culling.victims(table.len() as u64);
-            let dropped = table.drop_least_used(usize::try_from(victims).unwrap_or(usize::MAX));
+            let dropped = table.drop_victims(usize::try_from(victims).unwrap_or(usize::MAX));
             self.release(dropped);
             if dropped > 0 {
                 return;
             }
+        }
+    }
+
+    /// Removes expired entries of one shard that has some; false if none has.
+    fn reap(&self, now: u64) -> bool {
+        // Before the shards are looked at: a deadline that comes meanwhile is noted again.
+        self.soonest.store(NEVER, Ordering::Relaxed);
+        for shard in &self.shards {
+            let mut soonest = shard.read().soonest();
+            if soonest <= now {
+                let mut table = shard.write();
+                let mut removed = 0;
+                while removed == 0 && table.soonest() <= now {
+                    removed = table.reap(now, REAP_PER_CULL);
+                }
+                soonest = table.soonest();
+                if removed > 0 {
+                    drop(table);
+                    self.release(removed);
+                    // There may be more of them, here and in the shards behind.
+                    self.note(now);
+                    return true;
+                }
+            }
+            self.note(soonest);
+        }
+        false
+    }
+
+    fn may_expire(&self, now: u64) -> bool {
+        self.soonest.load(Ordering::Relaxed) <= now
+    }
+
+    /// Notes a deadline, while its shard is locked.
+    fn note(&self, deadline: u64) {
+        if deadline < self.soonest.load(Ordering::Relaxed) {
+            self.soonest.fetch_min(deadline, Ordering::Relaxed);
         }
     }
 
@@ -271,12 +350,18 @@ impl Store {
     }
 
     fn deadline(&self, expiry: Expiry) -> u64 {
+        self.times(expiry).1
+    }
+
+    /// The time now and the deadline of what is written now: by the precise clock where there is one,
+    /// since an entry must not expire early.
+    fn times(&self, expiry: Expiry) -> (u64, u64) {
         match expiry {
-            Expiry::Never => NEVER,
-            Expiry::After(after) => match u64::try_from(after.as_nanos()) {
-                Ok(ns) => self.clock.monotonic_ns().saturating_add(ns),
-                Err(_) => NEVER,
-            },
+            Expiry::Never => (self.clock.coarse_ns(), NEVER),
+            Expiry::After(after) => {
+                let now = self.clock.monotonic_ns();
+                (now, u64::try_from(after.as_nanos()).map_or(NEVER, |ns| now.saturating_add(ns)))
+            }
         }
     }
 }

@@ -7,6 +7,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use cache_core::Payload;
 use hashbrown::HashTable;
 
+use crate::s3_fifo::Queues;
+
 /// The deadline of an entry that does not expire.
 pub(crate) const NEVER: u64 = u64::MAX;
 
@@ -17,8 +19,11 @@ pub(crate) struct Entry {
     pub(crate) payload: Payload,
     /// Monotonic nanoseconds; [`NEVER`] for none.
     pub(crate) deadline: u64,
-    /// When it was last used, in ticks of its shard: what the cull goes by.
+    /// When it was last used, in ticks of its shard: what the cull goes by. With S3-FIFO the time
+    /// of its last read, and in the lowest bits how often it was read.
     used: AtomicU64,
+    /// Its place in the queues of S3-FIFO.
+    pub(crate) place: u32,
 }
 
 impl Entry {
@@ -27,15 +32,37 @@ impl Entry {
     }
 }
 
+/// A use of an entry, as its store notes it.
+#[derive(Clone, Copy)]
+pub(crate) enum Use {
+    /// The latest of all.
+    Tick(u64),
+    /// One more, at this time of the queues.
+    Read(u32),
+}
+
 #[derive(Debug, Default)]
 pub(crate) struct Table {
     entries: HashTable<Entry>,
     /// (deadline, hash) of every entry that expires, soonest first. An entry that was removed
     /// or got another deadline leaves its old pair behind; [`Table::reap`] skips it.
     deadlines: BinaryHeap<Reverse<(u64, u64)>>,
+    /// Which entry goes next, where that is not the least recently used.
+    queues: Option<Queues>,
 }
 
 impl Table {
+    /// A shard that holds about `share` entries when the store is full, and evicts by S3-FIFO.
+    pub(crate) fn s3_fifo(share: usize) -> Self {
+        Self { queues: Some(Queues::new(share)), ..Self::default() }
+    }
+
+    /// A use of now, of an LRU by its next tick.
+    #[inline]
+    pub(crate) fn use_now(&self, tick: impl FnOnce() -> u64) -> Use {
+        self.queues.as_ref().map_or_else(|| Use::Tick(tick()), |queues| Use::Read(queues.clock()))
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.entries.len()
     }
@@ -50,15 +77,25 @@ impl Table {
     }
 
     /// Adds an entry whose key is not there.
-    pub(crate) fn insert(&mut self, hash: u64, key: &str, payload: Payload, deadline: u64, used: u64) {
-        let entry = Entry { hash, key: key.into(), payload, deadline, used: AtomicU64::new(used) };
+    pub(crate) fn insert(&mut self, hash: u64, key: &str, payload: Payload, deadline: u64, at: Use) {
+        let place = self.queues.as_mut().map_or(0, |queues| queues.admit(hash));
+        // To be set is no read.
+        let used = match at {
+            Use::Tick(tick) => tick,
+            Use::Read(clock) => mark(clock, 0),
+        };
+        let entry = Entry { hash, key: key.into(), payload, deadline, used: AtomicU64::new(used), place };
         self.entries.insert_unique(hash, entry, |entry| entry.hash);
         self.expires(hash, deadline);
     }
 
     pub(crate) fn remove(&mut self, hash: u64, key: &str) -> Option<Entry> {
         let found = self.entries.find_entry(hash, |entry| &*entry.key == key).ok()?;
-        Some(found.remove().0)
+        let removed = found.remove().0;
+        if let Some(queues) = &mut self.queues {
+            queues.remove(removed.place);
+        }
+        Some(removed)
     }
 
     /// Notes that the entry with this hash has got this deadline.
@@ -88,7 +125,10 @@ impl Table {
                 Some(&Reverse((deadline, hash))) if deadline <= now => {
                     self.deadlines.pop();
                     if let Ok(entry) = self.entries.find_entry(hash, |entry| entry.deadline == deadline) {
-                        entry.remove();
+                        let place = entry.remove().0.place;
+                        if let Some(queues) = &mut self.queues {
+                            queues.remove(place);
+                        }
                         removed += 1;
                     }
                 }
@@ -98,8 +138,21 @@ impl Table {
         removed
     }
 
-    /// Removes the `victims` entries that were used longest ago; returns how many.
-    pub(crate) fn drop_least_used(&mut self, victims: usize) -> usize {
+    /// Whether [`Table::evict`] can choose.
+    pub(crate) const fn has_queues(&self) -> bool {
+        self.queues.is_some()
+    }
+
+    /// Takes out the entry that has to make room for a new one, by S3-FIFO.
+    pub(crate) fn evict(&mut self, newcomer: Option<u64>) -> Option<Entry> {
+        self.queues.as_mut()?.evict(&mut self.entries, newcomer)
+    }
+
+    /// Removes the `victims` entries that are to go first; returns how many.
+    pub(crate) fn drop_victims(&mut self, victims: usize) -> usize {
+        if self.has_queues() {
+            return (0..victims).map_while(|_| self.evict(None)).count();
+        }
         if victims >= self.entries.len() {
             return self.take_all().len();
         }
@@ -120,16 +173,49 @@ impl Table {
 
     /// Empties the table and hands the old one over, to be freed outside the lock.
     pub(crate) fn take_all(&mut self) -> Self {
-        std::mem::take(self)
+        let queues = self.queues.as_ref().map(Queues::emptied);
+        std::mem::replace(self, Self { queues, ..Self::default() })
     }
 }
 
+/// More reads than this are not counted: what was read often has to be forgotten some time.
+const MOST_READS: u64 = 5;
+const READS: u64 = 7;
+
+const fn mark(clock: u32, reads: u64) -> u64 {
+    (clock as u64) << 3 | reads
+}
+
+/// Two readers at once may leave the mark of one: a read is lost, and nothing else.
 impl Entry {
     /// A popular entry's cache line is not written to again and again, for all cores to fetch.
     #[inline]
-    pub(crate) fn use_at(&self, tick: u64) {
-        if self.used.load(Ordering::Relaxed) != tick {
-            self.used.store(tick, Ordering::Relaxed);
+    pub(crate) fn use_at(&self, at: Use) {
+        let used = match at {
+            Use::Tick(tick) => tick,
+            Use::Read(clock) => mark(clock, (self.reads() + 1).min(MOST_READS)),
+        };
+        if self.used.load(Ordering::Relaxed) != used {
+            self.used.store(used, Ordering::Relaxed);
         }
+    }
+
+    /// How often it was read, by S3-FIFO's count.
+    #[inline]
+    pub(crate) fn reads(&self) -> u64 {
+        self.used.load(Ordering::Relaxed) & READS
+    }
+
+    /// The clock of the queues at its last read.
+    pub(crate) fn read_at(&self) -> u32 {
+        (self.used.load(Ordering::Relaxed) >> 3) as u32
+    }
+
+    pub(crate) fn forget_reads(&self) {
+        self.used.store(mark(self.read_at(), 0), Ordering::Relaxed);
+    }
+
+    pub(crate) fn take_read(&self) {
+        self.used.store(mark(self.read_at(), self.reads().saturating_sub(1)), Ordering::Relaxed);
     }
 }

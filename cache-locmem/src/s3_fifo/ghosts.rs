@@ -1,0 +1,94 @@
+//! What has left the queues not long ago: eight bytes of each.
+
+/// Ghosts of one group share a cache line: one look at memory finds all that may be meant.
+const GROUP: usize = 8;
+
+/// Slots per entry of the share. More than ghosts are kept, since groups fill unevenly.
+const SLOTS: usize = 2;
+
+/// For so many departures from its queue a ghost is kept, in thousandths of the share. One from main says no
+/// more than that main is too small, and that only while it is close.
+const KEPT: [usize; 2] = [1_500, super::CLOSE];
+
+/// The queue that a ghost has left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Origin {
+    Small = 0,
+    Main = 1,
+}
+
+#[derive(Debug)]
+pub(super) struct Ghosts {
+    /// 31 bits of the hash, the origin, and the 32-bit number of its departure; 0 for none. The oldest of a
+    /// group makes room for another. Nothing is allocated before the first departure.
+    slots: Vec<[u64; GROUP]>,
+    groups: usize,
+    kept: [usize; 2],
+    departures: [u32; 2],
+}
+
+impl Ghosts {
+    pub(super) fn new(share: usize) -> Self {
+        let groups = share.saturating_mul(SLOTS).div_ceil(GROUP);
+        let kept = KEPT.map(|thousandths| super::part(share, thousandths));
+        // The first departure is number one: a ghost is never 0.
+        Self { slots: Vec::new(), groups, kept, departures: [1, 1] }
+    }
+
+    /// How many have left this queue, one more, and modulo 2^32.
+    pub(super) const fn departures(&self, origin: Origin) -> u32 {
+        self.departures[origin as usize]
+    }
+
+    pub(super) fn leave(&mut self, hash: u64, origin: Origin) {
+        if self.slots.is_empty() {
+            self.slots = vec![[0; GROUP]; self.groups];
+        }
+        let departure = self.departures[origin as usize];
+        self.departures[origin as usize] = departure.wrapping_add(1).max(1);
+        let ghost = (hash >> 33 << 33) | (origin as u64) << 32 | u64::from(departure);
+        let group = self.group(hash);
+        let ages = self.slots[group].map(|slot| if self.is_kept(slot) { self.age(slot) } else { usize::MAX });
+        let oldest = (0..GROUP).max_by_key(|&slot| ages[slot]).unwrap_or_default();
+        self.slots[group][oldest] = ghost;
+    }
+
+    /// The queue that `hash` has left, and how many have left it since then.
+    pub(super) fn find(&self, hash: u64) -> Option<(Origin, usize)> {
+        let slots = self.slots.get(self.group(hash))?;
+        let ghost = *slots.iter().find(|&&slot| self.is(slot, hash))?;
+        Some((origin(ghost), self.age(ghost)))
+    }
+
+    /// As [`Ghosts::find`]; the ghost is gone then.
+    pub(super) fn take(&mut self, hash: u64) -> Option<(Origin, usize)> {
+        let found = self.find(hash)?;
+        let group = self.group(hash);
+        let place = self.slots[group].iter().position(|&slot| self.is(slot, hash))?;
+        self.slots[group][place] = 0;
+        Some(found)
+    }
+
+    fn is(&self, slot: u64, hash: u64) -> bool {
+        slot >> 33 == hash >> 33 && self.is_kept(slot)
+    }
+
+    fn is_kept(&self, slot: u64) -> bool {
+        slot != 0 && self.age(slot) <= self.kept[origin(slot) as usize]
+    }
+
+    fn age(&self, ghost: u64) -> usize {
+        let now = self.departures[origin(ghost) as usize];
+        now.wrapping_sub(ghost as u32) as usize
+    }
+
+    /// By bits that neither the shard nor the ghost's mark goes by.
+    fn group(&self, hash: u64) -> usize {
+        let spread = hash & u64::from(u32::MAX);
+        ((u128::from(spread) * self.groups as u128) >> 32) as usize
+    }
+}
+
+const fn origin(ghost: u64) -> Origin {
+    if ghost >> 32 & 1 == 0 { Origin::Small } else { Origin::Main }
+}

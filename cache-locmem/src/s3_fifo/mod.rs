@@ -1,0 +1,166 @@
+//! Which entry goes next, by S3-FIFO (Yang et al., "FIFO queues are all you need for cache
+//! eviction", SOSP 2023) with two additions.
+//!
+//! New entries wait in a small queue. Those that are read there move on to the main queue; the others
+//! go, and leave a ghost. The main queue is a clock: an entry at its front that was read goes to its
+//! back, with a read less.
+//!
+//! - **A ghost has to win its place.** In plain S3-FIFO whatever returns enters main, so a loop
+//!   that is larger than the store drives out what is read. Here it enters only where the entry at
+//!   main's front has no reads left. An entry there that was not read since the ghost left pays with
+//!   a read, so nothing holds a place by its past alone.
+//! - **The small queue's room adapts**, as in ARC: a hit on a ghost that has just left a queue
+//!   says that this queue is too small.
+
+mod ghosts;
+mod list;
+
+use hashbrown::HashTable;
+
+use self::ghosts::{Ghosts, Origin};
+use self::list::{Lists, Queue};
+use crate::table::Entry;
+
+/// Looks at the queues' fronts before an eviction takes what is there: what bounds a set's work.
+const TURNS: u32 = 32;
+
+/// The room of the small queue at the beginning, the least and the most, in thousandths of the share.
+const FIRST_ROOM: usize = 100;
+const LEAST_ROOM: usize = 5;
+const MOST_ROOM: usize = 900;
+
+/// A ghost that left within so many thousandths of the share moves the room.
+const CLOSE: usize = 50;
+const GROW: usize = 1;
+const SHRINK: usize = 2;
+
+/// The queues of one shard.
+#[derive(Debug)]
+pub(crate) struct Queues {
+    lists: Lists,
+    ghosts: Ghosts,
+    /// How many entries the shard holds in a full store.
+    share: usize,
+    /// How many of them may wait in the small queue.
+    room: usize,
+}
+
+impl Queues {
+    /// The queues of a shard that holds about `share` entries when the store is full.
+    pub(crate) fn new(share: usize) -> Self {
+        let share = share.max(1);
+        Self { lists: Lists::default(), ghosts: Ghosts::new(share), share, room: part(share, FIRST_ROOM) }
+    }
+
+    /// Empty queues of the same share.
+    pub(crate) fn emptied(&self) -> Self {
+        Self::new(self.share)
+    }
+
+    /// The time that entries' reads are stamped with: how many have left the small queue for good.
+    #[inline]
+    pub(crate) const fn clock(&self) -> u32 {
+        self.ghosts.departures(Origin::Small)
+    }
+
+    /// A place for a new entry: in the main queue if it returns as a ghost, which
+    /// [`Queues::evict`] forgets where it lost.
+    pub(crate) fn admit(&mut self, hash: u64) -> u32 {
+        let queue = match self.ghosts.take(hash) {
+            Some((Origin::Small, _)) => Queue::Main,
+            Some((Origin::Main, _)) | None => Queue::Small,
+        };
+        self.lists.push(queue, hash)
+    }
+
+    /// The entry at `place` is gone.
+    pub(crate) fn remove(&mut self, place: u32) {
+        self.lists.remove(place);
+    }
+
+    /// Takes out the entry that has to make room for `newcomer`, or for nobody in particular.
+    pub(crate) fn evict(&mut self, entries: &mut HashTable<Entry>, newcomer: Option<u64>) -> Option<Entry> {
+        let won = newcomer.is_some_and(|hash| self.returns(entries, hash));
+        let place = if won && self.lists.len(Queue::Main) + self.room >= self.share {
+            self.lists.front(Queue::Main)?
+        } else {
+            self.next(entries)?
+        };
+        let (queue, hash) = self.lists.remove(place)?;
+        self.ghosts.leave(hash, if queue == Queue::Main { Origin::Main } else { Origin::Small });
+        let found = entries.find_entry(hash, |entry| entry.place == place).ok()?;
+        Some(found.remove().0)
+    }
+
+    /// Whether `hash` is a ghost that wins a place in main. Where it is one, the room adapts.
+    fn returns(&mut self, entries: &HashTable<Entry>, hash: u64) -> bool {
+        let Some((origin, age)) = self.ghosts.find(hash) else { return false };
+        let close = age <= part(self.share, CLOSE);
+        match origin {
+            Origin::Small => {
+                if close {
+                    self.room = (self.room + GROW).min(part(self.share, MOST_ROOM));
+                }
+                let won = self.duel(entries, age);
+                if !won {
+                    self.ghosts.take(hash);
+                }
+                won
+            }
+            Origin::Main => {
+                if close {
+                    self.room = self.room.saturating_sub(SHRINK).max(part(self.share, LEAST_ROOM));
+                }
+                false
+            }
+        }
+    }
+
+    /// Whether the entry at main's front has to give way to a ghost that left `age` departures ago.
+    fn duel(&mut self, entries: &HashTable<Entry>, age: usize) -> bool {
+        let now = self.clock();
+        let Some((place, entry)) = self.at_front(entries, Queue::Main) else { return true };
+        let is_older = now.wrapping_sub(entry.read_at()) as usize > age;
+        if entry.reads() == 0 && is_older {
+            return true;
+        }
+        if is_older {
+            entry.take_read();
+        }
+        self.lists.move_to_back(place, Queue::Main);
+        false
+    }
+
+    /// The place of the entry that goes next.
+    fn next(&mut self, entries: &HashTable<Entry>) -> Option<u32> {
+        for _ in 0..TURNS {
+            let queue = self.queue_to_shorten();
+            let (place, entry) = self.at_front(entries, queue)?;
+            if entry.reads() == 0 {
+                return Some(place);
+            }
+            match queue {
+                Queue::Small => entry.forget_reads(),
+                Queue::Main => entry.take_read(),
+            }
+            self.lists.move_to_back(place, Queue::Main);
+        }
+        self.lists.front(self.queue_to_shorten())
+    }
+
+    fn queue_to_shorten(&self) -> Queue {
+        let small = self.lists.len(Queue::Small);
+        if small > self.room || self.lists.len(Queue::Main) == 0 { Queue::Small } else { Queue::Main }
+    }
+
+    fn at_front<'a>(&self, entries: &'a HashTable<Entry>, queue: Queue) -> Option<(u32, &'a Entry)> {
+        let place = self.lists.front(queue)?;
+        let entry = entries.find(self.lists.hash(place)?, |entry| entry.place == place)?;
+        Some((place, entry))
+    }
+}
+
+/// So many thousandths of `share`, at least one.
+fn part(share: usize, thousandths: usize) -> usize {
+    (share.saturating_mul(thousandths) / 1_000).max(1)
+}
