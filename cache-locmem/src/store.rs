@@ -164,7 +164,7 @@ impl Store {
 
     pub(crate) fn touch(&self, key: Key<'_>, expiry: Expiry) -> bool {
         let (hash, shard) = self.place(key);
-        let deadline = self.deadline(expiry);
+        let (_, deadline) = self.times(expiry);
         let mut table = shard.write();
         match table.find_mut(hash, key.as_str()) {
             Some(entry) if self.is_live(entry.deadline) => {
@@ -347,10 +347,6 @@ impl Store {
     #[inline]
     fn is_live(&self, deadline: u64) -> bool {
         deadline == NEVER || self.clock.coarse_ns() < deadline
-    }
-
-    fn deadline(&self, expiry: Expiry) -> u64 {
-        self.times(expiry).1
     }
 
     /// The time now and the deadline of what is written now: by the precise clock where there is one,

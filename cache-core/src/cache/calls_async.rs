@@ -14,6 +14,7 @@ use crate::backend::BaseCache;
 use crate::cache::Cache;
 use crate::error::{Error, Result};
 use crate::info::Info;
+use crate::key::MadeKey;
 use crate::timeout::Timeout;
 use crate::way::Way;
 
@@ -45,7 +46,12 @@ impl<B: BaseCache + ?Sized> Cache<B> {
         value: &T,
         timeout: impl Into<Timeout> + Send,
     ) -> Result<()> {
-        self.set_on(Way::Async, key, value, timeout.into()).await
+        let payload = |made: &MadeKey| self.encode(made, value);
+        if self.is_in_place() {
+            self.set_in_place(key, timeout.into(), payload)
+        } else {
+            self.set_suspending(key, timeout.into(), payload).await
+        }
     }
 
     /// [`Cache::set_bytes`] for async callers.
@@ -58,7 +64,13 @@ impl<B: BaseCache + ?Sized> Cache<B> {
         value: impl Into<Bytes>,
         timeout: impl Into<Timeout>,
     ) -> Result<()> {
-        self.set_bytes_on(Way::Async, key, value.into(), timeout.into()).await
+        let value = value.into();
+        let payload = |_: &MadeKey| self.settings.codecs.encode_bytes(value);
+        if self.is_in_place() {
+            self.set_in_place(key, timeout.into(), payload)
+        } else {
+            self.set_suspending(key, timeout.into(), payload).await
+        }
     }
 
     /// [`Cache::add`] for async callers.

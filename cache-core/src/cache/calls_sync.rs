@@ -48,7 +48,7 @@ impl<B: BaseCache + ?Sized> Cache<B> {
         value: &T,
         timeout: impl Into<Timeout>,
     ) -> Result<()> {
-        run_sync(self.set_on(Way::Sync, key, value, timeout.into()))
+        self.set_in_place(key, timeout.into(), |made| self.encode(made, value))
     }
 
     /// Stores bytes under `key` without a codec: Python's `bytes` for Django.
@@ -56,7 +56,8 @@ impl<B: BaseCache + ?Sized> Cache<B> {
     /// # Errors
     /// [`ValueTooLarge`](crate::ErrorKind::ValueTooLarge), and then an older value is gone.
     pub fn set_bytes(&self, key: &str, value: impl Into<Bytes>, timeout: impl Into<Timeout>) -> Result<()> {
-        run_sync(self.set_bytes_on(Way::Sync, key, value.into(), timeout.into()))
+        let value = value.into();
+        self.set_in_place(key, timeout.into(), |_| self.settings.codecs.encode_bytes(value))
     }
 
     /// Stores `value` if the key is absent; true if it did. Atomic. With a zero timeout nothing is

@@ -14,7 +14,7 @@ use crate::info::Info;
 use crate::key::{KeyList, MadeKey};
 use crate::payload::Payload;
 use crate::timeout::{Expiry, Timeout};
-use crate::way::Way;
+use crate::way::{Way, run_sync};
 
 impl<B: BaseCache + ?Sized> Cache<B> {
     /// The payload of a made key.
@@ -101,41 +101,42 @@ impl<B: BaseCache + ?Sized> Cache<B> {
         found.map(|payload| self.decode_bytes(&made, payload)).transpose()
     }
 
-    #[allow(clippy::future_not_send, reason = "the sync half asks less of a value than `Sync`")]
-    pub(super) async fn set_on<T: Serialize + ?Sized>(
+    #[inline]
+    pub(super) fn set_in_place(
         &self,
-        way: Way,
         key: &str,
-        value: &T,
         timeout: Timeout,
+        payload: impl FnOnce(&MadeKey) -> Result<Payload>,
     ) -> Result<()> {
         let mut made = MadeKey::default();
         self.key(&mut made, key)?;
-        let payload = self.encode(&made, value)?;
-        self.set_payload(way, &made, payload, timeout).await
-    }
-
-    pub(super) async fn set_bytes_on(
-        &self,
-        way: Way,
-        key: &str,
-        value: Bytes,
-        timeout: Timeout,
-    ) -> Result<()> {
-        let mut made = MadeKey::default();
-        self.key(&mut made, key)?;
-        let payload = self.settings.codecs.encode_bytes(value)?;
-        self.set_payload(way, &made, payload, timeout).await
-    }
-
-    async fn set_payload(&self, way: Way, key: &MadeKey, payload: Payload, timeout: Timeout) -> Result<()> {
+        let payload = payload(&made)?;
         match self.expiry(timeout) {
             Some(expiry) => {
                 let asked = self.asks(Operation::Set);
-                let stored = self.reach(way).set(key, payload, expiry).await;
+                let stored = self.backend.set(made.as_key(), payload, expiry);
                 self.answered(&asked, stored, || ())
             }
-            None => self.remove(way, key).await.map(drop),
+            None => run_sync(self.remove(Way::Sync, &made)).map(drop),
+        }
+    }
+
+    pub(super) async fn set_suspending(
+        &self,
+        key: &str,
+        timeout: Timeout,
+        payload: impl FnOnce(&MadeKey) -> Result<Payload>,
+    ) -> Result<()> {
+        let mut made = MadeKey::default();
+        self.key(&mut made, key)?;
+        let payload = payload(&made)?;
+        match self.expiry(timeout) {
+            Some(expiry) => {
+                let asked = self.asks(Operation::Set);
+                let stored = self.reach(Way::Async).set(&made, payload, expiry).await;
+                self.answered(&asked, stored, || ())
+            }
+            None => self.remove(Way::Async, &made).await.map(drop),
         }
     }
 
