@@ -141,10 +141,14 @@ impl<B: BaseCache + ?Sized> Cache<B> {
     ///
     /// # Errors
     /// As [`Cache::make_key`] and [`Cache::validate_key`].
+    #[inline]
     pub fn make_and_validate_key(&self, key: &str) -> Result<MadeKey> {
-        let mut made = MadeKey::default();
-        self.key(&mut made, key)?;
-        Ok(made)
+        // Made where it is returned: moving it costs as much as making it.
+        let mut made = Ok(MadeKey::default());
+        if let Ok(made) = &mut made {
+            self.key(made, key)?;
+        }
+        made
     }
 
     #[inline]
