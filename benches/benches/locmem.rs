@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use arrayvec::ArrayString;
-use benches::{Bench, Contender, Python, Requests};
+use benches::{Bench, Contender, Python, Requests, numbered_key as key};
 use bytes::Bytes;
 use cache_core::{BaseCache, Cache};
 use cache_locmem::LocMemCache;
@@ -24,18 +24,9 @@ const USER: &str = "user:";
 /// The same with what our cache adds inside the time: prefix and version.
 const MADE: &str = "app:1:user:";
 
-type Text = ArrayString<24>;
 type Ours<B> = Cache<B>;
 type Bare = HashMap<Box<str>, Bytes, ahash::RandomState>;
 type Quick = quick_cache::sync::Cache<String, Bytes>;
-
-/// A key from its number, in the caller's frame.
-fn key(before: &str, number: u32) -> Text {
-    let mut key = Text::new();
-    key.push_str(before);
-    key.push_str(itoa::Buffer::new().format(number));
-    key
-}
 
 fn value() -> Bytes {
     Bytes::copy_from_slice(&[7; 100])
@@ -96,7 +87,7 @@ struct Load {
 
 impl Load {
     /// The prepared keys in the order of their use, where there are any.
-    fn keys(&self, before: &str) -> Vec<Text> {
+    fn keys(&self, before: &str) -> Vec<ArrayString<24>> {
         let numbers = self.requests.numbers().filter(|_| self.at_hand);
         numbers.map(|number| key(before, number)).collect()
     }

@@ -17,6 +17,6 @@ mod zipf;
 pub use bench::Bench;
 pub use contender::Contender;
 pub use python::Python;
-pub use requests::Requests;
+pub use requests::{Requests, numbered_key};
 pub use row::{Row, Unit};
 pub use zipf::Zipf;
