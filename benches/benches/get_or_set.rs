@@ -108,47 +108,70 @@ fn tasks<C: ByTasks + Send + 'static>(cache: &'static C, runtime: &Runtime, key:
     callers.into_iter().map(|caller| caller.expect("it gets the value")).collect()
 }
 
-/// What came of many rounds, each with a key of its own.
-struct Outcome {
-    most_calls: f64,
-    median_ns: f64,
-    longest_ns: f64,
+fn both<C: ByTasks + Send + 'static>(cache: &'static C, runtime: &Runtime, key: &str) -> Vec<Caller> {
+    std::thread::scope(|scope| {
+        let others = scope.spawn(|| threads(cache, key));
+        let mut callers = tasks(cache, runtime, key);
+        callers.extend(others.join().expect("they get the value"));
+        callers
+    })
 }
 
-fn rounds(rounds: usize, mut round: impl FnMut(&str) -> Vec<Caller>) -> Outcome {
-    let mut most_calls = 0;
-    let mut lags = Vec::with_capacity(rounds);
-    for n in 0..rounds {
-        let callers = round(&format!("cold:{n}"));
-        most_calls = most_calls.max(callers.iter().filter(|caller| caller.led).count());
+/// All callers at once on one key.
+type Round<'a> = dyn Fn(&str) -> Vec<Caller> + 'a;
+
+/// A cache under test, and what came of its rounds.
+struct Racer<'a> {
+    name: &'static str,
+    round: Box<Round<'a>>,
+    most_calls: usize,
+    /// From the leader's return to the last waiter's, in nanoseconds.
+    lags: Vec<f64>,
+}
+
+impl<'a> Racer<'a> {
+    fn new(name: &'static str, round: impl Fn(&str) -> Vec<Caller> + 'a) -> Self {
+        Self { name, round: Box::new(round), most_calls: 0, lags: Vec::new() }
+    }
+
+    fn run(&mut self, key: &str) {
+        let callers = (self.round)(key);
+        self.most_calls = self.most_calls.max(callers.iter().filter(|caller| caller.led).count());
         let leader = callers.iter().find(|caller| caller.led).expect("somebody computes").at;
         let last = callers.iter().map(|caller| caller.at).max().expect("there are callers");
-        lags.push((last - leader).as_nanos() as f64);
+        self.lags.push((last - leader).as_nanos() as f64);
     }
-    lags.sort_by(f64::total_cmp);
-    Outcome { most_calls: most_calls as f64, median_ns: lags[rounds / 2], longest_ns: lags[rounds - 1] }
+
+    fn median(&self) -> f64 {
+        self.lags[self.lags.len() / 2]
+    }
+
+    fn longest(&self) -> f64 {
+        self.lags[self.lags.len() - 1]
+    }
 }
 
-fn report(bench: &Bench, callers: &str, ours: &Outcome, peers: &[(&str, Outcome)]) {
-    let (calls, median, longest) = (
-        format!("calls, {callers}"),
-        format!("last waiter, {callers}, median"),
-        format!("last waiter, {callers}, longest"),
-    );
-    bench.compare_numbers(&calls, Unit::Count, ours.most_calls, ("limit", 1.0), Some(1.0));
-    bench.compare_numbers(&median, Unit::Ns, ours.median_ns, ("limit", MILLISECOND), Some(1.0));
-    bench.compare_numbers(&longest, Unit::Ns, ours.longest_ns, ("limit", MILLISECOND), Some(1.0));
-    for (name, peer) in peers {
-        bench.compare_numbers(&calls, Unit::Count, ours.most_calls, (name, peer.most_calls), None);
-        bench.compare_numbers(&median, Unit::Ns, ours.median_ns, (name, peer.median_ns), None);
-        bench.compare_numbers(&longest, Unit::Ns, ours.longest_ns, (name, peer.longest_ns), None);
+/// In turns, so that what disturbs the machine disturbs all of them. Ours is the first.
+fn race(bench: &Bench, callers: &str, mut racers: Vec<Racer<'_>>) {
+    for n in 0..bench.size(200, 3) {
+        racers.iter_mut().for_each(|racer| racer.run(&format!("cold:{n}")));
     }
+    racers.iter_mut().for_each(|racer| racer.lags.sort_by(f64::total_cmp));
+    let (ours, peers) = racers.split_first().expect("ours is one of them");
+    let row = |case: &str, unit, limit, number: fn(&Racer<'_>) -> f64| {
+        bench.compare_numbers(case, unit, number(ours), ("limit", limit), Some(1.0));
+        for peer in peers {
+            bench.compare_numbers(case, unit, number(ours), (peer.name, number(peer)), None);
+        }
+    };
+    row(&format!("calls, {callers}"), Unit::Count, 1.0, |racer| racer.most_calls as f64);
+    row(&format!("last waiter, {callers}, median"), Unit::Ns, MILLISECOND, |racer| racer.median());
+    row(&format!("last waiter, {callers}, longest"), Unit::Ns, MILLISECOND, |racer| racer.longest());
 }
 
 fn main() {
     let bench = Bench::from_args("get_or_set");
-    let many = bench.size(200, 3);
-    let runtime = Runtime::new().unwrap();
+    let runtime = &Runtime::new().unwrap();
     // Tasks outlive the frame that spawns them; these live as long as the program.
     let ours = || -> &'static Cache<LocMemCache> {
         let backend = LocMemCache::builder().max_entries(10_000).build().unwrap();
@@ -160,31 +183,29 @@ fn main() {
     let case = format!("{THREADS} threads");
     if bench.wants(&case) {
         let (ours, quick) = (ours(), quick());
-        let peers = [
-            ("quick_cache", rounds(many, |key| threads(quick, key))),
-            ("moka", rounds(many, |key| threads(&moka, key))),
+        let racers = vec![
+            Racer::new("ours", |key| threads(ours, key)),
+            Racer::new("quick_cache", |key| threads(quick, key)),
+            Racer::new("moka", |key| threads(&moka, key)),
         ];
-        report(&bench, &case, &rounds(many, |key| threads(ours, key)), &peers);
+        race(&bench, &case, racers);
     }
     let case = format!("{TASKS} tasks");
     if bench.wants(&case) {
         let (ours, quick) = (ours(), quick());
-        let peers = [("quick_cache", rounds(many, |key| tasks(quick, &runtime, key)))];
-        report(&bench, &case, &rounds(many, |key| tasks(ours, &runtime, key)), &peers);
+        let racers = vec![
+            Racer::new("ours", |key| tasks(ours, runtime, key)),
+            Racer::new("quick_cache", |key| tasks(quick, runtime, key)),
+        ];
+        race(&bench, &case, racers);
     }
     let case = format!("{TASKS} tasks and {THREADS} threads");
     if bench.wants(&case) {
         let (ours, quick) = (ours(), quick());
-        let peers = [("quick_cache", rounds(many, |key| both(quick, &runtime, key)))];
-        report(&bench, &case, &rounds(many, |key| both(ours, &runtime, key)), &peers);
+        let racers = vec![
+            Racer::new("ours", |key| both(ours, runtime, key)),
+            Racer::new("quick_cache", |key| both(quick, runtime, key)),
+        ];
+        race(&bench, &case, racers);
     }
-}
-
-fn both<C: ByTasks + Send + 'static>(cache: &'static C, runtime: &Runtime, key: &str) -> Vec<Caller> {
-    std::thread::scope(|scope| {
-        let others = scope.spawn(|| threads(cache, key));
-        let mut callers = tasks(cache, runtime, key);
-        callers.extend(others.join().expect("they get the value"));
-        callers
-    })
 }

@@ -108,20 +108,26 @@ fn longest(bench: &Bench, entries: u32, sets: u32) {
     }
 }
 
-/// A set of a new key, culling included, beside the same in a store of 1,000 entries.
+/// A set of a new key, culling included, beside the same in a store of 1,000 entries, and beside
+/// others of this size.
 fn flat(bench: &Bench, entries: u32, goal: Option<f64>) {
     let case = format!("set of a new key, {entries} entries");
     if !bench.wants(&case) {
         return;
     }
-    let sets = |name, entries: u32| {
-        let mut set = ours(entries);
-        Contender::each(name, move |n| set(entries.wrapping_add(n as u32)))
-    };
-    let small = sets("the same, 1,000", 1_000);
+    let small = new_keys("the same, 1,000", 1_000, ours(1_000));
     let small = match goal {
         Some(goal) => small.goal(goal),
         None => small,
     };
-    bench.compare(&case, sets("ours", entries), vec![small]);
+    let peers = vec![
+        small,
+        new_keys("quick_cache", entries, quick(entries)),
+        new_keys("moka", entries, moka(entries)),
+    ];
+    bench.compare(&case, new_keys("ours", entries, ours(entries)), peers);
+}
+
+fn new_keys<'a>(name: &str, entries: u32, mut set: impl FnMut(u32) + 'a) -> Contender<'a> {
+    Contender::each(name, move |n| set(entries.wrapping_add(n as u32)))
 }
