@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::hint::black_box;
+use std::sync::Barrier;
 use std::time::{Duration, Instant};
 
 /// Something that can do a number of operations and say how long they took.
@@ -29,6 +30,39 @@ impl<'a> Contender<'a> {
             }
             done += calls;
             start.elapsed()
+        })
+    }
+
+    /// As [`Contender::each`], with the calls shared among `threads` threads: `operation` is told its
+    /// thread and the number of the call within that thread. The time is that from the first thread's
+    /// start to the last one's end.
+    pub fn on_threads<T>(
+        name: impl Into<String>,
+        threads: usize,
+        operation: impl Fn(usize, u64) -> T + Sync + 'a,
+    ) -> Self {
+        let mut done = 0_u64;
+        Self::timed(name, move |calls| {
+            let calls = calls.div_ceil(threads as u64);
+            let gate = Barrier::new(threads);
+            let work = |thread: usize| {
+                gate.wait();
+                let start = Instant::now();
+                for n in done..done + calls {
+                    black_box(operation(black_box(thread), black_box(n)));
+                }
+                (start, Instant::now())
+            };
+            let spans = std::thread::scope(|scope| {
+                let others: Vec<_> = (1..threads).map(|thread| scope.spawn(move || work(thread))).collect();
+                let mut spans = vec![work(0)];
+                spans.extend(others.into_iter().map(|other| other.join().expect("its operations work")));
+                spans
+            });
+            done += calls;
+            let start = spans.iter().map(|span| span.0).min().expect("there is one");
+            let end = spans.iter().map(|span| span.1).max().expect("there is one");
+            end - start
         })
     }
 

@@ -10,11 +10,13 @@
 mod bench;
 mod contender;
 mod python;
+mod requests;
 mod row;
 mod zipf;
 
 pub use bench::Bench;
 pub use contender::Contender;
 pub use python::Python;
+pub use requests::{Requests, numbered_key};
 pub use row::{Row, Unit};
 pub use zipf::Zipf;
