@@ -1,6 +1,8 @@
 //! Keys: how a caller's key becomes the store's, and which keys are refused.
 
+use std::cmp::Ordering;
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use arrayvec::ArrayString;
@@ -14,30 +16,93 @@ pub const MEMCACHE_MAX_KEY_LENGTH: usize = 250;
 ///
 /// Only a [`Cache`](crate::Cache) makes one (see [`Cache::make_and_validate_key`](crate::Cache::make_and_validate_key)),
 /// so a backend may trust it: no backend formats a prefix or checks a character.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Key<'a>(&'a str);
+#[derive(Clone, Copy)]
+pub struct Key<'a> {
+    text: &'a str,
+    /// The same text in two parts, [`split`] apart, each where it has been for longer: what was written
+    /// just now cannot be read at once in larger pieces than it was written in, and a hash that
+    /// waits for that costs more than all the rest of a hit in memory.
+    parts: [&'a str; 2],
+}
 
 impl<'a> Key<'a> {
     /// What a ping may ask for.
-    pub(crate) const PING: Key<'static> = Key(":1:cache-ping");
+    pub(crate) const PING: Key<'static> = Key { text: ":1:cache-ping", parts: [":1:", "cache-ping"] };
+
+    /// A key whose head ends at `head`.
+    fn new(text: &'a str, head: usize) -> Self {
+        Self { text, parts: text.split_at_checked(head).unwrap_or(("", text)).into() }
+    }
 
     /// The key as text.
     #[must_use]
     pub const fn as_str(self) -> &'a str {
-        self.0
+        self.text
     }
 
     /// The key as the bytes a store compares.
     #[must_use]
     pub const fn as_bytes(self) -> &'a [u8] {
-        self.0.as_bytes()
+        self.text.as_bytes()
+    }
+}
+
+impl PartialEq for Key<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        self.text == other.text
+    }
+}
+
+impl Eq for Key<'_> {}
+
+impl PartialOrd for Key<'_> {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Key<'_> {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.text.cmp(other.text)
+    }
+}
+
+/// Not the hash of [`Key::as_str`], and cheaper: equal keys have equal hashes, and that is all.
+impl Hash for Key<'_> {
+    #[inline]
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        for part in self.parts {
+            state.write(part.as_bytes());
+        }
+    }
+}
+
+impl fmt::Debug for Key<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Key").field(&self.text).finish()
     }
 }
 
 impl fmt::Display for Key<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.0)
+        f.write_str(self.text)
     }
+}
+
+/// Where the head of a made key ends: behind the first `:version:`. [`check_prefix`] sees to it that
+/// there is none before it, so whoever makes a key finds the same place.
+fn split(key: &str) -> usize {
+    let mut start = match key.find(':') {
+        None => return 0,
+        Some(colon) => colon + 1,
+    };
+    while let Some(len) = key[start..].find(':') {
+        if is_version(&key[start..start + len]) {
+            return start + len + 1;
+        }
+        start += len + 1;
+    }
+    0
 }
 
 /// A made and validated key that owns its text. Keys of up to 256 bytes need no allocation.
@@ -46,22 +111,35 @@ pub struct MadeKey {
     short: ArrayString<256>,
     /// In place of `short`, where the key does not fit there.
     long: Option<String>,
+    /// Where its head ends.
+    head: usize,
 }
 
 impl MadeKey {
     /// The key as backends take it.
     #[must_use]
     pub fn as_key(&self) -> Key<'_> {
-        Key(self.long.as_deref().unwrap_or(&self.short))
+        Key::new(self.text(), self.head)
+    }
+
+    #[inline]
+    fn text(&self) -> &str {
+        self.long.as_deref().unwrap_or(&self.short)
     }
 
     #[inline]
     fn fill(&mut self, head: &str, key: &str) {
+        self.head = head.len();
         self.short.clear();
         self.long = None;
         if self.short.try_push_str(head).is_err() || self.short.try_push_str(key).is_err() {
             self.long = Some([head, key].concat());
         }
+    }
+
+    fn replace(&mut self, text: String) {
+        self.head = split(&text);
+        self.long = Some(text);
     }
 }
 
@@ -69,13 +147,14 @@ impl MadeKey {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct KeyList {
     text: String,
-    ends: Vec<usize>,
+    /// Where the head of each key ends, and the key.
+    ends: Vec<(usize, usize)>,
 }
 
 impl KeyList {
     pub(crate) fn push(&mut self, key: Key<'_>) {
-        self.text.push_str(key.0);
-        self.ends.push(self.text.len());
+        self.text.push_str(key.text);
+        self.ends.push((key.parts[0].len(), self.text.len()));
     }
 
     pub(crate) const fn len(&self) -> usize {
@@ -83,8 +162,9 @@ impl KeyList {
     }
 
     pub(crate) fn get(&self, index: usize) -> Key<'_> {
-        let start = if index == 0 { 0 } else { self.ends[index - 1] };
-        Key(&self.text[start..self.ends[index]])
+        let start = if index == 0 { 0 } else { self.ends[index - 1].1 };
+        let (head, end) = self.ends[index];
+        Key::new(&self.text[start..end], head)
     }
 
     pub(crate) fn range(&self, range: std::ops::Range<usize>) -> Vec<Key<'_>> {
@@ -231,7 +311,7 @@ impl KeyMaker {
     #[inline]
     pub(crate) fn make(&self, made: &mut MadeKey, head: &Head, key: &str) -> Result<()> {
         if let Some(function) = &self.function {
-            made.long = Some(function(key, &self.prefix, head.version).map_err(|e| {
+            made.replace(function(key, &self.prefix, head.version).map_err(|e| {
                 Error::invalid_cache_key(key, "the key function refused the key").with_source(e)
             })?);
         } else {
@@ -275,17 +355,22 @@ impl KeyMaker {
             && has_good_bytes(key)
             && self.function.is_none()
             && self.validator.is_none();
-        if good { Ok(()) } else { self.validate(made.as_key().0) }
+        if good { Ok(()) } else { self.validate(made.text()) }
+    }
+
+    /// What [`KeyMaker::make`] made of `key`, for a call in place.
+    #[inline]
+    pub(crate) fn key<'a>(&self, made: &'a MadeKey, head: &'a Head, key: &'a str) -> Key<'a> {
+        if self.function.is_some() {
+            return made.as_key();
+        }
+        Key { text: made.text(), parts: [&head.text, key] }
     }
 }
 
 /// Refuses a prefix under which two different (prefix, version, key) make one key: `p:1` with
 /// key `x` is `p` with version 1 and key `1:x`.
 pub(crate) fn check_prefix(prefix: &str) -> Result<()> {
-    let is_version = |segment: &str| {
-        let digits = segment.strip_prefix('-').unwrap_or(segment);
-        !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit())
-    };
     match prefix.split(':').skip(1).find(|segment| is_version(segment)) {
         None => Ok(()),
         Some(segment) => Err(Error::invalid_cache_backend(format!(
@@ -293,6 +378,11 @@ pub(crate) fn check_prefix(prefix: &str) -> Result<()> {
              version and could make the keys of two caches coincide; use a part with a letter"
         ))),
     }
+}
+
+fn is_version(segment: &str) -> bool {
+    let digits = segment.strip_prefix('-').unwrap_or(segment);
+    !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit())
 }
 
 #[cfg(test)]
@@ -356,10 +446,37 @@ mod tests {
     }
 
     #[test]
+    fn whoever_makes_a_key_gives_it_one_hash() {
+        let hash = |key: Key<'_>| {
+            let mut state = std::hash::DefaultHasher::new();
+            key.hash(&mut state);
+            state.finish()
+        };
+        let heads = ["", "p", "team:app", "p:1a", "p:", ":", "清", "1", "p:-", "a::b"];
+        let keys = ["", "k", ":", "1:", ":1:", "2:k", ":2:k", "a:3:b", "清:4:", "-1:"];
+        for (prefix, key, version) in heads.iter().flat_map(|p| {
+            keys.iter().flat_map(move |k| [1, -7, i64::MIN].into_iter().map(move |version| (*p, *k, version)))
+        }) {
+            check_prefix(prefix).unwrap();
+            let maker = maker(prefix, KeyPolicy::Allow);
+            let (mut made, head) = (MadeKey::default(), maker.head(version));
+            maker.make(&mut made, &head, key).unwrap();
+            let mut other = MadeKey::default();
+            other.replace(default_key_func(key, prefix, version));
+            let mut list = KeyList::default();
+            list.push(other.as_key());
+            let in_place = maker.key(&made, &head, key);
+            for same in [made.as_key(), other.as_key(), list.get(0)] {
+                assert_eq!((in_place, hash(in_place)), (same, hash(same)), "{prefix:?} {version} {key:?}");
+            }
+        }
+    }
+
+    #[test]
     fn a_key_list_gives_its_keys_back() {
         let mut list = KeyList::default();
         for key in ["a", "", "清", "bcd"] {
-            list.push(Key(key));
+            list.push(Key::new(key, split(key)));
         }
         let texts: Vec<_> = list.range(0..4).into_iter().map(Key::as_str).collect();
         assert_eq!((texts, list.len()), (vec!["a", "", "清", "bcd"], 4));

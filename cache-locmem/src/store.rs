@@ -327,7 +327,7 @@ impl Store {
 
     #[inline]
     fn hash(&self, key: Key<'_>) -> u64 {
-        self.hasher.hash_one(key.as_bytes())
+        self.hasher.hash_one(key)
     }
 
     /// The table uses the lowest and the highest bits of the hash: these are in between.

@@ -14,7 +14,7 @@ use crate::backend::BaseCache;
 use crate::cache::Cache;
 use crate::error::{Error, Result};
 use crate::info::Info;
-use crate::key::MadeKey;
+use crate::key::Key;
 use crate::timeout::Timeout;
 use crate::way::Way;
 
@@ -46,7 +46,7 @@ impl<B: BaseCache + ?Sized> Cache<B> {
         value: &T,
         timeout: impl Into<Timeout> + Send,
     ) -> Result<()> {
-        let payload = |made: &MadeKey| self.encode(made, value);
+        let payload = |made: Key<'_>| self.encode(made, value);
         if self.is_in_place() {
             self.set_in_place(key, timeout.into(), payload)
         } else {
@@ -65,7 +65,7 @@ impl<B: BaseCache + ?Sized> Cache<B> {
         timeout: impl Into<Timeout>,
     ) -> Result<()> {
         let value = value.into();
-        let payload = |_: &MadeKey| self.settings.codecs.encode_bytes(value);
+        let payload = |_: Key<'_>| self.settings.codecs.encode_bytes(value);
         if self.is_in_place() {
             self.set_in_place(key, timeout.into(), payload)
         } else {

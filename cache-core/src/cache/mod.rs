@@ -28,7 +28,7 @@ use self::stats::Counters;
 pub use self::stats::Stats;
 use crate::backend::{AsyncWay, BaseCache};
 use crate::error::Result;
-use crate::key::{Head, KeyMaker, MadeKey};
+use crate::key::{Head, Key, KeyMaker, MadeKey};
 use crate::payload::Payload;
 use crate::timeout::{Expiry, Timeout};
 use crate::value::Codecs;
@@ -156,6 +156,12 @@ impl<B: BaseCache + ?Sized> Cache<B> {
         self.settings.keys.make_and_validate(made, &self.head, key)
     }
 
+    /// What [`Cache::key`] made of `key`, for a call in place.
+    #[inline]
+    fn made<'a>(&'a self, made: &'a MadeKey, key: &'a str) -> Key<'a> {
+        self.settings.keys.key(made, &self.head, key)
+    }
+
     #[inline]
     const fn reach(&self, way: Way) -> Reach<'_, B> {
         Reach { backend: &self.backend, way }
@@ -172,19 +178,19 @@ impl<B: BaseCache + ?Sized> Cache<B> {
         Expiry::resolve(timeout, self.settings.timeout)
     }
 
-    fn encode<T: Serialize + ?Sized>(&self, key: &MadeKey, value: &T) -> Result<Payload> {
-        self.settings.codecs.encode(value).map_err(|e| e.with_key(key.as_key().as_str()))
+    fn encode<T: Serialize + ?Sized>(&self, key: Key<'_>, value: &T) -> Result<Payload> {
+        self.settings.codecs.encode(value).map_err(|e| e.with_key(key.as_str()))
     }
 
-    fn decode<T: DeserializeOwned>(&self, key: &MadeKey, payload: &Payload) -> Result<T> {
-        self.settings.codecs.decode(key.as_key().as_str(), payload)
+    fn decode<T: DeserializeOwned>(&self, key: Key<'_>, payload: &Payload) -> Result<T> {
+        self.settings.codecs.decode(key.as_str(), payload)
     }
 
     #[inline]
-    fn decode_bytes(&self, key: &MadeKey, payload: Payload) -> Result<Bytes> {
+    fn decode_bytes(&self, key: Key<'_>, payload: Payload) -> Result<Bytes> {
         match payload {
             Payload::Bytes(bytes) => Ok(bytes),
-            other => self.settings.codecs.decode_bytes(key.as_key().as_str(), other),
+            other => self.settings.codecs.decode_bytes(key.as_str(), other),
         }
     }
 }

@@ -11,7 +11,7 @@ use crate::cache::Cache;
 use crate::cache::observe::{Asked, Operation};
 use crate::error::{Error, Result};
 use crate::info::Info;
-use crate::key::{KeyList, MadeKey};
+use crate::key::{Key, KeyList, MadeKey};
 use crate::payload::Payload;
 use crate::timeout::{Expiry, Timeout};
 use crate::way::{Way, run_sync};
@@ -27,13 +27,9 @@ impl<B: BaseCache + ?Sized> Cache<B> {
     /// [`Cache::load`] and `decode` where no call suspends: a hit in memory costs less than the
     /// future around it, and than handing the payload on through those who look at errors.
     #[inline]
-    fn load_in_place<T>(
-        &self,
-        key: &MadeKey,
-        decode: impl FnOnce(Payload) -> Result<T>,
-    ) -> Result<Option<T>> {
+    fn load_in_place<T>(&self, key: Key<'_>, decode: impl FnOnce(Payload) -> Result<T>) -> Result<Option<T>> {
         let asked = self.asks(Operation::Get);
-        match self.backend.get(key.as_key()) {
+        match self.backend.get(key) {
             Ok(Some(payload)) if !asked.is_timed() => {
                 self.hit();
                 decode(payload).map(Some)
@@ -78,27 +74,29 @@ impl<B: BaseCache + ?Sized> Cache<B> {
     pub(super) fn get_in_place<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>> {
         let mut made = MadeKey::default();
         self.key(&mut made, key)?;
-        self.load_in_place(&made, |payload| self.decode(&made, &payload))
+        let made = self.made(&made, key);
+        self.load_in_place(made, |payload| self.decode(made, &payload))
     }
 
     pub(super) async fn get_suspending<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>> {
         let mut made = MadeKey::default();
         self.key(&mut made, key)?;
         let found = self.load(Way::Async, &made).await?;
-        found.map(|payload| self.decode(&made, &payload)).transpose()
+        found.map(|payload| self.decode(made.as_key(), &payload)).transpose()
     }
 
     pub(super) fn get_bytes_in_place(&self, key: &str) -> Result<Option<Bytes>> {
         let mut made = MadeKey::default();
         self.key(&mut made, key)?;
-        self.load_in_place(&made, |payload| self.decode_bytes(&made, payload))
+        let made = self.made(&made, key);
+        self.load_in_place(made, |payload| self.decode_bytes(made, payload))
     }
 
     pub(super) async fn get_bytes_suspending(&self, key: &str) -> Result<Option<Bytes>> {
         let mut made = MadeKey::default();
         self.key(&mut made, key)?;
         let found = self.load(Way::Async, &made).await?;
-        found.map(|payload| self.decode_bytes(&made, payload)).transpose()
+        found.map(|payload| self.decode_bytes(made.as_key(), payload)).transpose()
     }
 
     #[inline]
@@ -106,15 +104,16 @@ impl<B: BaseCache + ?Sized> Cache<B> {
         &self,
         key: &str,
         timeout: Timeout,
-        payload: impl FnOnce(&MadeKey) -> Result<Payload>,
+        payload: impl FnOnce(Key<'_>) -> Result<Payload>,
     ) -> Result<()> {
         let mut made = MadeKey::default();
         self.key(&mut made, key)?;
-        let payload = payload(&made)?;
+        let key = self.made(&made, key);
+        let payload = payload(key)?;
         match self.expiry(timeout) {
             Some(expiry) => {
                 let asked = self.asks(Operation::Set);
-                let stored = self.backend.set(made.as_key(), payload, expiry);
+                let stored = self.backend.set(key, payload, expiry);
                 self.answered(&asked, stored, || ())
             }
             None => run_sync(self.remove(Way::Sync, &made)).map(drop),
@@ -125,11 +124,11 @@ impl<B: BaseCache + ?Sized> Cache<B> {
         &self,
         key: &str,
         timeout: Timeout,
-        payload: impl FnOnce(&MadeKey) -> Result<Payload>,
+        payload: impl FnOnce(Key<'_>) -> Result<Payload>,
     ) -> Result<()> {
         let mut made = MadeKey::default();
         self.key(&mut made, key)?;
-        let payload = payload(&made)?;
+        let payload = payload(made.as_key())?;
         match self.expiry(timeout) {
             Some(expiry) => {
                 let asked = self.asks(Operation::Set);
@@ -150,7 +149,7 @@ impl<B: BaseCache + ?Sized> Cache<B> {
     ) -> Result<bool> {
         let mut made = MadeKey::default();
         self.key(&mut made, key)?;
-        let payload = self.encode(&made, value)?;
+        let payload = self.encode(made.as_key(), value)?;
         match self.expiry(timeout) {
             Some(expiry) => self.store_new(way, &made, payload, expiry).await,
             None => {
@@ -275,7 +274,7 @@ impl<B: BaseCache + ?Sized> Cache<B> {
         let mut payloads = Vec::new();
         for (name, value) in entries {
             self.key(&mut made, name.as_ref())?;
-            payloads.push(self.encode(&made, &value)?);
+            payloads.push(self.encode(made.as_key(), &value)?);
             list.push(made.as_key());
             names.push(name);
         }
