@@ -8,7 +8,7 @@
 //!   [`LocMemCache::default`] is a store of its own.
 //! - **Culling.** At most `max_entries` at every moment. A new key that finds the store full
 //!   drops what has expired, else the least recently used `1/cull_frequency`. Stores of up to
-//!   1,024 entries are exact; larger ones are 64 shards and cull one at a time.
+//!   1,024 entries are exact; larger ones are shards of about as many each, and cull one at a time.
 //! - **Eviction.** [`Eviction::S3Fifo`] in place of the LRU gives up one entry at a time, by how often and
 //!   how lately each was read: fewer misses for the same room, and no scan ever. It takes 40 to 60
 //!   bytes more per entry.

@@ -12,7 +12,13 @@ use crate::table::{Entry, NEVER, Table, Use};
 /// Up to this limit a store is one shard, and its culling exact: the least recently used of all.
 /// Above it the least recently used of one shard go, so that no write ever stops for long.
 const ONE_SHARD: u64 = 1_024;
-const SHARDS: usize = 64;
+
+/// Above [`ONE_SHARD`] a shard holds about so many entries at most, so that culling one of them is
+/// short work in the processor's own cache; powers of two.
+const SHARD: usize = 1_024;
+const SHARDS: std::ops::RangeInclusive<usize> = 64..=4_096;
+/// A store without a limit: as many as one of 262,144 entries.
+const SHARDS_UNLIMITED: usize = 256;
 
 /// Each write frees up to this many expired entries of its shard in passing.
 const REAP_PER_WRITE: usize = 2;
@@ -74,7 +80,7 @@ pub(crate) enum Over {
 impl Store {
     pub(crate) fn new(culling: Culling, eviction: Eviction, clock: Clock) -> Self {
         let limit = culling.limit();
-        let shards = if limit.is_some_and(|limit| limit <= ONE_SHARD) { 1 } else { SHARDS };
+        let shards = shards_of(limit);
         let limit = limit.map_or(usize::MAX, |limit| usize::try_from(limit).unwrap_or(usize::MAX));
         let share = (limit / shards).max(1);
         // What never evicts needs no queues.
@@ -257,7 +263,7 @@ impl Store {
         // A shard that holds less than others would otherwise do so for ever: what it gives up for
         // each new key is its own.
         let large = self.shards.iter().filter(|shard| shard.read().len() > self.share);
-        let large = large.take(if home.read().len() < self.share { SHARDS } else { 0 });
+        let large = large.take(if home.read().len() < self.share { usize::MAX } else { 0 });
         for shard in large.chain(std::iter::once(home)).chain(&self.shards) {
             let mut table = shard.write();
             let victims = self.culling.victims(table.len() as u64);
@@ -333,7 +339,7 @@ impl Store {
     /// The table uses the lowest and the highest bits of the hash: these are in between.
     #[inline]
     fn shard_of(&self, hash: u64) -> usize {
-        (hash >> 40) as usize % self.shards.len()
+        (hash >> 40) as usize & (self.shards.len() - 1)
     }
 
     #[inline]
@@ -359,6 +365,18 @@ impl Store {
                 (now, u64::try_from(after.as_nanos()).map_or(NEVER, |ns| now.saturating_add(ns)))
             }
         }
+    }
+}
+
+/// How many shards a store with this limit has: a power of two.
+fn shards_of(limit: Option<u64>) -> usize {
+    match limit {
+        Some(limit) if limit <= ONE_SHARD => 1,
+        Some(limit) => {
+            let wanted = usize::try_from(limit).unwrap_or(usize::MAX).div_ceil(SHARD);
+            wanted.checked_next_power_of_two().unwrap_or(usize::MAX).clamp(*SHARDS.start(), *SHARDS.end())
+        }
+        None => SHARDS_UNLIMITED,
     }
 }
 
