@@ -1,14 +1,13 @@
 //! What has left the queues not long ago: eight bytes of each.
 
-/// Ghosts of one group share a cache line: one look at memory finds all that may be meant.
+/// Ghosts of one group lie together: one look at memory finds all that may be meant.
 const GROUP: usize = 8;
 
-/// Slots per entry of the share. More than ghosts are kept, since groups fill unevenly.
-const SLOTS: usize = 2;
+/// Slots in thousandths of the share. More than ghosts are kept, since groups fill unevenly.
+const SLOTS: usize = 2_500;
 
-/// For so many departures from its queue a ghost is kept, in thousandths of the share. One from main says no
-/// more than that main is too small, and that only while it is close.
-const KEPT: [usize; 2] = [1_500, super::CLOSE];
+/// By origin. A ghost from main says no more than that main is too small, and that while it is close.
+const KEPT: [usize; 2] = [super::KEPT, super::CLOSE];
 
 /// The queue that a ghost has left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,7 +28,7 @@ pub(super) struct Ghosts {
 
 impl Ghosts {
     pub(super) fn new(share: usize) -> Self {
-        let groups = share.saturating_mul(SLOTS).div_ceil(GROUP);
+        let groups = super::part(share, SLOTS).div_ceil(GROUP);
         let kept = KEPT.map(|thousandths| super::part(share, thousandths));
         // The first departure is number one: a ghost is never 0.
         Self { slots: Vec::new(), groups, kept, departures: [1, 1] }
