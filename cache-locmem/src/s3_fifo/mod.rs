@@ -160,6 +160,11 @@ impl Queues {
         self.lists.front(Queue::Small).or_else(|| self.lists.front(Queue::Main))
     }
 
+    #[cfg(test)]
+    pub(crate) const fn len(&self) -> usize {
+        self.lists.len(Queue::Small) + self.lists.len(Queue::Main)
+    }
+
     fn queue_to_shorten(&self) -> Queue {
         let small = self.lists.len(Queue::Small);
         if ENTRY * small > self.room || self.lists.len(Queue::Main) == 0 { Queue::Small } else { Queue::Main }
