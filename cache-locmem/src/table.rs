@@ -219,3 +219,65 @@ impl Entry {
         self.used.store(mark(self.read_at(), self.reads().saturating_sub(1)), Ordering::Relaxed);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use super::*;
+
+    fn hash(n: u64) -> u64 {
+        n.wrapping_mul(0x9e37_79b9_7f4a_7c15)
+    }
+
+    fn insert(table: &mut Table, n: u64, deadline: u64) {
+        let at = table.use_now(|| 0);
+        table.insert(hash(n), &n.to_string(), Payload::Int(0), deadline, at);
+    }
+
+    fn queued(table: &Table) -> usize {
+        table.queues.as_ref().unwrap().len()
+    }
+
+    #[test]
+    fn an_eviction_looks_at_few_entries_whatever_was_read() {
+        let mut table = Table::s3_fifo(1_000);
+        (0..1_000).for_each(|n| insert(&mut table, n, NEVER));
+        for newcomer in 1_000..1_100 {
+            for entry in &table.entries {
+                (0..MOST_READS + 1).for_each(|_| entry.use_at(table.use_now(|| 0)));
+                assert_eq!(entry.reads(), MOST_READS);
+            }
+            assert!(table.evict(Some(hash(newcomer))).is_some());
+            let looked_at = table.entries.iter().filter(|entry| entry.reads() < MOST_READS).count();
+            assert!((1..=33).contains(&looked_at), "{looked_at} entries were looked at");
+            insert(&mut table, newcomer, NEVER);
+        }
+        assert_eq!((table.len(), queued(&table)), (1_000, 1_000));
+    }
+
+    #[test]
+    fn the_queues_hold_what_the_table_holds() {
+        let mut table = Table::s3_fifo(100);
+        for n in 0..2_000 {
+            if table.len() == 100 {
+                assert!(table.evict(Some(hash(n))).is_some());
+            }
+            insert(&mut table, n, if n % 3 == 0 { n } else { NEVER });
+            if n % 5 == 0 {
+                drop(table.remove(hash(n - n / 9), &(n - n / 9).to_string()));
+            }
+            if n % 50 == 0 {
+                table.reap(n.saturating_sub(20), 64);
+            }
+            assert_eq!(queued(&table), table.len());
+        }
+        assert_eq!(table.drop_victims(10), 10);
+        assert_eq!(queued(&table), table.len());
+        assert!(table.take_all().len() > 0, "what was there is handed over");
+        assert_eq!((table.len(), queued(&table)), (0, 0));
+        (0..100).for_each(|n| insert(&mut table, n, NEVER));
+        assert_eq!(table.drop_victims(usize::MAX), 100);
+        assert_eq!(queued(&table), 0);
+    }
+}

@@ -52,6 +52,7 @@ const CASES: &[(Form, &str)] = &[
     (Toml, "[caches.default]\nbackend = \"locmem\"\noptions = { max_entries = -1 }"),
     (Toml, "[caches.default]\nbackend = \"locmem\"\noptions = { cull_frequency = 9999999999 }"),
     (Toml, "[caches.default]\nbackend = \"locmem\"\noptions = { cull_frequency = 0.5 }"),
+    (Toml, "[caches.default]\nbackend = \"locmem\"\noptions = { eviction = \"lfu\" }"),
     (Toml, "[caches.default]\nbackend = \"locmem\"\noptions = \"max_entries=10\""),
     (
         Toml,

@@ -93,6 +93,14 @@ fn toml_json_and_any_serde_source_mean_the_same() {
 }
 
 #[test]
+fn the_eviction_is_chosen_by_name() {
+    for (name, lru) in [("lru", true), ("s3fifo", false)] {
+        let caches = by_url(&format!("locmem://evicts-by-{name}?eviction={name}"));
+        assert_eq!(caches.default().unwrap().backend().capabilities().lru, lru);
+    }
+}
+
+#[test]
 fn a_codec_is_chosen_by_name() {
     let text = |codec: &str| {
         let url = format!("locmem://codec-by-name?codec={codec}&read_also=messagepack,json");

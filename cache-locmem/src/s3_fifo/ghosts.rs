@@ -1,14 +1,13 @@
 //! What has left the queues not long ago: eight bytes of each.
 
-/// Ghosts of one group share a cache line: one look at memory finds all that may be meant.
+/// Ghosts of one group lie together: one look at memory finds all that may be meant.
 const GROUP: usize = 8;
 
-/// Slots per entry of the share. More than ghosts are kept, since groups fill unevenly.
-const SLOTS: usize = 2;
+/// Slots in thousandths of the share. More than ghosts are kept, since groups fill unevenly.
+const SLOTS: usize = 2_500;
 
-/// For so many departures from its queue a ghost is kept, in thousandths of the share. One from main says no
-/// more than that main is too small, and that only while it is close.
-const KEPT: [usize; 2] = [1_500, super::CLOSE];
+/// By origin. A ghost from main says no more than that main is too small, and that while it is close.
+const KEPT: [usize; 2] = [super::KEPT, super::CLOSE];
 
 /// The queue that a ghost has left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,7 +28,7 @@ pub(super) struct Ghosts {
 
 impl Ghosts {
     pub(super) fn new(share: usize) -> Self {
-        let groups = share.saturating_mul(SLOTS).div_ceil(GROUP);
+        let groups = super::part(share, SLOTS).div_ceil(GROUP);
         let kept = KEPT.map(|thousandths| super::part(share, thousandths));
         // The first departure is number one: a ghost is never 0.
         Self { slots: Vec::new(), groups, kept, departures: [1, 1] }
@@ -91,4 +90,41 @@ impl Ghosts {
 
 const fn origin(ghost: u64) -> Origin {
     if ghost >> 32 & 1 == 0 { Origin::Small } else { Origin::Main }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use super::*;
+
+    /// A hash of this number, spread over all its bits.
+    fn hash(n: u64) -> u64 {
+        let mixed = (n + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        (mixed ^ mixed >> 29).wrapping_mul(0xbf58_476d_1ce4_e5b9)
+    }
+
+    #[test]
+    fn a_ghost_is_found_once_with_its_age() {
+        let mut ghosts = Ghosts::new(100);
+        (0..50).for_each(|n| ghosts.leave(hash(n), Origin::Small));
+        ghosts.leave(hash(1_000), Origin::Main);
+        assert_eq!(ghosts.find(hash(0)), Some((Origin::Small, 50)));
+        assert_eq!(ghosts.take(hash(49)), Some((Origin::Small, 1)));
+        assert_eq!(ghosts.take(hash(49)), None);
+        assert_eq!(ghosts.take(hash(1_000)), Some((Origin::Main, 1)));
+        assert_eq!(ghosts.find(hash(2_000)), None);
+    }
+
+    #[test]
+    fn ghosts_are_bounded_and_the_oldest_are_forgotten() {
+        let mut ghosts = Ghosts::new(1_000);
+        (0..50_000).for_each(|n| ghosts.leave(hash(n), Origin::Small));
+        assert!(ghosts.slots.len() * GROUP <= 2_504, "{} slots", ghosts.slots.len() * GROUP);
+        let kept = (0..50_000).filter(|&n| ghosts.find(hash(n)).is_some()).count();
+        assert!((1_800..=2_000).contains(&kept), "{kept} ghosts");
+        assert!((0..47_999).all(|n| ghosts.find(hash(n)).is_none()));
+        let newest = (49_000..50_000).filter(|&n| ghosts.find(hash(n)).is_some()).count();
+        assert!(newest >= 980, "{newest} of the newest 1,000");
+    }
 }

@@ -137,3 +137,35 @@ impl Lists {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn drain(lists: &mut Lists, queue: Queue) -> Vec<u64> {
+        std::iter::from_fn(|| lists.front(queue).and_then(|place| lists.remove(place)))
+            .map(|(_, hash)| hash)
+            .collect()
+    }
+
+    #[test]
+    fn entries_leave_from_anywhere_and_places_are_used_again() {
+        let mut lists = Lists::default();
+        let places: Vec<u32> = (0..6).map(|n| lists.push(Queue::Small, n)).collect();
+        lists.move_to_back(places[2], Queue::Main);
+        lists.move_to_back(places[0], Queue::Main);
+        lists.move_to_back(places[1], Queue::Small);
+        for place in [places[4], places[5]] {
+            assert!(lists.remove(place).is_some());
+            assert_eq!(lists.remove(place), None, "a free place is nobody's");
+        }
+        lists.move_to_back(places[4], Queue::Main);
+        lists.push(Queue::Main, 7);
+        lists.push(Queue::Small, 8);
+        assert_eq!((lists.len(Queue::Small), lists.len(Queue::Main)), (3, 3));
+        assert_eq!(lists.nodes.len(), 6);
+        assert_eq!(drain(&mut lists, Queue::Small), [3, 1, 8]);
+        assert_eq!(drain(&mut lists, Queue::Main), [2, 0, 7]);
+        assert_eq!((lists.len(Queue::Small), lists.len(Queue::Main)), (0, 0));
+    }
+}

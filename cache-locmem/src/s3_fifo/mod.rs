@@ -26,13 +26,20 @@ const TURNS: u32 = 32;
 
 /// The room of the small queue at the beginning, the least and the most, in thousandths of the share.
 const FIRST_ROOM: usize = 100;
-const LEAST_ROOM: usize = 5;
+const LEAST_ROOM: usize = 2;
 const MOST_ROOM: usize = 900;
+
+/// For so many departures from the small queue a ghost is kept, in thousandths of the share.
+const KEPT: usize = 2_000;
 
 /// A ghost that left within so many thousandths of the share moves the room.
 const CLOSE: usize = 50;
-const GROW: usize = 1;
-const SHRINK: usize = 2;
+
+/// The room moves by parts of an entry: what is one entry's room, what a ghost of the small queue adds,
+/// and what one of main takes.
+const ENTRY: usize = 2;
+const GROW: usize = 2;
+const SHRINK: usize = 3;
 
 /// The queues of one shard.
 #[derive(Debug)]
@@ -41,7 +48,7 @@ pub(crate) struct Queues {
     ghosts: Ghosts,
     /// How many entries the shard holds in a full store.
     share: usize,
-    /// How many of them may wait in the small queue.
+    /// How many of them may wait in the small queue, times [`ENTRY`].
     room: usize,
 }
 
@@ -49,7 +56,12 @@ impl Queues {
     /// The queues of a shard that holds about `share` entries when the store is full.
     pub(crate) fn new(share: usize) -> Self {
         let share = share.max(1);
-        Self { lists: Lists::default(), ghosts: Ghosts::new(share), share, room: part(share, FIRST_ROOM) }
+        Self {
+            lists: Lists::default(),
+            ghosts: Ghosts::new(share),
+            share,
+            room: ENTRY * part(share, FIRST_ROOM),
+        }
     }
 
     /// Empty queues of the same share.
@@ -81,7 +93,7 @@ impl Queues {
     /// Takes out the entry that has to make room for `newcomer`, or for nobody in particular.
     pub(crate) fn evict(&mut self, entries: &mut HashTable<Entry>, newcomer: Option<u64>) -> Option<Entry> {
         let won = newcomer.is_some_and(|hash| self.returns(entries, hash));
-        let place = if won && self.lists.len(Queue::Main) + self.room >= self.share {
+        let place = if won && self.lists.len(Queue::Main) + self.room / ENTRY >= self.share {
             self.lists.front(Queue::Main)?
         } else {
             self.next(entries)?
@@ -99,7 +111,7 @@ impl Queues {
         match origin {
             Origin::Small => {
                 if close {
-                    self.room = (self.room + GROW).min(part(self.share, MOST_ROOM));
+                    self.room = (self.room + GROW).min(ENTRY * part(self.share, MOST_ROOM));
                 }
                 let won = self.duel(entries, age);
                 if !won {
@@ -109,7 +121,7 @@ impl Queues {
             }
             Origin::Main => {
                 if close {
-                    self.room = self.room.saturating_sub(SHRINK).max(part(self.share, LEAST_ROOM));
+                    self.room = self.room.saturating_sub(SHRINK).max(ENTRY * part(self.share, LEAST_ROOM));
                 }
                 false
             }
@@ -145,12 +157,18 @@ impl Queues {
             }
             self.lists.move_to_back(place, Queue::Main);
         }
-        self.lists.front(self.queue_to_shorten())
+        // Main is full of what was read: better one of the new than one of those.
+        self.lists.front(Queue::Small).or_else(|| self.lists.front(Queue::Main))
+    }
+
+    #[cfg(test)]
+    pub(crate) const fn len(&self) -> usize {
+        self.lists.len(Queue::Small) + self.lists.len(Queue::Main)
     }
 
     fn queue_to_shorten(&self) -> Queue {
         let small = self.lists.len(Queue::Small);
-        if small > self.room || self.lists.len(Queue::Main) == 0 { Queue::Small } else { Queue::Main }
+        if ENTRY * small > self.room || self.lists.len(Queue::Main) == 0 { Queue::Small } else { Queue::Main }
     }
 
     fn at_front<'a>(&self, entries: &'a HashTable<Entry>, queue: Queue) -> Option<(u32, &'a Entry)> {
