@@ -21,6 +21,25 @@ impl Python {
     /// Where it does not start, or says something else than `ready`.
     #[must_use]
     pub fn start(interpreter: &Path, script: &str, args: &[&str]) -> Self {
+        let (python, answer) = Self::launch(interpreter, script, args);
+        assert_eq!(answer, "ready", "what it prints on standard error says why");
+        python
+    }
+
+    /// The same for a script whose module may be missing: `Err` is what it says instead of `ready`.
+    ///
+    /// # Errors
+    /// What the script says is missing.
+    ///
+    /// # Panics
+    /// Where it does not start, or fails.
+    pub fn start_if_there(interpreter: &Path, script: &str, args: &[&str]) -> Result<Self, String> {
+        let (python, answer) = Self::launch(interpreter, script, args);
+        assert!(!answer.is_empty(), "what it prints on standard error says why");
+        if answer == "ready" { Ok(python) } else { Err(answer) }
+    }
+
+    fn launch(interpreter: &Path, script: &str, args: &[&str]) -> (Self, String) {
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("python").join(script);
         let mut child = Command::new(interpreter)
             .arg(script)
@@ -32,8 +51,8 @@ impl Python {
         let orders = child.stdin.take().expect("it was piped");
         let answers = BufReader::new(child.stdout.take().expect("it was piped"));
         let mut python = Self { child, orders, answers };
-        assert_eq!(python.answer(), "ready", "what it prints on standard error says why");
-        python
+        let answer = python.answer();
+        (python, answer)
     }
 
     /// Calls the function `name` so many times.

@@ -120,7 +120,8 @@ pub(crate) const fn is_no_entry(errno: Errno) -> bool {
     matches!(errno, Errno::NOENT | Errno::LOOP | Errno::NXIO | Errno::ISDIR | Errno::NOTDIR)
 }
 
-/// A file that is not an entry yet; removed unless it was published.
+/// A file that is not an entry yet. Unless its name went with it when it was published, what has the name
+/// is removed.
 ///
 /// It stays locked while its writer lives: a sweep can tell those that a killed process left.
 #[derive(Debug)]
@@ -128,7 +129,7 @@ pub(crate) struct TempFile<'a> {
     dir: &'a Dir<'a>,
     name: String,
     file: OwnedFd,
-    published: bool,
+    renamed: bool,
 }
 
 impl<'a> TempFile<'a> {
@@ -145,15 +146,11 @@ impl<'a> TempFile<'a> {
                 Err(errno) => return Err(dir.fault(errno, "make", &name)),
             }
         };
-        let temp = Self { dir, name, file, published: false };
-        temp.fill(parts).map_err(|e| dir.fault(e, "write", &temp.name))?;
+        let temp = Self { dir, name, file, renamed: false };
+        for part in parts {
+            fs::write_all(&temp.file, part).map_err(|e| dir.fault(e, "write", &temp.name))?;
+        }
         Ok(temp)
-    }
-
-    fn fill(&self, parts: [&[u8]; 2]) -> Result<(), Errno> {
-        let size = parts.iter().map(|part| part.len() as u64).sum();
-        preallocate(&self.file, size)?;
-        parts.iter().try_for_each(|part| fs::write_all(&self.file, part))
     }
 
     /// Writes over what is there at `at`.
@@ -162,36 +159,44 @@ impl<'a> TempFile<'a> {
     }
 
     /// Makes it the entry `name`, over whatever is there, in one step. Under the lock.
-    pub(crate) fn publish(&mut self, name: &str) -> Result<(), Fault> {
+    ///
+    /// A rename over a file has common file systems write the new bytes out at once, which is most of
+    /// its cost. An exchange of the two names is one step as well, and spared that: so with `present`,
+    /// where a file is there, it is tried first.
+    pub(crate) fn publish(&mut self, name: &str, present: bool) -> Result<(), Fault> {
         let dir = &self.dir.fd;
-        rustix::fs::renameat(dir, &self.name, dir, name)
-            .map_err(|e| self.dir.fault(e, "put a new value in the place of", name))?;
-        self.published = true;
+        let fault = |e| self.dir.fault(e, "put a new value in the place of", name);
+        if present && exchange(dir, &self.name, name).map_err(fault)? {
+            // What is called as the temporary file now is the old value: to be removed when dropped.
+            return Ok(());
+        }
+        rustix::fs::renameat(dir, &self.name, dir, name).map_err(fault)?;
+        self.renamed = true;
         Ok(())
     }
 }
 
 impl Drop for TempFile<'_> {
     fn drop(&mut self) {
-        if !self.published {
+        if !self.renamed {
             // Where even this fails, the next sweep of the directory removes it.
             let _ = fs::unlink(&self.dir.fd, &self.name);
         }
     }
 }
 
-/// Takes the blocks before the bytes come: a rename over a present file is then spared the flush
-/// of delayed allocation that common file systems do for it, which is most of its cost.
+/// Exchanges two names of `dir`, where the system can; false where it cannot, or `to` is gone.
 #[cfg(target_os = "linux")]
-fn preallocate(file: &OwnedFd, size: u64) -> Result<(), Errno> {
-    use rustix::fs::{FallocateFlags, fallocate};
-    match rustix::io::retry_on_intr(|| fallocate(file, FallocateFlags::empty(), 0, size)) {
-        Err(Errno::NOTSUP | Errno::NOSYS | Errno::INVAL) => Ok(()),
-        done => done,
+fn exchange(dir: &OwnedFd, from: &str, to: &str) -> Result<bool, Errno> {
+    use rustix::fs::{RenameFlags, renameat_with};
+    match renameat_with(dir, from, dir, to, RenameFlags::EXCHANGE) {
+        Ok(()) => Ok(true),
+        Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP | Errno::PERM | Errno::NOENT) => Ok(false),
+        Err(errno) => Err(errno),
     }
 }
 
 #[cfg(not(target_os = "linux"))]
-fn preallocate(_: &OwnedFd, _: u64) -> Result<(), Errno> {
-    Ok(())
+fn exchange(_: &OwnedFd, _: &str, _: &str) -> Result<bool, Errno> {
+    Ok(false)
 }

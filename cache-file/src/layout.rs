@@ -1,6 +1,5 @@
 //! Where everything lies: the names of directories and files, and how many shards there are.
 
-use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest as _, Sha256};
@@ -13,6 +12,11 @@ const SUFFIX: &str = ".cache";
 
 /// The hexadecimal digits of an entry's name: 20 bytes of SHA-256.
 const DIGITS: usize = 40;
+
+const HEX: &[u8; 16] = b"0123456789abcdef";
+
+/// The length of a shard directory's name.
+const SHARD_NAME: usize = "shard-0000-of-0000".len();
 
 /// The beginning of a temporary file's name; [`TEMP_DIGITS`] random digits follow.
 const TEMP: &str = ".tmp-";
@@ -79,7 +83,25 @@ impl Location {
     /// Names the number of shards too, so that a handle that knows another number than the one in
     /// force finds nothing, rather than the wrong thing.
     pub(crate) fn shard_name(&self, shard: u32) -> String {
-        format!("shard-{shard:04}-of-{:04}", self.shards)
+        let mut name = String::with_capacity(SHARD_NAME);
+        self.push_shard_name(shard, &mut name);
+        name
+    }
+
+    /// Where an entry is, below the root.
+    pub(crate) fn entry_path(&self, shard: u32, name: &EntryName) -> String {
+        let mut path = String::with_capacity(SHARD_NAME + 1 + name.text.len());
+        self.push_shard_name(shard, &mut path);
+        path.push('/');
+        path.push_str(&name.text);
+        path
+    }
+
+    fn push_shard_name(&self, shard: u32, to: &mut String) {
+        to.push_str("shard-");
+        push_four_digits(shard, to);
+        to.push_str("-of-");
+        push_four_digits(self.shards, to);
     }
 
     pub(crate) fn shard_path(&self, shard: u32) -> PathBuf {
@@ -107,12 +129,20 @@ pub(crate) fn parse_shard(name: &[u8]) -> Option<(u32, u32)> {
     (is_shard_count(shards) && shard < shards).then_some((shard, shards))
 }
 
+/// Digit by digit: `format!` takes longer than a system call does.
+fn push_four_digits(number: u32, to: &mut String) {
+    for unit in [1_000, 100, 10, 1] {
+        to.push(char::from(HEX[(number / unit % 10) as usize]));
+    }
+}
+
 /// Bytes in hexadecimal digits, and a suffix.
 pub(crate) fn file_name<'a>(bytes: impl Iterator<Item = &'a u8>, suffix: &str) -> String {
     let mut name = String::with_capacity(DIGITS + suffix.len());
     for byte in bytes {
-        // Writing to a String cannot fail.
-        let _ = write!(name, "{byte:02x}");
+        for digit in [byte >> 4, byte & 15] {
+            name.push(char::from(HEX[usize::from(digit)]));
+        }
     }
     name.push_str(suffix);
     name

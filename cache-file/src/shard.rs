@@ -108,8 +108,8 @@ impl<'a> Temp<'a> {
         Ok(())
     }
 
-    /// Makes it the entry `name`, over whatever is there, in one step. Under the lock.
-    pub(crate) fn publish(&mut self, name: &EntryName) -> Result<(), Fault> {
-        self.file.publish(name.as_str())
+    /// Makes it the entry `name`, over what is `present` there, in one step. Under the lock.
+    pub(crate) fn publish(&mut self, name: &EntryName, present: bool) -> Result<(), Fault> {
+        self.file.publish(name.as_str(), present)
     }
 }

@@ -109,7 +109,7 @@ impl Store {
         self.retry(|| {
             let Some(location) = self.location(false)? else { return Ok(None) };
             let index = location.shard_of(&name);
-            let below = format!("{}/{}", location.shard_name(index), name.as_str());
+            let below = location.entry_path(index, &name);
             let file = match fs::open_to_read(&location.root, &below) {
                 Ok(file) => file,
                 Err(Errno::NOENT) => {
@@ -181,12 +181,12 @@ impl Store {
             temp.restamp(self.deadline(expiry))?;
             if shard.dir.has_file(name.as_str())? {
                 state::expect_deadline(shard.location, shard.index, temp.deadline(), self.lock_timeout)?;
-                temp.publish(name)?;
+                temp.publish(name, true)?;
                 return Ok(true);
             }
             let taken = shard.state()?.take(shard.index, temp.deadline(), self.culling.limit())?;
             if let Place::Taken { sweep } = taken {
-                if let Err(fault) = temp.publish(name) {
+                if let Err(fault) = temp.publish(name, false) {
                     shard.give_back(1);
                     return Err(fault);
                 }
@@ -355,7 +355,7 @@ impl Store {
             self.list_unlisted(target.location)?;
             return Err(Fault::Gone(None));
         }
-        if let Err(fault) = temp.publish(new) {
+        if let Err(fault) = temp.publish(new, !is_new) {
             if is_new {
                 target.give_back(1);
             }

@@ -136,7 +136,7 @@ impl DjangoStore {
             if is_new {
                 self.make_room(dir)?;
             }
-            temp.publish(&name)?;
+            temp.publish(&name, !is_new)?;
             if is_new {
                 self.added(dir);
             }
@@ -160,7 +160,7 @@ impl DjangoStore {
                 Seen::Damaged | Seen::Expired => return self.unlink(dir, &name).map(|_| None),
             };
             let (head, body, result) = change(&found)?;
-            TempFile::write(dir, [&head, &body])?.publish(&name)?;
+            TempFile::write(dir, [&head, &body])?.publish(&name, true)?;
             Ok(Some(result))
         })
     }

@@ -1,0 +1,5 @@
+//! What every program is, for its size: see scripts/build-costs.
+
+fn main() {
+    println!("hello");
+}

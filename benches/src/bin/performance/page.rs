@@ -1,0 +1,208 @@
+//! The page: a template with the report in its places.
+
+use std::collections::BTreeSet;
+use std::error::Error;
+use std::fmt::Write as _;
+
+use benches::{Row, Unit};
+
+use crate::report::Report;
+use crate::units::{human, ratio};
+
+/// The template's text, where a line `{{rows AREA}}` stands for the table of an area, and
+/// `{{machine}}`, `{{summary}}`, `{{builds}}` and `{{binaries}}` for the rest. Areas that have no
+/// place come last.
+pub(crate) fn filled(template: &str, report: &Report) -> Result<String, Box<dyn Error>> {
+    let mut page = String::new();
+    let mut placed = BTreeSet::new();
+    for line in template.lines() {
+        match line.strip_prefix("{{").and_then(|line| line.strip_suffix("}}")) {
+            None => writeln!(page, "{line}")?,
+            Some("machine") => machine(&mut page, report)?,
+            Some("summary") => summary(&mut page, report)?,
+            Some("builds") => builds(&mut page, report)?,
+            Some("binaries") => binaries(&mut page, report)?,
+            Some(place) => {
+                let area = place.strip_prefix("rows ").ok_or_else(|| format!("what is {line}?"))?;
+                placed.insert(area);
+                rows(&mut page, report, area)?;
+            }
+        }
+    }
+    let areas: BTreeSet<&str> = report.rows.iter().map(|row| row.area.as_str()).collect();
+    for area in areas.difference(&placed) {
+        writeln!(page, "\n## {area}\n")?;
+        rows(&mut page, report, area)?;
+    }
+    Ok(page)
+}
+
+const NOT_MEASURED: &str = "Not measured in this run.";
+
+fn machine(page: &mut String, report: &Report) -> std::fmt::Result {
+    if report.machine.is_empty() {
+        return writeln!(page, "{NOT_MEASURED}");
+    }
+    writeln!(page, "| | |\n|---|---|")?;
+    report.machine.iter().try_for_each(|(name, fact)| writeln!(page, "| {name} | {} |", cell(fact)))
+}
+
+fn summary(page: &mut String, report: &Report) -> std::fmt::Result {
+    let judged: Vec<&Row> = report.rows.iter().filter(|row| row.goal.is_some()).collect();
+    let missed: Vec<&Row> = judged.iter().copied().filter(|row| row.meets() == Some(false)).collect();
+    writeln!(page, "{} of {} goals are met.", judged.len() - missed.len(), judged.len())?;
+    if missed.is_empty() {
+        return Ok(());
+    }
+    writeln!(page, "These are not:\n")?;
+    for row in missed {
+        let goal = row.goal.unwrap_or_default();
+        writeln!(
+            page,
+            "- {}, {}: {} of {}, goal {}",
+            row.area,
+            row.case,
+            ratio(row.ratio),
+            row.peer,
+            ratio(goal)
+        )?;
+    }
+    Ok(())
+}
+
+fn rows(page: &mut String, report: &Report, area: &str) -> std::fmt::Result {
+    let mut rows = report.rows.iter().filter(|row| row.area == area).peekable();
+    if rows.peek().is_none() {
+        return writeln!(page, "{NOT_MEASURED}");
+    }
+    writeln!(page, "| case | ours | peer | peer's | ratio | spread | goal | met |")?;
+    writeln!(page, "|---|--:|---|--:|--:|:-:|--:|:-:|")?;
+    for row in rows {
+        // Only what was timed in rounds has a spread.
+        let spread = match row.unit {
+            Unit::Ns if row.spread.0 < row.spread.1 => {
+                format!("{}–{}", ratio(row.spread.0), ratio(row.spread.1))
+            }
+            _ => String::new(),
+        };
+        let met = match row.meets() {
+            None => "",
+            Some(true) => "yes",
+            Some(false) => "**no**",
+        };
+        writeln!(
+            page,
+            "| {} | {} | {} | {} | {} | {spread} | {} | {met} |",
+            cell(&row.case),
+            human(row.ours_ns, row.unit),
+            cell(&row.peer),
+            human(row.peer_ns, row.unit),
+            ratio(row.ratio),
+            row.goal.map_or_else(String::new, ratio),
+        )?;
+    }
+    Ok(())
+}
+
+fn builds(page: &mut String, report: &Report) -> std::fmt::Result {
+    if report.builds.is_empty() {
+        return writeln!(page, "{NOT_MEASURED}");
+    }
+    writeln!(page, "| crate | crates in it | clean build |\n|---|--:|--:|")?;
+    for build in &report.builds {
+        writeln!(page, "| {} | {} | {:.1} s |", build.name, build.crates, build.seconds)?;
+    }
+    Ok(())
+}
+
+fn binaries(page: &mut String, report: &Report) -> std::fmt::Result {
+    if report.binaries.is_empty() {
+        return writeln!(page, "{NOT_MEASURED}");
+    }
+    writeln!(page, "| program | profile | stripped |\n|---|---|--:|")?;
+    for binary in &report.binaries {
+        let size = human(binary.bytes as f64, Unit::Bytes);
+        writeln!(page, "| {} | {} | {size} |", cell(&binary.name), cell(&binary.profile))?;
+    }
+    Ok(())
+}
+
+/// What would end a table's cell does not.
+fn cell(text: &str) -> String {
+    text.replace('|', "\\|")
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use super::*;
+
+    const REPORT: &str = r#"
+{"machine":[["processor","a|b"]]}
+{"area":"file","case":"get","ours_ns":2000.0,"peer":"bare","peer_ns":1000.0,"ratio":0.5,"spread":[0.4,0.6],"unit":"ns","goal":0.71}
+{"area":"file","case":"get","ours_ns":2000.0,"peer":"Django","peer_ns":36000.0,"ratio":18.0,"spread":[17.0,19.0],"unit":"ns","goal":8.0}
+{"area":"new","case":"size","ours_ns":0.0,"peer":"limit","peer_ns":1.0,"ratio":1.7976931348623157e308,"spread":[1.0,1.0],"unit":"count","goal":null}
+{"build":{"name":"cache-file","crates":30,"seconds":9.84}}
+{"binary":{"name":"locmem","profile":"release","bytes":524288}}
+"#;
+
+    fn page(template: &str) -> String {
+        filled(template, &Report::parse(REPORT).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn every_place_is_filled_and_the_words_stay() {
+        let page =
+            page("# Title\n\n{{machine}}\n{{summary}}\n## Files\n{{rows file}}\nA note.\n{{rows db}}\n");
+        assert!(page.starts_with("# Title\n"), "{page}");
+        assert!(page.contains("| processor | a\\|b |"), "{page}");
+        assert!(
+            page.contains("1 of 2 goals are met.\nThese are not:\n\n- file, get: 0.50 of bare, goal 0.71\n")
+        );
+        assert!(
+            page.contains("| get | 2.00 µs | bare | 1.00 µs | 0.50 | 0.40–0.60 | 0.71 | **no** |"),
+            "{page}"
+        );
+        assert!(
+            page.contains("| get | 2.00 µs | Django | 36.0 µs | 18.0 | 17.0–19.0 | 8.00 | yes |"),
+            "{page}"
+        );
+        assert!(page.contains("A note.\nNot measured in this run.\n"), "{page}");
+    }
+
+    #[test]
+    fn an_area_without_a_place_comes_last() {
+        let page = page("{{rows file}}\nThe end.\n");
+        let (_, rest) = page.split_once("The end.\n").unwrap();
+        assert!(rest.starts_with("\n## new\n\n| case |"), "{page}");
+        assert!(rest.contains("| size | 0 | limit | 1 | ∞ |  |  |  |"), "{page}");
+    }
+
+    #[test]
+    fn the_costs_of_building_have_their_places() {
+        let page = page("{{builds}}\n\n{{binaries}}\n");
+        assert!(page.contains("| cache-file | 30 | 9.8 s |"), "{page}");
+        assert!(page.contains("| locmem | release | 512 KiB |"), "{page}");
+    }
+
+    #[test]
+    fn a_place_that_means_nothing_is_refused() {
+        assert!(filled("{{tables}}\n", &Report::default()).is_err());
+        assert!(Report::parse("{\"area\":\"file\"}\n").is_err());
+    }
+
+    #[test]
+    fn the_template_has_a_place_for_every_area() {
+        let template = include_str!("../../../performance.md.in");
+        let manifest = include_str!("../../../Cargo.toml");
+        for bench in manifest.split("[[bench]]").skip(1) {
+            let area = bench.split('"').nth(1).unwrap();
+            assert!(template.contains(&format!("\n{{{{rows {area}}}}}\n")), "no place for {area}");
+        }
+        for place in ["machine", "summary", "builds", "binaries"] {
+            assert!(template.contains(&format!("\n{{{{{place}}}}}\n")), "no place for {place}");
+        }
+        filled(template, &Report::parse(REPORT).unwrap()).unwrap();
+    }
+}
