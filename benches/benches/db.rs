@@ -149,8 +149,7 @@ fn run(cache: &Db, operation: Operation, picks: &mut Picks, calls: u64, gate: &G
 }
 
 fn in_python<'a>(name: &str, python: &'a RefCell<Python>, operation: Operation) -> Contender<'a> {
-    let peer =
-        Contender::timed(name, move |calls| python.borrow_mut().run(operation.function(), calls));
+    let peer = Contender::timed(name, move |calls| python.borrow_mut().run(operation.function(), calls));
     match (name, operation) {
         ("Django", Operation::Get) => peer.goal(8.0),
         ("Django", Operation::Set | Operation::Incr) => peer.goal(10.0),
@@ -163,4 +162,3 @@ fn median(mut numbers: Vec<f64>) -> f64 {
     numbers.sort_by(f64::total_cmp);
     numbers[numbers.len() / 2]
 }
-

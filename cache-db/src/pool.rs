@@ -14,9 +14,10 @@ use rusqlite::Connection;
 
 use crate::errors::Fault;
 use crate::layout::Table;
-use crate::open::{self, FileId};
+use crate::open;
+use crate::watch::Watch;
 
-/// The most connections of one handle, each three file descriptors and up to 16 MB of cached pages.
+/// The most connections of one handle, each four file descriptors and up to 16 MB of cached pages.
 const MOST: usize = 8;
 
 /// The place of the connection that writes.
@@ -79,7 +80,7 @@ type Held<'a> = MutexGuard<'a, Option<Pooled>>;
 #[derive(Debug)]
 struct Pooled {
     conn: Connection,
-    file: FileId,
+    watch: Watch,
     generation: u64,
 }
 
@@ -115,8 +116,8 @@ impl Pool {
         let mut lease = self.lease(usage, patience).ok_or_else(|| in_use(usage, path))?;
         let Some(held) = &mut lease.held else { return Err(in_use(usage, path)) };
         let generation = self.generation.load(Ordering::SeqCst);
-        let is_good = |p: &Pooled| p.generation == generation && Some(p.file) == open::file_id(path);
-        if let Some(stale) = held.take_if(|pooled| !is_good(pooled)) {
+        let is_stale = |p: &mut Pooled| p.generation != generation || !p.watch.is_there(path);
+        if let Some(stale) = held.take_if(is_stale) {
             // The file was removed or replaced: all of them must be closed before another is
             // opened, since SQLite removes the -wal by name.
             drop(stale);
@@ -127,7 +128,7 @@ impl Pool {
             None => {
                 let generation = self.generation.load(Ordering::SeqCst);
                 let (conn, file) = open::open(path, table, patience.deadline())?;
-                Pooled { conn, file, generation }
+                Pooled { conn, watch: Watch::new(path, file), generation }
             }
         };
         work(&held.insert(pooled).conn)
@@ -245,9 +246,8 @@ impl Queue {
 impl Drop for Lease<'_> {
     fn drop(&mut self) {
         let Some(mut held) = self.held.take() else { return };
-        let unclean = held.take_if(|pooled| {
-            !pooled.conn.is_autocommit() && pooled.conn.execute_batch("ROLLBACK").is_err()
-        });
+        let unclean = held
+            .take_if(|pooled| !pooled.conn.is_autocommit() && pooled.conn.execute_batch("ROLLBACK").is_err());
         let generation = held.as_ref().map(|pooled| pooled.generation);
         self.pool.give_back(self.place, held);
         drop(unclean);

@@ -115,9 +115,7 @@ impl Sql {
             add: format!("{upsert} WHERE expires <= ?2"),
             // Always true: it lets `set` and `add` be bound alike.
             set: format!("{upsert} WHERE ?2 IS NOT NULL"),
-            replace: format!(
-                "UPDATE {t} SET kind = ?2, codec = ?3, expires = ?4, value = ?5 WHERE key = ?1"
-            ),
+            replace: format!("UPDATE {t} SET kind = ?2, codec = ?3, expires = ?4, value = ?5 WHERE key = ?1"),
             touch: format!("UPDATE {t} SET expires = ?3 WHERE key = ?1 AND {LIVE}"),
             delete: format!("DELETE FROM {t} WHERE key = ?1 RETURNING {}", LIVE),
             // The bounds keep the sum within 64 bits: SQLite would turn it into a float.

@@ -41,18 +41,21 @@ impl Bare {
     pub fn fill(&self, rows: impl Iterator<Item = Row>) {
         self.conn.execute_batch(TABLE).unwrap();
         let mut set = self.conn.prepare(SET).unwrap();
-        self.conn.execute_batch("BEGIN").unwrap();
-        for row in rows {
-            let key = format!(":1:{}", row.key());
-            match row {
-                Row::Text(n) => drop(put(&mut set, &key, &Row::value(n))),
-                Row::Number(_) => {
-                    let expires = now_ms() + TIMEOUT.as_millis() as i64;
-                    set.execute(params![key, 0, 0, expires, 0]).unwrap();
+        let mut rows = rows.peekable();
+        while rows.peek().is_some() {
+            self.conn.execute_batch("BEGIN").unwrap();
+            for row in rows.by_ref().take(1_000) {
+                let key = made(&row.key());
+                match row {
+                    Row::Text(n) => put(&mut set, &key, &Row::value(n)),
+                    Row::Number(_) => {
+                        let expires = now_ms() + TIMEOUT.as_millis() as i64;
+                        set.execute(params![key, 0, 0, expires, 0]).unwrap();
+                    }
                 }
             }
+            self.conn.execute_batch("COMMIT").unwrap();
         }
-        self.conn.execute_batch("COMMIT; PRAGMA wal_checkpoint(TRUNCATE)").unwrap();
     }
 
     /// Does `calls` operations once all have come to the gate, and says when it began.

@@ -118,9 +118,10 @@ pub fn on_threads<W: Send>(
     std::thread::scope(|scope| {
         let (work, gate) = (&work, &gate);
         let share = |thread| (calls + thread) / threads;
-        let spawned = workers.iter_mut().zip(0..).map(|(worker, thread)| {
-            scope.spawn(move || (work(worker, share(thread), gate), Instant::now()))
-        });
+        let spawned = workers
+            .iter_mut()
+            .zip(0..)
+            .map(|(worker, thread)| scope.spawn(move || (work(worker, share(thread), gate), Instant::now())));
         let all: Vec<_> = spawned.collect();
         let times: Vec<_> = all.into_iter().map(|thread| thread.join().unwrap()).collect();
         let began = times.iter().map(|(began, _)| *began).min().unwrap();
