@@ -5,7 +5,7 @@
 
 use std::cell::Cell;
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering, fence};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::{Duration, Instant};
 
@@ -95,9 +95,11 @@ struct Lease<'a> {
 /// Callers that wait until a place is given back.
 #[derive(Debug, Default)]
 struct Queue {
-    waiting: AtomicUsize,
-    lock: Mutex<()>,
+    waiting: Mutex<usize>,
     returned: Condvar,
+    /// Whether one of them has to be woken. Not while one is on its way: to wake is a system call, and
+    /// until the one woken has come the place may be used many times.
+    asleep: AtomicBool,
 }
 
 impl Pool {
@@ -216,10 +218,12 @@ fn in_use(usage: Use, path: &Path) -> Fault {
 impl Queue {
     /// Waits until `attempt` gives something; `None` if the time is up before.
     fn wait<T>(&self, patience: &Patience, attempt: impl Fn() -> Option<T>) -> Option<T> {
-        self.waiting.fetch_add(1, Ordering::SeqCst);
-        fence(Ordering::SeqCst);
-        let mut lock = self.lock.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        *waiting += 1;
         let got = loop {
+            // Before the look: what is given back after it wakes this caller.
+            self.asleep.store(true, Ordering::SeqCst);
+            fence(Ordering::SeqCst);
             if let Some(got) = attempt() {
                 break Some(got);
             }
@@ -227,17 +231,24 @@ impl Queue {
             if left.is_zero() {
                 break None;
             }
-            lock = self.returned.wait_timeout(lock, left).unwrap_or_else(PoisonError::into_inner).0;
+            waiting = self.returned.wait_timeout(waiting, left).unwrap_or_else(PoisonError::into_inner).0;
         };
-        self.waiting.fetch_sub(1, Ordering::SeqCst);
+        *waiting -= 1;
+        let is_another = *waiting > 0;
+        self.asleep.store(is_another, Ordering::SeqCst);
+        drop(waiting);
+        if is_another {
+            // More than one place may have been given back since the last one was woken.
+            self.returned.notify_one();
+        }
         got
     }
 
-    /// Costs a system call where somebody waits, and nothing otherwise.
     fn wake_one(&self) {
-        if self.waiting.load(Ordering::SeqCst) > 0 {
-            // Between a look and the sleep after it nobody can be woken: that time is waited out.
-            drop(self.lock.lock().unwrap_or_else(PoisonError::into_inner));
+        if self.asleep.load(Ordering::SeqCst) {
+            let waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+            self.asleep.store(false, Ordering::SeqCst);
+            drop(waiting);
             self.returned.notify_one();
         }
     }
