@@ -1,7 +1,7 @@
 //! SQLite as a program would use it by itself: one connection a thread, prepared statements, the
 //! columns, settings and upsert of ours, and no layer.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use rusqlite::{Connection, Statement, params};
@@ -29,13 +29,21 @@ const INCR: &str = "UPDATE cache SET value = value + ?3 WHERE key = ?1 \
 pub struct Bare {
     conn: Connection,
     picks: Picks,
+    /// The file, where each operation looks whether it is still there.
+    looks_at: Option<PathBuf>,
 }
 
 impl Bare {
     pub fn open(path: &Path, picks: Picks) -> Self {
         let conn = Connection::open(path).unwrap();
         conn.execute_batch(SETTINGS).unwrap();
-        Self { conn, picks }
+        Self { conn, picks, looks_at: None }
+    }
+
+    /// It looks at the file before each operation from now on.
+    pub fn looking(self) -> Self {
+        let path = self.conn.path().map(PathBuf::from);
+        Self { looks_at: path, ..self }
     }
 
     pub fn fill(&self, rows: impl Iterator<Item = Row>) {
@@ -45,7 +53,7 @@ impl Bare {
         while rows.peek().is_some() {
             self.conn.execute_batch("BEGIN").unwrap();
             for row in rows.by_ref().take(1_000) {
-                let key = made(&row.key());
+                let key = row.made();
                 match row {
                     Row::Text(n) => put(&mut set, &key, &Row::value(n)),
                     Row::Number(_) => {
@@ -60,7 +68,7 @@ impl Bare {
 
     /// Does `calls` operations once all have come to the gate, and says when it began.
     pub fn run(&mut self, operation: Operation, calls: u64, gate: &Gate) -> Instant {
-        let Self { conn, picks } = self;
+        let Self { conn, picks, looks_at } = self;
         let mut begin = conn.prepare(operation.begin()).unwrap();
         let mut commit = conn.prepare("COMMIT").unwrap();
         let mut get = conn.prepare(GET).unwrap();
@@ -68,11 +76,14 @@ impl Bare {
         let mut incr = conn.prepare(INCR).unwrap();
         let start = gate.pass();
         for call in 0..calls {
+            if let Some(path) = looks_at {
+                assert!(path.symlink_metadata().unwrap().is_file());
+            }
             match operation {
-                Operation::Get => drop(find(&mut get, &made(&picks.text().key())).unwrap()),
-                Operation::Set => put(&mut set, &made(&picks.text().key()), &Row::value(call)),
+                Operation::Get => drop(find(&mut get, &picks.text().made()).unwrap()),
+                Operation::Set => put(&mut set, &picks.text().made(), &Row::value(call)),
                 Operation::Incr => {
-                    let key = made(&picks.number().key());
+                    let key = picks.number().made();
                     let sum = incr.query_row(params![key, now_ms(), 1], |row| row.get::<_, i64>(0)).unwrap();
                     assert!(sum > 0);
                 }
@@ -80,8 +91,8 @@ impl Bare {
                     begin.execute([]).unwrap();
                     let found: Vec<(String, String)> = picks
                         .hundred()
-                        .map(|row| row.key())
-                        .filter_map(|key| find(&mut get, &made(&key)).map(|value| (key, value)))
+                        .map(|row| row.made())
+                        .filter_map(|key| find(&mut get, &key).map(|value| (key, value)))
                         .collect();
                     commit.execute([]).unwrap();
                     assert_eq!(found.len(), 100);
@@ -89,7 +100,7 @@ impl Bare {
                 Operation::SetMany => {
                     begin.execute([]).unwrap();
                     for row in picks.hundred() {
-                        put(&mut set, &made(&row.key()), &Row::value(call));
+                        put(&mut set, &row.made(), &Row::value(call));
                     }
                     commit.execute([]).unwrap();
                 }
@@ -97,11 +108,6 @@ impl Bare {
         }
         start
     }
-}
-
-/// The key as our cache stores it, with its version.
-fn made(key: &str) -> String {
-    format!(":1:{key}")
 }
 
 fn now_ms() -> i64 {

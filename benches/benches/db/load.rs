@@ -63,6 +63,14 @@ impl Row {
         }
     }
 
+    /// The key as our cache makes it, with its version.
+    pub fn made(self) -> String {
+        match self {
+            Self::Text(n) => format!(":1:text{n:07}"),
+            Self::Number(n) => format!(":1:number{n:07}"),
+        }
+    }
+
     pub fn value(n: u64) -> String {
         format!("{n:0100}")
     }
