@@ -7,7 +7,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use cache_core::{Error, ErrorKind};
-use rusqlite::ErrorCode;
+use rusqlite::{ErrorCode, ffi};
 
 /// Why an attempt failed.
 #[derive(Debug)]
@@ -99,4 +99,9 @@ pub(crate) fn io(e: std::io::Error, what: &str, path: &Path) -> Fault {
 
 pub(crate) fn is_too_large(e: &rusqlite::Error) -> bool {
     remedy(e) == Remedy::TooLarge
+}
+
+/// The upsert's answer to a new key in a full table.
+pub(crate) fn is_no_room(e: &rusqlite::Error) -> bool {
+    e.sqlite_error().is_some_and(|e| e.extended_code == ffi::SQLITE_CONSTRAINT_NOTNULL)
 }

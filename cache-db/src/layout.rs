@@ -46,6 +46,9 @@ pub(crate) trait Operations {
 
     fn has(&self, key: Key<'_>) -> Result<bool, Fault>;
 
+    /// Whether there is a value that an `add` gives way to.
+    fn is_taken(&self, key: Key<'_>) -> Result<bool, Fault>;
+
     /// All of `keys` as they are at one moment.
     fn get_many(&self, keys: &[Key<'_>]) -> Result<Vec<Option<Payload>>, Fault>;
 

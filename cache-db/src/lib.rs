@@ -71,6 +71,7 @@ mod schema;
 #[cfg(feature = "settings")]
 mod settings;
 mod store;
+mod watch;
 
 pub use layout::Layout;
 pub use options::{DEFAULT_TABLE, DatabaseOptions};

@@ -2,10 +2,10 @@
 
 use cache_core::{Bytes, Error, Expiry, Key, Payload, Result as CoreResult};
 use rusqlite::types::{ToSqlOutput, ValueRef};
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, Statement, params};
 
 use crate::cull;
-use crate::errors::Fault;
+use crate::errors::{Fault, is_no_room};
 use crate::layout::Operations;
 use crate::options::Settings;
 use crate::schema::Sql;
@@ -39,6 +39,15 @@ pub(crate) fn last_row<T>(
         last = Some(read(row)?);
     }
     Ok(last)
+}
+
+/// The first row of a statement that only reads.
+fn first_row<T>(
+    statement: &mut Statement<'_>,
+    params: impl rusqlite::Params,
+    read: impl Fn(&rusqlite::Row<'_>) -> rusqlite::Result<T>,
+) -> Result<Option<T>, Fault> {
+    Ok(statement.query(params)?.next()?.map(read).transpose()?)
 }
 
 /// Runs a statement that gives no rows; returns how many rows it changed.
@@ -97,16 +106,12 @@ impl Ops<'_> {
     fn put_if_room(&self, put: Put, key: Key<'_>, value: &Payload, expiry: Expiry) -> Result<bool, Fault> {
         let now = self.now();
         let sql = if put == Put::Set { &self.sql.set } else { &self.sql.add };
-        let (kind, codec) = value.tags();
-        let data = match value {
-            Payload::Int(n) => ValueRef::Integer(*n),
-            other => ValueRef::Blob(other.bytes()),
-        };
-        let expires = expiry.deadline_ms(now);
-        let limit = self.limit();
-        let row =
-            params![key.as_str(), now, kind as u8, codec.0, expires, ToSqlOutput::Borrowed(data), limit];
-        Ok(execute(self.conn, sql, row)? > 0)
+        let (kind, codec, data) = columns(value);
+        let row = params![key.as_str(), now, kind, codec, expiry.deadline_ms(now), data, self.limit()];
+        match execute(self.conn, sql, row) {
+            Err(Fault::Sqlite(e)) if is_no_room(&e) => Ok(false),
+            stored => Ok(stored? > 0),
+        }
     }
 
     /// The most entries, as SQLite's number.
@@ -117,20 +122,25 @@ impl Ops<'_> {
 
 impl Operations for Ops<'_> {
     fn get(&self, key: Key<'_>) -> Result<Option<Payload>, Fault> {
-        let found = last_row(self.conn, &self.sql.get, params![key.as_str(), self.now()], |row| {
-            Ok(payload(row.get_ref(0)?, row.get_ref(1)?, row.get_ref(2)?))
-        })?;
-        Ok(found.flatten())
+        let mut get = self.conn.prepare_cached(&self.sql.get)?;
+        find(&mut get, key, self.now())
     }
 
     fn has(&self, key: Key<'_>) -> Result<bool, Fault> {
-        let found = last_row(self.conn, &self.sql.has, params![key.as_str(), self.now()], |_| Ok(()))?;
+        let mut has = self.conn.prepare_cached(&self.sql.has)?;
+        let found = first_row(&mut has, params![key.as_str(), self.now()], |_| Ok(()))?;
         Ok(found.is_some())
+    }
+
+    fn is_taken(&self, key: Key<'_>) -> Result<bool, Fault> {
+        self.has(key)
     }
 
     fn get_many(&self, keys: &[Key<'_>]) -> Result<Vec<Option<Payload>>, Fault> {
         execute(self.conn, "BEGIN", [])?;
-        let found = keys.iter().map(|&key| self.get(key)).collect::<Result<_, _>>()?;
+        let mut get = self.conn.prepare_cached(&self.sql.get)?;
+        let now = self.now();
+        let found = keys.iter().map(|&key| find(&mut get, key, now)).collect::<Result<_, _>>()?;
         execute(self.conn, "COMMIT", [])?;
         Ok(found)
     }
@@ -138,10 +148,6 @@ impl Operations for Ops<'_> {
     /// Stores in one statement where the key or room for it is there, else in a transaction that
     /// makes room. False: `put` is `Add` and a live entry is there.
     fn put(&self, put: Put, key: Key<'_>, value: &Payload, expiry: Expiry) -> Result<bool, Fault> {
-        // Most adds that fail need no lock to know it.
-        if put == Put::Add && self.has(key)? {
-            return Ok(false);
-        }
         let before = self.conn.last_insert_rowid();
         let stored = self.put_if_room(put, key, value, expiry)?
             || self.write(|| self.put_making_room(put, key, value, expiry))?;
@@ -156,10 +162,21 @@ impl Operations for Ops<'_> {
 
     fn set_many(&self, entries: &[(Key<'_>, Payload)], expiry: Expiry) -> Result<Vec<usize>, Fault> {
         self.write(|| {
+            // A key that is there needs no room, and within a transaction a look for it costs little.
+            let mut replace = self.conn.prepare_cached(&self.sql.replace)?;
+            let mut replaced = |key: Key<'_>, value| -> Result<bool, Fault> {
+                let (kind, codec, data) = columns(value);
+                let row = params![key.as_str(), kind, codec, expiry.deadline_ms(self.now()), data];
+                Ok(replace.execute(row)? > 0)
+            };
             let mut refused = Vec::new();
             for (place, (key, value)) in entries.iter().enumerate() {
                 let before = self.conn.last_insert_rowid();
-                match self.put_making_room(Put::Set, *key, value, expiry) {
+                let stored = match replaced(*key, value) {
+                    Ok(false) => self.put_making_room(Put::Set, *key, value, expiry),
+                    other => other,
+                };
+                match stored {
                     Err(Fault::Sqlite(e)) if crate::errors::is_too_large(&e) => {
                         self.remove(*key)?;
                         refused.push(place);
@@ -235,6 +252,23 @@ impl Operations for Ops<'_> {
     fn ensure(&self) -> Result<(), Fault> {
         self.sql.ensure(self.conn)
     }
+}
+
+/// The columns `kind`, `codec` and `value`.
+fn columns(value: &Payload) -> (u8, u8, ToSqlOutput<'_>) {
+    let (kind, codec) = value.tags();
+    let data = match value {
+        Payload::Int(n) => ValueRef::Integer(*n),
+        other => ValueRef::Blob(other.bytes()),
+    };
+    (kind as u8, codec.0, ToSqlOutput::Borrowed(data))
+}
+
+fn find(get: &mut Statement<'_>, key: Key<'_>, now: i64) -> Result<Option<Payload>, Fault> {
+    let found = first_row(get, params![key.as_str(), now], |row| {
+        Ok(payload(row.get_ref(0)?, row.get_ref(1)?, row.get_ref(2)?))
+    })?;
+    Ok(found.flatten())
 }
 
 /// What a row holds; `None` where its columns contradict one another, which only somebody who

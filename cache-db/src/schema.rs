@@ -18,6 +18,7 @@ pub(crate) struct Sql {
     pub(crate) has: String,
     pub(crate) set: String,
     pub(crate) add: String,
+    pub(crate) replace: String,
     pub(crate) touch: String,
     pub(crate) delete: String,
     pub(crate) incr: String,
@@ -99,11 +100,12 @@ impl Sql {
             trigger("insert", '+'),
             trigger("delete", '-'),
         ];
-        // A full table takes only keys that it has: then no row is inserted or changed.
+        // A full table takes only keys that it has: any other has no kind then, and is refused. A SELECT
+        // in place of VALUES would say the same, through a temporary table.
         let upsert = format!(
-            "INSERT INTO {t} (key, kind, codec, expires, value) SELECT ?1, ?3, ?4, ?5, ?6 \
-             WHERE (SELECT entries FROM {s} WHERE id = 1) < ?7 OR EXISTS (SELECT 1 FROM {t} WHERE key = ?1) \
-             ON CONFLICT (key) DO UPDATE SET kind = excluded.kind, codec = excluded.codec, \
+            "INSERT INTO {t} (key, kind, codec, expires, value) VALUES (?1, CASE WHEN \
+             (SELECT entries FROM {s} WHERE id = 1) < ?7 OR EXISTS (SELECT 1 FROM {t} WHERE key = ?1) \
+             THEN ?3 END, ?4, ?5, ?6) ON CONFLICT (key) DO UPDATE SET kind = excluded.kind, codec = excluded.codec, \
              expires = excluded.expires, value = excluded.value"
         );
         Self {
@@ -113,6 +115,7 @@ impl Sql {
             add: format!("{upsert} WHERE expires <= ?2"),
             // Always true: it lets `set` and `add` be bound alike.
             set: format!("{upsert} WHERE ?2 IS NOT NULL"),
+            replace: format!("UPDATE {t} SET kind = ?2, codec = ?3, expires = ?4, value = ?5 WHERE key = ?1"),
             touch: format!("UPDATE {t} SET expires = ?3 WHERE key = ?1 AND {LIVE}"),
             delete: format!("DELETE FROM {t} WHERE key = ?1 RETURNING {}", LIVE),
             // The bounds keep the sum within 64 bits: SQLite would turn it into a float.
@@ -202,6 +205,7 @@ mod tests {
             &sql.has,
             &sql.set,
             &sql.add,
+            &sql.replace,
             &sql.touch,
             &sql.delete,
             &sql.incr,

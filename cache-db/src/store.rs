@@ -2,7 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use cache_core::{BaseCache, Capabilities, Codec, Error, Expiry, Info, Key, Payload, Result};
 
@@ -11,7 +11,7 @@ use crate::errors::{Fault, Remedy, remedy, surface};
 use crate::layout::{Operations, Table};
 use crate::ops::Put;
 use crate::options::{DatabaseOptions, Settings};
-use crate::pool::Pool;
+use crate::pool::{Patience, Pool, Use};
 
 /// The longest pause between two attempts.
 const LONGEST_PAUSE_US: u64 = 5_000;
@@ -72,7 +72,7 @@ impl DatabaseCache {
     /// otherwise when the store fails.
     pub fn create_table(&self, dry_run: bool) -> Result<Vec<String>> {
         if !dry_run {
-            self.run(|ops| ops.ensure())?;
+            self.write(|ops| ops.ensure())?;
         }
         Ok(self.table.create())
     }
@@ -87,33 +87,41 @@ impl DatabaseCache {
         let mut total = 0;
         let mut from = Some(cull::START);
         while let Some(at) = from {
-            let (removed, next) = self.run(|ops| ops.purge(at))?;
+            let (removed, next) = self.write(|ops| ops.purge(at))?;
             total += removed;
             from = next;
         }
         Ok(total)
     }
 
+    fn read<T>(&self, work: impl Fn(&dyn Operations) -> Result<T, Fault>) -> Result<T> {
+        self.run(Use::Read, work)
+    }
+
+    fn write<T>(&self, work: impl Fn(&dyn Operations) -> Result<T, Fault>) -> Result<T> {
+        self.run(Use::Write, work)
+    }
+
     /// Attempts `work` until it succeeds, the time for waiting is up, or it fails for good. A
     /// failed attempt has changed nothing, so that the next may do all of it.
-    fn run<T>(&self, work: impl Fn(&dyn Operations) -> Result<T, Fault>) -> Result<T> {
+    fn run<T>(&self, usage: Use, work: impl Fn(&dyn Operations) -> Result<T, Fault>) -> Result<T> {
         let Settings { path, busy_timeout, .. } = &self.settings;
-        let deadline = Instant::now() + *busy_timeout;
+        let patience = Patience::new(*busy_timeout);
         let mut reopened = false;
         let mut pause_us = 0;
         loop {
             // The connection goes back before each pause: readers need it.
-            let attempt = self
-                .pool
-                .with(path, &self.table, deadline, |conn| self.table.with(conn, &self.settings, &work));
+            let attempt = self.pool.with(path, &self.table, usage, &patience, |conn| {
+                self.table.with(conn, &self.settings, &work)
+            });
             let e = match attempt {
                 Ok(done) => return Ok(done),
                 Err(Fault::Final(e)) => return Err(e),
                 Err(Fault::Sqlite(e)) => e,
             };
             match remedy(&e) {
-                Remedy::Wait if Instant::now() < deadline => {
-                    pause_us = pause(pause_us, deadline);
+                Remedy::Wait if !patience.left().is_zero() => {
+                    pause_us = pause(pause_us, patience.left());
                 }
                 Remedy::Reopen => {
                     self.pool.reset();
@@ -129,7 +137,7 @@ impl DatabaseCache {
 
     /// As [`DatabaseCache::run`], for one entry: of a value too large the older one goes too.
     fn put(&self, put: Put, key: Key<'_>, value: &Payload, expiry: Expiry) -> Result<bool> {
-        self.run(|ops| match ops.put(put, key, value, expiry) {
+        self.write(|ops| match ops.put(put, key, value, expiry) {
             Err(Fault::Sqlite(e)) if remedy(&e) == Remedy::TooLarge => {
                 if put == Put::Set {
                     ops.remove(key)?;
@@ -144,19 +152,18 @@ impl DatabaseCache {
 
 /// Sleeps a little longer than the last time, by chance more or less, so that those who wait do
 /// not meet again. Returns for how long at most.
-fn pause(last_us: u64, deadline: Instant) -> u64 {
+fn pause(last_us: u64, left: Duration) -> u64 {
     if last_us == 0 {
         std::thread::yield_now();
         return 50;
     }
-    let left = deadline.saturating_duration_since(Instant::now());
     std::thread::sleep(Duration::from_micros(fastrand::u64(last_us / 2..=last_us)).min(left));
     (last_us * 3 / 2).min(LONGEST_PAUSE_US)
 }
 
 impl BaseCache for DatabaseCache {
     fn get(&self, key: Key<'_>) -> Result<Option<Payload>> {
-        self.run(|ops| ops.get(key))
+        self.read(|ops| ops.get(key))
     }
 
     fn set(&self, key: Key<'_>, value: Payload, expiry: Expiry) -> Result<()> {
@@ -164,47 +171,51 @@ impl BaseCache for DatabaseCache {
     }
 
     fn add(&self, key: Key<'_>, value: Payload, expiry: Expiry) -> Result<bool> {
+        // Most adds that fail need no lock to know it.
+        if self.read(|ops| ops.is_taken(key))? {
+            return Ok(false);
+        }
         self.put(Put::Add, key, &value, expiry)
     }
 
     fn touch(&self, key: Key<'_>, expiry: Expiry) -> Result<bool> {
-        self.run(|ops| ops.touch(key, expiry))
+        self.write(|ops| ops.touch(key, expiry))
     }
 
     fn delete(&self, key: Key<'_>) -> Result<bool> {
-        self.run(|ops| ops.remove(key))
+        self.write(|ops| ops.remove(key))
     }
 
     fn incr(&self, key: Key<'_>, delta: i64) -> Result<i64> {
         loop {
-            if let Some(sum) = self.run(|ops| ops.incr(key, delta))? {
+            if let Some(sum) = self.write(|ops| ops.incr(key, delta))? {
                 return sum;
             }
         }
     }
 
     fn rename(&self, from: Key<'_>, to: Key<'_>) -> Result<bool> {
-        self.run(|ops| ops.rename(from, to))
+        self.write(|ops| ops.rename(from, to))
     }
 
     fn clear(&self) -> Result<()> {
-        self.run(|ops| ops.clear())
+        self.write(|ops| ops.clear())
     }
 
     fn has_key(&self, key: Key<'_>) -> Result<bool> {
-        self.run(|ops| ops.has(key))
+        self.read(|ops| ops.has(key))
     }
 
     fn get_many(&self, keys: &[Key<'_>]) -> Result<Vec<Option<Payload>>> {
-        self.run(|ops| ops.get_many(keys))
+        self.read(|ops| ops.get_many(keys))
     }
 
     fn set_many(&self, entries: &[(Key<'_>, Payload)], expiry: Expiry) -> Result<Vec<usize>> {
-        self.run(|ops| ops.set_many(entries, expiry))
+        self.write(|ops| ops.set_many(entries, expiry))
     }
 
     fn delete_many(&self, keys: &[Key<'_>]) -> Result<()> {
-        self.run(|ops| ops.delete_many(keys))
+        self.write(|ops| ops.delete_many(keys))
     }
 
     fn close(&self) -> Result<()> {
@@ -213,12 +224,12 @@ impl BaseCache for DatabaseCache {
     }
 
     fn entries(&self) -> Result<Option<u64>> {
-        self.run(|ops| ops.entries()).map(Some)
+        self.read(|ops| ops.entries()).map(Some)
     }
 
     /// The bytes are those of the whole database file: SQLite does not count them by table.
     fn info(&self) -> Result<Info> {
-        let (entries, bytes) = self.run(|ops| Ok((ops.entries()?, ops.bytes()?)))?;
+        let (entries, bytes) = self.read(|ops| Ok((ops.entries()?, ops.bytes()?)))?;
         let info = Info {
             entries: Some(entries),
             max_entries: self.settings.culling.limit(),

@@ -5,7 +5,7 @@
 mod common;
 
 use std::fs;
-use std::os::unix::fs::{MetadataExt, symlink};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
@@ -218,6 +218,64 @@ fn a_directory_may_be_a_link() {
     let (a, b) = (cache(&dir.path().join("link/c.db")), cache(&dir.path().join("real/c.db")));
     a.set("k", &1, Timeout::Never).unwrap();
     assert_eq!(b.get::<i64>("k").unwrap(), Some(1));
+}
+
+#[test]
+fn a_directory_moved_away_takes_its_file_along() {
+    let (dir, _) = place();
+    let root = dir.path().canonicalize().unwrap();
+    let (path, aside) = (root.join("a/b/c/cache.db"), root.join("aside"));
+    let cache = cache(&path);
+    for moved in ["a", "a/b", "a/b/c", "a/b/c/cache.db"] {
+        cache.set("k", &1, Timeout::Never).unwrap();
+        assert_eq!(cache.get::<i64>("k").unwrap(), Some(1));
+        fs::rename(root.join(moved), &aside).unwrap();
+        assert_eq!(cache.get::<i64>("k").unwrap(), None, "{moved} moved away");
+        cache.set("k", &2, Timeout::Never).unwrap();
+        // And back, over the new one.
+        cache.close().unwrap();
+        if aside.is_dir() {
+            fs::remove_dir_all(root.join(moved)).unwrap();
+        }
+        fs::rename(&aside, root.join(moved)).unwrap();
+        for beside in ["-wal", "-shm"] {
+            drop(fs::remove_file(format!("{}{beside}", path.display())));
+        }
+        assert!(cache.get::<i64>("k").is_ok(), "{moved} moved back");
+        cache.clear().unwrap();
+    }
+}
+
+#[test]
+fn a_link_turned_to_another_directory_is_followed() {
+    let (dir, _) = place();
+    let root = dir.path().canonicalize().unwrap();
+    for real in ["one", "other"] {
+        fs::create_dir(root.join(real)).unwrap();
+    }
+    symlink(root.join("one"), root.join("link")).unwrap();
+    let cache = cache(&root.join("link/c.db"));
+    cache.set("k", &1, Timeout::Never).unwrap();
+    assert_eq!(cache.get::<i64>("k").unwrap(), Some(1));
+    symlink(root.join("other"), root.join("new")).unwrap();
+    fs::rename(root.join("new"), root.join("link")).unwrap();
+    assert_eq!(cache.get::<i64>("k").unwrap(), None);
+    cache.set("k", &2, Timeout::Never).unwrap();
+    assert_eq!(common::cache(&root.join("other/c.db")).get::<i64>("k").unwrap(), Some(2));
+    assert_eq!(common::cache(&root.join("one/c.db")).get::<i64>("k").unwrap(), Some(1));
+}
+
+#[test]
+fn a_change_of_attributes_changes_nothing_else() {
+    let (_dir, path) = place();
+    let cache = cache(&path);
+    cache.set("k", &1, Timeout::Never).unwrap();
+    for mode in [0o640, 0o600] {
+        fs::set_permissions(&path, PermissionsExt::from_mode(mode)).unwrap();
+        assert_eq!(cache.get::<i64>("k").unwrap(), Some(1));
+    }
+    fs::remove_file(&path).unwrap();
+    assert_eq!(cache.get::<i64>("k").unwrap(), None, "it was removed after that");
 }
 
 #[test]

@@ -86,6 +86,11 @@ impl Operations for Ops<'_> {
         Ok(found.is_some())
     }
 
+    fn is_taken(&self, key: Key<'_>) -> Result<bool, Fault> {
+        // The whole value, so that a damaged one does not stand in the way.
+        Ok(self.get(key)?.is_some())
+    }
+
     fn get_many(&self, keys: &[Key<'_>]) -> Result<Vec<Option<Payload>>, Fault> {
         execute(self.conn, "BEGIN", [])?;
         let found = keys.iter().map(|&key| self.get(key)).collect::<Result<_, _>>()?;
@@ -94,15 +99,9 @@ impl Operations for Ops<'_> {
     }
 
     fn put(&self, put: Put, key: Key<'_>, value: &Payload, expiry: Expiry) -> Result<bool, Fault> {
-        // The whole value, so that a damaged one does not stand in the way.
-        let is_taken = || Ok::<_, Fault>(put == Put::Add && self.get(key)?.is_some());
-        // Most adds that fail need no lock to know it.
-        if is_taken()? {
-            return Ok(false);
-        }
         let value = rows::encode(key, value).map_err(Fault::Final)?;
         self.write(|| {
-            if is_taken()? {
+            if put == Put::Add && self.is_taken(key)? {
                 return Ok(false);
             }
             self.store(key, &value, expiry).map(|()| true)

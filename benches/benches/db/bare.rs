@@ -1,0 +1,126 @@
+//! SQLite as a program would use it by itself: one connection a thread, prepared statements, the
+//! columns, settings and upsert of ours, and no layer.
+
+use std::path::{Path, PathBuf};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+use rusqlite::{Connection, Statement, params};
+
+use crate::load::{Gate, Operation, Picks, Row, TIMEOUT};
+
+const TABLE: &str = "CREATE TABLE cache (id INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, \
+    kind INTEGER NOT NULL, codec INTEGER NOT NULL, expires INTEGER, value ANY NOT NULL, \
+    CHECK (typeof(value) = CASE kind WHEN 0 THEN 'integer' ELSE 'blob' END)) STRICT";
+
+/// Those of `cache_db`.
+const SETTINGS: &str = "PRAGMA page_size = 2048; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; \
+    PRAGMA wal_autocheckpoint = 8192; PRAGMA journal_size_limit = 16777216; PRAGMA cache_size = -16000";
+
+const GET: &str = "SELECT value FROM cache WHERE key = ?1 AND (expires IS NULL OR expires > ?2)";
+
+const SET: &str = "INSERT INTO cache (key, kind, codec, expires, value) VALUES (?1, ?2, ?3, ?4, ?5) \
+    ON CONFLICT (key) DO UPDATE SET kind = excluded.kind, codec = excluded.codec, \
+    expires = excluded.expires, value = excluded.value";
+
+const INCR: &str = "UPDATE cache SET value = value + ?3 WHERE key = ?1 \
+    AND (expires IS NULL OR expires > ?2) RETURNING value";
+
+/// One thread's connection.
+pub struct Bare {
+    conn: Connection,
+    picks: Picks,
+    /// The file, where each operation looks whether it is still there.
+    looks_at: Option<PathBuf>,
+}
+
+impl Bare {
+    pub fn open(path: &Path, picks: Picks) -> Self {
+        let conn = Connection::open(path).unwrap();
+        conn.execute_batch(SETTINGS).unwrap();
+        Self { conn, picks, looks_at: None }
+    }
+
+    /// It looks at the file before each operation from now on.
+    pub fn looking(self) -> Self {
+        let path = self.conn.path().map(PathBuf::from);
+        Self { looks_at: path, ..self }
+    }
+
+    pub fn fill(&self, rows: impl Iterator<Item = Row>) {
+        self.conn.execute_batch(TABLE).unwrap();
+        let mut set = self.conn.prepare(SET).unwrap();
+        let mut rows = rows.peekable();
+        while rows.peek().is_some() {
+            self.conn.execute_batch("BEGIN").unwrap();
+            for row in rows.by_ref().take(1_000) {
+                let key = row.made();
+                match row {
+                    Row::Text(n) => put(&mut set, &key, &Row::value(n)),
+                    Row::Number(_) => {
+                        let expires = now_ms() + TIMEOUT.as_millis() as i64;
+                        set.execute(params![key, 0, 0, expires, 0]).unwrap();
+                    }
+                }
+            }
+            self.conn.execute_batch("COMMIT").unwrap();
+        }
+    }
+
+    /// Does `calls` operations once all have come to the gate, and says when it began.
+    pub fn run(&mut self, operation: Operation, calls: u64, gate: &Gate) -> Instant {
+        let Self { conn, picks, looks_at } = self;
+        let mut begin = conn.prepare(operation.begin()).unwrap();
+        let mut commit = conn.prepare("COMMIT").unwrap();
+        let mut get = conn.prepare(GET).unwrap();
+        let mut set = conn.prepare(SET).unwrap();
+        let mut incr = conn.prepare(INCR).unwrap();
+        let start = gate.pass();
+        for call in 0..calls {
+            if let Some(path) = looks_at {
+                assert!(path.symlink_metadata().unwrap().is_file());
+            }
+            match operation {
+                Operation::Get => drop(find(&mut get, &picks.text().made()).unwrap()),
+                Operation::Set => put(&mut set, &picks.text().made(), &Row::value(call)),
+                Operation::Incr => {
+                    let key = picks.number().made();
+                    let sum = incr.query_row(params![key, now_ms(), 1], |row| row.get::<_, i64>(0)).unwrap();
+                    assert!(sum > 0);
+                }
+                Operation::GetMany => {
+                    begin.execute([]).unwrap();
+                    let found: Vec<(String, String)> = picks
+                        .hundred()
+                        .map(|row| row.made())
+                        .filter_map(|key| find(&mut get, &key).map(|value| (key, value)))
+                        .collect();
+                    commit.execute([]).unwrap();
+                    assert_eq!(found.len(), 100);
+                }
+                Operation::SetMany => {
+                    begin.execute([]).unwrap();
+                    for row in picks.hundred() {
+                        put(&mut set, &row.made(), &Row::value(call));
+                    }
+                    commit.execute([]).unwrap();
+                }
+            }
+        }
+        start
+    }
+}
+
+fn now_ms() -> i64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis() as i64
+}
+
+fn find(get: &mut Statement<'_>, key: &str) -> Option<String> {
+    let mut rows = get.query(params![key, now_ms()]).unwrap();
+    let row = rows.next().unwrap()?;
+    Some(std::str::from_utf8(row.get_ref(0).unwrap().as_blob().unwrap()).unwrap().to_owned())
+}
+
+fn put(set: &mut Statement<'_>, key: &str, value: &str) {
+    let expires = now_ms() + TIMEOUT.as_millis() as i64;
+    assert_eq!(set.execute(params![key, 1, 0, expires, value.as_bytes()]).unwrap(), 1);
+}
