@@ -60,6 +60,7 @@ mod node;
 mod ops;
 mod options;
 mod payload;
+mod pipelined;
 mod pool;
 mod replies;
 mod ring;

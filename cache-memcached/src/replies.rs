@@ -57,6 +57,11 @@ impl Replies {
         self.start == self.end && self.value.is_none()
     }
 
+    /// How many bytes of a value are still to come.
+    pub(crate) fn missing(&self) -> usize {
+        self.value.as_ref().map_or(0, |value| value.length - value.filled)
+    }
+
     /// Where the next bytes go; never empty. To be asked when [`Replies::next`] has no more.
     pub(crate) fn room(&mut self) -> &mut [u8] {
         match &mut self.value {
