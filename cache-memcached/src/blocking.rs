@@ -28,7 +28,7 @@ pub(crate) struct Blocking {
 
 impl Blocking {
     fn over(stream: TcpStream) -> Self {
-        Self { stream, replies: Replies::new(), armed: None, busy: false }
+        Self { stream, replies: Replies::default(), armed: None, busy: false }
     }
 
     /// Sets the socket's timeouts to what is left, where they are longer than that by a

@@ -76,7 +76,8 @@ pub(crate) async fn exchange(
         if link.is_clogged() {
             return None;
         }
-        let fault = match link.exchange(&request.bytes, Collected::of(request), deadline.end()).await {
+        let write = |out: &mut Vec<u8>| out.extend_from_slice(&request.bytes);
+        let fault = match link.exchange(write, Collected::of(request), deadline.end()).await {
             Ok(answer) => return Some(Ok(answer.into_replies())),
             Err(fault) => fault,
         };
@@ -96,5 +97,5 @@ pub(crate) async fn exchange(
 
 async fn open(node: &Node, runtime: &Handle, deadline: Deadline) -> Result<Link<Pipelined>, Cause> {
     let connection = node.connect::<Suspending>(deadline).await?;
-    Ok(Link::new(runtime, connection.into_stream()?, Pipelined(Replies::new())))
+    Ok(Link::new(runtime, Box::new(connection.into_stream()?), Pipelined(Replies::default())))
 }

@@ -31,7 +31,12 @@ pub(crate) struct Suspending {
 
 impl Suspending {
     fn over(stream: TcpStream) -> Self {
-        Self { stream: Some(stream), replies: Replies::new(), runtime: Handle::current().id(), busy: false }
+        Self {
+            stream: Some(stream),
+            replies: Replies::default(),
+            runtime: Handle::current().id(),
+            busy: false,
+        }
     }
 
     /// Its stream, on which nothing is under way.

@@ -14,11 +14,13 @@
 //! This crate knows no protocol: a backend says by [`Protocol`] how its replies are read.
 
 mod driver;
+mod incoming;
 mod link;
 mod links;
 mod queue;
 mod stream;
 
+pub use incoming::{Incoming, Malformed};
 pub use link::{Fault, Link};
 pub use links::Links;
 pub use stream::Stream;

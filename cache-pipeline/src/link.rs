@@ -36,6 +36,8 @@ pub struct Fault<N> {
     pub nonsense: Option<N>,
     /// How many bytes of the request had been handed to the system.
     pub written: usize,
+    /// How many it has. What did not go out whole is not carried out.
+    pub length: usize,
     /// The connection had been used before.
     pub used: bool,
 }
@@ -130,7 +132,7 @@ impl<P: Protocol> Drop for Link<P> {
 impl<P: Protocol> Link<P> {
     /// Shares `stream`, on which nothing is under way, among the tasks of `runtime`, to which it
     /// belongs. Spawns the driver.
-    pub fn new(runtime: &Handle, stream: impl Stream, protocol: P) -> Self {
+    pub fn new(runtime: &Handle, stream: Box<dyn Stream>, protocol: P) -> Self {
         let queue = Queue {
             out: Vec::new(),
             waiting: std::collections::VecDeque::new(),
@@ -144,7 +146,7 @@ impl<P: Protocol> Link<P> {
             used: false,
             ended: false,
         };
-        let wire = Wire { stream: Box::new(stream), writing: Vec::new(), at: 0, unflushed: false };
+        let wire = Wire { stream, writing: Vec::new(), at: 0, unflushed: false };
         let shared = Arc::new(Shared {
             queue: Mutex::new(queue),
             wire: Mutex::new(wire),
@@ -168,6 +170,11 @@ impl<P: Protocol> Link<P> {
         !self.shared.retired.load(Ordering::Acquire)
     }
 
+    /// What went on it so far was for setting it up: it counts as not used.
+    pub fn count_as_new(&self) {
+        self.shared.queue().used = false;
+    }
+
     /// Whether a long request or reply is on its way, so that another connection would be faster.
     pub fn is_clogged(&self) -> bool {
         self.shared.clogged.load(Ordering::Relaxed)
@@ -178,8 +185,9 @@ impl<P: Protocol> Link<P> {
         self.shared.retired.store(true, Ordering::Release);
     }
 
-    /// Sends `request` and returns its answer, or the reason why there is none, before `deadline`.
-    /// `answer` says what to wait for. The request's bytes are copied into the connection's buffer.
+    /// Sends the request that `write` appends to the connection's buffer, and returns its answer, or the
+    /// reason why there is none, before `deadline`. `answer` says what to wait for. Other callers wait
+    /// while `write` runs.
     ///
     /// Dropping the future leaves the connection as good as it was; the request may have been sent.
     ///
@@ -187,7 +195,7 @@ impl<P: Protocol> Link<P> {
     /// When it is too late, when the connection has ended, and when something else came.
     pub async fn exchange(
         &self,
-        request: &[u8],
+        write: impl FnOnce(&mut Vec<u8>) + Send,
         answer: P::Answer,
         deadline: Instant,
     ) -> Result<P::Answer, Fault<P::Nonsense>> {
@@ -196,21 +204,24 @@ impl<P: Protocol> Link<P> {
             Err(_) => self.place(deadline).await?,
         }
         let (caller, answered) = oneshot::channel();
-        let length = request.len();
-        self.send(request, Waiting { answer, caller: Some(caller), deadline, start: 0, length, used: false })
-            .await?;
+        let waiting = Waiting { answer, caller: Some(caller), deadline, start: 0, length: 0, used: false };
+        let length = self.send(write, waiting).await?;
         match answered.await {
             Ok(answer) => answer,
             // The driver tells every caller; a runtime that ends may not let it.
-            Err(_) => {
-                Err(Fault { error: io::ErrorKind::BrokenPipe, nonsense: None, written: length, used: true })
-            }
+            Err(_) => Err(Fault {
+                error: io::ErrorKind::BrokenPipe,
+                nonsense: None,
+                written: length,
+                length,
+                used: true,
+            }),
         }
     }
 
     /// Waits until fewer calls are under way.
     async fn place(&self, deadline: Instant) -> Result<(), Fault<P::Nonsense>> {
-        let unsent = |error| Fault { error, nonsense: None, written: 0, used: true };
+        let unsent = |error| Fault { error, nonsense: None, written: 0, length: 0, used: true };
         match timeout_at(deadline.into(), self.shared.places.acquire()).await {
             Ok(Ok(place)) => {
                 place.forget();
@@ -223,9 +234,13 @@ impl<P: Protocol> Link<P> {
     }
 
     /// Puts the request into the queue, and writes it at once where nobody else is about to.
-    async fn send(&self, request: &[u8], mut waiting: Waiting<P>) -> Result<(), Fault<P::Nonsense>> {
+    async fn send(
+        &self,
+        request: impl FnOnce(&mut Vec<u8>) + Send,
+        mut waiting: Waiting<P>,
+    ) -> Result<usize, Fault<P::Nonsense>> {
         let shared = &*self.shared;
-        let (wake, write) = {
+        let (wake, write, length) = {
             let mut queue = shared.queue();
             let mut write = false;
             if std::mem::take(&mut queue.idle) {
@@ -244,8 +259,11 @@ impl<P: Protocol> Link<P> {
             }
             queue.used = true;
             waiting.start = queue.queued;
-            queue.queued += request.len() as u64;
-            queue.out.extend_from_slice(request);
+            let before = queue.out.len();
+            request(&mut queue.out);
+            let length = queue.out.len() - before;
+            waiting.length = length;
+            queue.queued += length as u64;
             write &= !queue.announced;
             let unwatched = queue.watched.is_none_or(|watched| watched > waiting.deadline);
             if unwatched {
@@ -253,7 +271,7 @@ impl<P: Protocol> Link<P> {
             }
             let wake = !std::mem::replace(&mut queue.announced, true) && !write || unwatched;
             queue.waiting.push_back(waiting);
-            (if wake { queue.driver.take() } else { None }, write)
+            (if wake { queue.driver.take() } else { None }, write, length)
         };
         if write {
             let done = std::future::poll_fn(|context| {
@@ -269,6 +287,6 @@ impl<P: Protocol> Link<P> {
         if let Some(driver) = wake {
             driver.wake();
         }
-        Ok(())
+        Ok(length)
     }
 }

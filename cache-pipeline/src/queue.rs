@@ -32,7 +32,8 @@ impl<P: Protocol> Waiting<P> {
 
     pub(crate) fn fault(&self, error: io::ErrorKind, written: u64) -> Fault<P::Nonsense> {
         let written = usize::try_from(written.saturating_sub(self.start)).unwrap_or(usize::MAX);
-        Fault { error, nonsense: None, written: written.min(self.length), used: self.used }
+        let (length, used) = (self.length, self.used);
+        Fault { error, nonsense: None, written: written.min(length), length, used }
     }
 
     /// Whether somebody still waits for it.
