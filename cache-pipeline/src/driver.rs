@@ -80,9 +80,10 @@ impl<P: Protocol> Driver<P> {
     /// Reads all that has come, and hands it out; how many answers that were.
     fn read(&mut self, wire: &mut Wire, context: &mut Context<'_>) -> Result<usize, End<P::Nonsense>> {
         let mut answered = 0;
+        let Some(stream) = &mut wire.stream else { return Err(End::Io(io::ErrorKind::BrokenPipe)) };
         loop {
             let mut room = ReadBuf::new(self.protocol.room());
-            let count = match Pin::new(&mut wire.stream).poll_read(context, &mut room) {
+            let count = match Pin::new(&mut *stream).poll_read(context, &mut room) {
                 Poll::Pending => return Ok(answered),
                 Poll::Ready(Err(e)) => return Err(End::Io(e.kind())),
                 Poll::Ready(Ok(())) => room.filled().len(),
@@ -214,11 +215,11 @@ impl<P: Protocol> Drop for Driver<P> {
         self.waiting.append(&mut queue.waiting);
         drop(queue);
         self.shared.places.close();
-        let wire = self.shared.wire();
+        let stream = self.shared.wire().stream.take();
         if !self.waiting.is_empty() {
-            wire.stream.end_abruptly();
+            stream.as_ref().inspect(|stream| stream.end_abruptly());
         }
-        drop(wire);
+        drop(stream);
         let written = self.shared.written.load(Ordering::Acquire);
         for waiting in &mut self.waiting {
             waiting.fail(self.error, written);

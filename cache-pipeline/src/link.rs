@@ -75,6 +75,9 @@ impl<P: Protocol> Shared<P> {
 
     /// Writes all that waits to be written, as far as the system takes it.
     pub(crate) fn poll_write(&self, wire: &mut Wire, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let Some(stream) = &mut wire.stream else {
+            return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
+        };
         loop {
             if wire.at == wire.writing.len() {
                 wire.writing.clear();
@@ -87,7 +90,7 @@ impl<P: Protocol> Shared<P> {
             if wire.writing.is_empty() {
                 break;
             }
-            let written = Pin::new(&mut wire.stream).poll_write(context, &wire.writing[wire.at..]);
+            let written = Pin::new(&mut *stream).poll_write(context, &wire.writing[wire.at..]);
             let count = match written {
                 Poll::Ready(Ok(0)) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
                 Poll::Ready(Ok(count)) => count,
@@ -99,7 +102,7 @@ impl<P: Protocol> Shared<P> {
             self.written.fetch_add(count as u64, Ordering::Release);
         }
         if wire.unflushed {
-            match Pin::new(&mut wire.stream).poll_flush(context) {
+            match Pin::new(&mut *stream).poll_flush(context) {
                 Poll::Ready(Ok(())) => wire.unflushed = false,
                 other => return other,
             }
@@ -146,7 +149,7 @@ impl<P: Protocol> Link<P> {
             used: false,
             ended: false,
         };
-        let wire = Wire { stream, writing: Vec::new(), at: 0, unflushed: false };
+        let wire = Wire { stream: Some(stream), writing: Vec::new(), at: 0, unflushed: false };
         let shared = Arc::new(Shared {
             queue: Mutex::new(queue),
             wire: Mutex::new(wire),
@@ -246,7 +249,7 @@ impl<P: Protocol> Link<P> {
             if std::mem::take(&mut queue.idle) {
                 let now = Instant::now();
                 let rested = now.duration_since(std::mem::replace(&mut queue.last, now)) > TRUSTED;
-                if rested && shared.idle_wire().is_some_and(|wire| !wire.stream.is_quiet()) {
+                if rested && shared.idle_wire().is_some_and(|wire| !wire.is_quiet()) {
                     queue.ended = true;
                     self.retire();
                 }

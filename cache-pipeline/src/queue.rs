@@ -67,11 +67,18 @@ pub(crate) struct Queue<P: Protocol> {
 
 /// The side of the connection that is written to.
 pub(crate) struct Wire {
-    pub(crate) stream: Box<dyn Stream>,
+    /// Until the driver is gone.
+    pub(crate) stream: Option<Box<dyn Stream>>,
     /// Taken from the queue.
     pub(crate) writing: Vec<u8>,
     /// How much of it is written.
     pub(crate) at: usize,
     /// Written, and perhaps not yet sent.
     pub(crate) unflushed: bool,
+}
+
+impl Wire {
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.stream.as_ref().is_some_and(|stream| stream.is_quiet())
+    }
 }
