@@ -10,11 +10,14 @@ use tokio::sync::oneshot;
 use crate::link::Fault;
 use crate::{Protocol, Stream};
 
+/// What becomes of a call.
+pub(crate) type Outcome<P> = Result<<P as Protocol>::Answer, Fault<<P as Protocol>::Nonsense>>;
+
 /// A request whose answer is still to come.
 pub(crate) struct Waiting<P: Protocol> {
     pub(crate) answer: P::Answer,
     /// Nobody, when the caller was told that it is too late.
-    pub(crate) caller: Option<oneshot::Sender<Result<P::Answer, Fault<P::Nonsense>>>>,
+    pub(crate) caller: Option<oneshot::Sender<Outcome<P>>>,
     pub(crate) deadline: Instant,
     /// Where its bytes are among all that were ever sent on this connection.
     pub(crate) start: u64,
