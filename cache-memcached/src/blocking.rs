@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use crate::connection::{Cause, Collected, Connection, Fault, end_abruptly, nothing_came};
 use crate::deadline::Deadline;
-use crate::node::Node;
+use crate::node::{Care, Node};
 use crate::pool::Pool;
 use crate::replies::{Replies, Reply};
 use crate::wire::Request;
@@ -28,7 +28,7 @@ pub(crate) struct Blocking {
 
 impl Blocking {
     fn over(stream: TcpStream) -> Self {
-        Self { stream, replies: Replies::new(), armed: None, busy: false }
+        Self { stream, replies: Replies::default(), armed: None, busy: false }
     }
 
     /// Sets the socket's timeouts to what is left, where they are longer than that by a
@@ -90,6 +90,11 @@ impl Blocking {
 }
 
 impl Connection for Blocking {
+    #[allow(clippy::unused_async, reason = "threads share no connection")]
+    async fn share(_: &Node, _: &Request, _: Care, _: Deadline) -> Option<Result<Vec<Reply>, Fault>> {
+        None
+    }
+
     fn pool(node: &Node) -> &Pool<Self> {
         &node.blocking
     }

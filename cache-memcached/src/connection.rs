@@ -10,7 +10,7 @@ use std::time::Duration;
 use rustix::net::{AddressFamily, RecvFlags, SocketAddrUnix, SocketType};
 
 use crate::deadline::Deadline;
-use crate::node::Node;
+use crate::node::{Care, Node};
 use crate::pool::Pool;
 use crate::replies::{Nonsense, Replies, Reply};
 use crate::wire::Request;
@@ -61,6 +61,15 @@ impl Fault {
 ///
 /// The sync driver's futures never suspend, so each operation is written once for both.
 pub(crate) trait Connection: Sized + Send + 'static {
+    /// Sends `request` on a connection that all callers share, where there are such connections and
+    /// this one has a place for it.
+    fn share(
+        node: &Node,
+        request: &Request,
+        care: Care,
+        deadline: Deadline,
+    ) -> impl Future<Output = Option<Result<Vec<Reply>, Fault>>> + Send;
+
     /// The connections of this kind to `node`.
     fn pool(node: &Node) -> &Pool<Self>;
 
@@ -142,8 +151,15 @@ impl Collected {
         }
     }
 
-    /// Takes what `replies` has; true when all are there.
+    /// Takes what `replies` has; true when all are there, and nothing else is.
     pub(crate) fn take(&mut self, replies: &mut Replies) -> Result<bool, Nonsense> {
+        let whole = self.take_first(replies)?;
+        // More than was asked for belongs to nobody.
+        if whole && !replies.is_empty() { Err(Nonsense::Garbled) } else { Ok(whole) }
+    }
+
+    /// The same, where replies to others may follow.
+    pub(crate) fn take_first(&mut self, replies: &mut Replies) -> Result<bool, Nonsense> {
         while !self.is_whole() {
             let Some(reply) = replies.next(self.plain)? else { return Ok(false) };
             // A reply to something else would be taken for a value of this key.
@@ -155,8 +171,7 @@ impl Collected {
             }
             self.found.push(reply);
         }
-        // More than was asked for belongs to nobody.
-        if replies.is_empty() { Ok(true) } else { Err(Nonsense::Garbled) }
+        Ok(true)
     }
 
     fn is_whole(&self) -> bool {

@@ -28,7 +28,8 @@
 //! - **A call takes no longer than its [timeout](MemcachedOptions::timeout)**, waiting for a connection,
 //!   connecting and the exchange together; 1 second by default. The sync half needs no runtime
 //!   and may be called inside of one; the async half needs tokio, and any number of runtimes may
-//!   share a cache.
+//!   share a cache. The tasks of a runtime share one connection to each server; requests of more than
+//!   64 KiB have others, and so has every call while a long value is on its way.
 //! - **A server out of reach is an error** for its keys. [`MemcachedOptions::ejection`] leaves such
 //!   servers out instead, by pymemcache's rules.
 //! - **Counters are signed and do not wrap**, other than memcached's own: a compare-and-swap loop,
@@ -60,6 +61,7 @@ mod node;
 mod ops;
 mod options;
 mod payload;
+mod pipelined;
 mod pool;
 mod replies;
 mod ring;

@@ -4,10 +4,13 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use cache_pipeline::Links;
+
 use crate::blocking::Blocking;
 use crate::connection::{Cause, Connection, Fault, connect_unix};
 use crate::deadline::Deadline;
 use crate::lookup::Lookup;
+use crate::pipelined::Pipelined;
 use crate::pool::Pool;
 use crate::replies::Reply;
 use crate::servers::{Address, Server};
@@ -35,7 +38,7 @@ pub(crate) enum Care {
 
 impl Care {
     /// Whether it may be sent again without knowing what became of it.
-    const fn again(self) -> bool {
+    pub(crate) const fn again(self) -> bool {
         matches!(self, Self::Idempotent | Self::Part)
     }
 
@@ -53,6 +56,7 @@ pub(crate) struct Node {
     checked: AtomicBool,
     pub(crate) blocking: Pool<Blocking>,
     pub(crate) suspending: Pool<Suspending>,
+    pub(crate) shared: Links<Pipelined>,
 }
 
 enum Target {
@@ -72,6 +76,7 @@ impl Node {
             checked: AtomicBool::new(false),
             blocking: Pool::new(max_connections),
             suspending: Pool::new(max_connections),
+            shared: Links::default(),
         }
     }
 
@@ -84,10 +89,13 @@ impl Node {
         deadline: Deadline,
     ) -> Result<Vec<Reply>, Fault> {
         C::check_caller()?;
+        if let Some(done) = C::share(self, request, care, deadline).await {
+            return done;
+        }
         let place = C::pool(self).place(deadline).await?;
         let (idle, ended) = place.idle();
         if ended {
-            self.checked.store(false, Ordering::Relaxed);
+            self.distrust();
         }
         if let Some(mut connection) = idle {
             match self.exchange(&mut connection, request, deadline).await {
@@ -119,6 +127,7 @@ impl Node {
     pub(crate) fn close(&self) {
         self.blocking.clear();
         self.suspending.clear();
+        self.shared.close();
     }
 
     async fn exchange<C: Connection>(
@@ -129,12 +138,17 @@ impl Node {
     ) -> Result<Vec<Reply>, Fault> {
         let replies = connection.exchange(request, deadline).await;
         if replies.is_err() {
-            self.checked.store(false, Ordering::Relaxed);
+            self.distrust();
         }
         replies
     }
 
-    async fn connect<C: Connection>(&self, deadline: Deadline) -> Result<C, Cause> {
+    /// Nothing is taken for granted of the server any more.
+    pub(crate) fn distrust(&self) {
+        self.checked.store(false, Ordering::Relaxed);
+    }
+
+    pub(crate) async fn connect<C: Connection>(&self, deadline: Deadline) -> Result<C, Cause> {
         let deadline = deadline.for_connecting();
         let mut connection = match &self.target {
             Target::Unix(path) => C::adopt(connect_unix(path)?)?,

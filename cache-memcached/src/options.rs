@@ -67,16 +67,17 @@ impl MemcachedOptions {
         self
     }
 
-    /// The most connections to each server, 64 by default, not zero. Sync and async calls have so
-    /// many each.
+    /// The most connections to each server that are used by one call at a time, 64 by default, not
+    /// zero: so many for sync calls, and so many for async calls with requests of more than 64 KiB.
+    /// All other async calls of a runtime share one connection.
     #[must_use]
     pub const fn max_connections(mut self, connections: usize) -> Self {
         self.max_connections = connections;
         self
     }
 
-    /// How long an operation waits for a connection when all are in use; by default as long as
-    /// the operation may take. Zero: not at all.
+    /// How long an operation waits for a connection of its own when all are in use; by default as
+    /// long as the operation may take. Zero: not at all.
     #[must_use]
     pub const fn pool_wait(mut self, wait: Duration) -> Self {
         self.pool_wait = Some(wait);

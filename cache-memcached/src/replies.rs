@@ -1,12 +1,7 @@
 //! What is answered: replies, read from bytes as they come. No I/O.
 
+use cache_pipeline::{Incoming, Malformed};
 use memcache::exp::{Error, MetaCommandResult, MetaResponse, parse_meta_result};
-
-/// The bytes that wait to be read: longer than any line of a reply.
-const BUFFER: usize = 16 * 1024;
-
-/// A value's memory grows with what has come of it, and not with what was announced.
-const FIRST_PIECE: usize = 64 * 1024;
 
 /// A whole reply.
 #[derive(Debug)]
@@ -29,111 +24,60 @@ pub(crate) enum Nonsense {
 }
 
 /// Turns bytes into replies.
+#[derive(Default)]
 pub(crate) struct Replies {
-    buffer: Box<[u8]>,
-    /// The part of the buffer that holds bytes.
-    start: usize,
-    end: usize,
-    value: Option<Value>,
+    incoming: Incoming,
+    /// Of the value that is still coming.
+    head: Option<MetaCommandResult>,
 }
 
-/// A value that is still coming.
-struct Value {
-    head: MetaCommandResult,
-    /// Its bytes, and the end of line after it; what is beyond `filled` is room.
-    bytes: Vec<u8>,
-    filled: usize,
-    /// How long `bytes` will be.
-    length: usize,
+impl From<Malformed> for Nonsense {
+    fn from(_: Malformed) -> Self {
+        Self::Garbled
+    }
 }
 
 impl Replies {
-    pub(crate) fn new() -> Self {
-        Self { buffer: vec![0; BUFFER].into(), start: 0, end: 0, value: None }
-    }
-
     /// Whether every byte that came was a part of a reply that was taken.
     pub(crate) const fn is_empty(&self) -> bool {
-        self.start == self.end && self.value.is_none()
+        self.incoming.is_empty()
+    }
+
+    /// How many bytes of a value are still to come.
+    pub(crate) fn missing(&self) -> usize {
+        self.incoming.missing()
     }
 
     /// Where the next bytes go; never empty. To be asked when [`Replies::next`] has no more.
     pub(crate) fn room(&mut self) -> &mut [u8] {
-        match &mut self.value {
-            // Large values go where they belong at once.
-            Some(value) if self.start == self.end && value.length - value.filled > BUFFER => {
-                if value.filled == value.bytes.len() {
-                    let more = (value.length - value.filled).min(value.filled.max(FIRST_PIECE));
-                    value.bytes.resize(value.filled + more, 0);
-                }
-                &mut value.bytes[value.filled..]
-            }
-            _ => {
-                self.buffer.copy_within(self.start..self.end, 0);
-                self.end -= self.start;
-                self.start = 0;
-                &mut self.buffer[self.end..]
-            }
-        }
+        self.incoming.room()
     }
 
     /// Says that `count` bytes were put into the [`Replies::room`].
     pub(crate) fn filled(&mut self, count: usize) {
-        match &mut self.value {
-            Some(value) if self.start == self.end && value.length - value.filled > BUFFER => {
-                value.filled += count;
-            }
-            _ => self.end += count,
-        }
+        self.incoming.filled(count);
     }
 
     /// The next whole reply, if it is there; a line as it is where `plain`.
     pub(crate) fn next(&mut self, plain: bool) -> Result<Option<Reply>, Nonsense> {
-        if self.value.is_none() {
-            let Some(line) = self.line()? else { return Ok(None) };
+        if !self.incoming.is_expecting() {
+            let Some(line) = self.incoming.line()? else { return Ok(None) };
+            let line = line.trim_ascii_end();
             if plain {
                 return Ok(Some(Reply::Line(String::from_utf8_lossy(line).into_owned())));
             }
             match parse(line)? {
                 (reply, None) => return Ok(Some(reply)),
                 (Reply::Meta(head), Some(length)) => {
-                    self.value = Some(Value { head, bytes: Vec::new(), filled: 0, length: length + 2 });
+                    self.head = Some(head);
+                    self.incoming.expect(length);
                 }
                 (_, Some(_)) => return Err(Nonsense::Garbled),
             }
         }
-        self.rest_of_value()
-    }
-
-    /// The next line without its end.
-    fn line(&mut self) -> Result<Option<&[u8]>, Nonsense> {
-        let waiting = &self.buffer[self.start..self.end];
-        let Some(length) = waiting.iter().position(|&b| b == b'\n') else {
-            return if waiting.len() == BUFFER { Err(Nonsense::Garbled) } else { Ok(None) };
-        };
-        let line = self.start..self.start + length;
-        self.start += length + 1;
-        Ok(Some(self.buffer[line].trim_ascii_end()))
-    }
-
-    fn rest_of_value(&mut self) -> Result<Option<Reply>, Nonsense> {
-        let Some(value) = &mut self.value else { return Ok(None) };
-        let taken = (value.length - value.filled).min(self.end - self.start);
-        if taken > 0 {
-            value.bytes.truncate(value.filled);
-            value.bytes.extend_from_slice(&self.buffer[self.start..self.start + taken]);
-            value.filled += taken;
-            self.start += taken;
-        }
-        if value.filled < value.length {
-            return Ok(None);
-        }
-        let Some(Value { mut head, mut bytes, .. }) = self.value.take() else { return Ok(None) };
-        if !bytes.ends_with(b"\r\n") {
-            return Err(Nonsense::Garbled);
-        }
-        bytes.truncate(bytes.len() - 2);
-        head.value = Some(bytes);
+        let Some(value) = self.incoming.block()? else { return Ok(None) };
+        let mut head = self.head.take().ok_or(Nonsense::Garbled)?;
+        head.value = Some(value);
         Ok(Some(Reply::Meta(head)))
     }
 }
@@ -164,14 +108,13 @@ mod tests {
 
     /// The replies in `bytes`, which come in pieces of `piece` bytes.
     fn read(bytes: &[u8], piece: usize, plain: bool) -> Result<Vec<Reply>, Nonsense> {
-        let (mut replies, mut found) = (Replies::new(), Vec::new());
+        let (mut replies, mut found) = (Replies::default(), Vec::new());
         let mut rest = bytes;
         loop {
             while let Some(reply) = replies.next(plain)? {
                 found.push(reply);
             }
             if rest.is_empty() {
-                assert_eq!(replies.value.is_none() && replies.start == replies.end, replies.is_empty());
                 return Ok(found);
             }
             let room = replies.room();
@@ -238,7 +181,7 @@ mod tests {
         ] {
             assert_eq!(read(bytes, 5, false).unwrap_err(), expected, "{}", String::from_utf8_lossy(bytes));
         }
-        assert_eq!(read(&[b'x'; 2 * BUFFER], 100, false).unwrap_err(), Nonsense::Garbled);
+        assert_eq!(read(&[b'x'; 40_000], 100, false).unwrap_err(), Nonsense::Garbled);
     }
 
     #[test]
@@ -269,20 +212,24 @@ mod tests {
 
     #[test]
     fn memory_grows_with_what_comes() {
-        let mut replies = Replies::new();
+        const FIRST_PIECE: usize = 64 * 1024;
+        let mut replies = Replies::default();
         let head = b"VA 1000000000 f0\r\n";
         replies.room()[..head.len()].copy_from_slice(head);
         replies.filled(head.len());
         assert!(replies.next(false).unwrap().is_none());
         assert!(replies.room().len() <= FIRST_PIECE);
-        let held = |replies: &Replies| replies.value.as_ref().map_or(0, |value| value.bytes.capacity());
         let mut come = 0;
         while come < 10 << 20 {
             let room = replies.room().len().min(60_000);
             replies.filled(room);
             come += room;
             assert!(replies.next(false).unwrap().is_none());
-            assert!(held(&replies) <= 2 * come + FIRST_PIECE, "{} for {come}", held(&replies));
+            assert!(
+                replies.incoming.held() <= 2 * come + FIRST_PIECE,
+                "{} for {come}",
+                replies.incoming.held()
+            );
         }
     }
 }

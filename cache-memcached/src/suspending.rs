@@ -12,14 +12,16 @@ use tokio::time::timeout_at;
 
 use crate::connection::{Cause, Collected, Connection, Fault, end_abruptly, nothing_came};
 use crate::deadline::Deadline;
-use crate::node::Node;
+use crate::node::{Care, Node};
+use crate::pipelined;
 use crate::pool::Pool;
 use crate::replies::{Replies, Reply};
 use crate::wire::Request;
 
 /// A connection whose calls suspend.
 pub(crate) struct Suspending {
-    stream: TcpStream,
+    /// Until it is taken over by [`into_stream`](Self::into_stream).
+    stream: Option<TcpStream>,
     replies: Replies,
     /// Where its socket is watched: another runtime would never see a reply.
     runtime: Id,
@@ -29,19 +31,30 @@ pub(crate) struct Suspending {
 
 impl Suspending {
     fn over(stream: TcpStream) -> Self {
-        Self { stream, replies: Replies::new(), runtime: Handle::current().id(), busy: false }
+        Self {
+            stream: Some(stream),
+            replies: Replies::default(),
+            runtime: Handle::current().id(),
+            busy: false,
+        }
+    }
+
+    /// Its stream, on which nothing is under way.
+    pub(crate) fn into_stream(mut self) -> io::Result<TcpStream> {
+        self.stream.take().ok_or_else(|| io::ErrorKind::NotConnected.into())
     }
 
     async fn run(&mut self, request: &Request, written: &mut usize) -> Result<Vec<Reply>, Cause> {
+        let stream = self.stream.as_mut().ok_or(Cause::Io(io::ErrorKind::NotConnected.into()))?;
         while *written < request.bytes.len() {
-            match self.stream.write(&request.bytes[*written..]).await? {
+            match stream.write(&request.bytes[*written..]).await? {
                 0 => return Err(Cause::Io(io::ErrorKind::WriteZero.into())),
                 count => *written += count,
             }
         }
         let mut collected = Collected::of(request);
         while !collected.take(&mut self.replies).map_err(Cause::Nonsense)? {
-            match self.stream.read(self.replies.room()).await? {
+            match stream.read(self.replies.room()).await? {
                 0 => return Err(Cause::Io(io::ErrorKind::UnexpectedEof.into())),
                 count => self.replies.filled(count),
             }
@@ -55,6 +68,15 @@ fn too_late<E>(_: E) -> io::Error {
 }
 
 impl Connection for Suspending {
+    async fn share(
+        node: &Node,
+        request: &Request,
+        care: Care,
+        deadline: Deadline,
+    ) -> Option<Result<Vec<Reply>, Fault>> {
+        pipelined::exchange(node, request, care, deadline).await
+    }
+
     fn pool(node: &Node) -> &Pool<Self> {
         &node.suspending
     }
@@ -83,7 +105,7 @@ impl Connection for Suspending {
     }
 
     fn is_quiet(&self) -> bool {
-        nothing_came(&self.stream)
+        self.stream.as_ref().is_some_and(nothing_came)
     }
 
     fn check_caller() -> Result<(), Cause> {
@@ -101,8 +123,10 @@ impl Connection for Suspending {
 
 impl Drop for Suspending {
     fn drop(&mut self) {
-        if self.busy {
-            end_abruptly(&self.stream);
+        if let Some(stream) = &self.stream
+            && self.busy
+        {
+            end_abruptly(stream);
         }
     }
 }

@@ -246,16 +246,18 @@ fn a_full_pool() {
             assert!(e.to_string().contains("max_connections"), "{e}");
             assert!(stuck.into_iter().all(|call| call.join().unwrap().is_err()));
         });
-        // The same with tasks; two of them are dropped while they are stuck.
+        // The same with tasks and values so long that they have connections of their own; two of
+        // them are dropped while they are stuck.
+        let long = "x".repeat(100_000);
         runtime.block_on(async {
             let stuck: Vec<_> = (0..2)
                 .map(|_| {
-                    let cache = cache.clone();
-                    tokio::spawn(async move { cache.aget::<i64>("k").await })
+                    let (cache, long) = (cache.clone(), long.clone());
+                    tokio::spawn(async move { cache.aset("long", &long, MINUTE).await })
                 })
                 .collect();
             tokio::time::sleep(T / 8).await;
-            let e = cache.aget::<i64>("k").await.unwrap_err();
+            let e = cache.aset("long", &long, MINUTE).await.unwrap_err();
             assert!(e.to_string().contains("max_connections"), "{e}");
             for call in stuck {
                 call.abort();
@@ -272,6 +274,8 @@ fn a_full_pool() {
         runtime.block_on(async {
             let (a, b) = tokio::join!(cache.aget::<i64>("k"), cache.aget::<i64>("k"));
             assert_eq!((a.unwrap(), b.unwrap()), (Some(round), Some(round)));
+            let both = tokio::join!(cache.aset("long", &long, MINUTE), cache.aset("long", &long, MINUTE));
+            both.0.and(both.1).unwrap();
         });
         proxy.set(Fault::None);
     }

@@ -1,53 +1,22 @@
 //! [`Links`]: the connections of async callers to one server, one per runtime.
 
-use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::future::Future;
+use std::io;
 use std::time::Instant;
 
 use cache_core::Error;
+use cache_pipeline::{Fault, Link};
 use redis::Value;
-use tokio::runtime::{Handle, Id};
+use tokio::runtime::Handle;
 
-use super::link::{Link, until};
-use crate::commands::Request;
+use super::replies::{Answer, Garbled, Replies};
+use super::stream::connect;
+use crate::commands::{Commands, Request};
 use crate::failure::{self, Failure};
 use crate::node::Target;
 
-/// A connection lives on the runtime that opened it, so each runtime has its own.
-#[derive(Default)]
-pub(crate) struct Links {
-    gates: Mutex<Vec<(Id, Arc<Gate>)>>,
-}
-
-/// The way to the connection of one runtime.
-#[derive(Default)]
-struct Gate {
-    current: Mutex<Option<Arc<Link>>>,
-    /// Held by the task that connects, so that a crowd does not open a connection each.
-    connecting: tokio::sync::Mutex<()>,
-}
-
-impl fmt::Debug for Links {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Links").field("runtimes", &self.lock().len()).finish()
-    }
-}
-
-impl Gate {
-    fn lock(&self) -> MutexGuard<'_, Option<Arc<Link>>> {
-        self.current.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn live(&self) -> Option<Arc<Link>> {
-        self.lock().as_ref().filter(|link| !link.is_dead()).map(Arc::clone)
-    }
-
-    /// Nobody is given `link` any more. Calls that are under way on it go on.
-    fn forget(&self, link: &Arc<Link>) {
-        let gone = self.lock().take_if(|current| Arc::ptr_eq(current, link));
-        drop(gone);
-    }
-}
+#[derive(Debug, Default)]
+pub(crate) struct Links(cache_pipeline::Links<Replies>);
 
 impl Links {
     /// Sends `request` and waits for its reply, all before `deadline`.
@@ -62,61 +31,74 @@ impl Links {
                            the sync ones need none";
             Failure::before(Error::unavailable(message).with_source(e))
         })?;
-        let gate = self.gate(runtime.id());
-        let link = match gate.live() {
+        let link = match self.0.get(runtime.id()) {
             Some(link) => link,
-            None => Self::connect(&gate, target, &runtime, deadline).await?,
+            None => {
+                let opened = self.0.get_or_open(runtime.id(), open(target, &runtime, deadline));
+                let timed_out = || Err(Failure::before(failure::timed_out(&target.server)));
+                until(deadline, opened).await.unwrap_or_else(timed_out)?
+            }
         };
-        let outcome = link.exchange(target, request, deadline).await;
+        let outcome = exchange(&link, target, request, deadline).await;
         if outcome.is_err() {
             // Perhaps it is only slow. But perhaps nothing will ever come of it again.
-            gate.forget(&link);
+            self.0.forget(&link);
         }
         outcome
     }
 
     /// Closes the connections once the calls that are under way have ended.
     pub(crate) fn close(&self) {
-        let gates = std::mem::take(&mut *self.lock());
-        for (_, gate) in gates {
-            gate.lock().take();
+        self.0.close();
+    }
+}
+
+/// Connects and logs in, within what connecting may take.
+async fn open(target: &Target, runtime: &Handle, deadline: Instant) -> Result<Link<Replies>, Failure> {
+    let deadline = deadline.min(Instant::now() + target.connect_timeout);
+    let opened = async {
+        let link = Link::new(runtime, connect(target).await?, Replies::default());
+        if let Some(log_in) = target.log_in() {
+            let sent = exchange(&link, target, &log_in, deadline).await;
+            let reply = sent.map_err(|failure| Failure { sent: false, ..failure })?;
+            target.check_log_in(&log_in, reply).map_err(Failure::before)?;
+            link.count_as_new();
         }
-    }
+        Ok(link)
+    };
+    until(deadline, opened).await.unwrap_or_else(|| Err(Failure::before(failure::timed_out(&target.server))))
+}
 
-    fn gate(&self, runtime: Id) -> Arc<Gate> {
-        let mut gates = self.lock();
-        if let Some((_, gate)) = gates.iter().find(|(id, _)| *id == runtime) {
-            return Arc::clone(gate);
+async fn exchange(
+    link: &Link<Replies>,
+    target: &Target,
+    request: &Request,
+    deadline: Instant,
+) -> Result<Value, Failure> {
+    let answer = match &request.commands {
+        Commands::One(_) => Answer::One(None),
+        Commands::Many(pipeline) => {
+            Answer::Many { found: Vec::with_capacity(pipeline.len()), wanted: pipeline.len() }
         }
-        // Runtimes that have ended took their connections with them.
-        gates.retain(|(_, gate)| Arc::strong_count(gate) > 1 || gate.live().is_some());
-        let gate = Arc::<Gate>::default();
-        gates.push((runtime, Arc::clone(&gate)));
-        gate
-    }
+    };
+    let answered = link.exchange(|out| request.write(out), answer, deadline).await;
+    answered.map(Answer::into_value).map_err(|fault| failed(target, fault))
+}
 
-    async fn connect(
-        gate: &Gate,
-        target: &Target,
-        runtime: &Handle,
-        deadline: Instant,
-    ) -> Result<Arc<Link>, Failure> {
-        let in_time = async {
-            let _connecting = gate.connecting.lock().await;
-            if let Some(link) = gate.live() {
-                return Ok(link);
-            }
-            let deadline = deadline.min(Instant::now() + target.connect_timeout);
-            let link = until(deadline, Link::open(target, runtime, deadline)).await;
-            let link = Arc::new(link.ok_or_else(|| Failure::before(failure::timed_out(&target.server)))??);
-            *gate.lock() = Some(Arc::clone(&link));
-            Ok(link)
-        };
-        let timed_out = || Err(Failure::before(failure::timed_out(&target.server)));
-        until(deadline, in_time).await.unwrap_or_else(timed_out)
+fn failed(target: &Target, fault: Fault<Garbled>) -> Failure {
+    let server = &target.server;
+    // A command that did not go out whole is not carried out.
+    let sent = fault.written >= fault.length && fault.length > 0;
+    if fault.nonsense.is_some() {
+        return Failure { error: failure::garbled(server), sent, stale: false };
     }
+    if fault.error == io::ErrorKind::TimedOut {
+        return Failure { error: failure::timed_out(server), sent, stale: false };
+    }
+    Failure { error: failure::io(io::ErrorKind::UnexpectedEof.into(), server), sent, stale: fault.used }
+}
 
-    fn lock(&self) -> MutexGuard<'_, Vec<(Id, Arc<Gate>)>> {
-        self.gates.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+/// The output of `future`, unless the time is over first.
+async fn until<F: Future>(deadline: Instant, future: F) -> Option<F::Output> {
+    tokio::time::timeout_at(deadline.into(), future).await.ok()
 }

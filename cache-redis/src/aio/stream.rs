@@ -1,61 +1,37 @@
-//! [`Watched`]: a stream that remembers its end.
+//! Connecting, by TCP, TLS or a unix socket.
 
+#[cfg(not(unix))]
 use std::io;
-use std::pin::Pin;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::{Context, Poll};
 
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use cache_pipeline::Stream;
+use tokio::net::TcpStream;
 
-/// TCP, TLS or a unix socket.
-pub(super) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
-impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
+use crate::failure::{self, Failure};
+use crate::location::Address;
+use crate::node::Target;
 
-/// What became of a connection.
-#[derive(Debug, Default)]
-pub(super) struct Fate {
-    /// The other side closed it. A reply that was cut short looks to the parser as a garbled one.
-    pub(super) ended: AtomicBool,
-    /// Nothing drives it any more: what is sent on it goes nowhere.
-    pub(super) dead: AtomicBool,
-}
-
-pub(super) struct Watched {
-    pub(super) inner: Box<dyn Stream>,
-    pub(super) fate: Arc<Fate>,
-}
-
-impl AsyncRead for Watched {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        let before = buffer.filled().len();
-        let polled = Pin::new(&mut self.inner).poll_read(cx, buffer);
-        let ended = match &polled {
-            Poll::Pending => false,
-            Poll::Ready(Ok(())) => buffer.filled().len() == before && buffer.remaining() > 0,
-            Poll::Ready(Err(_)) => true,
-        };
-        if ended {
-            self.fate.ended.store(true, Ordering::Release);
+/// Connects. Waits without end: the caller has the deadline.
+pub(super) async fn connect(target: &Target) -> Result<Box<dyn Stream>, Failure> {
+    let failed = |e| Failure::before(failure::io(e, &target.server));
+    match &target.server.address {
+        Address::Tcp { host, port, .. } => {
+            let stream = TcpStream::connect((host.as_str(), *port)).await.map_err(failed)?;
+            stream.set_nodelay(true).map_err(failed)?;
+            match target.tls_name().map_err(Failure::before)? {
+                None => Ok(Box::new(stream)),
+                #[cfg(feature = "tls")]
+                Some((config, name)) => {
+                    let connector = tokio_rustls::TlsConnector::from(config);
+                    let stream = connector.connect(name, stream).await.map_err(failed)?;
+                    Ok(Box::new(super::encrypted::Encrypted(stream)))
+                }
+            }
         }
-        polled
-    }
-}
-
-impl AsyncWrite for Watched {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.inner).poll_write(cx, data)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.inner).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.inner).poll_shutdown(cx)
+        #[cfg(unix)]
+        Address::Unix(path) => Ok(Box::new(tokio::net::UnixStream::connect(path).await.map_err(failed)?)),
+        #[cfg(not(unix))]
+        Address::Unix(_) => {
+            Err(failed(io::Error::new(io::ErrorKind::Unsupported, "no unix sockets on this system")))
+        }
     }
 }

@@ -1,0 +1,112 @@
+//! What the areas of servers share: calls in tasks, the four operations, and Django.
+
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use benches::{Contender, Python};
+use tokio::runtime::{Builder, Runtime};
+
+/// How long entries live.
+pub(crate) const MINUTE: Duration = Duration::from_secs(60);
+
+/// The operations that are measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Op {
+    Get,
+    Set,
+    GetMany,
+    SetMany,
+}
+
+impl Op {
+    pub(crate) const ALL: [Self; 4] = [Self::Get, Self::Set, Self::GetMany, Self::SetMany];
+
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Get => "get",
+            Self::Set => "set",
+            Self::GetMany => "get_many(100)",
+            Self::SetMany => "set_many(100)",
+        }
+    }
+
+    /// Of `python/servers.py`.
+    const fn function(self) -> &'static str {
+        match self {
+            Self::Get => "get",
+            Self::Set => "set",
+            Self::GetMany => "get_many",
+            Self::SetMany => "set_many",
+        }
+    }
+}
+
+/// Where the calls of async contenders run.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Shape {
+    pub(crate) tasks: usize,
+    pub(crate) name: &'static str,
+    one_thread: bool,
+}
+
+impl Shape {
+    /// One task on one thread is what a call costs; fifty on two is what the client can do.
+    pub(crate) const ALL: [Self; 3] = [
+        Self { tasks: 1, name: "async, 1 task, 1 thread", one_thread: true },
+        Self { tasks: 1, name: "async, 1 task, 2 threads", one_thread: false },
+        Self { tasks: 50, name: "async, 50 tasks, 2 threads", one_thread: false },
+    ];
+
+    pub(crate) fn runtime(self) -> Runtime {
+        let mut builder =
+            if self.one_thread { Builder::new_current_thread() } else { Builder::new_multi_thread() };
+        builder.worker_threads(2).enable_all().build().unwrap()
+    }
+}
+
+/// A contender whose calls are made by so many tasks side by side, each of which awaits its own one
+/// after another. `call` gets the number of the task and of the call.
+pub(crate) fn in_tasks<'a, F, C>(name: &str, runtime: &'a Runtime, tasks: usize, call: C) -> Contender<'a>
+where
+    C: Fn(usize, usize) -> F + Send + Sync + 'static,
+    F: Future<Output = ()> + Send + 'static,
+{
+    let call = Arc::new(call);
+    Contender::timed(name, move |calls| {
+        let each = calls.div_ceil(tasks as u64);
+        let took = runtime.block_on(async {
+            let start = Instant::now();
+            let running: Vec<_> = (0..tasks)
+                .map(|task| {
+                    let call = Arc::clone(&call);
+                    tokio::spawn(async move {
+                        for n in 0..each {
+                            call(task, task + n as usize).await;
+                        }
+                    })
+                })
+                .collect();
+            for one in running {
+                one.await.unwrap();
+            }
+            start.elapsed()
+        });
+        took.mul_f64(calls as f64 / (each * tasks as u64) as f64)
+    })
+}
+
+/// Django's cache on the server at `location`; `None`, with the reason, where there is no Python.
+pub(crate) fn django(kind: &str, location: &str) -> Option<Mutex<Python>> {
+    let python = django_tests::python::or_skip()?;
+    Some(Mutex::new(Python::start(&python, "servers.py", &[kind, location])))
+}
+
+/// Django's `op`, where there is a Django.
+pub(crate) fn django_peer<'a>(
+    name: &str,
+    python: Option<&'a Mutex<Python>>,
+    op: Op,
+) -> Option<Contender<'a>> {
+    let python = python?;
+    Some(Contender::timed(name, move |calls| python.lock().unwrap().run(op.function(), calls)))
+}

@@ -1,0 +1,295 @@
+//! [`Link`]: the connection as its callers see it.
+
+use std::fmt;
+use std::io;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use tokio::io::AsyncWrite;
+use tokio::runtime::{Handle, Id};
+use tokio::sync::{Semaphore, oneshot};
+use tokio::task::AbortHandle;
+use tokio::time::timeout_at;
+
+use crate::driver::Driver;
+use crate::queue::{Queue, Waiting, Wire};
+use crate::{Protocol, Stream};
+
+/// How many calls may be under way before others wait.
+const AT_ONCE: usize = 1024;
+
+/// A connection that has been idle for longer is looked at before it is used.
+const TRUSTED: Duration = Duration::from_millis(10);
+
+/// A buffer that grew beyond this is given back.
+const KEPT_BUFFER: usize = 64 << 10;
+
+/// Why there is no answer.
+#[derive(Debug)]
+pub struct Fault<N> {
+    /// What happened: `TimedOut`, or in which way the connection ended.
+    pub error: io::ErrorKind,
+    /// What came was no reply to this request.
+    pub nonsense: Option<N>,
+    /// How many bytes of the request had been handed to the system.
+    pub written: usize,
+    /// How many it has. What did not go out whole is not carried out.
+    pub length: usize,
+    /// The connection had been used before.
+    pub used: bool,
+}
+
+/// What callers and the driver share.
+pub(crate) struct Shared<P: Protocol> {
+    queue: Mutex<Queue<P>>,
+    /// Held for a system call, and never waited for by callers.
+    wire: Mutex<Wire>,
+    /// How many bytes were ever written.
+    pub(crate) written: AtomicU64,
+    /// No more calls are to come.
+    pub(crate) retired: AtomicBool,
+    /// A long request or reply is on its way, and others would wait behind it.
+    pub(crate) clogged: AtomicBool,
+    pub(crate) places: Semaphore,
+}
+
+impl<P: Protocol> Shared<P> {
+    pub(crate) fn queue(&self) -> MutexGuard<'_, Queue<P>> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn wire(&self) -> MutexGuard<'_, Wire> {
+        self.wire.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn idle_wire(&self) -> Option<MutexGuard<'_, Wire>> {
+        match self.wire.try_lock() {
+            Ok(wire) => Some(wire),
+            Err(TryLockError::Poisoned(wire)) => Some(wire.into_inner()),
+            Err(TryLockError::WouldBlock) => None,
+        }
+    }
+
+    /// Writes all that waits to be written, as far as the system takes it.
+    pub(crate) fn poll_write(&self, wire: &mut Wire, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let Some(stream) = &mut wire.stream else {
+            return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
+        };
+        loop {
+            if wire.at == wire.writing.len() {
+                wire.writing.clear();
+                wire.writing.shrink_to(KEPT_BUFFER);
+                wire.at = 0;
+                let mut queue = self.queue();
+                queue.announced = false;
+                std::mem::swap(&mut queue.out, &mut wire.writing);
+            }
+            if wire.writing.is_empty() {
+                break;
+            }
+            let written = Pin::new(&mut *stream).poll_write(context, &wire.writing[wire.at..]);
+            let count = match written {
+                Poll::Ready(Ok(0)) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                Poll::Ready(Ok(count)) => count,
+                Poll::Ready(Err(e)) => return Poll::Ready(Err(e)),
+                Poll::Pending => return Poll::Pending,
+            };
+            wire.at += count;
+            wire.unflushed = true;
+            self.written.fetch_add(count as u64, Ordering::Release);
+        }
+        if wire.unflushed {
+            match Pin::new(&mut *stream).poll_flush(context) {
+                Poll::Ready(Ok(())) => wire.unflushed = false,
+                other => return other,
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+/// A connection that many tasks of one runtime use at once.
+///
+/// Dropping the last of its handles ends the driver and closes the connection.
+pub struct Link<P: Protocol> {
+    shared: Arc<Shared<P>>,
+    runtime: Id,
+    driver: AbortHandle,
+}
+
+impl<P: Protocol> fmt::Debug for Link<P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Link").field("usable", &self.is_usable()).finish_non_exhaustive()
+    }
+}
+
+impl<P: Protocol> Drop for Link<P> {
+    fn drop(&mut self) {
+        self.driver.abort();
+    }
+}
+
+impl<P: Protocol> Link<P> {
+    /// Shares `stream`, on which nothing is under way, among the tasks of `runtime`, to which it
+    /// belongs. Spawns the driver.
+    pub fn new(runtime: &Handle, stream: Box<dyn Stream>, protocol: P) -> Self {
+        let queue = Queue {
+            out: Vec::new(),
+            waiting: std::collections::VecDeque::new(),
+            queued: 0,
+            announced: false,
+            idle: true,
+            alone: true,
+            last: Instant::now(),
+            watched: None,
+            driver: None,
+            used: false,
+            ended: false,
+        };
+        let wire = Wire { stream: Some(stream), writing: Vec::new(), at: 0, unflushed: false };
+        let shared = Arc::new(Shared {
+            queue: Mutex::new(queue),
+            wire: Mutex::new(wire),
+            written: AtomicU64::new(0),
+            retired: AtomicBool::new(false),
+            clogged: AtomicBool::new(false),
+            places: Semaphore::new(AT_ONCE),
+        });
+        let driver = runtime.spawn(Driver::new(Arc::clone(&shared), protocol));
+        Self { shared, runtime: runtime.id(), driver: driver.abort_handle() }
+    }
+
+    /// The runtime that the connection belongs to.
+    pub fn runtime(&self) -> Id {
+        self.runtime
+    }
+
+    /// Whether new calls may go on it: no call on it was too late, and it has not ended as far
+    /// as is known.
+    pub fn is_usable(&self) -> bool {
+        !self.shared.retired.load(Ordering::Acquire)
+    }
+
+    /// What went on it so far was for setting it up: it counts as not used.
+    pub fn count_as_new(&self) {
+        self.shared.queue().used = false;
+    }
+
+    /// Whether a long request or reply is on its way, so that another connection would be faster.
+    pub fn is_clogged(&self) -> bool {
+        self.shared.clogged.load(Ordering::Relaxed)
+    }
+
+    /// Nobody is to be given it any more; see [`Links::forget`](crate::Links::forget).
+    pub(crate) fn retire(&self) {
+        self.shared.retired.store(true, Ordering::Release);
+    }
+
+    /// Sends the request that `write` appends to the connection's buffer, and returns its answer, or the
+    /// reason why there is none, before `deadline`. `answer` says what to wait for. Other callers wait
+    /// while `write` runs.
+    ///
+    /// Dropping the future leaves the connection as good as it was; the request may have been sent.
+    ///
+    /// # Errors
+    /// When it is too late, when the connection has ended, and when something else came.
+    pub async fn exchange(
+        &self,
+        write: impl FnOnce(&mut Vec<u8>) + Send,
+        answer: P::Answer,
+        deadline: Instant,
+    ) -> Result<P::Answer, Fault<P::Nonsense>> {
+        match self.shared.places.try_acquire() {
+            Ok(place) => place.forget(),
+            Err(_) => self.place(deadline).await?,
+        }
+        let (caller, answered) = oneshot::channel();
+        let waiting = Waiting { answer, caller: Some(caller), deadline, start: 0, length: 0, used: false };
+        let length = self.send(write, waiting).await?;
+        match answered.await {
+            Ok(answer) => answer,
+            // The driver tells every caller; a runtime that ends may not let it.
+            Err(_) => Err(Fault {
+                error: io::ErrorKind::BrokenPipe,
+                nonsense: None,
+                written: length,
+                length,
+                used: true,
+            }),
+        }
+    }
+
+    /// Waits until fewer calls are under way.
+    async fn place(&self, deadline: Instant) -> Result<(), Fault<P::Nonsense>> {
+        let unsent = |error| Fault { error, nonsense: None, written: 0, length: 0, used: true };
+        match timeout_at(deadline.into(), self.shared.places.acquire()).await {
+            Ok(Ok(place)) => {
+                place.forget();
+                Ok(())
+            }
+            // Closed: the driver is gone.
+            Ok(Err(_)) => Err(unsent(io::ErrorKind::BrokenPipe)),
+            Err(_) => Err(unsent(io::ErrorKind::TimedOut)),
+        }
+    }
+
+    /// Puts the request into the queue, and writes it at once where nobody else is about to.
+    async fn send(
+        &self,
+        request: impl FnOnce(&mut Vec<u8>) + Send,
+        mut waiting: Waiting<P>,
+    ) -> Result<usize, Fault<P::Nonsense>> {
+        let shared = &*self.shared;
+        let (wake, write, length) = {
+            let mut queue = shared.queue();
+            let mut write = false;
+            if std::mem::take(&mut queue.idle) {
+                let now = Instant::now();
+                let rested = now.duration_since(std::mem::replace(&mut queue.last, now)) > TRUSTED;
+                if rested && shared.idle_wire().is_some_and(|wire| !wire.is_quiet()) {
+                    queue.ended = true;
+                    self.retire();
+                }
+                write = queue.alone || rested;
+            }
+            waiting.used = queue.used;
+            if queue.ended {
+                shared.places.add_permits(1);
+                return Err(waiting.fault(io::ErrorKind::BrokenPipe, 0));
+            }
+            queue.used = true;
+            waiting.start = queue.queued;
+            let before = queue.out.len();
+            request(&mut queue.out);
+            let length = queue.out.len() - before;
+            waiting.length = length;
+            queue.queued += length as u64;
+            write &= !queue.announced;
+            let unwatched = queue.watched.is_none_or(|watched| watched > waiting.deadline);
+            if unwatched {
+                queue.watched = Some(waiting.deadline);
+            }
+            let wake = !std::mem::replace(&mut queue.announced, true) && !write || unwatched;
+            queue.waiting.push_back(waiting);
+            (if wake { queue.driver.take() } else { None }, write, length)
+        };
+        if write {
+            let done = std::future::poll_fn(|context| {
+                let polled = shared.idle_wire().map(|mut wire| shared.poll_write(&mut wire, context));
+                Poll::Ready(matches!(polled, Some(Poll::Ready(Ok(())))))
+            });
+            // An error is for the driver to find, and what the system does not take is for it to wait.
+            if !done.await && wake.is_none() {
+                let driver = shared.queue().driver.take();
+                driver.inspect(std::task::Waker::wake_by_ref);
+            }
+        }
+        if let Some(driver) = wake {
+            driver.wake();
+        }
+        Ok(length)
+    }
+}

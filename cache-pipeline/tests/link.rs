@@ -1,0 +1,397 @@
+//! A connection that tasks share, with a server that answers each line with the same line.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::io;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use cache_pipeline::{Fault, Incoming, Link, Links, Malformed, Protocol, Stream};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, ReadBuf};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::runtime::{Builder, Handle, Runtime};
+
+const LONG: Duration = Duration::from_secs(20);
+
+/// Answers are lines.
+#[derive(Default)]
+struct Lines(Incoming);
+
+impl Protocol for Lines {
+    type Answer = Option<String>;
+    type Nonsense = Malformed;
+
+    fn room(&mut self) -> &mut [u8] {
+        self.0.room()
+    }
+
+    fn filled(&mut self, count: usize) {
+        self.0.filled(count);
+    }
+
+    fn read(&mut self, answer: &mut Option<String>) -> Result<bool, Malformed> {
+        let Some(line) = self.0.line()? else { return Ok(false) };
+        *answer = Some(String::from_utf8(line.to_vec()).map_err(|_| Malformed)?);
+        Ok(true)
+    }
+
+    fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    fn missing(&self) -> usize {
+        self.0.missing()
+    }
+}
+
+/// Counts what is written by how many calls.
+struct Counted {
+    inner: TcpStream,
+    writes: Arc<AtomicUsize>,
+}
+
+impl AsyncRead for Counted {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        to: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.inner).poll_read(cx, to)
+    }
+}
+
+impl AsyncWrite for Counted {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
+        self.writes.fetch_add(1, Ordering::Relaxed);
+        Pin::new(&mut self.inner).poll_write(cx, data)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.inner).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.inner).poll_shutdown(cx)
+    }
+}
+
+impl Stream for Counted {
+    fn is_quiet(&self) -> bool {
+        self.inner.is_quiet()
+    }
+
+    fn end_abruptly(&self) {
+        self.inner.end_abruptly();
+    }
+}
+
+fn two_threads() -> Runtime {
+    Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap()
+}
+
+fn one_thread() -> Runtime {
+    Builder::new_current_thread().enable_all().build().unwrap()
+}
+
+/// A link, and the server's end of it.
+async fn connected() -> (Link<Lines>, TcpStream) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let stream = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+    let link = Link::new(&Handle::current(), Box::new(stream), Lines::default());
+    (link, listener.accept().await.unwrap().0)
+}
+
+async fn echo(mut server: TcpStream) {
+    let mut piece = [0; 8192];
+    while let Ok(count @ 1..) = server.read(&mut piece).await {
+        if server.write_all(&piece[..count]).await.is_err() {
+            return;
+        }
+    }
+}
+
+async fn ask(link: &Link<Lines>, text: &str, within: Duration) -> Result<String, Fault<Malformed>> {
+    let write = |out: &mut Vec<u8>| out.extend_from_slice(format!("{text}\n").as_bytes());
+    link.exchange(write, None, Instant::now() + within).await.map(Option::unwrap)
+}
+
+/// Polls `future` as often as said, with others in between, and drops it: `None` if it was not done.
+async fn drop_after<F: Future>(polls: usize, future: F) -> Option<F::Output> {
+    let mut future = pin!(future);
+    for _ in 0..polls {
+        let polled = std::future::poll_fn(|context| Poll::Ready(future.as_mut().poll(context))).await;
+        if let Poll::Ready(output) = polled {
+            return Some(output);
+        }
+        tokio::task::yield_now().await;
+    }
+    None
+}
+
+#[test]
+fn a_dropped_call_hands_its_answer_to_nobody() {
+    const TASKS: usize = 16;
+    const CALLS: usize = 100_000 / TASKS;
+    two_threads().block_on(async {
+        let (link, server) = connected().await;
+        tokio::spawn(echo(server));
+        let link = Arc::new(link);
+        let tasks: Vec<_> = (0..TASKS)
+            .map(|task| {
+                let link = Arc::clone(&link);
+                tokio::spawn(async move {
+                    let mut random = fastrand::Rng::with_seed(task as u64);
+                    let (mut dropped, mut foreign) = (0, 0);
+                    for call in 0..CALLS {
+                        let text = format!("{task}/{call}");
+                        let polls = if random.u8(..4) == 0 { usize::MAX } else { random.usize(1..6) };
+                        match drop_after(polls, ask(&link, &text, LONG)).await {
+                            None => dropped += 1,
+                            Some(answer) => foreign += usize::from(answer.unwrap() != text),
+                        }
+                    }
+                    (dropped, foreign)
+                })
+            })
+            .collect();
+        let (mut dropped, mut foreign) = (0, 0);
+        for task in tasks {
+            let (d, f) = task.await.unwrap();
+            (dropped, foreign) = (dropped + d, foreign + f);
+        }
+        assert!(dropped > TASKS * CALLS / 10, "{dropped} calls were dropped");
+        assert_eq!(foreign, 0, "answers to others");
+        assert_eq!(ask(&link, "still good", LONG).await.unwrap(), "still good");
+        assert!(link.is_usable());
+    });
+}
+
+#[test]
+fn what_many_ask_at_once_goes_out_together() {
+    one_thread().block_on(async {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let inner = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let writes = Arc::new(AtomicUsize::new(0));
+        let stream = Counted { inner, writes: Arc::clone(&writes) };
+        let link = Arc::new(Link::new(&Handle::current(), Box::new(stream), Lines::default()));
+        tokio::spawn(echo(listener.accept().await.unwrap().0));
+        for n in 0..100 {
+            ask(&link, &n.to_string(), LONG).await.unwrap();
+        }
+        assert_eq!(writes.swap(0, Ordering::Relaxed), 100, "a call alone is written at once");
+        let tasks: Vec<_> = (0..50)
+            .map(|_| {
+                let link = Arc::clone(&link);
+                tokio::spawn(async move {
+                    for n in 0..100 {
+                        ask(&link, &n.to_string(), LONG).await.unwrap();
+                    }
+                })
+            })
+            .collect();
+        for task in tasks {
+            task.await.unwrap();
+        }
+        let writes = writes.load(Ordering::Relaxed);
+        assert!(writes <= 50 * 100 / 10, "{writes} writes for {} calls", 50 * 100);
+    });
+}
+
+#[test]
+fn each_call_has_its_own_deadline() {
+    two_threads().block_on(async {
+        let (link, mut server) = connected().await;
+        // The first timer is the longest: a shorter one that comes later must not wait for it.
+        let (late, (early, took)) = tokio::join!(ask(&link, "late", LONG), async {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            let begun = Instant::now();
+            let early = ask(&link, "early", Duration::from_millis(100)).await.unwrap_err();
+            let took = begun.elapsed();
+            assert!(!link.is_usable(), "nobody is to be given it");
+            server.write_all(b"late\nearly\n").await.unwrap();
+            (early, took)
+        });
+        assert_eq!(late.unwrap(), "late", "what was under way goes on");
+        assert_eq!((early.error, early.written, early.length), (io::ErrorKind::TimedOut, 6, 6));
+        assert!(took >= Duration::from_millis(100) && took < Duration::from_secs(5), "{took:?}");
+        // Nobody waits any more: the server sees the end.
+        let mut rest = Vec::new();
+        tokio::time::timeout(LONG, server.read_to_end(&mut rest)).await.unwrap().ok();
+    });
+}
+
+#[test]
+fn a_silent_server_is_given_up_though_its_callers_left() {
+    two_threads().block_on(async {
+        let (link, _server) = connected().await;
+        drop_after(3, ask(&link, "k", Duration::from_millis(50))).await;
+        let begun = Instant::now();
+        while link.is_usable() {
+            assert!(begun.elapsed() < LONG);
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    });
+}
+
+#[test]
+fn cut_at_every_byte_there_is_no_answer() {
+    two_threads().block_on(async {
+        let answers = b"one\ntwo\n";
+        for cut in 0..answers.len() {
+            let (link, mut server) = connected().await;
+            let serve = async {
+                let mut asked = [0; 8];
+                server.read_exact(&mut asked).await.unwrap();
+                server.write_all(&answers[..cut]).await.unwrap();
+                drop(server);
+            };
+            let (one, two, ()) = tokio::join!(ask(&link, "one", LONG), ask(&link, "two", LONG), serve);
+            assert_eq!(one.is_ok(), cut >= 4, "after {cut} bytes");
+            let fault = two.unwrap_err();
+            assert_eq!((fault.written, fault.length, fault.used), (4, 4, true), "after {cut} bytes");
+            if let Err(fault) = one {
+                assert!(!fault.used && fault.nonsense.is_none());
+            }
+            let after = ask(&link, "three", LONG).await.unwrap_err();
+            assert_eq!(after.written, 0, "nothing is sent on it any more");
+        }
+    });
+}
+
+#[test]
+fn what_nobody_asked_for_ends_it() {
+    two_threads().block_on(async {
+        let (link, mut server) = connected().await;
+        server.write_all(b"surprise\n").await.unwrap();
+        let begun = Instant::now();
+        while link.is_usable() {
+            assert!(begun.elapsed() < LONG);
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        assert!(ask(&link, "k", LONG).await.is_err());
+        // What cannot be an answer is told to the one it came for, and ends the others' calls.
+        let (link, mut server) = connected().await;
+        let serve = async {
+            let mut asked = [0; 8];
+            server.read_exact(&mut asked).await.unwrap();
+            server.write_all(b"\xff\n").await.unwrap();
+        };
+        let (one, two, ()) = tokio::join!(ask(&link, "one", LONG), ask(&link, "two", LONG), serve);
+        assert!(one.unwrap_err().nonsense.is_some());
+        assert!(two.unwrap_err().nonsense.is_none());
+    });
+}
+
+/// A runtime of one thread polls nothing between two calls.
+#[test]
+fn an_end_in_between_is_seen_before_anything_is_sent() {
+    let runtime = one_thread();
+    let (link, server) = runtime.block_on(connected());
+    let echoing = runtime.spawn(echo(server));
+    assert_eq!(runtime.block_on(ask(&link, "k", LONG)).unwrap(), "k");
+    echoing.abort();
+    assert!(runtime.block_on(echoing).unwrap_err().is_cancelled());
+    std::thread::sleep(Duration::from_millis(50));
+    let fault = runtime.block_on(ask(&link, "k", LONG)).unwrap_err();
+    assert_eq!(fault.written, 0);
+    assert!(fault.used);
+}
+
+#[test]
+fn so_many_at_once_and_the_next_one_waits() {
+    two_threads().block_on(async {
+        let (link, mut server) = connected().await;
+        let link = Arc::new(link);
+        let calls: Vec<_> = (0..1024)
+            .map(|n| {
+                let link = Arc::clone(&link);
+                tokio::spawn(async move { ask(&link, &format!("{n:04}"), LONG).await })
+            })
+            .collect();
+        let mut asked = vec![0; 1024 * 5];
+        server.read_exact(&mut asked).await.unwrap();
+        let fault = ask(&link, "one more", Duration::from_millis(50)).await.unwrap_err();
+        assert_eq!((fault.error, fault.written), (io::ErrorKind::TimedOut, 0));
+        // It was not sent, so it is no sign of a broken connection.
+        assert!(link.is_usable());
+        server.write_all(&asked).await.unwrap();
+        for (n, call) in calls.into_iter().enumerate() {
+            assert_eq!(call.await.unwrap().unwrap(), format!("{n:04}"));
+        }
+        tokio::spawn(echo(server));
+        assert_eq!(ask(&link, "one more", LONG).await.unwrap(), "one more");
+    });
+}
+
+#[test]
+fn a_long_request_says_so_until_it_is_out() {
+    two_threads().block_on(async {
+        let (link, mut server) = connected().await;
+        let length = 16 << 20;
+        let long = async {
+            let write = |out: &mut Vec<u8>| {
+                out.resize(length - 1, b'x');
+                out.push(b'\n');
+            };
+            link.exchange(write, None, Instant::now() + LONG).await.unwrap()
+        };
+        let serve = async {
+            let begun = Instant::now();
+            while !link.is_clogged() {
+                assert!(begun.elapsed() < LONG);
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+            let mut asked = vec![0; length];
+            server.read_exact(&mut asked).await.unwrap();
+            server.write_all(b"done\n").await.unwrap();
+        };
+        let (answer, ()) = tokio::join!(long, serve);
+        assert_eq!(answer.as_deref(), Some("done"));
+        assert!(!link.is_clogged());
+    });
+}
+
+#[test]
+fn a_crowd_opens_one_connection_and_a_runtime_that_ends_takes_it_along() {
+    let links: Arc<Links<Lines>> = Arc::default();
+    let opened = Arc::new(AtomicUsize::new(0));
+    for round in 1..=3 {
+        let runtime = two_threads();
+        runtime.block_on(async {
+            let listener = Arc::new(TcpListener::bind("127.0.0.1:0").await.unwrap());
+            let address = listener.local_addr().unwrap();
+            tokio::spawn(async move {
+                while let Ok((server, _)) = listener.accept().await {
+                    tokio::spawn(echo(server));
+                }
+            });
+            let tasks: Vec<_> = (0..20)
+                .map(|n| {
+                    let (links, opened) = (Arc::clone(&links), Arc::clone(&opened));
+                    tokio::spawn(async move {
+                        let runtime = Handle::current();
+                        let open = async {
+                            opened.fetch_add(1, Ordering::Relaxed);
+                            let stream = TcpStream::connect(address).await?;
+                            io::Result::Ok(Link::new(&runtime, Box::new(stream), Lines::default()))
+                        };
+                        let link = links.get_or_open(runtime.id(), open).await.unwrap();
+                        assert_eq!(ask(&link, &n.to_string(), LONG).await.unwrap(), n.to_string());
+                    })
+                })
+                .collect();
+            for task in tasks {
+                task.await.unwrap();
+            }
+            assert!(links.get(Handle::current().id()).is_some());
+        });
+        assert_eq!(opened.load(Ordering::Relaxed), round);
+        let id = runtime.handle().id();
+        drop(runtime);
+        assert!(links.get(id).is_none(), "it ended with its runtime");
+    }
+    links.close();
+}

@@ -1,0 +1,262 @@
+//! [`Replies`]: RESP2, read from bytes as they come. No I/O.
+
+use cache_pipeline::{Incoming, Malformed, Protocol};
+use redis::{Value, parse_redis_value};
+
+/// Replies to what is asked here are three deep at most.
+const DEEPEST: usize = 16;
+
+/// Room is made for so many elements at once; more come with their bytes.
+const FIRST_ELEMENTS: usize = 1024;
+
+/// Bytes that are no reply.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Garbled;
+
+impl From<Malformed> for Garbled {
+    fn from(_: Malformed) -> Self {
+        Self
+    }
+}
+
+/// What the commands of one request are answered with.
+pub(super) enum Answer {
+    One(Option<Value>),
+    Many { found: Vec<Value>, wanted: usize },
+}
+
+impl Answer {
+    /// Takes a reply; true when that was the last.
+    fn take(&mut self, value: Value) -> bool {
+        match self {
+            Self::One(place) => {
+                *place = Some(value);
+                true
+            }
+            Self::Many { found, wanted } => {
+                found.push(value);
+                found.len() >= *wanted
+            }
+        }
+    }
+
+    /// The reply, or an array of those to all commands.
+    pub(super) fn into_value(self) -> Value {
+        match self {
+            Self::One(value) => value.unwrap_or(Value::Nil),
+            Self::Many { found, .. } => Value::Array(found),
+        }
+    }
+}
+
+/// Turns bytes into replies.
+#[derive(Default)]
+pub(super) struct Replies {
+    incoming: Incoming,
+    /// Arrays that are still coming, the innermost last, and how many elements each still lacks.
+    open: Vec<(Vec<Value>, usize)>,
+}
+
+impl Replies {
+    /// The next whole reply, if it is there.
+    fn next(&mut self) -> Result<Option<Value>, Garbled> {
+        loop {
+            let value = if self.incoming.is_expecting() {
+                match self.incoming.block()? {
+                    Some(data) => Value::BulkString(data),
+                    None => return Ok(None),
+                }
+            } else {
+                let Some(line) = self.incoming.line()? else { return Ok(None) };
+                match Head::parse(line)? {
+                    Head::Whole(value) => value,
+                    Head::Bulk(length) => {
+                        self.incoming.expect(length);
+                        continue;
+                    }
+                    Head::Array(_) if self.open.len() >= DEEPEST => return Err(Garbled),
+                    Head::Array(0) => Value::Array(Vec::new()),
+                    Head::Array(count) => {
+                        self.open.push((Vec::with_capacity(count.min(FIRST_ELEMENTS)), count));
+                        continue;
+                    }
+                }
+            };
+            if let Some(whole) = self.put(value) {
+                return Ok(Some(whole));
+            }
+        }
+    }
+
+    /// Puts `value` where it belongs: into the innermost array, which may be whole then and belong
+    /// into another. What belongs into none is a whole reply.
+    fn put(&mut self, mut value: Value) -> Option<Value> {
+        while let Some((mut values, missing)) = self.open.pop() {
+            values.push(value);
+            if missing > 1 {
+                self.open.push((values, missing - 1));
+                return None;
+            }
+            value = Value::Array(values);
+        }
+        Some(value)
+    }
+}
+
+/// What the first line of a reply says.
+enum Head {
+    Whole(Value),
+    /// So many bytes follow.
+    Bulk(usize),
+    /// So many elements follow.
+    Array(usize),
+}
+
+impl Head {
+    fn parse(line: &[u8]) -> Result<Self, Garbled> {
+        let line = line.strip_suffix(b"\r").ok_or(Garbled)?;
+        let (kind, rest) = line.split_first().ok_or(Garbled)?;
+        match kind {
+            b'+' if rest == b"OK" => Ok(Self::Whole(Value::Okay)),
+            b'+' => Ok(Self::Whole(Value::SimpleString(text(rest)?.to_owned()))),
+            b':' => Ok(Self::Whole(Value::Int(number(rest)?))),
+            b'$' | b'*' if rest == b"-1" => Ok(Self::Whole(Value::Nil)),
+            b'$' => Ok(Self::Bulk(usize::try_from(number(rest)?).map_err(|_| Garbled)?)),
+            b'*' => Ok(Self::Array(usize::try_from(number(rest)?).map_err(|_| Garbled)?)),
+            // What kinds of errors there are is the crate's to say.
+            b'-' => parse_redis_value(&[line, b"\r\n"].concat()).map(Self::Whole).map_err(|_| Garbled),
+            _ => Err(Garbled),
+        }
+    }
+}
+
+fn text(bytes: &[u8]) -> Result<&str, Garbled> {
+    std::str::from_utf8(bytes).map_err(|_| Garbled)
+}
+
+fn number(digits: &[u8]) -> Result<i64, Garbled> {
+    text(digits)?.parse().map_err(|_| Garbled)
+}
+
+impl Protocol for Replies {
+    type Answer = Answer;
+    type Nonsense = Garbled;
+
+    fn room(&mut self) -> &mut [u8] {
+        self.incoming.room()
+    }
+
+    fn filled(&mut self, count: usize) {
+        self.incoming.filled(count);
+    }
+
+    fn read(&mut self, answer: &mut Answer) -> Result<bool, Garbled> {
+        while let Some(value) = self.next()? {
+            if answer.take(value) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    fn is_empty(&self) -> bool {
+        self.incoming.is_empty() && self.open.is_empty()
+    }
+
+    fn missing(&self) -> usize {
+        self.incoming.missing()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The replies in `bytes`, which come in pieces of `piece` bytes, and whether any is left half.
+    fn read(bytes: &[u8], piece: usize) -> Result<(Vec<Value>, bool), Garbled> {
+        let (mut replies, mut found, mut rest) = (Replies::default(), Vec::new(), bytes);
+        loop {
+            while let Some(value) = replies.next()? {
+                found.push(value);
+            }
+            if rest.is_empty() {
+                return Ok((found, !replies.is_empty()));
+            }
+            let room = replies.room();
+            let taken = piece.min(rest.len()).min(room.len());
+            assert!(taken > 0, "no room");
+            room[..taken].copy_from_slice(&rest[..taken]);
+            rest = &rest[taken..];
+            replies.filled(taken);
+        }
+    }
+
+    #[test]
+    fn whole_replies_however_they_come_and_as_the_crate_reads_them() {
+        let large = "x\r\n".repeat(60_000);
+        let texts = [
+            "+OK\r\n",
+            "+PONG\r\n",
+            ":-42\r\n",
+            "$-1\r\n",
+            "$0\r\n\r\n",
+            "$4\r\n\r\n\r\n\r\n",
+            "*-1\r\n",
+            "*0\r\n",
+            "*3\r\n$1\r\na\r\n$-1\r\n:7\r\n",
+            "*2\r\n*2\r\n:1\r\n*1\r\n*0\r\n+OK\r\n",
+            "-ERR no such thing\r\n",
+            "-NOSCRIPT none\r\n",
+            "-MOVED 1 127.0.0.1:7000\r\n",
+            "*1\r\n-WRONGTYPE x\r\n",
+            &format!("${}\r\n{large}\r\n", large.len()),
+        ];
+        let expected: Vec<Value> =
+            texts.iter().map(|text| parse_redis_value(text.as_bytes()).unwrap()).collect();
+        for piece in [1, 2, 3, 7, 100, 16_383, 16_384, 70_000, 1 << 20] {
+            let (found, half) = read(texts.concat().as_bytes(), piece).unwrap();
+            assert!(found == expected && !half, "pieces of {piece}");
+        }
+    }
+
+    #[test]
+    fn cut_anywhere_there_is_no_reply() {
+        let bytes = b"*2\r\n$3\r\nabc\r\n*1\r\n:12\r\n";
+        for cut in 1..bytes.len() {
+            assert_eq!(read(&bytes[..cut], 100).unwrap(), (Vec::new(), true), "cut after {cut}");
+        }
+        assert_eq!(read(bytes, 100).unwrap().0.len(), 1);
+    }
+
+    #[test]
+    fn nonsense_is_no_reply() {
+        for bytes in [
+            &b"HTTP/1.1 400 Bad Request\r\n"[..],
+            b"\r\n",
+            b"+OK\n",
+            b":x\r\n",
+            b"$-2\r\n",
+            b"$99999999999999999999\r\n",
+            b"$3\r\nabcd\r\n",
+            b"*-2\r\n",
+            b"+\xff\r\n",
+        ] {
+            assert_eq!(read(bytes, 5).unwrap_err(), Garbled, "{}", String::from_utf8_lossy(bytes));
+        }
+        assert_eq!(read(&b"*1\r\n".repeat(100), 100).unwrap_err(), Garbled);
+        // An array's memory grows with what comes.
+        assert_eq!(read(b"*1000000000000\r\n:1\r\n", 100).unwrap(), (Vec::new(), true));
+    }
+
+    #[test]
+    fn random_bytes_do_no_harm() {
+        let mut random = fastrand::Rng::with_seed(7);
+        let words: [&[u8]; 11] =
+            [b"$", b"*", b"+OK", b"\r\n", b" ", b"1", b"3", b":", b"-ERR x", b"-1", b"\xff\0"];
+        for _ in 0..20_000 {
+            let bytes: Vec<u8> =
+                (0..random.usize(..30)).flat_map(|_| words[random.usize(..words.len())]).copied().collect();
+            let _ = read(&bytes, random.usize(1..20));
+        }
+    }
+}
