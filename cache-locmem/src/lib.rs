@@ -10,7 +10,7 @@
 //!   drops what has expired, else the least recently used `1/cull_frequency`. Stores of up to
 //!   1,024 entries are exact; larger ones are shards of about as many each, and cull one at a time.
 //! - **Eviction.** [`Eviction::S3Fifo`] in place of the LRU gives up one entry at a time, by how often and
-//!   how lately each was read: fewer misses for the same room, and no scan ever. It takes 40 to 60
+//!   how lately each was read: fewer misses for the same room, and no scan ever. It takes 45 to 70
 //!   bytes more per entry.
 //! - **Time.** Deadlines are monotonic: a step of the wall clock moves none. An entry may be
 //!   readable for 5 ms after its deadline, never before it is it gone.

@@ -124,7 +124,10 @@ impl Table {
             match self.deadlines.peek() {
                 Some(&Reverse((deadline, hash))) if deadline <= now => {
                     self.deadlines.pop();
-                    if let Ok(entry) = self.entries.find_entry(hash, |entry| entry.deadline == deadline) {
+                    if let Ok(entry) = self
+                        .entries
+                        .find_entry(hash, |entry| (entry.deadline, entry.hash) == (deadline, hash))
+                    {
                         let place = entry.remove().0.place;
                         if let Some(queues) = &mut self.queues {
                             queues.remove(place);
