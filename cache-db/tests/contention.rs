@@ -156,6 +156,29 @@ fn threads_lose_no_set_and_no_incr() {
 }
 
 #[test]
+fn more_threads_than_connections_all_get_their_turn() {
+    let (_dir, path) = place();
+    // Who is not woken would be an error in the end.
+    let cache = build(DatabaseCache::builder(&path).busy_timeout(Duration::from_secs(20)));
+    cache.set("k", &1, Timeout::Never).unwrap();
+    let start = Instant::now();
+    std::thread::scope(|scope| {
+        for thread in 0..24 {
+            let cache = &cache;
+            scope.spawn(move || {
+                for i in 0..200 {
+                    assert_eq!(cache.get::<i64>("k").unwrap(), Some(1));
+                    if i % 20 == thread % 20 {
+                        cache.set(&format!("of {thread}"), &i, Timeout::Never).unwrap();
+                    }
+                }
+            });
+        }
+    });
+    assert!(start.elapsed() < Duration::from_secs(20), "somebody slept until the time was up");
+}
+
+#[test]
 fn a_lock_held_by_somebody_is_waited_for() {
     let (_dir, path) = place();
     let cache = cache(&path);

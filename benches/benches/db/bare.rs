@@ -80,7 +80,7 @@ impl Bare {
                 assert!(path.symlink_metadata().unwrap().is_file());
             }
             match operation {
-                Operation::Get => drop(find(&mut get, &picks.text().made()).unwrap()),
+                Operation::Get => drop(find(&mut get, &picks.text().made(), now_ms()).unwrap()),
                 Operation::Set => put(&mut set, &picks.text().made(), &Row::value(call)),
                 Operation::Incr => {
                     let key = picks.number().made();
@@ -89,10 +89,11 @@ impl Bare {
                 }
                 Operation::GetMany => {
                     begin.execute([]).unwrap();
+                    let now = now_ms();
                     let found: Vec<(String, String)> = picks
                         .hundred()
                         .map(|row| row.made())
-                        .filter_map(|key| find(&mut get, &key).map(|value| (key, value)))
+                        .filter_map(|key| find(&mut get, &key, now).map(|value| (key, value)))
                         .collect();
                     commit.execute([]).unwrap();
                     assert_eq!(found.len(), 100);
@@ -114,8 +115,8 @@ fn now_ms() -> i64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis() as i64
 }
 
-fn find(get: &mut Statement<'_>, key: &str) -> Option<String> {
-    let mut rows = get.query(params![key, now_ms()]).unwrap();
+fn find(get: &mut Statement<'_>, key: &str, now: i64) -> Option<String> {
+    let mut rows = get.query(params![key, now]).unwrap();
     let row = rows.next().unwrap()?;
     Some(std::str::from_utf8(row.get_ref(0).unwrap().as_blob().unwrap()).unwrap().to_owned())
 }
