@@ -12,7 +12,7 @@ use cache_core::Cache;
 use cache_memcached::MemcachedCache;
 use conformance_tests::servers::{Server, or_skip};
 use memcache::exp::{AsyncMetaClient, Get, MetaClient, Set, Ttl};
-use tasks::{MINUTE, Op, Shape, django, django_peer, in_tasks};
+use tasks::{MINUTE, Op, Shape, django, django_peer, floor, in_tasks};
 use tokio::sync::Mutex;
 
 /// What a minute is on the wire: the backend adds a second, so that nothing is gone early.
@@ -140,6 +140,15 @@ fn in_runtime(bench: &Bench, data: &Arc<Data>, address: &str, shape: Shape) {
                 async move { anothers(op, &mut *others[task].lock().await, &data, n % 100).await }
             });
             peers.push(if shape.tasks > 1 { other.goal(1.0) } else { other });
+        }
+        if !many && shape.tasks > 1 {
+            let (key, value) = (made(&data.names[7]), &data.value);
+            let length = value.len();
+            let (request, reply) = match op {
+                Op::Get => (format!("mg {key} v f\r\n"), format!("VA {length} f{TEXT}\r\n{value}\r\n")),
+                _ => (format!("ms {key} {length} F{TEXT} T61\r\n{value}\r\n"), "HD\r\n".to_owned()),
+            };
+            peers.push(floor(address, request.as_bytes(), reply.len(), shape.tasks));
         }
         bench.compare(&format!("{}, {}", op.name(), shape.name), calls("ours", data), peers);
     }

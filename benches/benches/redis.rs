@@ -13,7 +13,7 @@ use conformance_tests::servers::{Server, or_skip};
 use fred::prelude::{Builder, Client as Fred, ClientLike as _, Config, Expiration, KeysInterface as _};
 use redis::aio::{ConnectionManager, ConnectionManagerConfig};
 use redis::{AsyncCommands as _, Commands as _, Pipeline};
-use tasks::{MINUTE, Op, Shape, django, django_peer, in_tasks};
+use tasks::{MINUTE, Op, Shape, django, django_peer, floor, in_tasks};
 
 const MINUTE_MS: u64 = 60_000;
 
@@ -121,7 +121,21 @@ fn in_runtime(bench: &Bench, data: &Arc<Data>, url: &str, shape: Shape) {
         };
         let single = matches!(op, Op::Get | Op::Set);
         let other = if single && shape.tasks > 1 { other.goal(1.2) } else { other };
-        bench.compare(&format!("{}, {}", op.name(), shape.name), ours, vec![redis.goal(BARE), other]);
+        let mut peers = vec![redis.goal(BARE), other];
+        if single && shape.tasks > 1 {
+            let cmd = match op {
+                Op::Get => redis::Cmd::get(made(&data.names[7])),
+                _ => redis::Cmd::pset_ex(made(&data.names[7]), &data.value, MINUTE_MS),
+            };
+            let reply = if op == Op::Get {
+                format!("${}\r\n{}\r\n", data.value.len(), data.value)
+            } else {
+                "+OK\r\n".to_owned()
+            };
+            let address = url.trim_start_matches("redis://");
+            peers.push(floor(address, &cmd.get_packed_command(), reply.len(), shape.tasks));
+        }
+        bench.compare(&format!("{}, {}", op.name(), shape.name), ours, peers);
     }
     runtime.block_on(fred.quit()).unwrap();
 }

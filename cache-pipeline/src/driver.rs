@@ -115,7 +115,6 @@ impl<P: Protocol> Driver<P> {
             }
             answered += 1;
         }
-        self.shared.places.add_permits(answered);
         Ok(answered)
     }
 
@@ -183,6 +182,10 @@ impl<P: Protocol> Driver<P> {
         let clogged = self.protocol.missing() > LONG || unwritten > LONG;
         shared.clogged.store(clogged, Ordering::Relaxed);
         let nothing = self.waiting.is_empty() && queue.waiting.is_empty() && unwritten == 0;
+        queue.under_way -= answered;
+        if answered > 0 && std::mem::take(&mut queue.crowded) {
+            shared.fewer.notify_waiters();
+        }
         queue.idle = nothing;
         if answered > 0 {
             queue.alone = answered == 1;
@@ -214,7 +217,7 @@ impl<P: Protocol> Drop for Driver<P> {
         queue.ended = true;
         self.waiting.append(&mut queue.waiting);
         drop(queue);
-        self.shared.places.close();
+        self.shared.fewer.notify_waiters();
         let stream = self.shared.wire().stream.take();
         if !self.waiting.is_empty() {
             stream.as_ref().inspect(|stream| stream.end_abruptly());

@@ -94,6 +94,11 @@ impl Incoming {
         }
     }
 
+    /// The first of the bytes that were not taken.
+    pub fn first(&self) -> Option<u8> {
+        self.buffer[self.start..self.end].first().copied()
+    }
+
     /// The next line, without the line feed that ends it; `None` where it is not whole yet.
     ///
     /// # Errors

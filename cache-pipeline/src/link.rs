@@ -2,15 +2,15 @@
 
 use std::fmt;
 use std::io;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use tokio::io::AsyncWrite;
 use tokio::runtime::{Handle, Id};
-use tokio::sync::{Semaphore, oneshot};
+use tokio::sync::{Notify, oneshot};
 use tokio::task::AbortHandle;
 use tokio::time::timeout_at;
 
@@ -53,7 +53,8 @@ pub(crate) struct Shared<P: Protocol> {
     pub(crate) retired: AtomicBool,
     /// A long request or reply is on its way, and others would wait behind it.
     pub(crate) clogged: AtomicBool,
-    pub(crate) places: Semaphore,
+    /// Fewer calls are under way than may be.
+    pub(crate) fewer: Notify,
 }
 
 impl<P: Protocol> Shared<P> {
@@ -111,6 +112,14 @@ impl<P: Protocol> Shared<P> {
     }
 }
 
+/// What is left to do for a request that is in the queue.
+struct Queued {
+    length: usize,
+    /// Nobody else is about to write it.
+    write: bool,
+    wake: Option<Waker>,
+}
+
 /// A connection that many tasks of one runtime use at once.
 ///
 /// Dropping the last of its handles ends the driver and closes the connection.
@@ -139,6 +148,8 @@ impl<P: Protocol> Link<P> {
         let queue = Queue {
             out: Vec::new(),
             waiting: std::collections::VecDeque::new(),
+            under_way: 0,
+            crowded: false,
             queued: 0,
             announced: false,
             idle: true,
@@ -156,7 +167,7 @@ impl<P: Protocol> Link<P> {
             written: AtomicU64::new(0),
             retired: AtomicBool::new(false),
             clogged: AtomicBool::new(false),
-            places: Semaphore::new(AT_ONCE),
+            fewer: Notify::new(),
         });
         let driver = runtime.spawn(Driver::new(Arc::clone(&shared), protocol));
         Self { shared, runtime: runtime.id(), driver: driver.abort_handle() }
@@ -202,10 +213,6 @@ impl<P: Protocol> Link<P> {
         answer: P::Answer,
         deadline: Instant,
     ) -> Result<P::Answer, Fault<P::Nonsense>> {
-        match self.shared.places.try_acquire() {
-            Ok(place) => place.forget(),
-            Err(_) => self.place(deadline).await?,
-        }
         let (caller, answered) = oneshot::channel();
         let waiting = Waiting { answer, caller: Some(caller), deadline, start: 0, length: 0, used: false };
         let length = self.send(write, waiting).await?;
@@ -222,61 +229,89 @@ impl<P: Protocol> Link<P> {
         }
     }
 
-    /// Waits until fewer calls are under way.
-    async fn place(&self, deadline: Instant) -> Result<(), Fault<P::Nonsense>> {
-        let unsent = |error| Fault { error, nonsense: None, written: 0, length: 0, used: true };
-        match timeout_at(deadline.into(), self.shared.places.acquire()).await {
-            Ok(Ok(place)) => {
-                place.forget();
-                Ok(())
+    /// Whether more calls are under way than may be, so that a new one has to wait.
+    fn is_crowded(&self) -> bool {
+        let mut queue = self.shared.queue();
+        queue.crowded = queue.under_way >= AT_ONCE && !queue.ended;
+        queue.crowded
+    }
+
+    /// Waits until fewer calls are under way, or until the driver is gone.
+    async fn wait_for_room(&self, deadline: Instant) -> Result<(), Fault<P::Nonsense>> {
+        let room = async {
+            loop {
+                let mut fewer = pin!(self.shared.fewer.notified());
+                // Before the look: what happens in between is not missed.
+                fewer.as_mut().enable();
+                if !self.is_crowded() {
+                    return;
+                }
+                fewer.await;
             }
-            // Closed: the driver is gone.
-            Ok(Err(_)) => Err(unsent(io::ErrorKind::BrokenPipe)),
-            Err(_) => Err(unsent(io::ErrorKind::TimedOut)),
+        };
+        let late =
+            |_| Fault { error: io::ErrorKind::TimedOut, nonsense: None, written: 0, length: 0, used: true };
+        timeout_at(deadline.into(), room).await.map_err(late)
+    }
+
+    /// Puts the request into the queue; `None`, and the call is left where it was, when there is no
+    /// room.
+    fn enqueue<F: FnOnce(&mut Vec<u8>)>(
+        &self,
+        call: &mut Option<(F, Waiting<P>)>,
+    ) -> Result<Option<Queued>, Fault<P::Nonsense>> {
+        let mut queue = self.shared.queue();
+        let mut write = false;
+        if std::mem::take(&mut queue.idle) {
+            let now = Instant::now();
+            let rested = now.duration_since(std::mem::replace(&mut queue.last, now)) > TRUSTED;
+            if rested && self.shared.idle_wire().is_some_and(|wire| !wire.is_quiet()) {
+                queue.ended = true;
+                self.retire();
+            }
+            write = queue.alone || rested;
         }
+        if queue.under_way >= AT_ONCE && !queue.ended {
+            return Ok(None);
+        }
+        let Some((request, mut waiting)) = call.take() else { return Ok(None) };
+        waiting.used = std::mem::replace(&mut queue.used, true);
+        if queue.ended {
+            return Err(waiting.fault(io::ErrorKind::BrokenPipe, 0));
+        }
+        let before = queue.out.len();
+        request(&mut queue.out);
+        let length = queue.out.len() - before;
+        (waiting.start, waiting.length) = (queue.queued, length);
+        queue.queued += length as u64;
+        queue.under_way += 1;
+        write &= !queue.announced;
+        let unwatched = queue.watched.is_none_or(|watched| watched > waiting.deadline);
+        if unwatched {
+            queue.watched = Some(waiting.deadline);
+        }
+        queue.waiting.push_back(waiting);
+        let unannounced = !std::mem::replace(&mut queue.announced, true);
+        let wake = if unwatched || unannounced && !write { queue.driver.take() } else { None };
+        Ok(Some(Queued { length, write, wake }))
     }
 
     /// Puts the request into the queue, and writes it at once where nobody else is about to.
     async fn send(
         &self,
         request: impl FnOnce(&mut Vec<u8>) + Send,
-        mut waiting: Waiting<P>,
+        waiting: Waiting<P>,
     ) -> Result<usize, Fault<P::Nonsense>> {
-        let shared = &*self.shared;
-        let (wake, write, length) = {
-            let mut queue = shared.queue();
-            let mut write = false;
-            if std::mem::take(&mut queue.idle) {
-                let now = Instant::now();
-                let rested = now.duration_since(std::mem::replace(&mut queue.last, now)) > TRUSTED;
-                if rested && shared.idle_wire().is_some_and(|wire| !wire.is_quiet()) {
-                    queue.ended = true;
-                    self.retire();
-                }
-                write = queue.alone || rested;
+        let deadline = waiting.deadline;
+        let mut call = Some((request, waiting));
+        let Queued { length, write, wake } = loop {
+            match self.enqueue(&mut call)? {
+                Some(queued) => break queued,
+                None => self.wait_for_room(deadline).await?,
             }
-            waiting.used = queue.used;
-            if queue.ended {
-                shared.places.add_permits(1);
-                return Err(waiting.fault(io::ErrorKind::BrokenPipe, 0));
-            }
-            queue.used = true;
-            waiting.start = queue.queued;
-            let before = queue.out.len();
-            request(&mut queue.out);
-            let length = queue.out.len() - before;
-            waiting.length = length;
-            queue.queued += length as u64;
-            write &= !queue.announced;
-            let unwatched = queue.watched.is_none_or(|watched| watched > waiting.deadline);
-            if unwatched {
-                queue.watched = Some(waiting.deadline);
-            }
-            let wake = !std::mem::replace(&mut queue.announced, true) && !write || unwatched;
-            queue.waiting.push_back(waiting);
-            (if wake { queue.driver.take() } else { None }, write, length)
         };
         if write {
+            let shared = &*self.shared;
             let done = std::future::poll_fn(|context| {
                 let polled = shared.idle_wire().map(|mut wire| shared.poll_write(&mut wire, context));
                 Poll::Ready(matches!(polled, Some(Poll::Ready(Ok(())))))
@@ -284,12 +319,10 @@ impl<P: Protocol> Link<P> {
             // An error is for the driver to find, and what the system does not take is for it to wait.
             if !done.await && wake.is_none() {
                 let driver = shared.queue().driver.take();
-                driver.inspect(std::task::Waker::wake_by_ref);
+                driver.inspect(Waker::wake_by_ref);
             }
         }
-        if let Some(driver) = wake {
-            driver.wake();
-        }
+        wake.inspect(Waker::wake_by_ref);
         Ok(length)
     }
 }

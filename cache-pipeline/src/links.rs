@@ -10,25 +10,20 @@ use crate::{Link, Protocol};
 /// The connections of async callers to one server. A connection lives on the runtime that opened
 /// it, so each runtime has its own.
 pub struct Links<P: Protocol> {
-    gates: Mutex<Vec<(Id, Arc<Gate<P>>)>>,
+    gates: Mutex<Vec<Gate<P>>>,
 }
 
 /// The way to the connection of one runtime.
 struct Gate<P: Protocol> {
-    current: Mutex<Option<Arc<Link<P>>>>,
+    runtime: Id,
+    current: Option<Arc<Link<P>>>,
     /// Held by the task that connects, so that a crowd does not open a connection each.
-    connecting: tokio::sync::Mutex<()>,
+    connecting: Arc<tokio::sync::Mutex<()>>,
 }
 
 impl<P: Protocol> Default for Links<P> {
     fn default() -> Self {
         Self { gates: Mutex::default() }
-    }
-}
-
-impl<P: Protocol> Default for Gate<P> {
-    fn default() -> Self {
-        Self { current: Mutex::default(), connecting: tokio::sync::Mutex::default() }
     }
 }
 
@@ -39,24 +34,20 @@ impl<P: Protocol> fmt::Debug for Links<P> {
 }
 
 impl<P: Protocol> Gate<P> {
-    fn lock(&self) -> MutexGuard<'_, Option<Arc<Link<P>>>> {
-        self.current.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn usable(&self) -> Option<Arc<Link<P>>> {
-        self.lock().as_ref().filter(|link| link.is_usable()).map(Arc::clone)
+    fn usable(&self) -> Option<&Arc<Link<P>>> {
+        self.current.as_ref().filter(|link| link.is_usable())
     }
 }
 
 impl<P: Protocol> Links<P> {
-    fn lock(&self) -> MutexGuard<'_, Vec<(Id, Arc<Gate<P>>)>> {
+    fn lock(&self) -> MutexGuard<'_, Vec<Gate<P>>> {
         self.gates.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The connection of `runtime`, if there is one that may be used.
     pub fn get(&self, runtime: Id) -> Option<Arc<Link<P>>> {
         let gates = self.lock();
-        gates.iter().find(|(id, _)| *id == runtime).and_then(|(_, gate)| gate.usable())
+        gates.iter().find(|gate| gate.runtime == runtime).and_then(Gate::usable).cloned()
     }
 
     /// The connection of `runtime`; where there is none, the one that `open` makes. One task at a
@@ -69,13 +60,13 @@ impl<P: Protocol> Links<P> {
         runtime: Id,
         open: impl Future<Output = Result<Link<P>, E>>,
     ) -> Result<Arc<Link<P>>, E> {
-        let gate = self.gate(runtime);
-        let _connecting = gate.connecting.lock().await;
-        if let Some(link) = gate.usable() {
+        let connecting = self.connecting(runtime);
+        let _connecting = connecting.lock().await;
+        if let Some(link) = self.get(runtime) {
             return Ok(link);
         }
         let link = Arc::new(open.await?);
-        let replaced = gate.lock().replace(Arc::clone(&link));
+        let replaced = self.put(runtime, &connecting, Some(Arc::clone(&link)));
         drop(replaced);
         Ok(link)
     }
@@ -83,29 +74,48 @@ impl<P: Protocol> Links<P> {
     /// Nobody is given `link` any more. Calls that are under way on it go on.
     pub fn forget(&self, link: &Arc<Link<P>>) {
         link.retire();
-        let gate = self.gate(link.runtime());
-        let gone = gate.lock().take_if(|current| Arc::ptr_eq(current, link));
+        let mut gates = self.lock();
+        let gate = gates.iter_mut().find(|gate| gate.runtime == link.runtime());
+        let gone = gate.and_then(|gate| gate.current.take_if(|current| Arc::ptr_eq(current, link)));
+        drop(gates);
         drop(gone);
     }
 
     /// Closes the connections once the calls that are under way have ended.
     pub fn close(&self) {
         let gates = std::mem::take(&mut *self.lock());
-        for (_, gate) in gates {
-            let gone = gate.lock().take();
-            drop(gone);
-        }
+        drop(gates);
     }
 
-    fn gate(&self, runtime: Id) -> Arc<Gate<P>> {
+    /// What a task of `runtime` holds while it connects.
+    fn connecting(&self, runtime: Id) -> Arc<tokio::sync::Mutex<()>> {
         let mut gates = self.lock();
-        if let Some((_, gate)) = gates.iter().find(|(id, _)| *id == runtime) {
-            return Arc::clone(gate);
+        if let Some(gate) = gates.iter().find(|gate| gate.runtime == runtime) {
+            return Arc::clone(&gate.connecting);
         }
         // Runtimes that have ended took their connections with them.
-        gates.retain(|(_, gate)| Arc::strong_count(gate) > 1 || gate.usable().is_some());
-        let gate = Arc::<Gate<P>>::default();
-        gates.push((runtime, Arc::clone(&gate)));
-        gate
+        let unused = |gate: &mut Gate<P>| gate.usable().is_none() && Arc::strong_count(&gate.connecting) == 1;
+        let ended: Vec<Gate<P>> = gates.extract_if(.., unused).collect();
+        let connecting = Arc::default();
+        gates.push(Gate { runtime, current: None, connecting: Arc::clone(&connecting) });
+        drop(gates);
+        drop(ended);
+        connecting
+    }
+
+    /// Makes `link` the connection of `runtime`; returns the one that it was.
+    fn put(
+        &self,
+        runtime: Id,
+        connecting: &Arc<tokio::sync::Mutex<()>>,
+        link: Option<Arc<Link<P>>>,
+    ) -> Option<Arc<Link<P>>> {
+        let mut gates = self.lock();
+        if let Some(gate) = gates.iter_mut().find(|gate| gate.runtime == runtime) {
+            return std::mem::replace(&mut gate.current, link);
+        }
+        // Closed in between.
+        gates.push(Gate { runtime, current: link, connecting: Arc::clone(connecting) });
+        None
     }
 }

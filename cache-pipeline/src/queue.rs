@@ -50,6 +50,10 @@ pub(crate) struct Queue<P: Protocol> {
     pub(crate) out: Vec<u8>,
     /// In the order of their bytes; the driver takes them over.
     pub(crate) waiting: VecDeque<Waiting<P>>,
+    /// How many calls have no answer yet, or none that was handed out.
+    pub(crate) under_way: usize,
+    /// Somebody waits until there are fewer.
+    pub(crate) crowded: bool,
     /// How many bytes were ever put into `out`.
     pub(crate) queued: u64,
     /// Somebody has been told to write what is in `out`.

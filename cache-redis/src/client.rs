@@ -1,5 +1,6 @@
 //! [`Client`]: every operation, written once for both halves.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -65,15 +66,17 @@ impl Client {
         access: Access,
         key: Key<'_>,
         request: &Request,
-    ) -> Result<(Arc<Node>, Value)> {
+    ) -> Result<(Cow<'_, Arc<Node>>, Value)> {
         let reply = match &self.layout {
             Layout::Servers(nodes) => {
-                let node = Arc::clone(pick(nodes, access));
+                let node = pick(nodes, access);
                 let reply = node.ask(call, request).await;
-                reply.map(|reply| (node, reply))
+                reply.map(|reply| (Cow::Borrowed(node), reply))
             }
             #[cfg(feature = "cluster")]
-            Layout::Cluster(cluster) => cluster.ask(call, key, request).await,
+            Layout::Cluster(cluster) => {
+                cluster.ask(call, key, request).await.map(|(node, reply)| (Cow::Owned(node), reply))
+            }
         };
         reply.map_err(|e| if e.kind() == ErrorKind::OutcomeUnknown { e.with_key(key.as_str()) } else { e })
     }
@@ -86,7 +89,7 @@ impl Client {
         keys: &[Key<'_>],
         argument: Option<&[u8]>,
         twice: Twice,
-    ) -> Result<(Arc<Node>, Value)> {
+    ) -> Result<(Cow<'_, Arc<Node>>, Value)> {
         let Some(&first) = keys.first() else {
             return Err(Error::storage("a script without a key"));
         };

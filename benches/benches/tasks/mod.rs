@@ -1,5 +1,7 @@
 //! What the areas of servers share: calls in tasks, the four operations, and Django.
 
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -92,6 +94,24 @@ where
             start.elapsed()
         });
         took.mul_f64(calls as f64 / (each * tasks as u64) as f64)
+    })
+}
+
+/// What server and system take at the least: so many requests in one write to a bare socket, and their
+/// replies of `length` bytes each, which nobody looks into.
+pub(crate) fn floor<'a>(address: &str, request: &[u8], length: usize, at_once: usize) -> Contender<'a> {
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.set_nodelay(true).unwrap();
+    let requests = request.repeat(at_once);
+    let mut replies = vec![0; length * at_once];
+    Contender::timed("a bare socket", move |calls| {
+        let rounds = calls.div_ceil(at_once as u64);
+        let start = Instant::now();
+        for _ in 0..rounds {
+            stream.write_all(&requests).unwrap();
+            stream.read_exact(&mut replies).unwrap();
+        }
+        start.elapsed().mul_f64(calls as f64 / (rounds * at_once as u64) as f64)
     })
 }
 

@@ -67,6 +67,10 @@ impl Replies {
                     None => return Ok(None),
                 }
             } else {
+                // What is no reply may be a while without a line's end.
+                if self.incoming.first().is_some_and(|kind| !b"+-:$*".contains(&kind)) {
+                    return Err(Garbled);
+                }
                 let Some(line) = self.incoming.line()? else { return Ok(None) };
                 match Head::parse(line)? {
                     Head::Whole(value) => value,
@@ -240,6 +244,7 @@ mod tests {
             b"$3\r\nabcd\r\n",
             b"*-2\r\n",
             b"+\xff\r\n",
+            b"\x15\x03\x03\0",
         ] {
             assert_eq!(read(bytes, 5).unwrap_err(), Garbled, "{}", String::from_utf8_lossy(bytes));
         }
