@@ -107,10 +107,10 @@ fn measure(bench: &Bench, dir: &Path, entries: u64) {
     // What was written goes to the disk now, and not while the calls are timed.
     rustix::fs::sync();
 
-    let python = |order: &'static str, django: f64, diskcache: Option<f64>| {
+    let python = |order: &'static str, django: Option<f64>, diskcache: Option<f64>| {
         pythons.iter().filter_map(move |(which, python)| {
             let (name, goal) = match *which {
-                "django" => ("Django", Some(django)),
+                "django" => ("Django", django),
                 _ => ("diskcache", diskcache),
             };
             let peer = Contender::timed(name, move |calls| python.borrow_mut().run(order, calls));
@@ -121,7 +121,7 @@ fn measure(bench: &Bench, dir: &Path, entries: u64) {
         })
     };
     let many = entries >= 100_000;
-    let set_goal = if many { 1_000.0 } else { 15.0 };
+    let set_goal = Some(if many { 1_000.0 } else { 15.0 });
 
     let ours = Contender::each("ours", |n| cache.get_bytes(&key(n, entries)).unwrap().unwrap());
     let mut peers = vec![
@@ -129,12 +129,12 @@ fn measure(bench: &Bench, dir: &Path, entries: u64) {
         Contender::each("std::fs::read", |n| std::fs::read(bare.path(n)).unwrap()),
         Contender::each("cacache", |n| cacache::read_sync(&cacache_dir, key(n, entries)).unwrap()).goal(2.5),
     ];
-    peers.extend(python("get", 8.0, Some(1.5)));
+    peers.extend(python("get", Some(8.0), Some(1.5)));
     bench.compare(&case("get", entries), ours, peers);
 
     let ours = Contender::each("ours", |n| cache.touch(&key(n, entries), HOUR).unwrap());
     let mut peers = vec![Contender::each("bare open, write of 24 bytes, close", |n| bare.amend(n))];
-    peers.extend(python("touch", 1.0, None));
+    peers.extend(python("touch", None, None));
     bench.compare(&case("touch", entries), ours, peers);
 
     let ours = new_keys(
@@ -149,6 +149,11 @@ fn measure(bench: &Bench, dir: &Path, entries: u64) {
             |n| std::fs::remove_file(bare.new_path(n)).unwrap(),
         )
         .goal(BARE),
+        new_keys(
+            "the same with locks and count",
+            |n| bare.write_counted(&bare.new_path(n), &value(n), false),
+            |n| std::fs::remove_file(bare.new_path(n)).unwrap(),
+        ),
         new_keys(
             "cacache",
             |n| drop(cacache::write_sync(&cacache_dir, format!("new{n}"), value(n)).unwrap()),
@@ -176,6 +181,9 @@ fn measure(bench: &Bench, dir: &Path, entries: u64) {
         .into_iter()
         .map(|way| Contender::each(way.name(), move |n| replace(way, n)).goal(BARE))
         .collect();
+    peers.push(Contender::each("the last with locks and count", |n| {
+        bare.write_counted(bare.path_for(Replace::Exchange, n), &value(n), true);
+    }));
     peers.push(Contender::each("cacache", set_cacache).goal(1.0));
     peers.extend(python("set", set_goal, None));
     bench.compare(&case("set, present key", entries), Contender::each("ours", set), peers);

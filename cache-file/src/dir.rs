@@ -200,3 +200,40 @@ fn exchange(dir: &OwnedFd, from: &str, to: &str) -> Result<bool, Errno> {
 fn exchange(_: &OwnedFd, _: &str, _: &str) -> Result<bool, Errno> {
     Ok(false)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_published_has_the_name_alone_whatever_was_there() {
+        let place = tempfile::tempdir().unwrap();
+        let root = place.path().canonicalize().unwrap();
+        let fd = fs::open_dir(&root, "").unwrap();
+        let dir = Dir::new(&root, String::new(), fd, Duration::from_secs(1));
+        let publish = |value: &str, present| {
+            TempFile::write(&dir, [value.as_bytes(), b"."]).unwrap().publish("entry", present).unwrap();
+        };
+        // The third is one that vanished after it was seen.
+        for (value, present, vanished) in [("a", false, false), ("b", true, false), ("c", true, true)] {
+            if vanished {
+                assert!(dir.unlink("entry").unwrap());
+            }
+            publish(value, present);
+            assert_eq!(std::fs::read_to_string(root.join("entry")).unwrap(), format!("{value}."));
+            assert_eq!(std::fs::read_dir(&root).unwrap().count(), 1, "{value}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_published_goes_and_what_is_there_stays() {
+        let place = tempfile::tempdir().unwrap();
+        let root = place.path().canonicalize().unwrap();
+        std::fs::write(root.join("entry"), "old").unwrap();
+        let fd = fs::open_dir(&root, "").unwrap();
+        let dir = Dir::new(&root, String::new(), fd, Duration::from_secs(1));
+        drop(TempFile::write(&dir, [b"new", b""]).unwrap());
+        assert_eq!(std::fs::read_to_string(root.join("entry")).unwrap(), "old");
+        assert_eq!(std::fs::read_dir(&root).unwrap().count(), 1);
+    }
+}
