@@ -5,6 +5,7 @@
 mod peers;
 
 use std::collections::HashMap;
+use std::sync::RwLock;
 use std::time::Duration;
 
 use arrayvec::ArrayString;
@@ -26,6 +27,8 @@ const MADE: &str = "app:1:user:";
 
 type Ours<B> = Cache<B>;
 type Bare = HashMap<Box<str>, Bytes, ahash::RandomState>;
+/// The same behind the locks that a table with writers needs.
+type Locked = [RwLock<Bare>; 64];
 type Quick = quick_cache::sync::Cache<String, Bytes>;
 
 fn value() -> Bytes {
@@ -115,6 +118,24 @@ impl Load {
         }
     }
 
+    /// The least that a read can cost where others may write.
+    fn locked<'a>(&'a self, locked: &'a Locked) -> Contender<'a> {
+        let requests = &self.requests;
+        let read = |key: &str| {
+            let shard = locked[shard_of(key)].read().unwrap();
+            shard.get(key).expect("it is there").clone()
+        };
+        let name = "bare table, locked";
+        if self.at_hand {
+            let keys = self.keys(MADE);
+            Contender::on_threads(name, self.threads, move |thread, n| read(&keys[requests.place(thread, n)]))
+        } else {
+            Contender::on_threads(name, self.threads, move |thread, n| {
+                read(&key(MADE, requests.at(requests.place(thread, n)).0))
+            })
+        }
+    }
+
     /// The least that a read can cost: no lock, no clock, no bound.
     fn bare<'a>(&'a self, bare: &'a Bare) -> Contender<'a> {
         let requests = &self.requests;
@@ -146,6 +167,19 @@ fn bare(entries: u32) -> Bare {
     // The first clone of `Bytes` allocates, and is not what is measured.
     bare.values().for_each(|value| drop(value.clone()));
     bare
+}
+
+/// By the last digits, which costs next to nothing.
+fn shard_of(key: &str) -> usize {
+    key.bytes().rev().take(2).fold(0, |sum, byte| sum * 10 + usize::from(byte)) % 64
+}
+
+fn locked(entries: u32) -> Locked {
+    let locked = std::array::from_fn(|_| RwLock::default());
+    for (key, value) in bare(entries) {
+        locked[shard_of(&key)].write().unwrap().insert(key, value);
+    }
+    locked
 }
 
 /// Django's, in a process of its own, where there is one.
@@ -184,6 +218,7 @@ fn beside_peers(bench: &Bench, entries: u32, length: usize, at_hand: bool, write
     let moka = filled(peers::moka(u64::from(entries) * 2), entries);
     moka.run_pending_tasks();
     let bare = if writes > 0.0 { Bare::default() } else { bare(entries) };
+    let locked = locked(if writes > 0.0 { 0 } else { entries });
     let mut peers =
         vec![load.contender("quick_cache", &quick).goal(1.5), load.contender("moka", &moka).goal(3.5)];
     if writes == 0.0 {
@@ -192,6 +227,7 @@ fn beside_peers(bench: &Bench, entries: u32, length: usize, at_hand: bool, write
             2 => Some(1.0 / 2.0),
             _ => None,
         };
+        peers.push(load.locked(&locked));
         let bare = load.bare(&bare);
         peers.push(match goal {
             Some(goal) => bare.goal(goal),

@@ -4,6 +4,8 @@
 
 mod peers;
 
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use benches::{Bench, Contender, Unit, numbered_key};
@@ -49,6 +51,24 @@ fn quick(entries: u32) -> impl FnMut(u32) {
     let cache = Quick::new(entries as usize);
     let set = move |n| cache.insert(numbered_key("app:1:user:", n).to_string(), value());
     (0..entries).for_each(&set);
+    set
+}
+
+/// The least that a store with a bound does for a new key: the oldest goes. What this costs more in a large
+/// one is the machine's memory.
+fn bare(entries: u32) -> impl FnMut(u32) {
+    let mut table: HashMap<Arc<str>, Bytes, ahash::RandomState> = HashMap::default();
+    let mut queue = VecDeque::new();
+    let mut set = move |n| {
+        let key: Arc<str> = Arc::from(numbered_key("app:1:user:", n).as_str());
+        if queue.len() >= entries as usize {
+            let oldest: Option<Arc<str>> = queue.pop_front();
+            oldest.map(|oldest| table.remove(&oldest));
+        }
+        queue.push_back(Arc::clone(&key));
+        table.insert(key, value());
+    };
+    (0..entries).for_each(&mut set);
     set
 }
 
@@ -122,6 +142,8 @@ fn flat(bench: &Bench, entries: u32, goal: Option<f64>) {
     };
     let peers = vec![
         small,
+        new_keys("bare table and queue", entries, bare(entries)),
+        new_keys("bare, 1,000 entries", 1_000, bare(1_000)),
         new_keys("quick_cache", entries, quick(entries)),
         new_keys("moka", entries, moka(entries)),
     ];

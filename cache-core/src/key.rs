@@ -296,14 +296,16 @@ pub(crate) struct Head {
     pub(crate) version: i64,
     /// `prefix:version:`
     text: Arc<str>,
-    /// Whether memcached takes its bytes.
-    good: bool,
+    /// Whether memcached takes its bytes, and a key is no more than this and the caller's part: then
+    /// that part alone is left to look at.
+    plain: bool,
 }
 
 impl KeyMaker {
     pub(crate) fn head(&self, version: i64) -> Head {
         let text = default_key_func("", &self.prefix, version);
-        Head { version, good: has_good_bytes(&text), text: text.into() }
+        let plain = has_good_bytes(&text) && self.function.is_none() && self.validator.is_none();
+        Head { version, plain, text: text.into() }
     }
 
     /// Django's `make_key`, into a place of the caller's: a made key is large, and moving it
@@ -347,15 +349,13 @@ impl KeyMaker {
     /// Django's `make_and_validate_key`.
     #[inline]
     pub(crate) fn make_and_validate(&self, made: &mut MadeKey, head: &Head, key: &str) -> Result<()> {
+        // The caller's part is looked at where the caller wrote it: see `Key::parts`.
+        if head.plain && head.text.len() + key.len() <= MEMCACHE_MAX_KEY_LENGTH && has_good_bytes(key) {
+            made.fill(&head.text, key);
+            return Ok(());
+        }
         self.make(made, head, key)?;
-        // The caller's part is looked at where the caller wrote it: to read what was copied just
-        // now, in larger pieces than it was written in, a processor waits for the copy.
-        let good = head.good
-            && head.text.len() + key.len() <= MEMCACHE_MAX_KEY_LENGTH
-            && has_good_bytes(key)
-            && self.function.is_none()
-            && self.validator.is_none();
-        if good { Ok(()) } else { self.validate(made.text()) }
+        self.validate(made.text())
     }
 
     /// What [`KeyMaker::make`] made of `key`, for a call in place.

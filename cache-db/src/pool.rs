@@ -15,9 +15,9 @@ use rusqlite::Connection;
 use crate::errors::Fault;
 use crate::layout::Table;
 use crate::open;
-use crate::watch::Watch;
+use crate::watch::{Board, Watch};
 
-/// The most connections of one handle, each four file descriptors and up to 16 MB of cached pages.
+/// The most connections of one handle, each three file descriptors and up to 16 MB of cached pages.
 const MOST: usize = 8;
 
 /// The place of the connection that writes.
@@ -67,6 +67,7 @@ pub(crate) struct Pool {
     for_any: Queue,
     /// What is of an earlier generation is closed.
     generation: AtomicU64,
+    board: Board,
 }
 
 /// Locked while the connection is in use. On cache lines of its own, so that threads with
@@ -118,7 +119,7 @@ impl Pool {
         let mut lease = self.lease(usage, patience).ok_or_else(|| in_use(usage, path))?;
         let Some(held) = &mut lease.held else { return Err(in_use(usage, path)) };
         let generation = self.generation.load(Ordering::SeqCst);
-        let is_stale = |p: &mut Pooled| p.generation != generation || !p.watch.is_there(path);
+        let is_stale = |p: &mut Pooled| p.generation != generation || !p.watch.is_there(path, &self.board);
         if let Some(stale) = held.take_if(is_stale) {
             // The file was removed or replaced: all of them must be closed before another is
             // opened, since SQLite removes the -wal by name.
@@ -130,7 +131,7 @@ impl Pool {
             None => {
                 let generation = self.generation.load(Ordering::SeqCst);
                 let (conn, file) = open::open(path, table, patience.deadline())?;
-                Pooled { conn, watch: Watch::new(path, file), generation }
+                Pooled { conn, watch: Watch::new(path, file, &self.board), generation }
             }
         };
         work(&held.insert(pooled).conn)

@@ -5,6 +5,7 @@
 //! so before the call that did it returns, and that nothing was said costs a fifth of a look.
 
 use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use crate::open::{FileId, file_id};
 
@@ -12,37 +13,51 @@ use crate::open::{FileId, file_id};
 /// is found by a look every so often.
 const LOOK_EVERY_NS: u64 = 100_000_000;
 
+/// What the kernel says of one path, for all connections of a handle: a user has 128 such places at
+/// most, on many systems, and other programs need some too.
+#[derive(Debug, Default)]
+pub(crate) struct Board(Mutex<Weak<Notices>>);
+
+impl Board {
+    /// Notices of `path` that have said nothing so far.
+    fn notices(&self, path: &Path) -> Option<Arc<Notices>> {
+        let mut notices = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(quiet) = notices.upgrade().filter(|notices| notices.are_none()) {
+            return Some(quiet);
+        }
+        let asked = Arc::new(Notices::of(path)?);
+        *notices = Arc::downgrade(&asked);
+        Some(asked)
+    }
+}
+
 /// Says whether a path leads to the file that it led to.
 #[derive(Debug)]
 pub(crate) struct Watch {
     file: FileId,
     /// `None` where the kernel cannot be asked: each call looks.
-    notices: Option<Notices>,
+    notices: Option<Arc<Notices>>,
     looked_ns: u64,
 }
 
 impl Watch {
-    /// For the file that was opened at `path`.
-    pub(crate) fn new(path: &Path, file: FileId) -> Self {
-        Self { file, notices: None, looked_ns: 0 }.with_notices(path)
+    /// For the file that was opened at `path`. The first call looks, and so finds what changed before
+    /// the kernel was asked.
+    pub(crate) fn new(path: &Path, file: FileId, board: &Board) -> Self {
+        Self { file, notices: board.notices(path), looked_ns: 0 }
     }
 
     /// Whether `path` still leads to the file.
-    pub(crate) fn is_there(&mut self, path: &Path) -> bool {
-        let is_quiet = self.notices.as_ref().is_some_and(Notices::are_none);
+    pub(crate) fn is_there(&mut self, path: &Path, board: &Board) -> bool {
+        let is_quiet = self.notices.as_ref().is_some_and(|notices| notices.are_none());
         if is_quiet && coarse_ns().saturating_sub(self.looked_ns) < LOOK_EVERY_NS {
             return true;
         }
         if self.notices.is_some() && !is_quiet {
-            *self = Self { notices: None, ..*self }.with_notices(path);
+            self.notices = board.notices(path);
         }
         self.looked_ns = coarse_ns();
         file_id(path) == Some(self.file)
-    }
-
-    /// A look that follows finds what changed before the kernel was asked.
-    fn with_notices(self, path: &Path) -> Self {
-        Self { notices: Notices::of(path), looked_ns: 0, ..self }
     }
 }
 
