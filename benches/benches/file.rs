@@ -108,16 +108,16 @@ fn measure(bench: &Bench, dir: &Path, entries: u64) {
     rustix::fs::sync();
 
     let python = |order: &'static str, django: Option<f64>, diskcache: Option<f64>| {
-        pythons.iter().filter_map(move |(which, python)| {
+        pythons.iter().map(move |(which, python)| {
             let (name, goal) = match *which {
                 "django" => ("Django", django),
                 _ => ("diskcache", diskcache),
             };
             let peer = Contender::timed(name, move |calls| python.borrow_mut().run(order, calls));
-            Some(match goal {
+            match goal {
                 Some(goal) => peer.goal(goal),
                 None => peer,
-            })
+            }
         })
     };
     let many = entries >= 100_000;

@@ -175,7 +175,7 @@ fn shard_of(key: &str) -> usize {
 }
 
 fn locked(entries: u32) -> Locked {
-    let locked = std::array::from_fn(|_| RwLock::default());
+    let locked: Locked = std::array::from_fn(|_| RwLock::default());
     for (key, value) in bare(entries) {
         locked[shard_of(&key)].write().unwrap().insert(key, value);
     }
