@@ -129,7 +129,7 @@ pub(crate) fn parse_shard(name: &[u8]) -> Option<(u32, u32)> {
     (is_shard_count(shards) && shard < shards).then_some((shard, shards))
 }
 
-/// Digit by digit: `format!` takes longer than a system call does.
+/// Digit by digit, without the machinery of `format!`: every call makes such a name.
 fn push_four_digits(number: u32, to: &mut String) {
     for unit in [1_000, 100, 10, 1] {
         to.push(char::from(HEX[(number / unit % 10) as usize]));
