@@ -233,6 +233,7 @@ impl Store {
         let replaced = table.remove(to_hash, to.as_str());
         let used = shards.1.use_now(table);
         table.insert(to_hash, to.as_str(), entry.payload, entry.deadline, used);
+        self.note(entry.deadline);
         self.release(usize::from(replaced.is_some()));
         true
     }
