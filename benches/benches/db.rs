@@ -70,10 +70,8 @@ fn measure(bench: &Bench, rows: u64) -> Vec<Measured> {
     let python = django_tests::python::or_skip();
     let start = |peer: &str| {
         let place = path(peer);
-        let script = |python: &std::path::PathBuf| {
-            RefCell::new(Python::start(python, "db.py", &[peer, place.to_str().unwrap(), &rows.to_string()]))
-        };
-        python.as_ref().map(script)
+        let args = [peer, place.to_str().unwrap(), &rows.to_string()];
+        Python::start_if_there(python.as_ref()?, "db.py", &args).map(RefCell::new)
     };
     let alone = wanted.iter().any(|&(_, threads)| threads == 1);
     let django = if alone { start("django") } else { None };

@@ -1,11 +1,7 @@
 //! The file backend beside cacache, diskcache, Django's file cache and the bare calls: 4 KiB values under
 //! `BENCH_DIR`, or cargo's target directory. It should be on a real disk.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::print_stderr,
-    reason = "a measuring program ends where it cannot go on"
-)]
+#![allow(clippy::unwrap_used, reason = "a measuring program ends where it cannot go on")]
 
 #[path = "file/bare.rs"]
 mod bare;
@@ -81,13 +77,8 @@ fn pythons(dir: &Path, entries: u64) -> Vec<(&'static str, RefCell<Python>)> {
     let Some(interpreter) = django_tests::python::or_skip() else { return Vec::new() };
     let start = |which: &'static str| {
         let place = dir.join(which).display().to_string();
-        match Python::start_if_there(&interpreter, "file.py", &[which, &place, &entries.to_string()]) {
-            Ok(python) => Some((which, RefCell::new(python))),
-            Err(missing) => {
-                eprintln!("left out: {missing}");
-                None
-            }
-        }
+        let python = Python::start_if_there(&interpreter, "file.py", &[which, &place, &entries.to_string()])?;
+        Some((which, RefCell::new(python)))
     };
     ["django", "diskcache"].into_iter().filter_map(start).collect()
 }

@@ -88,7 +88,11 @@ def diskcache():
     return cache, lambda key, value: cache.set(key, value, expire=TIMEOUT)
 
 
-cache, store = {"django": django, "diskcache": diskcache}[PEER]()
+try:
+    cache, store = {"django": django, "diskcache": diskcache}[PEER]()
+except ModuleNotFoundError as missing:
+    print(missing, flush=True)
+    sys.exit()
 assert cache.get(key(0)) is not None and cache.get(number(0)) == 1, "it was not filled"
 
 timing.serve(

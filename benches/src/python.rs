@@ -26,17 +26,20 @@ impl Python {
         python
     }
 
-    /// The same for a script whose module may be missing: `Err` is what it says instead of `ready`.
-    ///
-    /// # Errors
-    /// What the script says is missing.
+    /// The same for a script whose module may be missing: it then says so instead of `ready`, and so
+    /// does this, and gives nothing.
     ///
     /// # Panics
     /// Where it does not start, or fails.
-    pub fn start_if_there(interpreter: &Path, script: &str, args: &[&str]) -> Result<Self, String> {
+    #[must_use]
+    pub fn start_if_there(interpreter: &Path, script: &str, args: &[&str]) -> Option<Self> {
         let (python, answer) = Self::launch(interpreter, script, args);
         assert!(!answer.is_empty(), "what it prints on standard error says why");
-        if answer == "ready" { Ok(python) } else { Err(answer) }
+        if answer == "ready" {
+            return Some(python);
+        }
+        println!("left out: {answer}");
+        None
     }
 
     fn launch(interpreter: &Path, script: &str, args: &[&str]) -> (Self, String) {
