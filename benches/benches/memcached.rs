@@ -12,7 +12,7 @@ use cache_core::Cache;
 use cache_memcached::MemcachedCache;
 use conformance_tests::servers::{Server, or_skip};
 use memcache::exp::{AsyncMetaClient, Get, MetaClient, Set, Ttl};
-use tasks::{MINUTE, Op, Shape, django, django_peer, floor, in_tasks};
+use tasks::{MINUTE, Op, Shape, django, django_peer, floor, in_tasks, on_one_processor};
 use tokio::sync::Mutex;
 
 /// What a minute is on the wire: the backend adds a second, so that nothing is gone early.
@@ -40,17 +40,25 @@ fn made(name: &str) -> String {
 
 fn main() {
     let bench = Bench::from_args("memcached");
+    on_one_processor(|| {
+        on_server(|address, data| {
+            in_threads(&bench, data, address);
+            for shape in Shape::ALONE {
+                in_runtime(&bench, data, address, shape);
+            }
+        });
+    });
+    on_server(|address, data| in_runtime(&bench, data, address, Shape::CROWD));
+}
+
+fn on_server(measure: impl FnOnce(&str, &Arc<Data>)) {
     let Some(server) = or_skip(Server::memcached(&[])) else { return };
     let address = server.address().to_string();
     let cache = Cache::new(MemcachedCache::new([address.as_str()]).unwrap());
     let names: Vec<String> = (0..100).map(|n| format!("user:{n:04}")).collect();
     let value = "v".repeat(100);
     assert!(cache.set_many(names.iter().map(|name| (name, value.as_str())), MINUTE * 60).unwrap().is_empty());
-    let data = Arc::new(Data { cache, names, value });
-    in_threads(&bench, &data, &address);
-    for shape in Shape::ALL {
-        in_runtime(&bench, &data, &address, shape);
-    }
+    measure(&address, &Arc::new(Data { cache, names, value }));
 }
 
 fn in_threads(bench: &Bench, data: &Data, address: &str) {

@@ -13,7 +13,7 @@ use conformance_tests::servers::{Server, or_skip};
 use fred::prelude::{Builder, Client as Fred, ClientLike as _, Config, Expiration, KeysInterface as _};
 use redis::aio::{ConnectionManager, ConnectionManagerConfig};
 use redis::{AsyncCommands as _, Commands as _, Pipeline};
-use tasks::{MINUTE, Op, Shape, django, django_peer, floor, in_tasks};
+use tasks::{MINUTE, Op, Shape, django, django_peer, floor, in_tasks, on_one_processor};
 
 const MINUTE_MS: u64 = 60_000;
 
@@ -34,6 +34,18 @@ fn made(name: &str) -> String {
 
 fn main() {
     let bench = Bench::from_args("redis");
+    on_one_processor(|| {
+        on_server(|url, data, bare| {
+            in_threads(&bench, data, bare, url);
+            for shape in Shape::ALONE {
+                in_runtime(&bench, data, url, shape);
+            }
+        });
+    });
+    on_server(|url, data, _| in_runtime(&bench, data, url, Shape::CROWD));
+}
+
+fn on_server(measure: impl FnOnce(&str, &Arc<Data>, &mut redis::Connection)) {
     let Some(server) = or_skip(Server::redis(&[])) else { return };
     let url = format!("redis://{}", server.address());
     let cache = Cache::new(RedisCache::new(url.as_str()).unwrap());
@@ -44,10 +56,7 @@ fn main() {
     let client = redis::Client::open(url.as_str()).unwrap();
     let mut bare = client.get_connection().unwrap();
     sets(&data, MINUTE_MS * 60).exec(&mut bare).unwrap();
-    in_threads(&bench, &data, &mut bare, &url);
-    for shape in Shape::ALL {
-        in_runtime(&bench, &data, &url, shape);
-    }
+    measure(&url, &data, &mut bare);
 }
 
 fn in_threads(bench: &Bench, data: &Data, bare: &mut redis::Connection, url: &str) {
