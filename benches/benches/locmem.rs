@@ -120,27 +120,20 @@ impl Load {
 
     /// The least that a read can cost where others may write.
     fn locked<'a>(&'a self, locked: &'a Locked) -> Contender<'a> {
-        let requests = &self.requests;
-        let read = |key: &str| {
+        self.reads("bare table, locked", |key| {
             let shard = locked[shard_of(key)].read().unwrap();
             shard.get(key).expect("it is there").clone()
-        };
-        let name = "bare table, locked";
-        if self.at_hand {
-            let keys = self.keys(MADE);
-            Contender::on_threads(name, self.threads, move |thread, n| read(&keys[requests.place(thread, n)]))
-        } else {
-            Contender::on_threads(name, self.threads, move |thread, n| {
-                read(&key(MADE, requests.at(requests.place(thread, n)).0))
-            })
-        }
+        })
     }
 
     /// The least that a read can cost: no lock, no clock, no bound.
     fn bare<'a>(&'a self, bare: &'a Bare) -> Contender<'a> {
+        self.reads("bare table", |key| bare.get(key).expect("it is there").clone())
+    }
+
+    /// The same requests to what is no cache, by whole keys.
+    fn reads<'a>(&'a self, name: &str, read: impl Fn(&str) -> Bytes + Sync + 'a) -> Contender<'a> {
         let requests = &self.requests;
-        let read = |key: &str| bare.get(key).expect("it is there").clone();
-        let name = "bare table";
         if self.at_hand {
             let keys = self.keys(MADE);
             Contender::on_threads(name, self.threads, move |thread, n| read(&keys[requests.place(thread, n)]))

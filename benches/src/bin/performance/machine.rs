@@ -32,7 +32,7 @@ pub(crate) fn line(home: &Path, python: &str, form: &str) -> serde_json::Result<
         ("processor", field("/proc/cpuinfo", "model name")),
         ("cores", std::thread::available_parallelism().map_or_else(|_| unknown(), |n| n.to_string())),
         ("memory", memory()),
-        ("system", said("uname", &["-srm"])),
+        ("system", format!("{} {}", said("uname", &["-sm"]), release(&said("uname", &["-r"])))),
         ("load when it began", first_words(&file("/proc/loadavg"), 3)),
         ("Rust", said("rustc", &["--version"])),
         ("servers", servers),
@@ -48,6 +48,11 @@ pub(crate) fn line(home: &Path, python: &str, form: &str) -> serde_json::Result<
 
 fn unknown() -> String {
     "not known".to_owned()
+}
+
+/// A kernel's release without what those who built it added.
+fn release(of: &str) -> &str {
+    of.split('-').next().unwrap_or(of)
 }
 
 /// What a program prints; a program that is not there has no version.
