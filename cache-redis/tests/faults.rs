@@ -5,8 +5,10 @@
 
 mod common;
 
-use std::sync::Arc;
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Barrier};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -115,6 +117,39 @@ fn a_restart_costs_at_most_one_call_per_connection() {
             cache.aincr("n", 1).await.unwrap();
         }
     });
+}
+
+/// Row 12, so soon after the last calls that no connection is looked at before it is used.
+#[test]
+fn all_connections_closed_at_once_cost_a_set_nothing() {
+    const THREADS: usize = 4;
+    let Some(server) = redis() else { return };
+    let cache = cache(server.address());
+    for round in 0..50 {
+        let gate = Barrier::new(THREADS);
+        thread::scope(|scope| {
+            for _ in 0..THREADS {
+                scope.spawn(|| {
+                    gate.wait();
+                    for _ in 0..20 {
+                        cache.set("n", &0, MINUTE).unwrap();
+                    }
+                });
+            }
+        });
+        close_clients(server.address());
+        let set = cache.set("n", &0, MINUTE);
+        assert!(set.is_ok(), "round {round}: {set:?}");
+    }
+}
+
+/// Has the server close every connection but the one that asks for it.
+fn close_clients(server: SocketAddr) {
+    let mut asking = TcpStream::connect(server).unwrap();
+    asking.write_all(b"CLIENT KILL TYPE normal\r\n").unwrap();
+    let mut reply = [0; 1];
+    asking.read_exact(&mut reply).unwrap();
+    assert_eq!(reply, *b":");
 }
 
 /// Row 13.

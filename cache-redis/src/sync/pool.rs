@@ -64,14 +64,31 @@ impl Pool {
             Some(connection) => connection,
             None => Connection::open(target, deadline)?,
         };
-        let (connection, value) = connection.exchange(target, request, deadline)?;
-        lease.connection = Some(connection);
-        Ok(value)
+        match connection.exchange(target, request, deadline) {
+            Ok((connection, value)) => {
+                lease.connection = Some(connection);
+                Ok(value)
+            }
+            Err(failure) => {
+                if failure.stale {
+                    // What else was open was lost with it: who tries again must not meet the next.
+                    self.close_if(|generation| generation == lease.generation);
+                }
+                Err(failure)
+            }
+        }
     }
 
     /// Closes the idle connections now, and those in use once they come back.
     pub(crate) fn close(&self) {
+        self.close_if(|_| true);
+    }
+
+    fn close_if(&self, is_meant: impl Fn(u64) -> bool) {
         let mut state = self.lock();
+        if !is_meant(state.generation) {
+            return;
+        }
         state.generation += 1;
         let idle = std::mem::take(&mut state.idle);
         state.open -= idle.len();
