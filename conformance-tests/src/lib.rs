@@ -51,6 +51,8 @@
 //! - **Directories**: made in the directory that `CONFORMANCE_DIR` names, or in the usual one for
 //!   temporary files. In one that is kept in memory the suite of a backend with a file an entry
 //!   takes a third of the time.
+//! - **Faults** ([`faults`]): a kit for a backend's own tests, of system calls that kill or fail,
+//!   files that are damaged, and disks that fill up.
 //! - **Effort**: `CONFORMANCE_EFFORT=40` lets processes race for `add` in 40 times as many rounds
 //!   as suit every commit: 10,000.
 
@@ -58,6 +60,7 @@
 mod outcome;
 mod checks;
 mod context;
+pub mod faults;
 mod handle;
 pub mod histories;
 mod network;

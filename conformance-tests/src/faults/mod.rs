@@ -1,0 +1,31 @@
+//! The fault kit: what a backend's tests do to processes, files and system calls, and how they
+//! report what came of it. Beside it are [`Server`](crate::servers::Server), which can be paused,
+//! killed and restarted, and [`Proxy`](crate::proxy::Proxy) for a bad network.
+//!
+//! A test tries a fault [`effort`] times and [`record`]s the outcome: `FAULTS_EFFORT=long` asks for
+//! the long form, and `FAULTS_REPORT=FILE` for the outcomes as JSON lines.
+//!
+//! ```no_run
+//! use conformance_tests::faults::{Corruption, effort, record};
+//!
+//! let whole = b"what lies in the file".to_vec();
+//! let mut wrong = 0;
+//! for damaged in Corruption::all(&whole) {
+//!     // Write `damaged.bytes` in the entry's place and look whether it is a miss.
+//!     wrong += u64::from(damaged.bytes == whole);
+//! }
+//! assert_eq!(wrong, 0);
+//! record(4, "mine", effort(1, 1), wrong, "0 wrong values");
+//! ```
+
+mod corruption;
+mod process;
+mod record;
+mod small_disk;
+mod strace;
+
+pub use corruption::{Corruption, Damage};
+pub use process::{again, job, test_again};
+pub use record::{effort, record};
+pub use small_disk::SmallDisk;
+pub use strace::{Injection, Strace};

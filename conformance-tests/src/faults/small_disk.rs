@@ -1,0 +1,60 @@
+//! [`SmallDisk`]: a file system of its own that fills up.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use tempfile::TempDir;
+
+/// A mounted tmpfs of a few bytes. Unmounted when dropped.
+#[derive(Debug)]
+pub struct SmallDisk {
+    dir: TempDir,
+}
+
+impl SmallDisk {
+    /// Mounts one that holds `bytes`, rounded up to pages.
+    ///
+    /// # Errors
+    /// Where this user may not mount anything: a test says so and is skipped.
+    pub fn mount(bytes: u64) -> io::Result<Self> {
+        let dir = tempfile::Builder::new().prefix("small-disk-").tempdir()?;
+        let mut mount = Command::new("mount");
+        mount.args(["-t", "tmpfs", "-o", &format!("size={bytes},mode=0700"), "small-disk"]).arg(dir.path());
+        mount.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        if mount.status()?.success() {
+            return Ok(Self { dir });
+        }
+        Err(io::Error::new(io::ErrorKind::PermissionDenied, "this user may not mount a file system"))
+    }
+
+    /// Where it is mounted.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        self.dir.path()
+    }
+
+    /// Writes a file until nothing more fits, and returns its path: removing it makes room again.
+    ///
+    /// # Errors
+    /// When something other than the lack of room ends the writing.
+    pub fn fill(&self) -> io::Result<PathBuf> {
+        let path = self.path().join("filler");
+        let mut file = fs::OpenOptions::new().create(true).append(true).open(&path)?;
+        loop {
+            match io::Write::write(&mut file, &[0; 4096]) {
+                Ok(_) => {}
+                Err(e) if e.kind() == io::ErrorKind::StorageFull => return Ok(path),
+                Err(e) => return Err(e),
+            }
+        }
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        // Lazily: a test that failed may still hold a file open.
+        let _ = Command::new("umount").arg("-l").arg(self.dir.path()).status();
+    }
+}
