@@ -79,15 +79,13 @@ fn measure(bench: &Bench, rows: u64) -> Vec<Measured> {
     let diskcache = if alone && rows < 10_000 { start("diskcache") } else { None };
     let mut measured = Vec::new();
     for (operation, threads) in wanted {
-        let bare_took = RefCell::new(Vec::new());
+        // Two handles on it: one beside each of the two groups of peers.
+        let bare = RefCell::new(&mut bare[..threads as usize]);
         let run_bare = |calls| {
-            let took = on_threads(&mut bare[..threads as usize], calls, |bare, calls, gate| {
-                bare.run(operation, calls, gate)
-            });
-            bare_took.borrow_mut().push((calls, took.as_nanos() as f64 / calls as f64));
-            took
+            on_threads(&mut bare.borrow_mut(), calls, |bare, calls, gate| bare.run(operation, calls, gate))
         };
-        let mut peers = vec![Contender::timed("bare rusqlite", run_bare).goal(0.8)];
+        let floor = || Contender::timed("bare rusqlite", run_bare).floor();
+        let mut peers = vec![floor().goal(0.8)];
         if operation == Operation::Get {
             // What it costs to know that the file is still there, which is what bounds our ratio.
             let run_looking = |calls| {
@@ -102,16 +100,16 @@ fn measure(bench: &Bench, rows: u64) -> Vec<Measured> {
             on_threads(&mut picks, calls, |picks, calls, gate| run(&cache, operation, picks, calls, gate))
         };
         let case = case(operation, threads);
-        if let Some(ours) = bench.compare(&case, Contender::timed("ours", &mut run_ours), peers) {
-            let bare = median_of_rounds(&bare_took.into_inner());
-            measured.push(Measured { case: (operation, threads), ours, bare });
+        if let Some(medians) = bench.compare(&case, Contender::timed("ours", &mut run_ours), peers) {
+            measured.push(Measured { case: (operation, threads), ours: medians[0], bare: medians[1] });
         }
         // By themselves: whoever runs after another process finds the processor cold.
         let has_it = matches!(operation, Operation::Get | Operation::Set | Operation::Incr);
         let django = django.as_ref().map(|django| in_python("Django", django, operation));
         let diskcache = diskcache.as_ref().map(|diskcache| in_python("diskcache", diskcache, operation));
-        let peers: Vec<_> = django.into_iter().chain(diskcache.filter(|_| has_it)).collect();
+        let mut peers: Vec<_> = django.into_iter().chain(diskcache.filter(|_| has_it)).collect();
         if threads == 1 && !peers.is_empty() {
+            peers.push(floor());
             bench.compare(&case, Contender::timed("ours", &mut run_ours), peers);
         }
     }
@@ -129,7 +127,7 @@ fn flatness(bench: &Bench, small: &[Measured], large: &[Measured]) {
         let limit = ("1.5 x 1,000 rows", small.ours * 1.5);
         bench.compare_numbers(&case, Unit::Ns, large.ours, limit, Some(1.0));
         let bare = ("as rusqlite grows", small.ours * large.bare / small.bare);
-        bench.compare_numbers(&case, Unit::Ns, large.ours, bare, Some(0.8));
+        bench.compare_floor(&case, Unit::Ns, large.ours, bare, Some(0.8));
     }
 }
 
@@ -176,13 +174,4 @@ fn in_python<'a>(name: &str, python: &'a RefCell<Python>, operation: Operation) 
         ("diskcache", Operation::Set) => peer.goal(4.0),
         _ => peer,
     }
-}
-
-/// The median of the runs of as many calls as the last: those before it only found out how many.
-fn median_of_rounds(runs: &[(u64, f64)]) -> f64 {
-    let calls = runs.last().map(|(calls, _)| *calls);
-    let rounds = runs.iter().filter(|run| Some(run.0) == calls);
-    let mut numbers: Vec<f64> = rounds.map(|(_, ns)| *ns).collect();
-    numbers.sort_by(f64::total_cmp);
-    numbers[numbers.len() / 2]
 }

@@ -233,7 +233,7 @@ fn beside_peers(bench: &Bench, entries: u32, length: usize, at_hand: bool, write
     let mut peers = vec![
         load.contender("quick_cache", &quick).goal(1.5),
         load.contender("moka", &moka).goal(3.5),
-        load.contender("bare table, locked", &locked),
+        load.contender("bare table, locked", &locked).floor(),
     ];
     if writes == 0.0 {
         let goal = match threads {

@@ -105,8 +105,20 @@ fn in_threads(bench: &Bench, data: &Data, address: &str) {
         let faster = if matches!(op, Op::Get | Op::Set) { 2.3 } else { 7.0 };
         let mut peers = vec![bare.goal(BARE)];
         peers.extend(django_peer("Django, pymemcache", python.as_ref(), op).map(|peer| peer.goal(faster)));
+        peers.extend(bare_socket(op, data, address, 1));
         bench.compare(&format!("{}, sync", op.name()), ours, peers);
     }
+}
+
+/// The floor of calls with one entry each.
+fn bare_socket<'a>(op: Op, data: &Data, address: &str, at_once: usize) -> Option<Contender<'a>> {
+    let (key, value, length) = (made(&data.names[7]), &data.value, data.value.len());
+    let (request, reply) = match op {
+        Op::Get => (format!("mg {key} v f\r\n"), format!("VA {length} f{TEXT}\r\n{value}\r\n")),
+        Op::Set => (format!("ms {key} {length} F{TEXT} T61\r\n{value}\r\n"), "HD\r\n".to_owned()),
+        Op::GetMany | Op::SetMany => return None,
+    };
+    Some(floor(address, request.as_bytes(), reply.len(), at_once))
 }
 
 fn in_runtime(bench: &Bench, data: &Arc<Data>, address: &str, shape: Shape) {
@@ -149,14 +161,8 @@ fn in_runtime(bench: &Bench, data: &Arc<Data>, address: &str, shape: Shape) {
             });
             peers.push(if shape.tasks > 1 { other.goal(1.0) } else { other });
         }
-        if !many && shape.tasks > 1 {
-            let (key, value) = (made(&data.names[7]), &data.value);
-            let length = value.len();
-            let (request, reply) = match op {
-                Op::Get => (format!("mg {key} v f\r\n"), format!("VA {length} f{TEXT}\r\n{value}\r\n")),
-                _ => (format!("ms {key} {length} F{TEXT} T61\r\n{value}\r\n"), "HD\r\n".to_owned()),
-            };
-            peers.push(floor(address, request.as_bytes(), reply.len(), shape.tasks));
+        if shape.tasks > 1 {
+            peers.extend(bare_socket(op, data, address, shape.tasks));
         }
         bench.compare(&format!("{}, {}", op.name(), shape.name), calls("ours", data), peers);
     }

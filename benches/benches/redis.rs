@@ -95,8 +95,21 @@ fn in_threads(bench: &Bench, data: &Data, bare: &mut redis::Connection, url: &st
         let mut peers = vec![bare.goal(BARE)];
         let django = django_peer("Django, RedisCache", python.as_ref(), op);
         peers.extend(django.map(|peer| if op == Op::Get { peer.goal(10.0) } else { peer }));
+        peers.extend(bare_socket(op, data, url, 1));
         bench.compare(&format!("{}, sync", op.name()), ours, peers);
     }
+}
+
+/// The floor of calls with one entry each.
+fn bare_socket<'a>(op: Op, data: &Data, url: &str, at_once: usize) -> Option<Contender<'a>> {
+    let name = made(&data.names[7]);
+    let (cmd, reply) = match op {
+        Op::Get => (redis::Cmd::get(name), format!("${}\r\n{}\r\n", data.value.len(), data.value)),
+        Op::Set => (redis::Cmd::pset_ex(name, &data.value, MINUTE_MS), "+OK\r\n".to_owned()),
+        Op::GetMany | Op::SetMany => return None,
+    };
+    let address = url.trim_start_matches("redis://");
+    Some(floor(address, &cmd.get_packed_command(), reply.len(), at_once))
 }
 
 fn in_runtime(bench: &Bench, data: &Arc<Data>, url: &str, shape: Shape) {
@@ -131,18 +144,8 @@ fn in_runtime(bench: &Bench, data: &Arc<Data>, url: &str, shape: Shape) {
         let single = matches!(op, Op::Get | Op::Set);
         let other = if single && shape.tasks > 1 { other.goal(1.2) } else { other };
         let mut peers = vec![redis.goal(BARE), other];
-        if single && shape.tasks > 1 {
-            let cmd = match op {
-                Op::Get => redis::Cmd::get(made(&data.names[7])),
-                _ => redis::Cmd::pset_ex(made(&data.names[7]), &data.value, MINUTE_MS),
-            };
-            let reply = if op == Op::Get {
-                format!("${}\r\n{}\r\n", data.value.len(), data.value)
-            } else {
-                "+OK\r\n".to_owned()
-            };
-            let address = url.trim_start_matches("redis://");
-            peers.push(floor(address, &cmd.get_packed_command(), reply.len(), shape.tasks));
+        if shape.tasks > 1 {
+            peers.extend(bare_socket(op, data, url, shape.tasks));
         }
         bench.compare(&format!("{}, {}", op.name(), shape.name), ours, peers);
     }

@@ -58,14 +58,14 @@ impl Bench {
 
     /// Measures `ours` and `peers` in turns: each round runs a slice of every one of them, and
     /// begins with another. The ratio is the median of the rounds' ratios, so that what disturbs
-    /// the machine for longer than a round disturbs both sides of it. Returns our nanoseconds, or
-    /// `None` for a case that the command line does not ask for.
+    /// the machine for longer than a round disturbs both sides of it. Returns the median nanoseconds of
+    /// each, ours first, or `None` for a case that the command line does not ask for.
     pub fn compare<'a>(
         &self,
         case: &str,
         mut ours: Contender<'a>,
         mut peers: Vec<Contender<'a>>,
-    ) -> Option<f64> {
+    ) -> Option<Vec<f64>> {
         if !self.wants(case) {
             return None;
         }
@@ -92,14 +92,32 @@ impl Bench {
                 spread: (ratios[ratios.len() / 4], ratios[ratios.len() * 3 / 4]),
                 unit: Unit::Ns,
                 goal: peer.goal,
+                floor: peer.floor,
             });
         }
-        Some(median(&times[0]))
+        Some(times.iter().map(|times| median(times)).collect())
     }
 
     /// A row of two numbers that something else than [`Bench::compare`] measured: bytes, misses, the
     /// longest pause. Of both numbers the lower is the better one.
     pub fn compare_numbers(&self, case: &str, unit: Unit, ours: f64, peer: (&str, f64), goal: Option<f64>) {
+        self.report(Self::row_of_numbers(self.area, case, unit, ours, peer, goal));
+    }
+
+    /// As [`Bench::compare_numbers`], of a number that nobody can be below.
+    pub fn compare_floor(&self, case: &str, unit: Unit, ours: f64, floor: (&str, f64), goal: Option<f64>) {
+        let row = Self::row_of_numbers(self.area, case, unit, ours, floor, goal);
+        self.report(Row { floor: true, ..row });
+    }
+
+    fn row_of_numbers(
+        area: &str,
+        case: &str,
+        unit: Unit,
+        ours: f64,
+        peer: (&str, f64),
+        goal: Option<f64>,
+    ) -> Row {
         // Nothing at all beats every number, and equals nothing.
         let ratio = if ours > 0.0 {
             peer.1 / ours
@@ -108,8 +126,8 @@ impl Bench {
         } else {
             1.0
         };
-        self.report(Row {
-            area: self.area.to_owned(),
+        Row {
+            area: area.to_owned(),
             case: case.to_owned(),
             ours_ns: ours,
             peer: peer.0.to_owned(),
@@ -118,7 +136,8 @@ impl Bench {
             spread: (ratio, ratio),
             unit,
             goal,
-        });
+            floor: false,
+        }
     }
 
     fn report(&self, row: Row) {

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 pub struct Contender<'a> {
     pub(crate) name: String,
     pub(crate) goal: Option<f64>,
+    pub(crate) floor: bool,
     pub(crate) run: Box<dyn FnMut(u64) -> Duration + 'a>,
 }
 
@@ -16,7 +17,7 @@ impl<'a> Contender<'a> {
     /// One that does its operations in its own way: `run` does as many as it is told, on as many
     /// threads or in as many tasks as the case asks for, and returns how long they took together.
     pub fn timed(name: impl Into<String>, run: impl FnMut(u64) -> Duration + 'a) -> Self {
-        Self { name: name.into(), goal: None, run: Box::new(run) }
+        Self { name: name.into(), goal: None, floor: false, run: Box::new(run) }
     }
 
     /// One that calls `operation` in a loop, with the number of the call. What it returns is kept
@@ -70,6 +71,14 @@ impl<'a> Contender<'a> {
     #[must_use]
     pub const fn goal(mut self, ratio: f64) -> Self {
         self.goal = Some(ratio);
+        self
+    }
+
+    /// This is the least that anybody's calls can cost here: what is not to be had of a peer even with it
+    /// is out of reach.
+    #[must_use]
+    pub const fn floor(mut self) -> Self {
+        self.floor = true;
         self
     }
 }

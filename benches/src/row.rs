@@ -37,6 +37,9 @@ pub struct Row {
     pub unit: Unit,
     /// The least ratio aimed for; `None` where the row is there for comparison only.
     pub goal: Option<f64>,
+    /// The peer's number is the least that can be had: no peer of this case can be beaten by more.
+    #[serde(default)]
+    pub floor: bool,
 }
 
 impl Row {

@@ -125,6 +125,7 @@ pub(crate) fn floor<'a>(address: &str, request: &[u8], length: usize, at_once: u
         }
         start.elapsed().mul_f64(calls as f64 / (rounds * at_once as u64) as f64)
     })
+    .floor()
 }
 
 /// Django's cache on the server at `location`; `None`, with the reason, where there is no Python.

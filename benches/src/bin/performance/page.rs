@@ -51,23 +51,36 @@ fn summary(page: &mut String, report: &Report) -> std::fmt::Result {
     let judged: Vec<&Row> = report.rows.iter().filter(|row| row.goal.is_some()).collect();
     let missed: Vec<&Row> = judged.iter().copied().filter(|row| row.meets() == Some(false)).collect();
     writeln!(page, "{} of {} goals are met.", judged.len() - missed.len(), judged.len())?;
-    if missed.is_empty() {
-        return Ok(());
+    let (bounded, open): (Vec<_>, Vec<_>) =
+        missed.into_iter().map(|row| (row, bound(row, &report.rows))).partition(|(_, bound)| bound.is_some());
+    if !bounded.is_empty() {
+        writeln!(page, "\n{} are out of reach, as a floor of the same case shows:\n", bounded.len())?;
     }
-    writeln!(page, "These are not:\n")?;
-    for row in missed {
-        let goal = row.goal.unwrap_or_default();
-        writeln!(
-            page,
-            "- {}, {}: {} of {}, goal {}",
-            row.area,
-            row.case,
-            ratio(row.ratio),
-            row.peer,
-            ratio(goal)
-        )?;
+    for (row, bound) in bounded {
+        let Some((floor, best)) = bound else { continue };
+        writeln!(page, "{}; {} has {}", line(row), floor.peer, ratio(best))?;
     }
-    Ok(())
+    if !open.is_empty() {
+        writeln!(page, "\n{} are missed and open:\n", open.len())?;
+    }
+    open.iter().try_for_each(|(row, _)| writeln!(page, "{}", line(row)))
+}
+
+fn line(row: &Row) -> String {
+    let goal = ratio(row.goal.unwrap_or_default());
+    format!("- {}, {}: {} of {}, goal {goal}", row.area, row.case, ratio(row.ratio), row.peer)
+}
+
+/// The floor that shows that `row`'s goal cannot be had, and the ratio that it has itself: the lowest,
+/// if it misses the goal too.
+fn bound<'a>(row: &Row, all: &'a [Row]) -> Option<(&'a Row, f64)> {
+    let goal = row.goal?;
+    all.iter()
+        .filter(|other| other.floor && (&other.area, &other.case) == (&row.area, &row.case))
+        .filter(|floor| floor.peer != row.peer)
+        .map(|floor| (floor, row.ratio / floor.ratio))
+        .filter(|(_, best)| *best < goal)
+        .min_by(|one, other| one.1.total_cmp(&other.1))
 }
 
 fn rows(page: &mut String, report: &Report, area: &str) -> std::fmt::Result {
@@ -140,7 +153,8 @@ mod tests {
 
     const REPORT: &str = r#"
 {"machine":[["processor","a|b"]]}
-{"area":"file","case":"get","ours_ns":2000.0,"peer":"bare","peer_ns":1000.0,"ratio":0.5,"spread":[0.4,0.6],"unit":"ns","goal":0.71}
+{"area":"file","case":"get","ours_ns":2000.0,"peer":"bare","peer_ns":1000.0,"ratio":0.5,"spread":[0.4,0.6],"unit":"ns","goal":0.71,"floor":true}
+{"area":"file","case":"get","ours_ns":2000.0,"peer":"diskcache","peer_ns":3000.0,"ratio":1.5,"spread":[1.4,1.6],"unit":"ns","goal":4.0}
 {"area":"file","case":"get","ours_ns":2000.0,"peer":"Django","peer_ns":36000.0,"ratio":18.0,"spread":[17.0,19.0],"unit":"ns","goal":8.0}
 {"area":"new","case":"size","ours_ns":0.0,"peer":"limit","peer_ns":1.0,"ratio":1.7976931348623157e308,"spread":[1.0,1.0],"unit":"count","goal":null}
 {"build":{"name":"cache-file","crates":30,"seconds":9.84}}
@@ -158,7 +172,12 @@ mod tests {
         assert!(page.starts_with("# Title\n"), "{page}");
         assert!(page.contains("| processor | a\\|b |"), "{page}");
         assert!(
-            page.contains("1 of 2 goals are met.\nThese are not:\n\n- file, get: 0.50 of bare, goal 0.71\n")
+            page.contains(
+                "1 of 3 goals are met.\n\n1 are out of reach, as a floor of the same case shows:\n\n\
+                 - file, get: 1.50 of diskcache, goal 4.00; bare has 3.00\n\n1 are missed and open:\n\n\
+                 - file, get: 0.50 of bare, goal 0.71\n"
+            ),
+            "{page}"
         );
         assert!(
             page.contains("| get | 2.00 µs | bare | 1.00 µs | 0.50 | 0.40–0.60 | 0.71 | **no** |"),
