@@ -7,6 +7,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use cache_core::{BaseCache as _, Cache, ErrorKind};
 use cache_file::{FileCache, Layout};
+use conformance_tests::faults::record;
 use rustix::fs::{CWD, Mode, mkfifoat};
 
 use crate::{HOUR, cache, entry_files, only_file};
@@ -265,9 +266,12 @@ fn files_of_others_survive_everything() {
     }
     backend.sweep().unwrap();
     cache.clear().unwrap();
-    for name in &names {
-        assert_eq!(fs::read(backend.dir().join(name)).unwrap(), b"theirs", "{name}");
-    }
+    let is_theirs = |name: &&String| fs::read(backend.dir().join(name)).ok().as_deref() == Some(b"theirs");
+    let kept = names.iter().filter(is_theirs).count();
+    let lost = names.len() - kept;
+    let figure = format!("{lost} of {} foreign files touched by culls, a sweep and a clear", names.len());
+    record(25, "file-django", names.len() as u64, lost as u64, &figure);
+    assert_eq!(lost, 0, "{figure}");
     assert_eq!(backend.entries().unwrap(), Some(0));
 }
 

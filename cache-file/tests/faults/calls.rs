@@ -67,12 +67,12 @@ pub(crate) fn work(kind: Kind, operation: &str, dir: &Path) -> ExitCode {
 }
 
 pub(crate) fn killed_at_every_call(kind: Kind) {
-    disturb(2, kind, effort(3, 1), |_, _| vec![Injection::Kill]);
+    disturb(2, kind, effort(4, 1), |_, _| vec![Injection::Kill]);
 }
 
 pub(crate) fn every_call_fails(kind: Kind) {
     let all = effort(0, 1) > 0;
-    disturb(3, kind, effort(2, 1), |place, call| {
+    disturb(3, kind, effort(3, 1), |place, call| {
         let errors = ERRORS.iter().enumerate().filter(|(n, _)| all || place % ERRORS.len() == *n);
         let about_files = !NOT_ABOUT_FILES.contains(&call);
         errors.filter(|_| about_files).map(|(_, name)| Injection::Error(name)).collect()

@@ -67,7 +67,7 @@ fn filler(pid: u32, round: u32) -> String {
 }
 
 pub(crate) fn killed_at_random(kind: Kind) {
-    let rounds = effort(60, 500);
+    let rounds = effort(50, 500);
     let dirs = [dir(), dir()];
     let stores: Vec<_> =
         limits(kind).iter().zip(&dirs).map(|(&n, at)| (n, at, kind.limited(at.path(), n))).collect();
