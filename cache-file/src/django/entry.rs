@@ -80,7 +80,7 @@ pub(super) struct Head {
 impl Head {
     /// `None` where the file does not begin with an expiry, or with one of ours that is damaged.
     fn decode(file: &[u8]) -> Option<Self> {
-        if file.first_chunk().is_some_and(|head| is_damaged(head)) {
+        if file.first_chunk().is_some_and(is_damaged) {
             return None;
         }
         let start = file.get(..LONGEST_HEAD).unwrap_or(file);

@@ -13,6 +13,11 @@ use crate::store::Kind;
 
 const ERRORS: [&str; 5] = ["EIO", "ENOSPC", "EINTR", "EMFILE", "EACCES"];
 
+/// What changes anything on a disk. A process killed at another call leaves what it leaves at the next
+/// one of these, or at its end.
+const CHANGING: [&str; 9] =
+    ["openat", "mkdir", "mkdirat", "write", "pwrite64", "ftruncate", "renameat", "renameat2", "unlinkat"];
+
 /// What has to do with memory, signals and threads; and `close`, which an injected error keeps from
 /// closing, as no real one does.
 const NOT_ABOUT_FILES: [&str; 13] = [
@@ -67,7 +72,15 @@ pub(crate) fn work(kind: Kind, operation: &str, dir: &Path) -> ExitCode {
 }
 
 pub(crate) fn killed_at_every_call(kind: Kind) {
-    disturb(2, kind, effort(4, 1), |_, _| vec![Injection::Kill]);
+    let all = effort(0, 1) > 0;
+    disturb(
+        2,
+        kind,
+        1,
+        |_, call| {
+            if all || CHANGING.contains(&call) { vec![Injection::Kill] } else { Vec::new() }
+        },
+    );
 }
 
 pub(crate) fn every_call_fails(kind: Kind) {

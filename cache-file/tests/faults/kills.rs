@@ -30,11 +30,19 @@ pub(crate) fn write_for_ever(kind: Kind, number: u64, dir: &Path) -> ExitCode {
     let limit = limits(kind)[(number / 10) as usize];
     let Store { backend, cache, .. } = kind.limited(dir, limit);
     let pid = std::process::id();
+    // Made beforehand: most of the time is to be the store's.
+    let values = |name| {
+        (0..KEYS * 4)
+            .map(|n| (format!("{name}{}", n % KEYS), n * 7))
+            .map(|(key, n)| (value_of(&key, n), key))
+            .collect::<Vec<_>>()
+    };
+    let (stays, moves) = (values("k"), values("moved"));
     fs::write(dir.join(format!("ready-{pid}")), "").unwrap();
     for round in 0_u32.. {
-        let key = format!("k{}", round % KEYS);
-        cache.set(&key, &value_of(&key, round), HOUR).unwrap();
-        cache.touch(&key, Timeout::Never).unwrap();
+        let (value, key) = &stays[(round % (KEYS * 4)) as usize];
+        cache.set(key, value, HOUR).unwrap();
+        cache.touch(key, Timeout::Never).unwrap();
         match cache.incr("count", 1) {
             Err(e) if e.kind() == ErrorKind::KeyNotFound => {
                 cache.add("count", &0, Timeout::Never).unwrap();
@@ -43,14 +51,14 @@ pub(crate) fn write_for_ever(kind: Kind, number: u64, dir: &Path) -> ExitCode {
         }
         let filler = filler(pid, round);
         cache.add(&filler, &value_of(&filler, round % 3), HOUR).unwrap();
-        let moved = format!("moved{}", round % KEYS);
-        cache.set(&moved, &value_of(&moved, round), HOUR).unwrap();
-        match cache.incr_version(&moved, 1) {
+        let (value, key_to_move) = &moves[(round % (KEYS * 4)) as usize];
+        cache.set(key_to_move, value, HOUR).unwrap();
+        match cache.incr_version(key_to_move, 1) {
             Err(e) if e.kind() == ErrorKind::KeyNotFound => {}
             moved => drop(moved.unwrap()),
         }
         if round % 5 == 0 {
-            cache.delete(&key).unwrap();
+            cache.delete(key).unwrap();
         }
         if round % 16 == 7 {
             backend.sweep().unwrap();
