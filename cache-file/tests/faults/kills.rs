@@ -134,6 +134,15 @@ fn judge(store: &Store, limit: u64, pids: &[u32], round: u64) -> Result<u64, Str
     }
     // Damage in a young file may be one who writes in place.
     store.age();
+    // Every tenth time what was left unfinished is for a clear to remove.
+    let clears = round % 10 == 9;
+    if !clears {
+        // Before a reader removes what is damaged. Nothing is: what is swept was left unfinished.
+        let swept = backend.sweep().map_err(error)?;
+        if (swept.damaged, swept.expired) != (0, 0) {
+            return Err(format!("{swept:?}"));
+        }
+    }
     let mut whole = 0;
     for key in 0..KEYS {
         for (key, version) in [(format!("k{key}"), 1), (format!("moved{key}"), 1), (format!("moved{key}"), 2)]
@@ -146,14 +155,8 @@ fn judge(store: &Store, limit: u64, pids: &[u32], round: u64) -> Result<u64, Str
     }
     cache.get::<i64>("count").map_err(error)?;
     store.works()?;
-    if round % 10 == 9 {
+    if clears {
         cache.clear().map_err(error)?;
-    } else {
-        let swept = backend.sweep().map_err(error)?;
-        // Nothing was damaged, so nothing is swept but what was left unfinished.
-        if (swept.damaged, swept.expired) != (0, 0) {
-            return Err(format!("{swept:?}"));
-        }
     }
     let (files, counted) = (store.entry_files().len() as u64, backend.entries().map_err(error)?);
     if store.temp_files() > 0 || counted != Some(files) {

@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 use std::time::{Duration, SystemTime};
 
 use cache_core::{Cache, Clock};
@@ -131,16 +132,18 @@ pub(crate) fn age(file: &Path) {
     File::options().write(true).open(file).unwrap().set_modified(minute).unwrap();
 }
 
+/// What values are filled with: incompressible, and longer than what a compressor looks back.
+static NOISE: LazyLock<String> = LazyLock::new(|| {
+    let mut random = fastrand::Rng::with_seed(1);
+    (0..80_000).map(|_| random.alphanumeric()).collect()
+});
+
 /// A text that says whose it is and is wrong if any byte is. Up to 69 KB, by its number: some are
 /// written in more than one call.
 pub(crate) fn value_of(key: &str, number: u32) -> String {
     let mut value = format!("{key}/{number}/");
-    let length = value.len() + 100 + (number % 50) as usize * 1_400;
-    let mut noise = crc32fast::hash(value.as_bytes());
-    while value.len() < length {
-        noise = noise.wrapping_mul(747_796_405).wrapping_add(2_891_336_453);
-        value.extend((1..7).map(|n| char::from(b'a' + (noise >> (n * 4)) as u8 % 16)));
-    }
+    let start = crc32fast::hash(value.as_bytes()) as usize % 10_000;
+    value.push_str(&NOISE[start..start + 100 + (number % 50) as usize * 1_400]);
     let sum = crc32fast::hash(value.as_bytes());
     format!("{value}/{sum}")
 }
