@@ -108,7 +108,7 @@ impl FileCache {
     /// A cache in `dir` with Django's limits: 300 entries, of which a third goes when it is full.
     ///
     /// No I/O: the first write makes the directory, parents included, and refuses one that is a
-    /// symbolic link or writable for other users.
+    /// symbolic link, writable for other users or, unless this process is root's, another user's.
     #[must_use]
     pub fn new(dir: impl Into<PathBuf>) -> Self {
         Self::from_parts(Self::builder(dir), Culling::DEFAULT)

@@ -47,13 +47,14 @@ fn main() -> ExitCode {
     libtest_mimic::run(&Arguments::from_args(), trials.collect()).exit_code()
 }
 
-/// A worker's job: what, in which layout, the operation or the number of the worker, and where.
+/// A worker's job: what, in which layout, the operation, the key or the number of the worker, and where.
 fn work(job: &str) -> ExitCode {
     let mut words = job.splitn(4, ' ');
     let mut word = || words.next().unwrap();
     let (what, kind, which, dir) = (word(), Kind::named(word()), word(), word());
     match what {
         "call" => calls::work(kind, which, dir.as_ref()),
+        "read" => planted::read(kind, which, dir.as_ref()),
         "write" => kills::write_for_ever(kind, which.parse().unwrap(), dir.as_ref()),
         other => panic!("no such job: {other}"),
     }

@@ -3,20 +3,22 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{PermissionsExt as _, chown, symlink};
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use cache_core::ErrorKind;
-use conformance_tests::faults::record;
+use conformance_tests::faults::{again, record};
 use rustix::fs::{CWD, FileType, Mode, mkfifoat, mknodat};
 
 use crate::common::dir;
 use crate::store::{HOUR, Kind, Store};
 
 /// Longer than any call may take, and shorter than a wait for a lock.
-const HANGS: Duration = Duration::from_secs(2);
+const HANGS: Duration = Duration::from_secs(4);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Thing {
@@ -155,9 +157,10 @@ pub(crate) fn planted(kind: Kind) {
             }
         }
     }
-    let keys = keys_that_look_like_paths(kind);
-    tried += keys.0;
-    failures.extend(keys.1);
+    for (more, bad) in [keys_that_look_like_paths(kind), a_directory_of_another_user(kind)] {
+        tried += more;
+        failures.extend(bad);
+    }
     let figure = format!(
         "{} of {tried} outside reads, writes or hangs; longest call {} ms",
         failures.len(),
@@ -165,6 +168,59 @@ pub(crate) fn planted(kind: Kind) {
     );
     record(24, kind.name(), tried, failures.len() as u64, &figure);
     assert!(failures.is_empty(), "{figure}: {failures:#?}");
+}
+
+/// What another user puts where the cache's directory is to be, `get` included: a directory is theirs to
+/// fill, even if nobody else may write to it.
+fn a_directory_of_another_user(kind: Kind) -> (u64, Vec<String>) {
+    let (theirs, ours) = (12_345, 12_346);
+    if !rustix::process::geteuid().is_root() {
+        eprintln!("skipped: a directory of another user: only root can make one");
+        return (0, Vec::new());
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let store = kind.limited(dir.path(), 100);
+    store.cache.set("k", &41, HOUR).unwrap();
+    chown_all(dir.path(), theirs);
+    let worker = |user| {
+        let mut command = again(&crate::job("read", kind, "k", dir.path())).unwrap();
+        command.uid(user).gid(user).current_dir("/").status()
+    };
+    match worker(theirs).map(|status| status.code()) {
+        Ok(Some(FOUND)) => {}
+        other => {
+            eprintln!(
+                "skipped: a directory of another user: another user cannot run this program: {other:?}"
+            );
+            return (0, Vec::new());
+        }
+    }
+    let code = worker(ours).unwrap().code();
+    let failures = (code != Some(REFUSED)).then(|| format!("a directory of another user: {code:?}"));
+    (1, failures.into_iter().collect())
+}
+
+const FOUND: i32 = 0;
+const REFUSED: i32 = 3;
+
+/// How a read by another user ended.
+pub(crate) fn read(kind: Kind, key: &str, dir: &Path) -> ExitCode {
+    let read = kind.limited(dir, 100).cache.get::<i64>(key);
+    ExitCode::from(match read.map_err(|e| e.kind()) {
+        Ok(Some(41)) => FOUND as u8,
+        Err(ErrorKind::InvalidCacheBackend) => REFUSED as u8,
+        _ => 4,
+    })
+}
+
+/// Gives everything to a user, for all to read.
+fn chown_all(path: &Path, user: u32) {
+    chown(path, Some(user), Some(user)).unwrap();
+    let is_dir = path.is_dir();
+    fs::set_permissions(path, fs::Permissions::from_mode(if is_dir { 0o755 } else { 0o644 })).unwrap();
+    if is_dir {
+        fs::read_dir(path).unwrap().for_each(|entry| chown_all(&entry.unwrap().path(), user));
+    }
 }
 
 /// They name a file in the cache's directory as any other key does.
