@@ -18,9 +18,9 @@ const ERRORS: [&str; 5] = ["EIO", "ENOSPC", "EINTR", "EMFILE", "EACCES"];
 const CHANGING: [&str; 9] =
     ["openat", "mkdir", "mkdirat", "write", "pwrite64", "ftruncate", "renameat", "renameat2", "unlinkat"];
 
-/// What has to do with memory, signals and threads; and `close`, which an injected error keeps from
+/// What has to do with memory, signals, threads and users; and `close`, which an injected error keeps from
 /// closing, as no real one does.
-const NOT_ABOUT_FILES: [&str; 13] = [
+const NOT_ABOUT_FILES: [&str; 14] = [
     "brk",
     "mmap",
     "munmap",
@@ -34,6 +34,7 @@ const NOT_ABOUT_FILES: [&str; 13] = [
     "rt_sigprocmask",
     "rt_sigaction",
     "clock_nanosleep",
+    "geteuid",
 ];
 
 /// Longer than any call waits here, and shorter than for a lock.
