@@ -135,18 +135,20 @@ pub(crate) struct TempFile<'a> {
 impl<'a> TempFile<'a> {
     /// A file with these bytes, the parts one after the other.
     pub(crate) fn write(dir: &'a Dir<'a>, parts: [&[u8]; 2]) -> Result<Self, Fault> {
-        let (name, file) = loop {
+        let temp = loop {
             let name = layout::temp_name();
-            match fs::create_at(&dir.fd, &name) {
-                Ok(file) if lock::try_lock(&file).map_err(|e| dir.fault(e, "lock", &name))? => {
-                    break (name, file);
-                }
-                // A sweep found it before its lock: it removes it.
-                Ok(_) | Err(Errno::EXIST) => {}
+            let file = match fs::create_at(&dir.fd, &name) {
+                Ok(file) => file,
+                Err(Errno::EXIST) => continue,
                 Err(errno) => return Err(dir.fault(errno, "make", &name)),
+            };
+            // From here on it is removed, also where it cannot be locked.
+            let temp = Self { dir, name, file, renamed: false };
+            if lock::try_lock(&temp.file).map_err(|e| dir.fault(e, "lock", &temp.name))? {
+                break temp;
             }
+            // A sweep found it before its lock, and removes it too.
         };
-        let temp = Self { dir, name, file, renamed: false };
         for part in parts {
             fs::write_all(&temp.file, part).map_err(|e| dir.fault(e, "write", &temp.name))?;
         }

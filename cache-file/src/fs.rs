@@ -11,6 +11,7 @@ use cache_core::Error;
 use rustix::fd::{AsFd, OwnedFd};
 use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags};
 use rustix::io::{Errno, retry_on_intr};
+use rustix::process::Uid;
 
 /// Why a step failed.
 #[derive(Debug)]
@@ -282,6 +283,11 @@ fn check_root(root: &Path) -> Result<(), Fault> {
     }
     if !metadata.is_dir() {
         return refuse("is not a directory: name another, or remove what is there");
+    }
+    let (owner, user) = (metadata.uid(), rustix::process::geteuid());
+    // Root looks after the directories of others: a container's volume, `cachectl`.
+    if !user.is_root() && owner != user.as_raw() && owner != Uid::ROOT.as_raw() {
+        return refuse("belongs to another user, who may put anything into it: name another");
     }
     if metadata.mode() & 0o022 != 0 {
         return refuse("is writable for other users: take the right away (chmod go-w) or name another");

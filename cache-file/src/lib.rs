@@ -22,8 +22,8 @@
 //!   the instant in which `incr_version` has an entry of a full store under both keys.
 //!   A write costs the same with many entries as with few.
 //! - **Its own files only.** Directories are made with mode 0700 and files with 0600. Symbolic
-//!   links, FIFOs and the like are never followed or opened for long, and files of others in the
-//!   directory are left alone.
+//!   links, FIFOs and the like are never followed or opened for long, a hard link is never read or
+//!   written, and files of others in the directory are left alone.
 //!
 //! # Sharing a directory with Django
 //! With the feature `django`, `Layout::Django` reads and writes the files of Django's
@@ -59,7 +59,8 @@
 //! - **Two keys with one MD5 are one entry**, since the file does not hold its key. Nobody but an
 //!   attacker who chooses keys has two.
 //! - **Damage** is a miss for every operation that reads the value. `has_key` and `delete` read the
-//!   expiry only, as Django does.
+//!   expiry only, as Django does. An expiry that Django wrote has no checksum: if it is damaged and
+//!   still a number, it is believed.
 //!
 //! # Limits
 //! Unix only. The directory must be on a file system with `flock` between all its users: a local
@@ -107,7 +108,7 @@ impl FileCache {
     /// A cache in `dir` with Django's limits: 300 entries, of which a third goes when it is full.
     ///
     /// No I/O: the first write makes the directory, parents included, and refuses one that is a
-    /// symbolic link or writable for other users.
+    /// symbolic link, writable for other users or, unless this process is root's, another user's.
     #[must_use]
     pub fn new(dir: impl Into<PathBuf>) -> Self {
         Self::from_parts(Self::builder(dir), Culling::DEFAULT)

@@ -20,7 +20,7 @@ const AT_ONCE: usize = 64 * 1024;
 pub(crate) enum Seen<T> {
     /// Nothing of this key: no regular file, or one that holds another key.
     Absent,
-    /// Not what was written.
+    /// Not what was written, or not where.
     Damaged,
     Expired,
     Live(T),
@@ -60,7 +60,11 @@ pub(crate) struct Found {
 ///
 /// One `fstat`, one `read` up to 64 KiB, one allocation that the payload then owns.
 pub(crate) fn entry(file: &OwnedFd, key: &[u8], now: i64, depth: Depth) -> Result<Seen<Found>, Errno> {
-    let Some(size) = size_of(file)? else { return Ok(Seen::Absent) };
+    let size = match form(file)? {
+        Form::Alone(size) => size,
+        Form::Linked => return Ok(Seen::Damaged),
+        Form::Other => return Ok(Seen::Absent),
+    };
     if size > AT_ONCE as u64 {
         return large(file, size, key, now, depth);
     }
@@ -70,7 +74,11 @@ pub(crate) fn entry(file: &OwnedFd, key: &[u8], now: i64, depth: Depth) -> Resul
 
 /// The header of an entry whose key is not known; `Damaged` where the file's name is not `name`'s.
 pub(crate) fn header(file: &OwnedFd, now: i64, depth: Depth, name: &[u8]) -> Result<Seen<Header>, Errno> {
-    let Some(size) = size_of(file)? else { return Ok(Seen::Absent) };
+    let size = match form(file)? {
+        Form::Alone(size) => size,
+        Form::Linked => return Ok(Seen::Damaged),
+        Form::Other => return Ok(Seen::Absent),
+    };
     let bytes = read(file, HEADER, 0)?;
     let Some(header) = Header::decode(&bytes, size) else { return Ok(Seen::Damaged) };
     if depth == Depth::Whole {
@@ -84,11 +92,24 @@ pub(crate) fn header(file: &OwnedFd, now: i64, depth: Depth, name: &[u8]) -> Res
     Ok(if header.is_expired(now) { Seen::Expired } else { Seen::Live(header) })
 }
 
-/// `None` for what is not a regular file.
-pub(crate) fn size_of(file: &OwnedFd) -> Result<Option<u64>, Errno> {
+/// What a file is before it is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// A regular file of so many bytes, with one name; with none once another is in its place.
+    Alone(u64),
+    /// A regular file that has another name as well, perhaps outside: no writer makes one, and what
+    /// is read or changed would be somebody else's.
+    Linked,
+    /// Not a regular file.
+    Other,
+}
+
+pub(crate) fn form(file: &OwnedFd) -> Result<Form, Errno> {
     let stat = rustix::fs::fstat(file)?;
-    let regular = FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile;
-    Ok(regular.then_some(u64::try_from(stat.st_size).unwrap_or(0)))
+    if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
+        return Ok(Form::Other);
+    }
+    Ok(if stat.st_nlink > 1 { Form::Linked } else { Form::Alone(u64::try_from(stat.st_size).unwrap_or(0)) })
 }
 
 /// How long ago the file was written; nothing where that is in the future.

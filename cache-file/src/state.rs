@@ -185,6 +185,13 @@ fn size_of_file(file: &OwnedFd, path: &Path) -> Result<Option<u64>, Fault> {
             Error::storage(format!("{path} is not a file: remove it, the cache makes its own")).into()
         );
     }
+    if stat.st_nlink > 1 {
+        let path = path.display();
+        return Err(Error::storage(format!(
+            "{path} is a hard link to a file that may be anybody's: remove it, the cache makes its own"
+        ))
+        .into());
+    }
     Ok((stat.st_nlink > 0).then_some(u64::try_from(stat.st_size).unwrap_or(0)))
 }
 

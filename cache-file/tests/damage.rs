@@ -1,4 +1,5 @@
-//! Damaged files: always a miss, never an error or a wrong value.
+//! Damaged files: always a miss, never an error or a wrong value. Every damage of one entry is tried in
+//! `tests/faults`.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "in a test a failure is a panic")]
 
 mod common;
@@ -10,50 +11,6 @@ use cache_core::{BaseCache as _, Bytes};
 use common::{cache, entry_files, only_file, state_file};
 
 const HOUR: Duration = Duration::from_secs(3_600);
-
-#[test]
-fn every_truncation_and_every_flipped_bit_is_a_miss_and_a_set_heals() {
-    let (_dir, backend, cache) = cache(|o| o);
-    for text in [true, false] {
-        let store = || {
-            if text {
-                cache.set("k", "some text", HOUR).unwrap();
-            } else {
-                cache.set("k", &41, HOUR).unwrap();
-                cache.incr("k", 1).unwrap();
-                cache.touch("k", HOUR).unwrap();
-            }
-        };
-        let absent = |what: &str| {
-            assert!(!cache.has_key("k").unwrap(), "has_key: {what}");
-            assert_eq!(cache.get::<String>("k").unwrap(), None, "{what}");
-        };
-        store();
-        let file = only_file(backend.dir());
-        let whole = fs::read(&file).unwrap();
-        for len in 0..whole.len() {
-            fs::write(&file, &whole[..len]).unwrap();
-            absent(&format!("cut at {len}"));
-            assert!(!file.exists(), "a damaged entry is removed when it is seen");
-        }
-        for bit in 0..whole.len() * 8 {
-            let mut flipped = whole.clone();
-            flipped[bit / 8] ^= 1 << (bit % 8);
-            fs::write(&file, &flipped).unwrap();
-            absent(&format!("bit {bit}"));
-        }
-        fs::write(&file, &whole[..whole.len() - 1]).unwrap();
-        assert!(!cache.touch("k", HOUR).unwrap());
-        fs::write(&file, &whole[..20]).unwrap();
-        assert!(!cache.delete("k").unwrap());
-        fs::write(&file, vec![0; whole.len()]).unwrap();
-        assert!(cache.add("k", "added", HOUR).unwrap());
-        fs::write(&file, &whole[1..]).unwrap();
-        store();
-        assert!(cache.has_key("k").unwrap());
-        assert_eq!(backend.entries().unwrap(), Some(1));
-    }
-}
 
 #[test]
 fn damage_beyond_what_is_read_at_once_is_a_miss() {

@@ -12,6 +12,7 @@ use std::time::Duration;
 use cache_core::{BaseCache as _, Cache, ErrorKind, Timeout};
 use cache_file::FileCache;
 use common::{cache, dir, entry_files, only_file, state_file, temp_files};
+use conformance_tests::faults::record;
 use rustix::fs::{CWD, FileType, Mode, mkfifoat, mknodat};
 
 const HOUR: Duration = Duration::from_secs(3_600);
@@ -177,9 +178,12 @@ fn files_of_others_survive_everything() {
     }
     backend.sweep().unwrap();
     cache.clear().unwrap();
-    for file in foreign {
-        assert_eq!(fs::read(&file).unwrap(), b"theirs", "{}", file.display());
-    }
+    let lost: Vec<_> =
+        foreign.iter().filter(|file| fs::read(file).ok().as_deref() != Some(b"theirs")).collect();
+    let figure =
+        format!("{} of {} foreign files touched by culls, a sweep and a clear", lost.len(), foreign.len());
+    record(25, "file", foreign.len() as u64, lost.len() as u64, &figure);
+    assert!(lost.is_empty(), "{lost:?}");
     assert_eq!(backend.entries().unwrap(), Some(0));
 }
 

@@ -1,7 +1,8 @@
 //! The bytes of an entry's file as Django writes them, and its name.
 //!
 //! ```text
-//!   pickle of the expiry    a float, seconds since the Unix epoch, or None for never
+//!   pickle of the expiry    a float, seconds since the Unix epoch, or None for never; in ours the
+//!                           float's checksum is pushed and popped first
 //!   zlib stream             of the pickled value
 //!   anything                what a longer value left; ignored
 //! ```
@@ -17,7 +18,7 @@ use rustix::fd::OwnedFd;
 use rustix::io::Errno;
 
 use crate::layout::{self, Role};
-use crate::read::{self, Depth};
+use crate::read::{self, Depth, Form};
 
 /// The end of an entry's name, and the hexadecimal digits before it.
 const SUFFIX: &str = ".djcache";
@@ -77,8 +78,11 @@ pub(super) struct Head {
 }
 
 impl Head {
-    /// `None` where the file does not begin with an expiry.
+    /// `None` where the file does not begin with an expiry, or with one of ours that is damaged.
     fn decode(file: &[u8]) -> Option<Self> {
+        if file.first_chunk().is_some_and(is_damaged) {
+            return None;
+        }
         let start = file.get(..LONGEST_HEAD).unwrap_or(file);
         let (expiry, rest) = Value::read_first(start).ok()?;
         let until = match expiry {
@@ -98,13 +102,31 @@ impl Head {
     }
 }
 
+/// The parts of an expiry of ours around the checksum and the float, in protocol 4: BININT; POP and
+/// BINFLOAT; STOP. Python throws the integer away.
+const BEFORE_SUM: &[u8] = b"\x80\x04J";
+const BEFORE_FLOAT: &[u8] = b"0G";
+const AFTER_FLOAT: &[u8] = b".";
+
+/// The bytes of an expiry of ours.
+const OWN_HEAD: usize = 18;
+
 /// The bytes of an expiry, in milliseconds since the Unix epoch. All but never are of one length.
 pub(super) fn head(deadline: Option<i64>) -> Vec<u8> {
-    // Protocol 4: BINFLOAT or NONE, then STOP.
-    match deadline {
-        None => b"\x80\x04N.".to_vec(),
-        Some(ms) => [b"\x80\x04G", &(ms as f64 / 1_000.0).to_be_bytes()[..], b"."].concat(),
-    }
+    let Some(ms) = deadline else { return b"\x80\x04N.".to_vec() };
+    let float = (ms as f64 / 1_000.0).to_be_bytes();
+    let sum = crc32fast::hash(&float).to_le_bytes();
+    [BEFORE_SUM, &sum, BEFORE_FLOAT, &float, AFTER_FLOAT].concat()
+}
+
+/// Whether this is an expiry of ours that is another than its checksum says. Django writes none.
+fn is_damaged(head: &[u8; OWN_HEAD]) -> bool {
+    let parts = || {
+        let (sum, rest) = head.strip_prefix(BEFORE_SUM)?.split_first_chunk()?;
+        let float = rest.strip_prefix(BEFORE_FLOAT)?.strip_suffix(AFTER_FLOAT)?;
+        Some((u32::from_le_bytes(*sum), float))
+    };
+    parts().is_some_and(|(sum, float)| crc32fast::hash(float) != sum)
 }
 
 pub(super) fn body(pickle: &[u8]) -> Vec<u8> {
@@ -133,7 +155,11 @@ impl Found {
 /// What is in `file`. Of a value of more than `most` bytes only that it is there. With
 /// [`Depth::Head`] the value is taken on trust.
 pub(super) fn read(file: &OwnedFd, now: i64, depth: Depth, most: usize) -> Result<Seen, Errno> {
-    let Some(size) = read::size_of(file)? else { return Ok(Seen::Absent) };
+    let size = match read::form(file)? {
+        Form::Alone(size) => size,
+        Form::Linked => return Ok(Seen::Damaged),
+        Form::Other => return Ok(Seen::Absent),
+    };
     let size = usize::try_from(size).unwrap_or(usize::MAX);
     // What cannot be compressed becomes longer by a few bytes in each 16 KiB.
     let longest = most.saturating_add(most / 1_024).saturating_add(1_024);
@@ -194,17 +220,20 @@ mod tests {
 
     #[test]
     fn damage_is_seen_and_what_follows_the_stream_is_not() {
-        let file = [head(None), body(b"X\x03\0\0\0abc.")].concat();
-        for length in 0..file.len() {
-            assert!(matches!(whole(&file[..length], 0), Seen::Damaged), "cut at {length}");
-        }
-        assert!(whole(&[&file[..], b"what a longer value left"].concat(), 0).is_live());
-        for bit in 0..file.len() * 8 {
-            let mut flipped = file.clone();
-            flipped[bit / 8] ^= 1 << (bit % 8);
-            if let Seen::Live(found) = whole(&flipped, 0) {
-                // Only the level that the stream says it was compressed with, or the protocol.
-                assert_eq!(found.pickle.as_deref(), Some(&b"X\x03\0\0\0abc."[..]), "bit {bit}");
+        for (deadline, until) in [(None, Until::Never), (Some(1_500), Until::Moment(1.5))] {
+            let file = [head(deadline), body(b"X\x03\0\0\0abc.")].concat();
+            for length in 0..file.len() {
+                assert!(matches!(whole(&file[..length], 0), Seen::Damaged), "cut at {length}");
+            }
+            assert!(whole(&[&file[..], b"what a longer value left"].concat(), 0).is_live());
+            for bit in 0..file.len() * 8 {
+                let mut flipped = file.clone();
+                flipped[bit / 8] ^= 1 << (bit % 8);
+                if let Seen::Live(found) = whole(&flipped, 0) {
+                    // Only the level that the stream says it was compressed with, or the protocol.
+                    assert_eq!(found.pickle.as_deref(), Some(&b"X\x03\0\0\0abc."[..]), "bit {bit}");
+                    assert_eq!(found.head.until, until, "bit {bit}");
+                }
             }
         }
         for head in [&b"\x80\x04\x88."[..], b"\x80\x04]."] {

@@ -11,7 +11,7 @@ use super::entry::{self, Found, Seen};
 use crate::dir::{Dir, TempFile, is_no_entry};
 use crate::fs::{self, Fault};
 use crate::lock;
-use crate::read::{self, Depth};
+use crate::read::{self, Depth, Form};
 
 /// How long to wait before each further look at a young file that seems to be damaged. More than
 /// one, since Django's `touch` lets go of its lock before Python writes the last bytes of its buffer.
@@ -93,7 +93,9 @@ impl DjangoStore {
         }
         let seen =
             entry::read(&file, self.now(), depth, self.most).map_err(|e| dir.fault(e, "read", name))?;
-        let is_young = || read::age_of(&file).is_ok_and(|age| age < YOUNG);
+        // Who writes in place writes to a file of this one name.
+        let is_alone = || read::form(&file).is_ok_and(|form| matches!(form, Form::Alone(_)));
+        let is_young = || is_alone() && read::age_of(&file).is_ok_and(|age| age < YOUNG);
         Ok(if matches!(seen, Seen::Damaged) && is_young() { Seen::Unclear } else { seen })
     }
 

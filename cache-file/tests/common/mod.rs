@@ -21,7 +21,8 @@ pub(crate) fn cache(set: impl FnOnce(FileOptions) -> FileOptions) -> (TempDir, F
     (dir, backend.clone(), Cache::new(backend))
 }
 
-fn files_where(root: &Path, wanted: impl Fn(&str) -> bool + Copy) -> Vec<PathBuf> {
+/// All files whose names are wanted.
+pub(crate) fn files_where(root: &Path, wanted: impl Fn(&str) -> bool + Copy) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir(root).into_iter().flatten().flatten() {
         let path = entry.path();

@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use cache_core::{BaseCache as _, Cache, Clock};
 use cache_file::{FileCache, Layout};
+use conformance_tests::faults::{effort, record};
 
 use crate::common::{dir, job, run, spawn, wait_for};
 use crate::{HOUR, entry_files};
 
-const INCRS: i64 = 300;
-const ADDERS: usize = 4;
+const INCRS: i64 = 1_000;
+const ADDERS: usize = 8;
 const ROUNDS: usize = 200;
 const LIMIT: u64 = 300;
 
@@ -71,29 +72,42 @@ fn threads_and_processes_count_exactly_and_keep_the_lifetime() {
                 }
             });
         }
-        run("incr", dir.path(), 3);
+        run("incr", dir.path(), 8);
     });
-    assert_eq!(cache.get::<i64>("n").unwrap(), Some(5 * INCRS));
+    let counted = cache.get::<i64>("n").unwrap().unwrap();
+    let figure = format!("{counted} counted by 8 processes and 2 threads x {INCRS}");
+    record(8, "file-django", 10 * INCRS.unsigned_abs(), (10 * INCRS).abs_diff(counted), &figure);
+    assert_eq!(counted, 10 * INCRS);
     hands.advance(HOUR + Duration::from_secs(1));
     assert_eq!(cache.get::<i64>("n").unwrap(), None);
 }
 
 #[test]
 fn add_has_one_winner_in_every_round() {
-    let dir = dir();
-    run("add", dir.path(), ADDERS);
-    let mut winners = vec![Vec::new(); ROUNDS];
-    for number in 0..ADDERS {
-        let won = std::fs::read_to_string(dir.path().join(format!("won-{number}"))).unwrap();
-        for round in won.split_whitespace() {
-            winners[round.parse::<usize>().unwrap()].push(number);
+    let batches = effort(1, 50);
+    let mut failures = Vec::new();
+    for _ in 0..batches {
+        let dir = dir();
+        run("add", dir.path(), ADDERS);
+        let mut winners = vec![Vec::new(); ROUNDS];
+        for number in 0..ADDERS {
+            let won = std::fs::read_to_string(dir.path().join(format!("won-{number}"))).unwrap();
+            for round in won.split_whitespace() {
+                winners[round.parse::<usize>().unwrap()].push(number);
+            }
+        }
+        let (_, cache) = open(dir.path());
+        for (round, winners) in winners.iter().enumerate() {
+            let stored = cache.get::<usize>(&format!("round {round}")).unwrap();
+            if winners.len() != 1 || stored != winners.first().copied() {
+                failures.push(format!("round {round}: {winners:?} won, the value is that of {stored:?}"));
+            }
         }
     }
-    let (_, cache) = open(dir.path());
-    for (round, winners) in winners.iter().enumerate() {
-        assert_eq!(winners.len(), 1, "round {round}: {winners:?}");
-        assert_eq!(cache.get::<usize>(&format!("round {round}")).unwrap(), Some(winners[0]));
-    }
+    let rounds = batches * ROUNDS as u64;
+    let figure = format!("{} of {rounds} rounds of {ADDERS} processes without one winner", failures.len());
+    record(9, "file-django", rounds, failures.len() as u64, &figure);
+    assert!(failures.is_empty(), "{figure}: {failures:#?}");
 }
 
 #[test]

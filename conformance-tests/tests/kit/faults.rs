@@ -47,6 +47,22 @@ fn the_nth_call_kills_or_fails() {
 }
 
 #[test]
+fn the_points_are_the_calls_between_two_marks() {
+    let strace = match Strace::find() {
+        Ok(strace) => strace,
+        Err(e) => return eprintln!("skipped: {e}"),
+    };
+    let mut command = Command::new("sh");
+    // What `mark` does, by a shell, whose umask makes three calls.
+    let mark = "test -e /faults-mark";
+    command.args(["-c", &format!("umask 7; {mark}; umask 7; umask 7; {mark}; umask 7; true")]);
+    let points = strace.points(&command).unwrap();
+    let umasks: Vec<u64> = points.iter().filter(|(name, _)| name == "umask").map(|&(_, nth)| nth).collect();
+    assert_eq!(umasks, [4, 5, 6, 7, 8, 9], "{points:?}");
+    assert!(strace.points(&Command::new("true")).is_err());
+}
+
+#[test]
 fn worker() {
     if let Some(path) = job() {
         fs::write(path, "it was here").unwrap();
