@@ -98,11 +98,11 @@ impl Callers {
                 }
                 Joined::Waiter(flight) => match flight.wait(way, deadline).await {
                     Landing::Landed(Payload::Int(value)) => return Some(value),
-                    Landing::Landed(_) => panic!("a payload that nobody made"),
+                    Landing::Landed(_) => unreachable!("a payload that nobody made"),
                     Landing::Failed => {}
-                    Landing::TooLong => panic!("a minute has passed"),
+                    Landing::TooLong => unreachable!("a minute has passed"),
                 },
-                Joined::Inside => panic!("nobody calls from inside"),
+                Joined::Inside => unreachable!("nobody calls from inside"),
             }
         }
     }
