@@ -24,6 +24,7 @@ mod key;
 mod payload;
 #[cfg(feature = "settings")]
 mod settings;
+mod sync;
 mod timeout;
 mod value;
 mod way;

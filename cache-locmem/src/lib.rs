@@ -34,6 +34,7 @@ mod s3_fifo;
 #[cfg(feature = "settings")]
 mod settings;
 mod store;
+mod sync;
 mod table;
 
 use std::sync::Arc;

@@ -1,12 +1,13 @@
 //! The store: shards of a table each, under one exact bound.
 
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::PoisonError;
+use std::sync::atomic::Ordering;
 
 use ahash::RandomState;
 use cache_core::{Clock, Culling, Error, Expiry, Key, Payload, Result};
 
 use crate::eviction::Eviction;
+use crate::sync::{AtomicU64, AtomicUsize, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use crate::table::{Entry, NEVER, Table, Use};
 
 /// Up to this limit a store is one shard, and its culling exact: the least recently used of all.
@@ -79,9 +80,12 @@ pub(crate) enum Over {
 
 impl Store {
     pub(crate) fn new(culling: Culling, eviction: Eviction, clock: Clock) -> Self {
-        let limit = culling.limit();
-        let shards = shards_of(limit);
-        let limit = limit.map_or(usize::MAX, |limit| usize::try_from(limit).unwrap_or(usize::MAX));
+        Self::with_shards(shards_of(culling.limit()), culling, eviction, clock)
+    }
+
+    /// A store of so many shards, a power of two.
+    pub(crate) fn with_shards(shards: usize, culling: Culling, eviction: Eviction, clock: Clock) -> Self {
+        let limit = culling.limit().map_or(usize::MAX, |limit| usize::try_from(limit).unwrap_or(usize::MAX));
         let share = (limit / shards).max(1);
         // What never evicts needs no queues.
         let table = || match eviction {
@@ -185,8 +189,10 @@ impl Store {
 
     pub(crate) fn delete(&self, key: Key<'_>) -> bool {
         let (hash, shard) = self.place(key);
-        let removed = shard.write().remove(hash, key.as_str());
+        let mut table = shard.write();
+        let removed = table.remove(hash, key.as_str());
         self.release(usize::from(removed.is_some()));
+        drop(table);
         removed.is_some_and(|entry| self.is_live(entry.deadline))
     }
 
@@ -239,10 +245,14 @@ impl Store {
     }
 
     pub(crate) fn clear(&self) {
-        for shard in &self.shards {
-            let taken = shard.write().take_all();
-            self.release(taken.len());
-        }
+        self.shards.iter().for_each(|shard| self.empty(shard.write()));
+    }
+
+    fn empty(&self, mut table: RwLockWriteGuard<'_, Table>) {
+        let taken = table.take_all();
+        self.release(taken.len());
+        drop(table);
+        drop(taken);
     }
 
     /// Takes an entry out of a full store's shard, by S3-FIFO: a new one gets its place at once. `None`
@@ -258,15 +268,21 @@ impl Store {
         if self.may_expire(now) && self.reap(now) {
             return;
         }
-        if self.culling.drops_all() {
-            return self.clear();
-        }
         // A shard that holds less than others would otherwise do so for ever: what it gives up for
         // each new key is its own.
         let large = self.shards.iter().filter(|shard| shard.read().len() > self.share);
         let large = large.take(if home.read().len() < self.share { usize::MAX } else { 0 });
         for shard in large.chain(std::iter::once(home)).chain(&self.shards) {
             let mut table = shard.write();
+            // Of several that found the store full one makes room, and the others look again.
+            if self.len() < self.limit {
+                return;
+            }
+            if self.culling.drops_all() {
+                self.empty(table);
+                let others = self.shards.iter().filter(|other| !std::ptr::eq(*other, shard));
+                return others.for_each(|other| self.empty(other.write()));
+            }
             let victims = self.culling.victims(table.len() as u64);
             let dropped = table.drop_victims(usize::try_from(victims).unwrap_or(usize::MAX));
             self.release(dropped);
@@ -278,28 +294,25 @@ impl Store {
 
     /// Removes expired entries of one shard that has some; false if none has.
     fn reap(&self, now: u64) -> bool {
-        // Before the shards are looked at: a deadline that comes meanwhile is noted again.
-        self.soonest.store(NEVER, Ordering::Relaxed);
-        for shard in &self.shards {
-            let mut soonest = shard.read().soonest();
-            if soonest <= now {
-                let mut table = shard.write();
-                let mut removed = 0;
-                while removed == 0 && table.soonest() <= now {
-                    removed = table.reap(now, REAP_PER_CULL);
-                }
-                soonest = table.soonest();
-                if removed > 0 {
-                    drop(table);
-                    self.release(removed);
-                    // There may be more of them, here and in the shards behind.
-                    self.note(now);
-                    return true;
-                }
-            }
-            self.note(soonest);
+        if self.shards.iter().any(|shard| shard.read().soonest() <= now && self.reap_in(shard, now)) {
+            return true;
         }
+        // Nothing has expired, so nobody misses what this hides for a moment: the deadlines are
+        // gathered anew, and one that comes meanwhile is noted by its writer.
+        self.soonest.store(NEVER, Ordering::Relaxed);
+        self.shards.iter().for_each(|shard| self.note(shard.read().soonest()));
         false
+    }
+
+    /// Removes expired entries of this shard; false if it has none.
+    fn reap_in(&self, shard: &Shard, now: u64) -> bool {
+        let mut table = shard.write();
+        let mut removed = 0;
+        while removed == 0 && table.soonest() <= now {
+            removed = table.reap(now, REAP_PER_CULL);
+        }
+        self.release(removed);
+        removed > 0
     }
 
     fn may_expire(&self, now: u64) -> bool {
@@ -318,6 +331,7 @@ impl Store {
         self.count.fetch_update(Ordering::AcqRel, Ordering::Acquire, one_more).is_ok()
     }
 
+    /// While the shard is locked: else a full store could be found with nothing in it to drop.
     fn release(&self, places: usize) {
         if places > 0 {
             self.count.fetch_sub(places, Ordering::AcqRel);

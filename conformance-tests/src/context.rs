@@ -109,6 +109,15 @@ impl T {
         self.mode
     }
 
+    /// Records what came of a row of the table of faults ([`faults::record`](crate::faults::record)), under the
+    /// suite's name and half.
+    pub(crate) fn record(&self, row: u8, tried: u64, failures: u64, figure: &str) {
+        let half = if self.mode == Mode::Async { " async" } else { "" };
+        if self.suite.recorded {
+            crate::faults::record(row, &format!("{}{half}", self.suite.name), tried, failures, figure);
+        }
+    }
+
     /// What the backend says it can do.
     #[must_use]
     pub const fn capabilities(&self) -> &Capabilities {

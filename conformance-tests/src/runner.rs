@@ -29,8 +29,10 @@ const TRIES_OBSERVED: usize = 3;
 const WAITING_TOGETHER: usize = 8;
 
 /// The whole of a test program.
-pub(crate) fn main(suite: Suite) -> ! {
+pub(crate) fn main(mut suite: Suite) -> ! {
     work_if_worker(|_| Some(suite.clone()));
+    // What is merely shown, or checked for its bugs, is none of the report's backends.
+    suite.recorded = !suite.observed;
     let mut arguments = Arguments::from_args();
     // Checks that wait for a server's clock, or for another program, wait together.
     if (suite.servers.is_some() || suite.observed) && arguments.test_threads.is_none() {

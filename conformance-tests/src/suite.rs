@@ -39,6 +39,8 @@ pub struct Suite {
     pub(crate) servers: Option<Arc<Pool>>,
     pub(crate) waivers: Vec<(String, String)>,
     pub(crate) observed: bool,
+    /// Whether what its checks try goes into the report of faults.
+    pub(crate) recorded: bool,
 }
 
 impl Suite {
@@ -68,6 +70,7 @@ impl Suite {
             servers: None,
             waivers: Vec::new(),
             observed: false,
+            recorded: false,
         }
     }
 

@@ -5,13 +5,12 @@ use std::collections::HashMap;
 use std::future::{Future, poll_fn};
 use std::hash::{BuildHasher, RandomState};
 use std::pin::pin;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
-use event_listener::{Event, Listener};
-
 use crate::payload::Payload;
+use crate::sync::{AtomicU64, Delay, Event, Listener, Mutex, MutexGuard, OnceLock, thread_local};
 use crate::way::Way;
 
 const SHARDS: usize = 16;
@@ -56,7 +55,7 @@ pub(crate) enum Landing {
 }
 
 /// Flights are numbered across all caches: [`LEADING`] tells those of one from another's by it.
-static NEXT_ID: AtomicU64 = AtomicU64::new(0);
+static NEXT_ID: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(0);
 
 thread_local! {
     /// The flights whose functions are running on this thread's stack right now.
@@ -82,7 +81,7 @@ impl Flights {
         let shard = self.shard(key);
         let mut flying = shard.lock();
         if let Some(flight) = flying.get(key) {
-            if LEADING.with_borrow(|leading| leading.contains(&flight.id)) {
+            if LEADING.with(|leading| leading.borrow().contains(&flight.id)) {
                 return Joined::Inside;
             }
             return Joined::Waiter(Arc::clone(flight));
@@ -166,7 +165,7 @@ impl Flight {
             }
             match way {
                 Way::Sync => drop(listener.wait_timeout(left)),
-                Way::Async => futures_lite::future::or(listener, futures_timer::Delay::new(left)).await,
+                Way::Async => futures_lite::future::or(listener, Delay::new(left)).await,
             }
         }
     }
@@ -177,53 +176,13 @@ struct Inside;
 
 impl Inside {
     fn enter(id: u64) -> Self {
-        LEADING.with_borrow_mut(|leading| leading.push(id));
+        LEADING.with(|leading| leading.borrow_mut().push(id));
         Self
     }
 }
 
 impl Drop for Inside {
     fn drop(&mut self) {
-        LEADING.with_borrow_mut(Vec::pop);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn leads<'a>(flights: &'a Flights, key: &str) -> Option<Leader<'a>> {
-        match flights.join(key) {
-            Joined::Leader(leader) => Some(leader),
-            Joined::Waiter(_) | Joined::Inside => None,
-        }
-    }
-
-    #[test]
-    fn a_flight_of_another_cache_is_not_the_one_inside() {
-        let (one, other) = (Flights::new(Duration::ZERO), Flights::new(Duration::ZERO));
-        let outer = leads(&one, "k").unwrap();
-        let _elsewhere = leads(&other, "k").unwrap();
-        let inside = || (one.join("k"), other.join("k"));
-        let joined = futures_lite::future::block_on(outer.run(async { inside() }));
-        assert!(matches!(joined, (Joined::Inside, Joined::Waiter(_))));
-    }
-
-    #[test]
-    fn whoever_leads_after_a_flight_knows_that_it_ended() {
-        let flights = Flights::new(Duration::ZERO);
-        for _ in 0..500 {
-            let mark = flights.mark("k");
-            let first = leads(&flights, "k").unwrap();
-            std::thread::scope(|scope| {
-                scope.spawn(move || drop(first));
-                let next = loop {
-                    if let Some(leader) = leads(&flights, "k") {
-                        break leader;
-                    }
-                };
-                assert!(next.others_ended_since(mark));
-            });
-        }
+        LEADING.with(|leading| leading.borrow_mut().pop());
     }
 }

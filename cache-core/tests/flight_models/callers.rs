@@ -1,0 +1,122 @@
+//! Callers of one key, as `get_or_set_on` is one.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::task::{Context, Waker};
+use std::time::{Duration, Instant};
+
+use cache_core::{Payload, Way};
+use shuttle::sync::Mutex;
+use shuttle::{future, thread};
+
+use crate::flight::{Flights, Joined, Landing};
+
+const KEY: &str = "k";
+/// Far away: nobody is released by it.
+const MINUTE: Duration = Duration::from_secs(60);
+
+/// How a caller's function ends, if it is called. A panic drops the leader as an error does; it is left to the
+/// tests with threads, since all threads of a model would count as panicking meanwhile.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum End {
+    Well,
+    Error,
+    /// Its task is dropped as soon as it has to wait: for its function, or for another's.
+    Cancelled,
+}
+
+#[derive(Clone)]
+pub(crate) struct Callers(Arc<Shared>);
+
+struct Shared {
+    flights: Flights,
+    stored: Mutex<Option<i64>>,
+    computed: AtomicI64,
+}
+
+impl Default for Callers {
+    fn default() -> Self {
+        let (stored, computed) = (Mutex::new(None), AtomicI64::new(0));
+        Self(Arc::new(Shared { flights: Flights::new(MINUTE), stored, computed }))
+    }
+}
+
+impl Callers {
+    /// How many functions ended well.
+    pub(crate) fn computed(&self) -> i64 {
+        self.0.computed.load(Ordering::SeqCst)
+    }
+
+    /// All of them at once; what each got in the end.
+    pub(crate) fn race(&self, callers: &[(Way, End)]) -> Vec<Option<i64>> {
+        let threads: Vec<_> = callers
+            .iter()
+            .map(|&(way, end)| {
+                let callers = self.clone();
+                thread::spawn(move || callers.one(way, end))
+            })
+            .collect();
+        let got = threads.into_iter().map(|thread| thread.join().unwrap()).collect();
+        assert!(matches!(self.0.flights.join(KEY), Joined::Leader(_)), "a flight was left behind");
+        got
+    }
+
+    fn one(&self, way: Way, end: End) -> Option<i64> {
+        let call = self.get_or_set(way, end);
+        if end == End::Cancelled {
+            let mut call = Box::pin(call);
+            let first = call.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+            assert!(first.is_pending() || self.computed() > 0, "it ended");
+            // Others come here.
+            thread::yield_now();
+            return None;
+        }
+        future::block_on(call)
+    }
+
+    /// The steps of `get_or_set_on`.
+    async fn get_or_set(&self, way: Way, end: End) -> Option<i64> {
+        let Shared { flights, .. } = &*self.0;
+        let mark = flights.mark(KEY);
+        if let Some(value) = self.load() {
+            return Some(value);
+        }
+        let deadline = Instant::now() + flights.wait();
+        loop {
+            match flights.join(KEY) {
+                Joined::Leader(leader) => {
+                    if leader.others_ended_since(mark)
+                        && let Some(value) = self.load()
+                    {
+                        leader.land(Payload::Int(value));
+                        return Some(value);
+                    }
+                    let value = leader.run(self.function(end)).await?;
+                    *self.0.stored.lock().unwrap() = Some(value);
+                    leader.land(Payload::Int(value));
+                    return Some(value);
+                }
+                Joined::Waiter(flight) => match flight.wait(way, deadline).await {
+                    Landing::Landed(Payload::Int(value)) => return Some(value),
+                    Landing::Landed(_) => unreachable!("a payload that nobody made"),
+                    Landing::Failed => {}
+                    Landing::TooLong => unreachable!("a minute has passed"),
+                },
+                Joined::Inside => unreachable!("nobody calls from inside"),
+            }
+        }
+    }
+
+    fn load(&self) -> Option<i64> {
+        *self.0.stored.lock().unwrap()
+    }
+
+    async fn function(&self, end: End) -> Option<i64> {
+        thread::yield_now();
+        match end {
+            End::Well => Some(self.0.computed.fetch_add(1, Ordering::SeqCst) + 1),
+            End::Error => None,
+            End::Cancelled => std::future::pending().await,
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! The single flight under shuttle, which runs its callers one at a time and chooses at every lock, atomic
+//! and wait who goes on. A waiter that nobody wakes is a deadlock, and fails at once: time stands still.
+//!
+//! The source of the flights is compiled once more here, with shuttle's locks in place of the standard
+//! library's. The loop around them, `get_or_set_on`, is a method of the whole cache: [`callers`] repeats its
+//! steps.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+#[path = "../../src/cache/flight.rs"]
+mod flight;
+
+/// The library's modules that the flights use.
+mod payload {
+    pub(crate) use cache_core::Payload;
+}
+mod way {
+    pub(crate) use cache_core::Way;
+}
+
+mod callers;
+mod sync;
+
+use std::time::Duration;
+
+use cache_core::Way;
+use conformance_tests::faults::{effort, record};
+
+use crate::callers::{Callers, End};
+use crate::flight::{Flights, Joined, Leader};
+
+/// As in the models of the memory store.
+fn check(figure: &str, model: impl Fn() + Send + Sync + Copy + std::panic::RefUnwindSafe + 'static) {
+    let orders = effort(500, 20_000);
+    let each = usize::try_from(orders).unwrap();
+    let run = std::panic::catch_unwind(|| {
+        shuttle::check_random(model, each);
+        shuttle::check_pct(model, each, 3);
+    });
+    record(21, "core", 2 * orders, u64::from(run.is_err()), &format!("orders under shuttle: {figure}"));
+    if let Err(panic) = run {
+        std::panic::resume_unwind(panic);
+    }
+}
+
+#[test]
+fn one_computes_and_all_get_its_value() {
+    check("one computes, all get its value", || {
+        let callers = Callers::default();
+        let got = callers.race(&[(Way::Sync, End::Well), (Way::Sync, End::Well), (Way::Async, End::Well)]);
+        assert_eq!(callers.computed(), 1, "callers that computed");
+        assert!(got[0].is_some() && got.iter().all(|one| *one == got[0]), "they got {got:?}");
+    });
+}
+
+#[test]
+fn the_next_leads_whatever_became_of_the_leader() {
+    check("leaders that fail and are cancelled: 0 deadlocks", || {
+        for (way, end) in [(Way::Sync, End::Error), (Way::Async, End::Error), (Way::Async, End::Cancelled)] {
+            let callers = Callers::default();
+            let got = callers.race(&[(way, end), (Way::Sync, End::Well), (Way::Async, End::Well)]);
+            assert_eq!(got[1], got[2], "after {end:?}");
+            assert!(got[1].is_some(), "after {end:?}");
+            assert_eq!(callers.computed(), 1, "after {end:?}");
+        }
+    });
+}
+
+#[test]
+fn all_but_the_last_may_fail() {
+    check("three failing leaders one after another: 0 deadlocks", || {
+        let callers = Callers::default();
+        let ways = [(Way::Sync, End::Error), (Way::Async, End::Cancelled), (Way::Sync, End::Error)];
+        let got = callers.race(&[ways[0], ways[1], ways[2], (Way::Async, End::Well)]);
+        assert!(got[3].is_some());
+        assert_eq!(callers.computed(), 1);
+    });
+}
+
+fn leads<'a>(flights: &'a Flights, key: &str) -> Option<Leader<'a>> {
+    match flights.join(key) {
+        Joined::Leader(leader) => Some(leader),
+        Joined::Waiter(_) | Joined::Inside => None,
+    }
+}
+
+#[test]
+fn a_flight_of_another_cache_is_not_the_one_inside() {
+    let model = || {
+        let (one, other) = (Flights::new(Duration::ZERO), Flights::new(Duration::ZERO));
+        let outer = leads(&one, "k").unwrap();
+        let _elsewhere = leads(&other, "k").unwrap();
+        let inside = || (one.join("k"), other.join("k"));
+        let joined = shuttle::future::block_on(outer.run(async { inside() }));
+        assert!(matches!(joined, (Joined::Inside, Joined::Waiter(_))));
+    };
+    shuttle::check_random(model, 1);
+}
