@@ -1,9 +1,14 @@
 //! [`Strace`]: a process that dies at its Nth system call, or whose Nth system call fails.
 
 use std::io;
-use std::process::{Command, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
 
+use rustix::process::{Pid, Signal, kill_process};
 use tempfile::NamedTempFile;
+
+/// A program that takes longer, traced, hangs.
+const LONGEST_RUN: Duration = Duration::from_secs(30);
 
 /// What happens at the chosen system call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,6 +18,17 @@ pub enum Injection {
     Kill,
     /// The call does nothing and fails with the error of this name, such as `ENOSPC`.
     Error(&'static str),
+}
+
+/// A system call that a program made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Call {
+    /// Its name, such as `openat`.
+    pub name: String,
+    /// The number among those of its name, from 1: what [`Strace::run`] takes.
+    pub nth: u64,
+    /// How strace writes it: arguments, with a path behind each file descriptor, and result.
+    pub text: String,
 }
 
 /// The program strace, installed and allowed to trace.
@@ -43,7 +59,7 @@ impl Strace {
     /// calls of its own first. The command's standard streams are thrown away.
     ///
     /// # Errors
-    /// When it cannot be started.
+    /// When it cannot be started, or has not ended after 30 s ([`io::ErrorKind::TimedOut`]).
     pub fn run(
         &self,
         command: &Command,
@@ -55,27 +71,72 @@ impl Strace {
             Injection::Kill => "signal=KILL".to_owned(),
             Injection::Error(name) => format!("error={name}"),
         };
-        let log = NamedTempFile::new()?;
-        let mut traced = Command::new("strace");
-        traced.args(["-f", "-qq", "-o"]).arg(log.path());
-        traced.arg("-e").arg(format!("trace={call}"));
-        traced.arg("-e").arg(format!("inject={call}:{what}:when={nth}"));
-        traced.arg(command.get_program()).args(command.get_args());
-        for (name, value) in command.get_envs() {
-            match value {
-                Some(value) => traced.env(name, value),
-                None => traced.env_remove(name),
-            };
-        }
-        if let Some(dir) = command.get_current_dir() {
-            traced.current_dir(dir);
-        }
-        let status = traced.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status()?;
-        let said = String::from_utf8_lossy(&std::fs::read(log.path())?).into_owned();
+        let trace = [format!("trace={call}"), format!("inject={call}:{what}:when={nth}")];
+        let (status, said) = traced(command, &["-e", &trace[0], "-e", &trace[1]])?;
         let happened = match injection {
             Injection::Kill => said.contains("+++ killed by SIGKILL"),
             Injection::Error(_) => said.contains("(INJECTED)"),
         };
         Ok(happened.then_some(status))
+    }
+
+    /// Runs `command` undisturbed, and returns the system calls it made, in order: the points at which
+    /// [`Strace::run`] can be asked to strike. Of a program with one thread.
+    ///
+    /// # Errors
+    /// As [`Strace::run`], and when the command fails.
+    pub fn calls(&self, command: &Command) -> io::Result<Vec<Call>> {
+        let (status, said) = traced(command, &["-y", "-s", "256"])?;
+        if !status.success() {
+            return Err(io::Error::other(format!("the program traced ended with {status}")));
+        }
+        let mut calls = Vec::<Call>::new();
+        for text in said.lines().filter_map(|line| Some(line.split_once(' ')?.1.trim_start())) {
+            let Some((name, _)) = text.split_once('(') else { continue };
+            let before = calls.iter().filter(|call| call.name == name).count();
+            calls.push(Call { name: name.to_owned(), nth: before as u64 + 1, text: text.to_owned() });
+        }
+        Ok(calls)
+    }
+}
+
+/// Runs `command` under strace with `options`; returns how it ended and what strace said.
+fn traced(command: &Command, options: &[&str]) -> io::Result<(ExitStatus, String)> {
+    let log = NamedTempFile::new()?;
+    let mut traced = Command::new("strace");
+    traced.args(["-f", "-qq", "-o"]).arg(log.path()).args(options);
+    traced.arg(command.get_program()).args(command.get_args());
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => traced.env(name, value),
+            None => traced.env_remove(name),
+        };
+    }
+    if let Some(dir) = command.get_current_dir() {
+        traced.current_dir(dir);
+    }
+    let child = traced.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
+    let status = end_of(child)?;
+    Ok((status, String::from_utf8_lossy(&std::fs::read(log.path())?).into_owned()))
+}
+
+/// Waits until strace has ended, and with it what it traced.
+fn end_of(mut strace: Child) -> io::Result<ExitStatus> {
+    let give_up = Instant::now() + LONGEST_RUN;
+    let mut pause = Duration::from_millis(1);
+    loop {
+        if let Some(status) = strace.try_wait()? {
+            return Ok(status);
+        }
+        if Instant::now() > give_up {
+            // Asked to end, it ends what it traces; killed, it would leave that running.
+            if let Some(pid) = i32::try_from(strace.id()).ok().and_then(Pid::from_raw) {
+                kill_process(pid, Signal::TERM)?;
+            }
+            strace.wait()?;
+            return Err(io::Error::new(io::ErrorKind::TimedOut, "the program traced did not end"));
+        }
+        std::thread::sleep(pause);
+        pause = (pause * 2).min(Duration::from_millis(8));
     }
 }

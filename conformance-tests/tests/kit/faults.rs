@@ -47,6 +47,26 @@ fn the_nth_call_kills_or_fails() {
 }
 
 #[test]
+fn the_calls_of_a_program_are_listed() {
+    let strace = match Strace::find() {
+        Ok(strace) => strace,
+        Err(e) => return eprintln!("skipped: {e}"),
+    };
+    let dir = tempfile::tempdir().unwrap();
+    let mut command = Command::new("sh");
+    command.current_dir(dir.path()).args(["-c", "echo one >file; echo two >file"]);
+    let calls = strace.calls(&command).unwrap();
+    let opens: Vec<_> = calls.iter().filter(|call| call.name == "openat").collect();
+    assert!(opens.iter().map(|call| call.nth).eq(1..=opens.len() as u64));
+    assert_eq!(opens.iter().filter(|call| call.text.contains("\"file\"")).count(), 2);
+    // The points listed are those that can be struck.
+    let last = opens.last().unwrap();
+    assert!(strace.run(&command, "openat", last.nth, Injection::Kill).unwrap().is_some());
+    assert!(strace.run(&command, "openat", last.nth + 1, Injection::Kill).unwrap().is_none());
+    assert!(strace.calls(&Command::new("false")).is_err());
+}
+
+#[test]
 fn worker() {
     if let Some(path) = job() {
         fs::write(path, "it was here").unwrap();
