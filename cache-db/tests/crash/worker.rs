@@ -55,11 +55,12 @@ impl Place {
     }
 }
 
-/// Of what a worker called, what lies between its first note and its last, without the notes.
+/// Of what a worker called, what lies between its first note and [`END`], without the notes.
 pub(crate) fn of_the_steps(calls: Vec<Call>) -> Vec<Call> {
     let is_note = |call: &Call| call.name == "write" && call.text.contains("/notes>");
     let notes: Vec<usize> = (0..calls.len()).filter(|&i| is_note(&calls[i])).collect();
-    let (first, last) = (notes[0], notes[notes.len() - 1]);
+    // The last note of all tells of the files left open, which the worker has to look at first.
+    let (first, last) = (notes[0], notes[notes.len() - 2]);
     let between = calls.into_iter().take(last).skip(first);
     between.filter(|call| !is_note(call)).collect()
 }
