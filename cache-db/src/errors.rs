@@ -25,6 +25,8 @@ pub(crate) enum Remedy {
     Wait,
     /// The file, the table or the connection may be stale: once more with new connections.
     Reopen,
+    /// The disk is full: once more with the write-ahead log written back, which then has room.
+    WriteBack,
     /// The value is larger than SQLite's longest row.
     TooLarge,
     /// No second attempt would do better.
@@ -43,7 +45,8 @@ pub(crate) fn remedy(e: &rusqlite::Error) -> Remedy {
             Remedy::Wait
         }
         Some(ErrorCode::TooBig) => Remedy::TooLarge,
-        Some(ErrorCode::DiskFull | ErrorCode::OutOfMemory) => Remedy::Surface,
+        Some(ErrorCode::DiskFull) => Remedy::WriteBack,
+        Some(ErrorCode::OutOfMemory) => Remedy::Surface,
         _ => Remedy::Reopen,
     }
 }

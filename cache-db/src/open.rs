@@ -174,3 +174,9 @@ pub(crate) fn use_wal(conn: &Connection) -> Result<(), Fault> {
         conn.path().unwrap_or_default()
     ))))
 }
+
+/// Writes what is in the write-ahead log back into the database, as far as readers let it. The next
+/// write then begins the log anew, over what is in it.
+pub(crate) fn write_back(conn: &Connection) -> Result<(), Fault> {
+    Ok(conn.query_row("PRAGMA wal_checkpoint", [], |_| Ok(()))?)
+}

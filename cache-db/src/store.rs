@@ -9,6 +9,7 @@ use cache_core::{BaseCache, Capabilities, Codec, Error, Expiry, Info, Key, Paylo
 use crate::cull;
 use crate::errors::{Fault, Remedy, remedy, surface};
 use crate::layout::{Operations, Table};
+use crate::open;
 use crate::ops::Put;
 use crate::options::{DatabaseOptions, Settings};
 use crate::pool::{Patience, Pool, Use};
@@ -107,7 +108,7 @@ impl DatabaseCache {
     fn run<T>(&self, usage: Use, work: impl Fn(&dyn Operations) -> Result<T, Fault>) -> Result<T> {
         let Settings { path, busy_timeout, .. } = &self.settings;
         let patience = Patience::new(*busy_timeout);
-        let mut reopened = false;
+        let (mut reopened, mut written_back) = (false, false);
         let mut pause_us = 0;
         loop {
             // The connection goes back before each pause: readers need it.
@@ -123,12 +124,23 @@ impl DatabaseCache {
                 Remedy::Wait if !patience.left().is_zero() => {
                     pause_us = pause(pause_us, patience.left());
                 }
+                Remedy::Wait if !busy_timeout.is_zero() => {
+                    // It may be a lock of this process that could not be released, which goes with
+                    // its connections.
+                    self.pool.reset();
+                    return Err(surface(&e, path, *busy_timeout));
+                }
                 Remedy::Reopen => {
                     self.pool.reset();
                     if reopened {
                         return Err(surface(&e, path, *busy_timeout));
                     }
                     reopened = true;
+                }
+                Remedy::WriteBack if !written_back => {
+                    written_back = true;
+                    // Where the database must grow for it this fails too, and the next attempt says so.
+                    drop(self.pool.with(path, &self.table, usage, &patience, open::write_back));
                 }
                 _ => return Err(surface(&e, path, *busy_timeout)),
             }

@@ -12,7 +12,8 @@ use std::time::Duration;
 
 use cache_core::{ErrorKind, Timeout};
 use cache_db::DatabaseCache;
-use common::{cache, count, job, join, look, place, rows_and_count, wait_for, worker};
+use common::{LAYOUTS, cache, cache_of, count, job, join, look, place, rows_and_count, wait_for, worker};
+use conformance_tests::faults::record;
 
 fn mode(path: &Path) -> u32 {
     fs::symlink_metadata(path).unwrap().mode() & 0o7777
@@ -21,7 +22,7 @@ fn mode(path: &Path) -> u32 {
 #[test]
 fn modes_under_umasks() {
     if let Some(job) = job() {
-        let cache = cache(Path::new(&job[0]));
+        let cache = cache_of(&job[2], Path::new(&job[0]));
         cache.set("k", &1, Timeout::Never).unwrap();
         // While the file is open: -wal and -shm are there.
         for (name, wanted) in [
@@ -36,18 +37,25 @@ fn modes_under_umasks() {
         }
         return;
     }
-    for umask in ["000", "022", "077"] {
-        let (dir, _) = place();
-        let path = dir.path().join("a/b/c.db");
-        let done = Command::new("sh")
-            .args(["-c", &format!("umask {umask}; exec \"$0\" \"$@\"")])
-            .arg(std::env::current_exe().unwrap())
-            .args(["--exact", "modes_under_umasks", "--nocapture"])
-            .env("CACHE_DB_TEST_JOB", format!("{}|{}", path.display(), dir.path().display()))
-            .output()
-            .unwrap();
-        assert!(done.status.success(), "{umask}: {}", String::from_utf8_lossy(&done.stderr));
-        assert!(path.exists(), "the worker did nothing");
+    for (name, _) in LAYOUTS {
+        let mut said = Vec::new();
+        for umask in ["000", "022", "077"] {
+            let (dir, _) = place();
+            let path = dir.path().join("a/b/c.db");
+            let done = Command::new("sh")
+                .args(["-c", &format!("umask {umask}; exec \"$0\" \"$@\"")])
+                .arg(std::env::current_exe().unwrap())
+                .args(["--exact", "modes_under_umasks", "--nocapture"])
+                .env("FAULTS_JOB", format!("{}|{}|{name}", path.display(), dir.path().display()))
+                .output()
+                .unwrap();
+            if !done.status.success() || !path.exists() {
+                said.push(format!("{umask}: {}", String::from_utf8_lossy(&done.stderr)));
+            }
+        }
+        let figure = "directories 0700 at every level, database, -wal and -shm 0600 under three umasks";
+        record(23, name, 15, said.len() as u64, figure);
+        assert!(said.is_empty(), "{name}: {}", said.join("\n"));
     }
 }
 
@@ -314,7 +322,7 @@ fn a_file_that_cannot_grow_fails_with_a_storage_error_and_recovers() {
         .args(["-c", "trap '' XFSZ; ulimit -f 600; exec \"$0\" \"$@\""])
         .arg(std::env::current_exe().unwrap())
         .args(["--exact", "a_file_that_cannot_grow_fails_with_a_storage_error_and_recovers", "--nocapture"])
-        .env("CACHE_DB_TEST_JOB", path.display().to_string())
+        .env("FAULTS_JOB", path.display().to_string())
         .output()
         .unwrap();
     assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));

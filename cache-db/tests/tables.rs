@@ -5,10 +5,12 @@
 mod common;
 
 use std::path::Path;
+use std::time::Duration;
 
 use cache_core::{BaseCache, ErrorKind, Timeout};
-use cache_db::DatabaseCache;
-use common::{build, cache, count, look, place, rows_and_count};
+use cache_db::{DatabaseCache, Layout};
+use common::{LAYOUTS, build, cache, count, look, place, rows_and_count};
+use conformance_tests::faults::record;
 
 fn schema(path: &Path) -> Vec<String> {
     let conn = look(path);
@@ -21,9 +23,6 @@ fn schema(path: &Path) -> Vec<String> {
 
 #[test]
 fn any_name_makes_a_table_of_its_own() {
-    let (_dir, path) = place();
-    let conn = look(&path);
-    conn.execute_batch("CREATE TABLE victim (x); INSERT INTO victim VALUES (1)").unwrap();
     let long = "y".repeat(128);
     let names = [
         "a",
@@ -59,30 +58,46 @@ fn any_name_makes_a_table_of_its_own() {
         "rowid",
         long.as_str(),
     ];
-    let caches: Vec<_> =
-        names.iter().map(|name| build(DatabaseCache::builder(&path).table(*name).max_entries(3))).collect();
-    for (i, cache) in caches.iter().enumerate() {
-        let before = schema(&path);
-        for n in 0..5 {
-            cache.set(&format!("{n}"), &i, Timeout::Never).unwrap();
+    for (backend, layout) in LAYOUTS {
+        let (_dir, path) = place();
+        let conn = look(&path);
+        conn.execute_batch("CREATE TABLE victim (x); INSERT INTO victim VALUES (1)").unwrap();
+        let options = |name: &str| DatabaseCache::builder(&path).table(name).layout(*layout).max_entries(3);
+        let caches: Vec<_> = names.iter().map(|name| build(options(name))).collect();
+        // The table, its index and what keeps the count.
+        let made = if *layout == Layout::Own { 5 } else { 3 };
+        let mut changes = 0;
+        for (i, cache) in caches.iter().enumerate() {
+            let before = schema(&path);
+            for n in 0..5 {
+                cache.set(&format!("{n}"), &i, Timeout::Never).unwrap();
+            }
+            let after = schema(&path);
+            let new = &after[before.len().min(after.len())..];
+            let names_it = |object: &String| object.contains(names[i]) || names[i].contains('"');
+            let is_its_own = after.starts_with(&before) && new.len() == made && new.iter().all(names_it);
+            changes += u64::from(!is_its_own);
         }
-        let after = schema(&path);
-        assert_eq!(after.len(), before.len() + 5, "{:?}", names[i]);
-        assert_eq!(after[..before.len()], before);
-        assert!(
-            after[before.len()..].iter().all(|object| object.contains(names[i]) || names[i].contains('"'))
+        let tried = names.len() as u64;
+        record(
+            28,
+            backend,
+            tried,
+            changes,
+            &format!("{changes} foreign schema changes by {tried} hostile names"),
         );
+        assert_eq!(changes, 0, "{backend}");
+        for (i, cache) in caches.iter().enumerate() {
+            assert_eq!(cache.get::<usize>("4").unwrap(), Some(i), "{:?}", names[i]);
+        }
+        for (i, cache) in caches.iter().enumerate().skip(1) {
+            assert!(cache.backend().entries().unwrap().unwrap() <= 3);
+            cache.clear().unwrap();
+            assert_eq!(cache.backend().entries().unwrap(), Some(0), "{:?}", names[i]);
+        }
+        assert_eq!(caches[0].get::<usize>("4").unwrap(), Some(0));
+        assert_eq!(count(&conn, "SELECT count(*) FROM victim"), 1);
     }
-    for (i, cache) in caches.iter().enumerate() {
-        assert_eq!(cache.get::<usize>("4").unwrap(), Some(i), "{:?}", names[i]);
-    }
-    for (i, cache) in caches.iter().enumerate().skip(1) {
-        assert!(cache.backend().entries().unwrap().unwrap() <= 3);
-        cache.clear().unwrap();
-        assert_eq!(cache.backend().entries().unwrap(), Some(0), "{:?}", names[i]);
-    }
-    assert_eq!(caches[0].get::<usize>("4").unwrap(), Some(0));
-    assert_eq!(count(&conn, "SELECT count(*) FROM victim"), 1);
 }
 
 #[test]
@@ -95,23 +110,51 @@ fn names_that_differ_in_case_are_one_table() {
 }
 
 #[test]
-fn other_tables_are_spared() {
-    let (_dir, path) = place();
-    let conn = look(&path);
-    conn.execute_batch(
-        "CREATE TABLE orders (id INTEGER PRIMARY KEY, key TEXT, expires INTEGER); \
-         INSERT INTO orders (key, expires) VALUES ('k', 0), ('l', 0); CREATE INDEX by_key ON orders (key)",
-    )
-    .unwrap();
-    let before = schema(&path);
-    let cache = build(DatabaseCache::builder(&path).max_entries(2));
-    for i in 0..10 {
-        cache.set(&i.to_string(), &i, Timeout::Never).unwrap();
+fn other_tables_and_databases_are_spared() {
+    for (backend, layout) in LAYOUTS {
+        let (dir, path) = place();
+        let conn = look(&path);
+        conn.execute_batch(
+            "CREATE TABLE orders (id INTEGER PRIMARY KEY, key TEXT, cache_key TEXT, expires INTEGER); \
+             INSERT INTO orders (key, expires) VALUES ('k', 0), ('l', 0); CREATE INDEX by_key ON orders (key)",
+        )
+        .unwrap();
+        let before = schema(&path);
+        let beside = ["other.db", "cache.db2", "cache.db-wal2", "cache.db.bak", "cache"];
+        let mut tenants: Vec<_> = beside.map(|name| dir.path().join(name)).into();
+        for file in &tenants {
+            std::fs::write(file, "of somebody else").unwrap();
+        }
+        let options = |table: &str| DatabaseCache::builder(&path).layout(*layout).table(table);
+        let neighbour = build(options("cache2").unlimited());
+        neighbour.set("k", &1, Duration::from_millis(1)).unwrap();
+        neighbour.set("l", &2, Timeout::Never).unwrap();
+        let cache = build(options("cache").max_entries(2));
+        for i in 0..200 {
+            let timeout = Duration::from_millis(1 + i % 2 * 100_000);
+            cache.set(&i.to_string(), &i, timeout).unwrap();
+        }
+        cache.backend().purge_expired().unwrap();
+        cache.clear().unwrap();
+        cache.close().unwrap();
+        tenants.retain(|file| std::fs::read(file).is_ok_and(|bytes| bytes == b"of somebody else"));
+        let others = "SELECT count(*) FROM orders WHERE key IN ('k', 'l') AND expires = 0";
+        let spared = [
+            schema(&path).starts_with(&before),
+            count(&conn, others) == 2,
+            count(&conn, "SELECT count(*) FROM cache2") == 2,
+            tenants.len() == beside.len(),
+        ];
+        let touched = spared.iter().filter(|spared| !**spared).count();
+        record(
+            25,
+            backend,
+            203,
+            touched as u64,
+            "two other tables, their schema and five files beside are spared",
+        );
+        assert_eq!(spared, [true; 4], "{backend}");
     }
-    cache.backend().purge_expired().unwrap();
-    cache.clear().unwrap();
-    assert_eq!(schema(&path)[..before.len()], before);
-    assert_eq!(count(&conn, "SELECT count(*) FROM orders WHERE key IN ('k', 'l') AND expires = 0"), 2);
 }
 
 #[test]

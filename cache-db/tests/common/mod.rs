@@ -4,18 +4,27 @@
 #![allow(dead_code, unreachable_pub, reason = "each test file uses its own part")]
 
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use cache_core::Cache;
-use cache_db::{DatabaseCache, DatabaseOptions};
+use cache_db::{DatabaseCache, DatabaseOptions, Layout};
+use conformance_tests::faults;
 use rusqlite::Connection;
 use tempfile::TempDir;
 
 /// A directory and the path of a database in it.
 pub fn place() -> (TempDir, PathBuf) {
-    let dir = tempfile::tempdir().unwrap();
+    at(tempfile::tempdir().unwrap())
+}
+
+/// As [`place`], in memory where that can be had: for what would wait for a disk thousands of times.
+pub fn quick_place() -> (TempDir, PathBuf) {
+    at(tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap())
+}
+
+fn at(dir: TempDir) -> (TempDir, PathBuf) {
     let path = dir.path().join("cache.db");
     (dir, path)
 }
@@ -26,6 +35,34 @@ pub fn cache(path: &Path) -> Cache<DatabaseCache> {
 
 pub fn build(options: DatabaseOptions) -> Cache<DatabaseCache> {
     Cache::new(options.build().unwrap())
+}
+
+/// The layouts, by the name that each has in a report.
+pub const LAYOUTS: &[(&str, Layout)] = &[
+    ("db", Layout::Own),
+    #[cfg(feature = "django")]
+    ("db-django", Layout::Django),
+];
+
+/// A cache without a limit, in the layout of this name.
+pub fn cache_of(name: &str, path: &Path) -> Cache<DatabaseCache> {
+    build(DatabaseCache::builder(path).unlimited().layout(layout(name)))
+}
+
+pub fn layout(name: &str) -> Layout {
+    LAYOUTS.iter().find(|(of_it, _)| *of_it == name).unwrap().1
+}
+
+/// What `PRAGMA integrity_check` says, and the count of rows by a scan and by the cache.
+pub fn check(path: &Path, name: &str, table: &str) -> (String, i64, i64) {
+    let conn = look(path);
+    let whole = conn.query_row("PRAGMA integrity_check", [], |row| row.get(0)).unwrap();
+    let rows = count(&conn, &format!("SELECT count(*) FROM \"{table}\""));
+    let counted = match layout(name) {
+        Layout::Own => count(&conn, &format!("SELECT entries FROM \"{table}~state\"")),
+        _ => rows,
+    };
+    (whole, rows, counted)
 }
 
 /// Plain SQLite on the same file, waiting for locks.
@@ -46,21 +83,14 @@ pub fn rows_and_count(path: &Path, table: &str) -> (i64, i64) {
     )
 }
 
-const JOB: &str = "CACHE_DB_TEST_JOB";
-
 /// Runs the test `test` of this binary again in a process of its own, as a worker for `job`.
 pub fn worker(test: &str, job: &str) -> Child {
-    Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", test, "--nocapture", "--test-threads=1"])
-        .env(JOB, job)
-        .stdout(Stdio::null())
-        .spawn()
-        .unwrap()
+    faults::test_again(test, job).unwrap().stderr(Stdio::inherit()).spawn().unwrap()
 }
 
 /// What this process is a worker for, if it is one.
 pub fn job() -> Option<Vec<String>> {
-    std::env::var(JOB).ok().map(|job| job.split('|').map(str::to_owned).collect())
+    faults::job().map(|job| job.split('|').map(str::to_owned).collect())
 }
 
 /// Starts all of `workers`, and waits until all have done their job.

@@ -28,4 +28,4 @@ pub use corruption::{Corruption, Damage};
 pub use process::{again, job, test_again};
 pub use record::{effort, record};
 pub use small_disk::SmallDisk;
-pub use strace::{Injection, Strace, mark};
+pub use strace::{Call, Injection, Strace, mark};

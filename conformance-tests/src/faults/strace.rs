@@ -3,17 +3,17 @@
 use std::collections::HashMap;
 use std::io;
 use std::os::unix::process::CommandExt as _;
-use std::process::{Command, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process_group};
 use tempfile::NamedTempFile;
 
+/// A program that takes longer, traced, hangs: nothing under test waits for so long.
+const LONGEST_RUN: Duration = Duration::from_secs(30);
+
 /// What [`mark`] looks for: nothing has this name.
 const MARK: &str = "/faults-mark";
-
-/// A command that takes longer hangs: nothing under test waits for so long.
-const HANGS: Duration = Duration::from_secs(30);
 
 /// Says in a process's own trace that what is to be disturbed begins, or has ended:
 /// see [`Strace::points`].
@@ -30,6 +30,17 @@ pub enum Injection {
     Kill,
     /// The call does nothing and fails with the error of this name, such as `ENOSPC`.
     Error(&'static str),
+}
+
+/// A system call that a program made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Call {
+    /// Its name, such as `openat`.
+    pub name: String,
+    /// The number among those of its name, from 1: what [`Strace::run`] takes.
+    pub nth: u64,
+    /// How strace writes it: arguments, with a path behind each file descriptor, and result.
+    pub text: String,
 }
 
 /// The program strace, installed and allowed to trace.
@@ -60,7 +71,7 @@ impl Strace {
     /// calls of its own first. The command's standard streams are thrown away.
     ///
     /// # Errors
-    /// When it cannot be started, and when it hangs: after half a minute it is killed.
+    /// When it cannot be started, or has not ended after 30 s ([`io::ErrorKind::TimedOut`]).
     pub fn run(
         &self,
         command: &Command,
@@ -72,8 +83,8 @@ impl Strace {
             Injection::Kill => "signal=KILL".to_owned(),
             Injection::Error(name) => format!("error={name}"),
         };
-        let options = [format!("trace={call}"), format!("inject={call}:{what}:when={nth}")];
-        let (status, said) = Self::trace(command, &options)?;
+        let trace = [format!("trace={call}"), format!("inject={call}:{what}:when={nth}")];
+        let (status, said) = traced(command, &["-e", &trace[0], "-e", &trace[1]])?;
         let happened = match injection {
             Injection::Kill => said.contains("+++ killed by SIGKILL"),
             Injection::Error(_) => said.contains("(INJECTED)"),
@@ -81,69 +92,77 @@ impl Strace {
         Ok(happened.then_some(status))
     }
 
-    /// The system calls that `command` makes between its first two calls of [`mark`], in their
-    /// order, as [`run`](Self::run) names and counts them: each a point at which to disturb it.
+    /// Runs `command` undisturbed, and returns the system calls it made, in order: the points at which
+    /// [`Strace::run`] can be asked to strike. Of a program with one thread.
     ///
     /// # Errors
-    /// When it cannot be started, fails, or makes no two marks.
-    pub fn points(&self, command: &Command) -> io::Result<Vec<(String, u64)>> {
-        let (status, said) = Self::trace(command, &["trace=all".to_owned()])?;
-        let mut made = HashMap::new();
-        let (mut marks, mut points) = (0, Vec::new());
-        for line in said.lines() {
-            // "PID name(arguments) = result"; what does not look so says how the process fared.
-            let Some((name, rest)) = line.split_once(' ').and_then(|(_, said)| said.trim().split_once('('))
-            else {
-                continue;
-            };
-            let count: &mut u64 = made.entry(name.to_owned()).or_default();
-            *count += 1;
-            if rest.contains(MARK) {
-                marks += 1;
-            } else if marks == 1 {
-                points.push((name.to_owned(), *count));
-            }
+    /// As [`Strace::run`], and when the command fails.
+    pub fn calls(&self, command: &Command) -> io::Result<Vec<Call>> {
+        let (status, said) = traced(command, &["-y", "-s", "256"])?;
+        if !status.success() {
+            return Err(io::Error::other(format!("the program traced ended with {status}")));
         }
-        if status.success() && marks == 2 {
-            return Ok(points);
+        let (mut made, mut calls) = (HashMap::new(), Vec::new());
+        // "PID name(arguments) = result"; what does not look so says how the process fared.
+        for text in said.lines().filter_map(|line| Some(line.split_once(' ')?.1.trim_start())) {
+            let Some((name, _)) = text.split_once('(') else { continue };
+            let nth = made.entry(name.to_owned()).and_modify(|count| *count += 1).or_insert(1);
+            calls.push(Call { name: name.to_owned(), nth: *nth, text: text.to_owned() });
         }
-        Err(io::Error::other(format!("undisturbed, the command made {marks} marks and ended with {status}")))
+        Ok(calls)
     }
 
-    /// How `command` ended, and what strace wrote, with these expressions.
-    fn trace(command: &Command, expressions: &[String]) -> io::Result<(ExitStatus, String)> {
-        let log = NamedTempFile::new()?;
-        let mut traced = Command::new("strace");
-        traced.args(["-f", "-qq", "-o"]).arg(log.path());
-        for expression in expressions {
-            traced.arg("-e").arg(expression);
-        }
-        traced.arg(command.get_program()).args(command.get_args());
-        for (name, value) in command.get_envs() {
-            match value {
-                Some(value) => traced.env(name, value),
-                None => traced.env_remove(name),
-            };
-        }
-        if let Some(dir) = command.get_current_dir() {
-            traced.current_dir(dir);
-        }
-        traced.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-        let mut child = traced.process_group(0).spawn()?;
-        let since = Instant::now();
-        let status = loop {
-            if let Some(status) = child.try_wait()? {
-                break status;
+    /// As [`Strace::calls`], only those between the program's first two calls of [`mark`].
+    ///
+    /// # Errors
+    /// As [`Strace::calls`], and when it makes no two marks.
+    pub fn points(&self, command: &Command) -> io::Result<Vec<Call>> {
+        let calls = self.calls(command)?;
+        match *calls.split(|call| call.text.contains(MARK)).collect::<Vec<_>>() {
+            [_, points, _] => Ok(points.to_vec()),
+            ref parts => {
+                let marks = parts.len() - 1;
+                Err(io::Error::other(format!("undisturbed, the program made {marks} marks, not 2")))
             }
-            if since.elapsed() > HANGS {
-                // strace by itself would leave behind what it traces.
-                let group = Pid::from_child(&child);
-                kill_process_group(group, Signal::KILL)?;
-                child.wait()?;
-                return Err(io::Error::new(io::ErrorKind::TimedOut, "the command hangs"));
-            }
-            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+}
+
+/// Runs `command` under strace with `options`; returns how it ended and what strace said.
+fn traced(command: &Command, options: &[&str]) -> io::Result<(ExitStatus, String)> {
+    let log = NamedTempFile::new()?;
+    let mut traced = Command::new("strace");
+    traced.args(["-f", "-qq", "-o"]).arg(log.path()).args(options);
+    traced.arg(command.get_program()).args(command.get_args());
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => traced.env(name, value),
+            None => traced.env_remove(name),
         };
-        Ok((status, String::from_utf8_lossy(&std::fs::read(log.path())?).into_owned()))
+    }
+    if let Some(dir) = command.get_current_dir() {
+        traced.current_dir(dir);
+    }
+    let child = traced.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).process_group(0).spawn()?;
+    let status = end_of(child)?;
+    Ok((status, String::from_utf8_lossy(&std::fs::read(log.path())?).into_owned()))
+}
+
+/// Waits until strace has ended, and with it what it traced.
+fn end_of(mut strace: Child) -> io::Result<ExitStatus> {
+    let give_up = Instant::now() + LONGEST_RUN;
+    let mut pause = Duration::from_millis(1);
+    loop {
+        if let Some(status) = strace.try_wait()? {
+            return Ok(status);
+        }
+        if Instant::now() > give_up {
+            // strace alone would leave what it traces running.
+            kill_process_group(Pid::from_child(&strace), Signal::KILL)?;
+            strace.wait()?;
+            return Err(io::Error::new(io::ErrorKind::TimedOut, "the program traced did not end"));
+        }
+        std::thread::sleep(pause);
+        pause = (pause * 2).min(Duration::from_millis(8));
     }
 }

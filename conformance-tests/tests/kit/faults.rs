@@ -57,9 +57,29 @@ fn the_points_are_the_calls_between_two_marks() {
     let mark = "test -e /faults-mark";
     command.args(["-c", &format!("umask 7; {mark}; umask 7; umask 7; {mark}; umask 7; true")]);
     let points = strace.points(&command).unwrap();
-    let umasks: Vec<u64> = points.iter().filter(|(name, _)| name == "umask").map(|&(_, nth)| nth).collect();
+    let umasks: Vec<u64> = points.iter().filter(|call| call.name == "umask").map(|call| call.nth).collect();
     assert_eq!(umasks, [4, 5, 6, 7, 8, 9], "{points:?}");
     assert!(strace.points(&Command::new("true")).is_err());
+}
+
+#[test]
+fn the_calls_of_a_program_are_listed() {
+    let strace = match Strace::find() {
+        Ok(strace) => strace,
+        Err(e) => return eprintln!("skipped: {e}"),
+    };
+    let dir = tempfile::tempdir().unwrap();
+    let mut command = Command::new("sh");
+    command.current_dir(dir.path()).args(["-c", "echo one >file; echo two >file"]);
+    let calls = strace.calls(&command).unwrap();
+    let opens: Vec<_> = calls.iter().filter(|call| call.name == "openat").collect();
+    assert!(opens.iter().map(|call| call.nth).eq(1..=opens.len() as u64));
+    assert_eq!(opens.iter().filter(|call| call.text.contains("\"file\"")).count(), 2);
+    // The points listed are those that can be struck.
+    let last = opens.last().unwrap();
+    assert!(strace.run(&command, "openat", last.nth, Injection::Kill).unwrap().is_some());
+    assert!(strace.run(&command, "openat", last.nth + 1, Injection::Kill).unwrap().is_none());
+    assert!(strace.calls(&Command::new("false")).is_err());
 }
 
 #[test]

@@ -1,0 +1,216 @@
+//! A database file that a disk damaged: every call is right, misses, or fails with a typed error, and
+//! once the file is gone the same handle works.
+//!
+//! SQLite keeps no checksums of its pages, so a flipped bit within a value may go unnoticed. How often is
+//! recorded, and that is no failure here.
+
+#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout, reason = "a test fails by panicking")]
+
+mod common;
+
+use std::fs;
+use std::io::{Seek as _, SeekFrom, Write as _};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use cache_core::{Cache, Error, ErrorKind, Timeout};
+use cache_db::{DatabaseCache, Layout};
+use common::{LAYOUTS, build, quick_place};
+use conformance_tests::faults::{Corruption, Damage, effort, record};
+
+const KEYS: usize = 12;
+
+/// Longer, a call hangs.
+const LONGEST: Duration = Duration::from_secs(5);
+
+fn cache(path: &Path, layout: Layout) -> Cache<DatabaseCache> {
+    let options = DatabaseCache::builder(path).layout(layout).max_entries(KEYS as u64 + 1);
+    build(options.busy_timeout(Duration::from_millis(100)))
+}
+
+fn key(n: usize) -> String {
+    format!("key-{n}")
+}
+
+/// Of one row, of one page, and of several pages.
+fn value(n: usize) -> String {
+    key(n).repeat([3, 40, 900][n % 3])
+}
+
+fn whole(path: &Path, layout: Layout) -> Vec<u8> {
+    let cache = cache(path, layout);
+    for n in 0..KEYS {
+        let timeout = if n % 2 == 0 { Timeout::Never } else { Duration::from_secs(3_600).into() };
+        cache.set(&key(n), &value(n), timeout).unwrap();
+    }
+    cache.set("n", &7, Timeout::Never).unwrap();
+    cache.close().unwrap();
+    fs::read(path).unwrap()
+}
+
+/// What came of the calls on a damaged file.
+#[derive(Debug, Default)]
+struct Seen {
+    errors: u64,
+    misses: u64,
+    wrong: u64,
+    /// Against the rule.
+    problems: Vec<String>,
+}
+
+impl Seen {
+    fn note<T>(&mut self, call: &str, told: Result<T, Error>) -> Option<T> {
+        match told {
+            Ok(told) => Some(told),
+            Err(e) => {
+                let is_typed = matches!(
+                    e.kind(),
+                    ErrorKind::Storage
+                        | ErrorKind::Unavailable
+                        | ErrorKind::InvalidCacheBackend
+                        | ErrorKind::Decode
+                );
+                let is_answer = call.starts_with("incr")
+                    && matches!(e.kind(), ErrorKind::KeyNotFound | ErrorKind::NotAnInteger);
+                if !is_typed && !is_answer {
+                    self.problems.push(format!("{call}: {e:?}"));
+                }
+                self.errors += 1;
+                None
+            }
+        }
+    }
+
+    /// All operations on what is there; reads come first, since writes change it.
+    fn use_all(&mut self, cache: &Cache<DatabaseCache>) {
+        for n in 0..KEYS {
+            match self.note("get", cache.get::<String>(&key(n))) {
+                Some(Some(found)) => self.wrong += u64::from(found != value(n)),
+                Some(None) => self.misses += 1,
+                None => {}
+            }
+        }
+        if let Some(Some(_)) = self.note("get", cache.get::<String>("never stored")) {
+            self.wrong += 1;
+        }
+        self.note("get_many", cache.get_many::<String, _>((0..KEYS).map(key)));
+        self.note("add", cache.add("another", &1, Timeout::Never));
+        self.note("incr", cache.incr("n", 1));
+        self.note("touch", cache.touch(&key(0), Duration::from_secs(60)));
+        self.note("set", cache.set(&key(1), &value(1), Timeout::Never));
+        self.note("set_many", cache.set_many([(key(2), "x"), ("a third".into(), "x")], Timeout::Never));
+        self.note("delete", cache.delete(&key(3)));
+        self.note("incr_version", cache.incr_version(&key(4), 1));
+        self.note("purge", cache.purge_expired());
+        self.note("clear", cache.clear());
+    }
+
+    /// Tries `cache` on the damaged file, and then without it.
+    fn try_out(&mut self, what: &str, cache: &Cache<DatabaseCache>, path: &Path) {
+        let start = Instant::now();
+        if catch_unwind(AssertUnwindSafe(|| self.use_all(cache))).is_err() {
+            self.problems.push(format!("{what}: a panic"));
+        }
+        if start.elapsed() > LONGEST {
+            self.problems.push(format!("{what}: {:?}", start.elapsed()));
+        }
+        fs::remove_file(path).unwrap();
+        let works = cache.set("k", &1, Timeout::Never).and_then(|()| cache.get::<i64>("k"));
+        if !matches!(works, Ok(Some(1))) {
+            self.problems.push(format!("{what}: without the file {works:?}"));
+        }
+        cache.close().unwrap();
+    }
+}
+
+#[test]
+fn damage_is_an_error_or_a_miss_and_never_a_panic() {
+    for (name, layout) in LAYOUTS {
+        let (_dir, path) = quick_place();
+        let whole = whole(&path, *layout);
+        let cache = cache(&path, *layout);
+        let pages = (0..whole.len()).step_by(1_024).map(|at| Damage::Zeroed(at, 2_048));
+        let mut all: Vec<Damage> = pages.collect();
+        let (cuts, flips) = (effort(60, 1_000) as usize, effort(200, 5_000) as usize);
+        all.extend((0..cuts).map(|i| Damage::CutAt(i * whole.len() / cuts)));
+        // Half of them where SQLite's own structures begin: the headers of file and pages.
+        all.extend((0..flips).map(|i| {
+            let page = fastrand::usize(0..whole.len() / 2_048) * 2_048 * (i % 2);
+            let most = if i % 2 == 0 { whole.len() } else { 160 };
+            Damage::Flipped((page + fastrand::usize(0..most)) * 8 + fastrand::usize(0..8))
+        }));
+        let mut seen = Seen::default();
+        let mut tried = 0;
+        for damaged in all.into_iter().filter_map(|damage| Corruption::of(&whole, damage)) {
+            fs::write(&path, &damaged.bytes).unwrap();
+            seen.try_out(&format!("{:?}", damaged.damage), &cache, &path);
+            tried += 1;
+        }
+        let Seen { errors, misses, wrong, problems } = seen;
+        let figure = format!(
+            "{} panics, hangs or untyped errors with {tried} damaged files: {errors} typed errors, {misses} misses \
+             and {wrong} wrong values in {} gets, as SQLite's pages have no checksum",
+            problems.len(),
+            tried * KEYS as u64
+        );
+        record(4, name, tried, problems.len() as u64, &figure);
+        println!("{name}: {figure}");
+        assert!(problems.is_empty(), "{}", problems.join("\n"));
+        assert!(errors > 0 && misses > 0, "nothing was damaged");
+    }
+}
+
+#[test]
+fn a_header_spoilt_is_a_typed_error_and_a_new_file_works() {
+    for (name, layout) in LAYOUTS {
+        let (_dir, path) = quick_place();
+        let whole = whole(&path, *layout);
+        let mut seen = Seen::default();
+        let mut tried = 0;
+        let ends = [(0, 16), (0, 100), (16, 2), (18, 2), (20, 3), (28, 4), (44, 4), (56, 4), (100, 8)];
+        for (at, length) in ends {
+            for filling in [0, 0xff] {
+                for is_open in [false, true] {
+                    fs::write(&path, &whole).unwrap();
+                    let cache = cache(&path, *layout);
+                    if is_open {
+                        cache.set("n", &7, Timeout::Never).unwrap();
+                    }
+                    let mut file = fs::OpenOptions::new().write(true).open(&path).unwrap();
+                    file.seek(SeekFrom::Start(at)).unwrap();
+                    file.write_all(&vec![filling; length]).unwrap();
+                    drop(file);
+                    seen.try_out(&format!("{length} bytes of {filling} at {at}"), &cache, &path);
+                    tried += 1;
+                }
+            }
+        }
+        for _ in 0..20 {
+            fs::write(&path, &whole).unwrap();
+            let cache = cache(&path, *layout);
+            let before = cache.get::<String>(&key(0));
+            fs::remove_file(&path).unwrap();
+            let after = cache.get::<String>(&key(0));
+            let made = cache.set("k", &1, Timeout::Never);
+            if !matches!((&before, &after, &made), (Ok(Some(_)), Ok(None), Ok(()))) {
+                seen.problems.push(format!("a file deleted: {before:?}, then {after:?} and {made:?}"));
+            }
+            if !path.exists() {
+                seen.problems.push("a file deleted: no other was made".to_owned());
+                continue;
+            }
+            seen.try_out("a file deleted", &cache, &path);
+            tried += 1;
+        }
+        let Seen { errors, problems, .. } = seen;
+        let figure = format!(
+            "{} panics, hangs or handles that stay broken after {tried} headers spoilt and files deleted; \
+             {errors} typed errors",
+            problems.len()
+        );
+        record(10, name, tried, problems.len() as u64, &figure);
+        assert!(problems.is_empty(), "{}", problems.join("\n"));
+        assert!(errors > 0, "no header was spoilt");
+    }
+}
