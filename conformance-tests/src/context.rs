@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use cache_core::{BaseCache, CacheBuilder, Capabilities, Clock, Codec, ManualClock};
 
+use crate::faults;
 use crate::handle::C;
 use crate::network::Network;
 use crate::outcome::{Outcome, Stop};
@@ -107,6 +108,12 @@ impl T {
     #[must_use]
     pub const fn mode(&self) -> Mode {
         self.mode
+    }
+
+    /// Records what came of a row of the table of faults, for this suite's backend and this half.
+    pub(crate) fn record(&self, row: u8, tried: u64, failures: u64, figure: &str) {
+        let half = if self.mode == Mode::Async { " async" } else { "" };
+        faults::record(row, &format!("{}{half}", self.suite.name), tried, failures, figure);
     }
 
     /// What the backend says it can do.
