@@ -136,7 +136,6 @@ fn a_restarted_server() {
     all_work(&cache);
 }
 
-/// So soon after the last calls that no connection is looked at before it is used.
 #[test]
 fn a_restart_costs_at_most_one_call_per_connection() {
     const THREADS: u64 = 4;
