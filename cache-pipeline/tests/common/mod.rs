@@ -10,8 +10,9 @@ use cache_pipeline::{Fault, Incoming, Link, Malformed, Protocol};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::{Builder, Handle, Runtime};
+use tokio::time::timeout;
 
-pub(crate) const LONG: Duration = Duration::from_secs(20);
+pub(crate) const LONG: Duration = Duration::from_secs(10);
 
 /// Answers are lines.
 #[derive(Default)]
@@ -69,11 +70,13 @@ pub(crate) async fn echo(mut server: TcpStream) {
     }
 }
 
+/// Asks; a call that is never told anything fails the test in the end.
 pub(crate) async fn ask(
     link: &Link<Lines>,
     text: &str,
     within: Duration,
 ) -> Result<String, Fault<Malformed>> {
     let write = |out: &mut Vec<u8>| out.extend_from_slice(format!("{text}\n").as_bytes());
-    link.exchange(write, None, Instant::now() + within).await.map(Option::unwrap)
+    let call = link.exchange(write, None, Instant::now() + within);
+    timeout(within + LONG, call).await.unwrap().map(Option::unwrap)
 }
