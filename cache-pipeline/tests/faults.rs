@@ -222,7 +222,9 @@ fn what_went_out_half_is_followed_by_nothing_else() {
             let (link, mut server) = connected().await;
             let (long, short) = tokio::join!(ask_long(&link, LENGTH), ask(&link, "next", T / 2));
             let (long, short) = (long.unwrap_err(), short.unwrap_err());
-            assert!(long.error == io::ErrorKind::TimedOut && short.error == io::ErrorKind::TimedOut);
+            assert_eq!(long.error, io::ErrorKind::TimedOut);
+            // Where the machine is slow, the second comes when all is over.
+            assert!(matches!(short.error, io::ErrorKind::TimedOut | io::ErrorKind::BrokenPipe));
             assert!(long.written < long.length && short.written == 0 && !link.is_usable());
             let mut came = Vec::new();
             // The end is an abrupt one.
