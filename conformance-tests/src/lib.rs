@@ -52,9 +52,9 @@
 //!   temporary files. In one that is kept in memory the suite of a backend with a file an entry
 //!   takes a third of the time.
 //! - **Faults** ([`faults`]): a kit for a backend's own tests, of system calls that kill or fail,
-//!   files that are damaged, and disks that fill up.
-//! - **Effort**: `CONFORMANCE_EFFORT=40` lets processes race for `add` in 40 times as many rounds
-//!   as suit every commit: 10,000.
+//!   files that are damaged, disks that fill up, and calls that are dropped on their way.
+//! - **Effort**: `CONFORMANCE_EFFORT=40`, or `FAULTS_EFFORT=long`, lets processes race for `add` in
+//!   40 times as many rounds as suit every commit: 10,000.
 
 #[macro_use]
 mod outcome;
