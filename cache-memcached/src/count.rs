@@ -49,7 +49,8 @@ impl MemcachedCache {
                 Command::count(key, delta, item.cas)
             } else {
                 let value = payload::write(Payload::Int(sum));
-                Command::set(key, value, self.same_lifetime(&item), Store::Unchanged(item.cas))
+                let lifetime = self.lifetime::<C>(&item, item.place, deadline).await?;
+                Command::set(key, value, lifetime, Store::Unchanged(item.cas))
             };
             let (place, changed) = self.ask_meta::<C>(key, command, Care::Exact, deadline).await?;
             match changed.rc {
@@ -78,11 +79,7 @@ impl MemcachedCache {
                 self.unmake::<C>(to, made, deadline).await?;
                 break;
             };
-            let exptime = if self.ring.pick(to.as_str())? == source.place {
-                self.same_lifetime(&source)
-            } else {
-                self.no_shorter_lifetime(&source)
-            };
+            let exptime = self.lifetime::<C>(&source, self.ring.pick(to.as_str())?, deadline).await?;
             let value = (source.flags, source.data);
             let command = Command::set(to, value, exptime, Store::Numbered(target));
             let (place, written) = self.ask_meta::<C>(to, command, Care::Part, deadline).await?;
@@ -181,15 +178,17 @@ impl MemcachedCache {
         })
     }
 
-    fn same_lifetime(&self, item: &Item) -> u32 {
-        item.seconds.map_or(exptime::NEVER, |seconds| exptime::in_seconds(seconds, self.clock.wall_ms()))
-    }
-
-    /// On another server, whose clock ticks at another moment within the second.
-    fn no_shorter_lifetime(&self, item: &Item) -> u32 {
-        item.seconds.map_or(exptime::NEVER, |seconds| {
-            exptime::in_seconds(seconds.saturating_add(1), self.clock.wall_ms())
-        })
+    /// What the node at `place` is told, so that the item lives there for as long as it had left.
+    /// A date is one of that server's clock: by this machine's it would move by what the two differ
+    /// with every call.
+    async fn lifetime<C: Connection>(&self, item: &Item, place: usize, deadline: Deadline) -> Result<u32> {
+        let Some(left) = item.seconds else { return Ok(exptime::NEVER) };
+        // On another server the clock ticks at another moment within the second.
+        let left = if place == item.place { left } else { left.saturating_add(1) };
+        match exptime::relative(left) {
+            Some(told) => Ok(told),
+            None => Ok(exptime::date(self.seconds_at::<C>(place, deadline).await?, left)),
+        }
     }
 }
 

@@ -23,15 +23,24 @@ pub(crate) fn of(expiry: Expiry, wall_ms: i64) -> u32 {
     }
 }
 
-/// What the server is told to keep an entry for `seconds` more ticks of its clock.
-pub(crate) fn in_seconds(seconds: i64, wall_ms: i64) -> u32 {
-    let seconds = seconds.max(1);
-    let told = if seconds <= LONGEST_RELATIVE {
-        seconds
-    } else {
-        wall_ms.div_euclid(1_000).saturating_add(1).saturating_add(seconds)
-    };
-    i32::try_from(told).map_or(NEVER, i32::cast_unsigned)
+/// What the server is told to keep an entry for `seconds` more ticks of its clock; beyond a month
+/// by the wall clock here.
+fn in_seconds(seconds: i64, wall_ms: i64) -> u32 {
+    relative(seconds).unwrap_or_else(|| date(wall_ms.div_euclid(1_000).saturating_add(1), seconds))
+}
+
+/// The same where that is no date.
+pub(crate) fn relative(seconds: i64) -> Option<u32> {
+    (seconds <= LONGEST_RELATIVE).then(|| told(seconds.max(1)))
+}
+
+/// The date that is `seconds` after `now`, as a number of seconds.
+pub(crate) fn date(now: i64, seconds: i64) -> u32 {
+    told(now.saturating_add(seconds))
+}
+
+fn told(seconds: i64) -> u32 {
+    i32::try_from(seconds).map_or(NEVER, i32::cast_unsigned)
 }
 
 #[cfg(test)]

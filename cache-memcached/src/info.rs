@@ -4,6 +4,7 @@ use cache_core::{Error, Info, Result};
 use futures_util::future::join_all;
 
 use crate::connection::Connection;
+use crate::deadline::Deadline;
 use crate::errors;
 use crate::node::{Care, Node};
 use crate::replies::Reply;
@@ -49,6 +50,17 @@ impl MemcachedCache {
             ));
         }
         Ok(info)
+    }
+
+    /// What the clock of the server at `place` shows, in seconds since the Unix epoch.
+    pub(crate) async fn seconds_at<C: Connection>(&self, place: usize, deadline: Deadline) -> Result<i64> {
+        let request = Request::plain_until("stats\r\n", "END");
+        let lines = self.call::<C>(place, &request, Care::Idempotent, deadline, None).await?;
+        let shown = lines.iter().find_map(|reply| match reply {
+            Reply::Line(line) => line.strip_prefix("STAT time ")?.parse().ok(),
+            _ => None,
+        });
+        shown.ok_or_else(|| self.misfit(place))
     }
 
     /// The lines that each server answers with, all of them asked at once.

@@ -36,8 +36,8 @@
 //!   two round trips a call. When an `add`, `incr` or `incr_version` was sent and no answer came it is
 //!   [`ErrorKind::OutcomeUnknown`](cache_core::ErrorKind::OutcomeUnknown), and it is not sent again.
 //! - **Lifetimes are whole seconds of the server's clock**, rounded up and one added, so that no
-//!   value is gone early; it may be read up to two seconds longer. What ends after January 2038
-//!   never ends.
+//!   value is gone early; it may be read up to two seconds longer. More than 30 days are told as a
+//!   date, which is off by as much as this machine's clock. What ends after January 2038 never ends.
 //! - **`incr_version` is not atomic**: the new key is written before the old one is removed, so for a moment
 //!   a reader finds both. If it fails half-way nothing is lost.
 //! - **A value and its key have 1 MiB at most**, unless the server was started with `-I`. A larger

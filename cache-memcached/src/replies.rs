@@ -117,12 +117,9 @@ mod tests {
             if rest.is_empty() {
                 return Ok(found);
             }
-            let room = replies.room();
-            let taken = piece.min(rest.len()).min(room.len());
+            let taken = replies.incoming.put(&rest[..piece.min(rest.len())]);
             assert!(taken > 0, "no room");
-            room[..taken].copy_from_slice(&rest[..taken]);
             rest = &rest[taken..];
-            replies.filled(taken);
         }
     }
 
@@ -215,8 +212,7 @@ mod tests {
         const FIRST_PIECE: usize = 64 * 1024;
         let mut replies = Replies::default();
         let head = b"VA 1000000000 f0\r\n";
-        replies.room()[..head.len()].copy_from_slice(head);
-        replies.filled(head.len());
+        assert_eq!(replies.incoming.put(head), head.len());
         assert!(replies.next(false).unwrap().is_none());
         assert!(replies.room().len() <= FIRST_PIECE);
         let mut come = 0;

@@ -5,17 +5,18 @@
 mod common;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::task::Poll;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use cache_core::{BaseCache, Cache, ErrorKind, KeyPolicy};
+use cache_core::{Cache, ErrorKind};
 use cache_memcached::MemcachedCache;
 use common::{
     AT_MOST, CALLS, MINUTE, Memcached, T, behind_proxy, cache, call_async, options, raw, runtime, server,
     timed,
 };
+use conformance_tests::faults::{cancelled, effort, record};
 use conformance_tests::proxy::{Fault, Proxy};
+use conformance_tests::servers::{Server, or_skip};
 
 /// What a call may fail with when no answer comes.
 fn is_late(name: &str, kind: ErrorKind) -> bool {
@@ -23,16 +24,24 @@ fn is_late(name: &str, kind: ErrorKind) -> bool {
         || kind == ErrorKind::OutcomeUnknown && ["add", "incr", "incr_version"].contains(&name)
 }
 
-/// Every operation of both halves fails in time.
-fn all_fail_in_time(cache: &Memcached, what: &str) {
+/// Every operation of both halves fails in time: what came of that is the table's `row`.
+fn all_fail_in_time(cache: &Memcached, row: u8, what: &str) {
     let runtime = runtime();
-    for (name, call) in CALLS {
-        let asynchronous = || runtime.block_on(call_async(cache, name));
-        for (half, (result, took)) in [("sync", timed(|| call(cache))), ("async", timed(asynchronous))] {
-            let Err(e) = result else { panic!("{half} {name}, {what}: it was answered") };
-            assert!(is_late(name, e.kind()), "{half} {name}, {what}: {e}");
-            assert!(took <= AT_MOST, "{half} {name}, {what}: {took:?} for a timeout of {T:?}");
+    for (backend, is_async) in [("memcached", false), ("memcached async", true)] {
+        let (mut longest, mut late) = (Duration::ZERO, Vec::new());
+        for (name, call) in CALLS {
+            let run = || if is_async { runtime.block_on(call_async(cache, name)) } else { call(cache) };
+            let (result, took) = timed(run);
+            let Err(e) = result else { panic!("{backend} {name}, {what}: it was answered") };
+            assert!(is_late(name, e.kind()), "{backend} {name}, {what}: {e}");
+            longest = longest.max(took);
+            if took > AT_MOST {
+                late.push((name, took));
+            }
         }
+        let figure = format!("longest call {longest:?} of {AT_MOST:?}");
+        record(row, backend, CALLS.len() as u64, late.len() as u64, &figure);
+        assert!(late.is_empty(), "{backend}, {what}: {late:?} for a timeout of {T:?}");
     }
 }
 
@@ -53,11 +62,21 @@ fn a_stopped_server() {
     let cache = cache(server.address());
     cache.set("warm", &1, MINUTE).unwrap();
     server.pause();
-    all_fail_in_time(&cache, "stopped");
-    server.resume();
-    let begun = Instant::now();
-    while cache.get::<i64>("warm").is_err() {}
-    assert!(begun.elapsed() < Duration::from_secs(1), "it takes {:?} to recover", begun.elapsed());
+    all_fail_in_time(&cache, 11, "stopped");
+    let runtime = runtime();
+    for (backend, is_async) in [("memcached", false), ("memcached async", true)] {
+        server.pause();
+        let get = || if is_async { runtime.block_on(cache.aget::<i64>("warm")) } else { cache.get("warm") };
+        get().unwrap_err();
+        server.resume();
+        let (begun, mut failed) = (Instant::now(), 0);
+        while get().is_err() {
+            failed += 1;
+        }
+        let took = begun.elapsed();
+        record(12, backend, 1, failed, &format!("continued: {failed} calls failed, working after {took:?}"));
+        assert!(failed <= 1 && took < Duration::from_secs(1), "{failed} calls failed in {took:?}");
+    }
     all_work(&cache);
 }
 
@@ -65,7 +84,7 @@ fn a_stopped_server() {
 fn a_server_that_dribbles() {
     let Some((_server, proxy, cache)) = behind_proxy() else { return };
     proxy.set(Fault::Dribble(T / 2));
-    all_fail_in_time(&cache, "dribbling");
+    all_fail_in_time(&cache, 15, "dribbling");
     proxy.set(Fault::None);
     all_work(&cache);
 }
@@ -118,6 +137,50 @@ fn a_restarted_server() {
 }
 
 #[test]
+fn a_restart_costs_at_most_one_call_per_connection() {
+    const THREADS: u64 = 4;
+    let Some(mut server) = server() else { return };
+    let cache = cache(server.address());
+    let runtime = runtime();
+    let rounds = effort(3, 30);
+    for (backend, is_async) in [("memcached", false), ("memcached async", true)] {
+        let calls = |count: usize| {
+            let failed = AtomicU64::new(0);
+            std::thread::scope(|scope| {
+                for _ in 0..THREADS {
+                    scope.spawn(|| {
+                        for _ in 0..count {
+                            let incr = if is_async {
+                                runtime.block_on(cache.aincr("n", 1))
+                            } else {
+                                cache.incr("n", 1)
+                            };
+                            failed.fetch_add(u64::from(incr.is_err()), Ordering::Relaxed);
+                        }
+                    });
+                }
+            });
+            failed.into_inner()
+        };
+        let connections = if is_async { 1 } else { THREADS };
+        let (mut most, mut slowest) = (0, Duration::ZERO);
+        for _ in 0..rounds {
+            cache.set("n", &0, MINUTE).unwrap();
+            assert_eq!(calls(20), 0);
+            server.restart().unwrap();
+            let begun = Instant::now();
+            cache.set("n", &0, MINUTE).unwrap();
+            most = most.max(calls(5));
+            slowest = slowest.max(begun.elapsed());
+        }
+        let figure =
+            format!("restarted: {most} calls of {connections} connections failed, {slowest:?} at most");
+        record(12, backend, rounds, most.saturating_sub(connections), &figure);
+        assert!(most <= connections && slowest < Duration::from_secs(1), "{figure}");
+    }
+}
+
+#[test]
 fn a_reply_cut_at_every_byte() {
     let Some((_server, proxy, cache)) = behind_proxy() else { return };
     let value = "0123456789";
@@ -142,21 +205,55 @@ fn a_reply_cut_at_every_byte() {
         assert_eq!(runtime.block_on(cache.aget::<String>("k")).unwrap().as_deref(), Some(value));
         proxy.set(Fault::None);
     }
-    // What may not be done twice is not: the counter is where the errors leave it.
-    cache.set("n", &0, MINUTE).unwrap();
-    let mut done = 0;
-    for cut in 0.."HD\r\n".len() {
-        cache.get::<i64>("n").unwrap();
-        let asked = "VA 1 f2 c1 t60\r\n0\r\n".len();
-        proxy.set(Fault::CutReply(asked + cut));
-        match cache.incr("n", 1) {
-            Ok(n) => assert_eq!(n, done + 1),
-            Err(e) => assert!(is_late("incr", e.kind()), "{e}"),
+}
+
+/// A caller has the value, or an error, and never a part.
+#[test]
+fn no_cut_makes_a_truncated_value() {
+    let Some((_server, proxy, cache)) = behind_proxy() else { return };
+    let value = "0123456789";
+    cache.set_many([("k", value), ("l", value)], MINUTE).unwrap();
+    let runtime = runtime();
+    // Longer than any of the replies.
+    let cuts = 0..70;
+    for (backend, is_async) in [("memcached", false), ("memcached async", true)] {
+        let mut wrong = 0;
+        for cut in cuts.clone() {
+            proxy.set(Fault::CutReply(cut));
+            let one = if is_async { runtime.block_on(cache.aget("k")) } else { cache.get::<String>("k") };
+            wrong += u64::from(one.is_ok_and(|found| found.as_deref() != Some(value)));
+            proxy.set(Fault::CutReply(cut));
+            let many = if is_async {
+                runtime.block_on(cache.aget_many::<String, _>(["k", "absent", "l"]))
+            } else {
+                cache.get_many(["k", "absent", "l"])
+            };
+            let whole = [("k", value.to_owned()), ("l", value.to_owned())];
+            wrong += u64::from(many.is_ok_and(|found| found != whole));
+            proxy.set(Fault::None);
         }
-        proxy.set(Fault::None);
-        let now = cache.get::<i64>("n").unwrap().unwrap();
-        assert!(now == done || now == done + 1, "{done} became {now}");
-        done = now;
+        // What may not be done twice is not: the counter is where the errors leave it.
+        cache.set("n", &0, MINUTE).unwrap();
+        let (mut done, mut unknown) = (0, 0);
+        for cut in cuts.clone() {
+            proxy.set(Fault::CutReply(cut));
+            let counted = if is_async { runtime.block_on(cache.aincr("n", 1)) } else { cache.incr("n", 1) };
+            proxy.set(Fault::None);
+            let now = cache.get::<i64>("n").unwrap().unwrap();
+            wrong += match counted {
+                Ok(n) => u64::from(n != done + 1 || now != n),
+                Err(e) => {
+                    assert!(is_late("incr", e.kind()), "{e}");
+                    unknown += 1;
+                    u64::from(now != done && now != done + 1)
+                }
+            };
+            done = now;
+        }
+        assert!(unknown > 0, "no cut hit the answer to incr");
+        let tried = 3 * cuts.len() as u64;
+        record(16, backend, tried, wrong, &format!("{wrong} truncated values or wrong counts"));
+        assert_eq!(wrong, 0, "{backend}");
     }
 }
 
@@ -185,43 +282,94 @@ fn a_lost_answer_is_unknown_and_nothing_is_done_twice() {
     }
 }
 
+/// Keys that only a value that was executed makes.
+fn injected(server: &Server) -> u64 {
+    let keys = ["injected", ":1:injected"];
+    let found = keys.map(|key| raw(server.address(), format!("get {key}\r\n").as_bytes(), "END\r\n"));
+    found.iter().map(|answer| u64::from(answer != "END\r\n")).sum()
+}
+
+/// A value that is a command wherever a server begins to read in it.
+fn poison(times: usize) -> String {
+    "x\r\nset injected 0 0 1\r\n1\r\nset :1:injected 0 0 1\r\n1\r\n".repeat(times)
+}
+
 #[test]
 fn a_command_cut_half_way_injects_nothing() {
-    let Some((server, proxy, cache)) = behind_proxy() else { return };
-    let value = "x\r\nset injected 0 0 1\r\n1\r\nset :1:injected 0 0 1\r\n1\r\n".repeat(3);
+    let Some((server, proxy, _)) = behind_proxy() else { return };
+    let value = poison(3);
     let command = format!("ms :1:k {} F16 T61\r\n", value.len()).len() + value.len() + 2;
+    let quick = options(proxy.address()).timeout(Duration::from_millis(30));
+    let quick = Cache::new(quick.build().unwrap());
     let runtime = runtime();
-    for at in 0..=command {
-        for fault in [Fault::CutRequest(at), Fault::StallRequest(at)] {
-            // Stalls end with a timeout: a few do.
-            let quick = Cache::new(
-                MemcachedCache::builder(proxy.address().to_string())
-                    .timeout(Duration::from_millis(30))
-                    .build()
-                    .unwrap(),
-            );
-            if matches!(fault, Fault::StallRequest(_)) && at % 8 != 0 {
-                continue;
+    // Each stall ends with a timeout.
+    let every = usize::try_from(effort(16, 1)).unwrap();
+    for (backend, is_async) in [("memcached", false), ("memcached async", true)] {
+        let mut tried = 0;
+        for at in 0..=command {
+            for fault in [Fault::CutRequest(at), Fault::StallRequest(at)] {
+                if matches!(fault, Fault::StallRequest(_)) && at % every != 0 {
+                    continue;
+                }
+                let set = |key: &str, value: &str| {
+                    if is_async {
+                        runtime.block_on(quick.aset(key, value, MINUTE))
+                    } else {
+                        quick.set(key, value, MINUTE)
+                    }
+                };
+                // It may be too slow for thirty milliseconds now and then.
+                while set("warm", "1").is_err() {}
+                proxy.set(fault);
+                // Cut, it is done again on a new connection; stalled, it is not.
+                let _ = set("k", &value);
+                proxy.set(Fault::None);
+                while set("next", &value).is_err() {}
+                tried += 1;
             }
-            // It may be too slow for thirty milliseconds now and then.
-            while quick.set("warm", &1, MINUTE).is_err() {}
-            proxy.set(fault);
-            let sync = at % 2 == 0;
-            // Cut, it is done again on a new connection; stalled, it is not.
-            let _ = if sync {
-                quick.set("k", &value, MINUTE)
-            } else {
-                runtime.block_on(quick.aset("k", &value, MINUTE))
-            };
-            proxy.set(Fault::None);
-            while quick.set("next", &at, MINUTE).is_err() {}
         }
+        let injected = injected(&server);
+        record(14, backend, tried, injected, &format!("{injected} injected keys, cut or stalled at a byte"));
+        assert_eq!(injected, 0, "a value was executed");
+        assert_eq!(quick.get::<String>("next").ok().flatten().unwrap_or_default(), value);
     }
-    for key in ["injected", ":1:injected"] {
-        let found = raw(server.address(), format!("get {key}\r\n").as_bytes(), "END\r\n");
-        assert_eq!(found, "END\r\n", "a value was executed");
+}
+
+/// Values that fill every buffer, so that it is the writing that takes too long.
+#[test]
+fn a_write_that_takes_too_long_injects_nothing() {
+    let Some(server) = or_skip(Server::memcached(&["-I", "64m", "-m", "512"])) else { return };
+    let cache = cache(server.address());
+    let runtime = runtime();
+    let value = poison((16 << 20) / 50);
+    let rounds = effort(1, 10);
+    for (backend, is_async) in [("memcached", false), ("memcached async", true)] {
+        for _ in 0..rounds {
+            cache.set("warm", &1, MINUTE).unwrap();
+            server.pause();
+            let late = if is_async {
+                runtime.block_on(cache.aset("k", &value, MINUTE))
+            } else {
+                cache.set("k", &value, MINUTE)
+            };
+            assert_eq!(late.unwrap_err().kind(), ErrorKind::Unavailable);
+            server.resume();
+            for n in 0..10 {
+                let next = || {
+                    let (key, value) = (format!("next{n}"), poison(10));
+                    if is_async {
+                        runtime.block_on(cache.aset(&key, &value, MINUTE))
+                    } else {
+                        cache.set(&key, &value, MINUTE)
+                    }
+                };
+                assert!((0..5).any(|_| next().is_ok()));
+            }
+        }
+        let injected = injected(&server);
+        record(14, backend, rounds, injected, &format!("{injected} injected keys, writing timed out"));
+        assert_eq!(injected, 0, "a value was executed");
     }
-    assert_eq!(cache.get::<usize>("next").unwrap(), Some(command));
 }
 
 #[test]
@@ -232,7 +380,9 @@ fn a_full_pool() {
     let build = || Cache::new(options(proxy.address()).max_connections(2).pool_wait(wait).build().unwrap());
     let cache = build();
     let runtime = runtime();
-    for round in 0..3 {
+    let rounds = effort(2, 20);
+    let mut longest = [Duration::ZERO; 2];
+    for round in 0..rounds {
         cache.set("k", &round, MINUTE).unwrap();
         runtime.block_on(cache.aset("k", &round, MINUTE)).unwrap();
         proxy.set(Fault::Blackhole);
@@ -241,7 +391,7 @@ fn a_full_pool() {
             std::thread::sleep(T / 8);
             let begun = Instant::now();
             let e = cache.get::<i64>("k").unwrap_err();
-            assert!(begun.elapsed() < wait + Duration::from_millis(60), "{:?}", begun.elapsed());
+            longest[0] = longest[0].max(begun.elapsed());
             assert_eq!(e.kind(), ErrorKind::Unavailable);
             assert!(e.to_string().contains("max_connections"), "{e}");
             assert!(stuck.into_iter().all(|call| call.join().unwrap().is_err()));
@@ -257,7 +407,10 @@ fn a_full_pool() {
                 })
                 .collect();
             tokio::time::sleep(T / 8).await;
+            let begun = Instant::now();
             let e = cache.aset("long", &long, MINUTE).await.unwrap_err();
+            longest[1] = longest[1].max(begun.elapsed());
+            assert_eq!(e.kind(), ErrorKind::Unavailable);
             assert!(e.to_string().contains("max_connections"), "{e}");
             for call in stuck {
                 call.abort();
@@ -268,16 +421,21 @@ fn a_full_pool() {
         // No place is lost: two at a time go on at once, on both halves.
         proxy.set(Fault::Delay(T / 8));
         std::thread::scope(|scope| {
-            let both: Vec<_> = (0..2).map(|_| scope.spawn(|| cache.get::<i64>("k"))).collect();
+            let both: Vec<_> = (0..2).map(|_| scope.spawn(|| cache.get::<u64>("k"))).collect();
             both.into_iter().for_each(|call| assert_eq!(call.join().unwrap().unwrap(), Some(round)));
         });
         runtime.block_on(async {
-            let (a, b) = tokio::join!(cache.aget::<i64>("k"), cache.aget::<i64>("k"));
+            let (a, b) = tokio::join!(cache.aget::<u64>("k"), cache.aget::<u64>("k"));
             assert_eq!((a.unwrap(), b.unwrap()), (Some(round), Some(round)));
             let both = tokio::join!(cache.aset("long", &long, MINUTE), cache.aset("long", &long, MINUTE));
             both.0.and(both.1).unwrap();
         });
         proxy.set(Fault::None);
+    }
+    for (backend, longest) in ["memcached", "memcached async"].into_iter().zip(longest) {
+        let late = u64::from(longest > wait + Duration::from_millis(60));
+        record(17, backend, rounds, late, &format!("0 slots lost, refused after {longest:?} of {wait:?}"));
+        assert_eq!(late, 0, "{backend}: {longest:?}");
     }
 }
 
@@ -303,123 +461,81 @@ fn everybody_gets_a_turn() {
     assert!(fewest > 10, "one had {fewest} calls in half a second");
 }
 
-#[test]
-fn hostile_keys_send_nothing() {
-    let Some((_server, proxy, cache)) = behind_proxy() else { return };
-    // Keys that a cache over another backend has let through are refused here too.
-    let lax = Cache::builder(cache_locmem::LocMemCache::builder().build().unwrap());
-    let lax = lax.key_policy(KeyPolicy::Allow).key_function(|key, _, _| Ok(key.to_owned())).build().unwrap();
-    let mut keys: Vec<String> = (0..=0x20_u8).chain([0x7f]).map(|b| format!("a{}b", char::from(b))).collect();
-    keys.extend(["k".repeat(251), "a\r\nflush_all\r\n".into(), "a b".into(), "\n".into(), String::new()]);
-    let (connections, sent) = (proxy.accepted(), proxy.sent());
-    let runtime = runtime();
-    for key in &keys {
-        let made = lax.make_and_validate_key(key).unwrap();
-        let e = cache.backend().get(made.as_key()).unwrap_err();
-        assert_eq!((e.kind(), e.key()), (ErrorKind::InvalidCacheKey, Some(key.as_str())));
-        if !key.is_empty() {
-            let refused = [
-                cache.get::<i64>(key).map(drop),
-                cache.set(key, &1, MINUTE),
-                cache.add(key, &1, MINUTE).map(drop),
-                cache.incr(key, 1).map(drop),
-                cache.get_many::<i64, _>(["good", key]).map(drop),
-                cache.set_many([("good", 1), (key, 1)], MINUTE).map(drop),
-                cache.delete_many(["good", key]),
-                runtime.block_on(cache.aset(key, &1, MINUTE)),
-            ];
-            for result in refused {
-                assert_eq!(result.unwrap_err().kind(), ErrorKind::InvalidCacheKey, "{key:?}");
-            }
-        }
+/// Calls of many tasks, most of which are dropped on their way: how many were, and how many values were
+/// another's. Every value says which key it belongs to.
+async fn drop_calls(cache: &Memcached, keys: &Arc<Vec<String>>, tasks: u64, calls: u64) -> (u64, u64) {
+    let tasks: Vec<_> = (0..tasks)
+        .map(|task| {
+            let (cache, keys) = (cache.clone(), Arc::clone(keys));
+            tokio::spawn(async move {
+                let mut random = fastrand::Rng::with_seed(task);
+                let (mut dropped, mut foreign) = (0, 0);
+                for _ in 0..calls / tasks {
+                    // Polled so many times and dropped: it stops at every place where it can.
+                    // Some end, however busy the machine is.
+                    let polls = if random.u8(..4) == 0 { None } else { Some(random.u32(0..8)) };
+                    let [key, other] = [(); 2].map(|()| keys[random.usize(..keys.len())].as_str());
+                    let whole = |key: &str, value: &str| value == format!("value of {key}");
+                    let good = match random.u8(..8) {
+                        0 => {
+                            cancelled(polls, cache.aget_many::<String, _>([key, other])).await.map(|found| {
+                                let found = found.unwrap();
+                                !found.is_empty() && found.iter().all(|(key, value)| whole(key, value))
+                            })
+                        }
+                        1 => cancelled(polls, cache.aset(key, &format!("value of {key}"), MINUTE))
+                            .await
+                            .map(|set| set.is_ok()),
+                        _ => cancelled(polls, cache.aget::<String>(key))
+                            .await
+                            .map(|found| whole(key, &found.unwrap().unwrap_or_default())),
+                    };
+                    match good {
+                        None => dropped += 1,
+                        Some(good) => foreign += u64::from(!good),
+                    }
+                }
+                (dropped, foreign)
+            })
+        })
+        .collect();
+    let mut sum = (0, 0);
+    for task in tasks {
+        let (dropped, foreign) = task.await.unwrap();
+        sum = (sum.0 + dropped, sum.1 + foreign);
     }
-    assert_eq!((proxy.accepted(), proxy.sent()), (connections, sent), "something was sent");
-    assert_eq!(cache.get::<i64>("warm").unwrap(), Some(1));
+    sum
 }
 
-/// Every value says which key it belongs to, and a cancelled call leaves a connection behind whose
-/// reply is still to come.
 #[test]
 fn no_cancelled_call_hands_its_reply_to_another() {
-    const CALLS: usize = 100_000;
-    const TASKS: usize = 16;
+    const PLACES: usize = 16;
     let Some(server) = server() else { return };
-    let cache = Cache::new(
-        MemcachedCache::builder(server.address().to_string())
-            .timeout(MINUTE)
-            .connect_timeout(MINUTE)
-            .max_connections(TASKS)
-            .build()
-            .unwrap(),
-    );
+    let proxy = Proxy::start(server.address()).unwrap();
+    let calls = effort(16_000, 160_000) / 2;
     let runtime = runtime();
-    let keys: Arc<Vec<String>> = Arc::new((0..64).map(|n| format!("k{n}")).collect());
-    cache.set_many(keys.iter().map(|key| (key, format!("value of {key}"))), MINUTE).unwrap();
-    let [calls, cancelled, foreign] = [0; 3].map(|_| Arc::new(AtomicUsize::new(0)));
-    runtime.block_on(async {
-        let tasks: Vec<_> = (0..TASKS)
-            .map(|task| {
-                let (cache, keys) = (cache.clone(), Arc::clone(&keys));
-                let [calls, cancelled, foreign] = [&calls, &cancelled, &foreign].map(Arc::clone);
-                tokio::spawn(async move {
-                    let mut random = fastrand::Rng::with_seed(task as u64);
-                    while calls.fetch_add(1, Ordering::Relaxed) < CALLS {
-                        // Polled so many times and dropped: it stops at every place where it can.
-                        // Some end, however busy the machine is.
-                        let polls = if random.u8(..4) == 0 { None } else { Some(random.u32(1..8)) };
-                        let key = &keys[random.usize(..keys.len())];
-                        let found = if random.u8(..8) == 0 {
-                            let many = [key.as_str(), keys[random.usize(..keys.len())].as_str()];
-                            drop_after(polls, cache.aget_many::<String, _>(many)).await.map(|found| {
-                                found
-                                    .unwrap()
-                                    .into_iter()
-                                    .map(|(key, value)| (key.to_owned(), value))
-                                    .collect()
-                            })
-                        } else {
-                            drop_after(polls, cache.aget::<String>(key))
-                                .await
-                                .map(|found| vec![(key.clone(), found.unwrap().unwrap_or_default())])
-                        };
-                        match found {
-                            None => _ = cancelled.fetch_add(1, Ordering::Relaxed),
-                            Some(found) => {
-                                let wrong =
-                                    found.iter().filter(|(key, value)| *value != format!("value of {key}"));
-                                foreign.fetch_add(wrong.count(), Ordering::Relaxed);
-                            }
-                        }
-                    }
-                })
-            })
-            .collect();
-        for task in tasks {
-            task.await.unwrap();
-        }
-    });
-    let cancelled = cancelled.load(Ordering::Relaxed);
-    assert!((CALLS / 10..CALLS).contains(&cancelled), "{cancelled} of {CALLS} were cancelled");
-    assert_eq!(foreign.load(Ordering::Relaxed), 0, "values of other keys");
-    // And no place in the pool is lost.
-    runtime.block_on(async {
-        let calls = (0..TASKS).map(|_| cache.aget::<String>("k0"));
-        for found in futures_util::future::join_all(calls).await {
-            assert_eq!(found.unwrap().as_deref(), Some("value of k0"));
-        }
-    });
-}
-
-/// Polls `future` as often as said, with others in between, and drops it: `None` if it was not done.
-async fn drop_after<F: Future>(polls: Option<u32>, future: F) -> Option<F::Output> {
-    let Some(polls) = polls else { return Some(future.await) };
-    let mut future = std::pin::pin!(future);
-    for _ in 0..polls {
-        let polled = std::future::poll_fn(|context| Poll::Ready(future.as_mut().poll(context))).await;
-        if let Poll::Ready(output) = polled {
-            return Some(output);
-        }
-        tokio::task::yield_now().await;
+    let mut sum = (0, 0);
+    // At once, and so late that very many requests are on their way.
+    for (fault, tasks) in [(Fault::None, 16), (Fault::Delay(Duration::from_millis(1)), 128)] {
+        let options = MemcachedCache::builder(proxy.address().to_string());
+        let options = options.timeout(MINUTE).connect_timeout(MINUTE).max_connections(PLACES);
+        let cache = Cache::new(options.build().unwrap());
+        let keys: Arc<Vec<String>> = Arc::new((0..64).map(|n| format!("k{n}")).collect());
+        cache.set_many(keys.iter().map(|key| (key, format!("value of {key}"))), MINUTE).unwrap();
+        proxy.set(fault);
+        let (dropped, foreign) = runtime.block_on(drop_calls(&cache, &keys, tasks, calls));
+        assert!(dropped > calls / 10, "{dropped} of {calls} were cancelled");
+        sum = (sum.0 + dropped, sum.1 + foreign);
+        // And no place in the pool is lost.
+        runtime.block_on(async {
+            let calls = (0..PLACES).map(|_| cache.aget::<String>("k0"));
+            for found in futures_util::future::join_all(calls).await {
+                assert_eq!(found.unwrap().as_deref(), Some("value of k0"));
+            }
+        });
     }
-    None
+    let (dropped, foreign) = sum;
+    let figure = format!("{foreign} foreign values, {dropped} calls cancelled");
+    record(13, "memcached async", dropped, foreign, &figure);
+    assert_eq!(foreign, 0, "values of other keys");
 }

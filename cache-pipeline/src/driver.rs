@@ -19,6 +19,10 @@ use crate::queue::{Waiting, Wire};
 /// More than this still to come, in either direction, and new calls had better not wait for it.
 const LONG: usize = 64 << 10;
 
+/// After so many reads the driver looks at the time. tokio lets a task do 128 such things in its turn
+/// and then finds nothing ready, a timer neither.
+const READS_AT_ONCE: usize = 32;
+
 /// Why the driver stops.
 enum End<N> {
     /// In this way.
@@ -77,11 +81,11 @@ impl<P: Protocol> Driver<P> {
         }
     }
 
-    /// Reads all that has come, and hands it out; how many answers that were.
+    /// Reads what has come, and hands it out; how many answers that were.
     fn read(&mut self, wire: &mut Wire, context: &mut Context<'_>) -> Result<usize, End<P::Nonsense>> {
         let mut answered = 0;
         let Some(stream) = &mut wire.stream else { return Err(End::Io(io::ErrorKind::BrokenPipe)) };
-        loop {
+        for _ in 0..READS_AT_ONCE {
             let mut room = ReadBuf::new(self.protocol.room());
             let count = match Pin::new(&mut *stream).poll_read(context, &mut room) {
                 Poll::Pending => return Ok(answered),
@@ -94,6 +98,8 @@ impl<P: Protocol> Driver<P> {
             self.protocol.filled(count);
             answered += self.hand_out(context)?;
         }
+        context.waker().wake_by_ref();
+        Ok(answered)
     }
 
     fn hand_out(&mut self, context: &Context<'_>) -> Result<usize, End<P::Nonsense>> {
@@ -131,8 +137,9 @@ impl<P: Protocol> Driver<P> {
                 late.fail(io::ErrorKind::TimedOut, written);
             }
             let mut queue = self.shared.queue();
-            let still = self.waiting.iter().chain(&queue.waiting).filter(|waiting| waiting.deadline > now);
-            queue.watched = still.map(|waiting| waiting.deadline).min();
+            // Those that came in the meantime may be late already, and nobody has told them.
+            let untold = self.waiting.iter().chain(&queue.waiting).filter(|waiting| waiting.caller.is_some());
+            queue.watched = untold.map(|waiting| waiting.deadline).min();
             drop(queue);
             self.take_over(context);
         }

@@ -94,6 +94,16 @@ impl Incoming {
         }
     }
 
+    /// Takes as many of `bytes` as there is room for, as if they had just come; how many. For whoever
+    /// has them already, such as a test of a protocol.
+    pub fn put(&mut self, bytes: &[u8]) -> usize {
+        let room = self.room();
+        let count = bytes.len().min(room.len());
+        room[..count].copy_from_slice(&bytes[..count]);
+        self.filled(count);
+        count
+    }
+
     /// The first of the bytes that were not taken.
     pub fn first(&self) -> Option<u8> {
         self.buffer[self.start..self.end].first().copied()

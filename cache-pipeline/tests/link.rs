@@ -1,51 +1,22 @@
-//! A connection that tasks share, with a server that answers each line with the same line.
+//! A connection that tasks share.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod common;
+
 use std::io;
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use cache_pipeline::{Fault, Incoming, Link, Links, Malformed, Protocol, Stream};
+use cache_pipeline::{Link, Links, Stream};
+use common::{LONG, Lines, ask, connected, echo, one_thread, two_threads};
+use conformance_tests::faults::cancelled;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::runtime::{Builder, Handle, Runtime};
-
-const LONG: Duration = Duration::from_secs(20);
-
-/// Answers are lines.
-#[derive(Default)]
-struct Lines(Incoming);
-
-impl Protocol for Lines {
-    type Answer = Option<String>;
-    type Nonsense = Malformed;
-
-    fn room(&mut self) -> &mut [u8] {
-        self.0.room()
-    }
-
-    fn filled(&mut self, count: usize) {
-        self.0.filled(count);
-    }
-
-    fn read(&mut self, answer: &mut Option<String>) -> Result<bool, Malformed> {
-        let Some(line) = self.0.line()? else { return Ok(false) };
-        *answer = Some(String::from_utf8(line.to_vec()).map_err(|_| Malformed)?);
-        Ok(true)
-    }
-
-    fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    fn missing(&self) -> usize {
-        self.0.missing()
-    }
-}
+use tokio::runtime::Handle;
 
 /// Counts what is written by how many calls.
 struct Counted {
@@ -86,87 +57,6 @@ impl Stream for Counted {
     fn end_abruptly(&self) {
         self.inner.end_abruptly();
     }
-}
-
-fn two_threads() -> Runtime {
-    Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap()
-}
-
-fn one_thread() -> Runtime {
-    Builder::new_current_thread().enable_all().build().unwrap()
-}
-
-/// A link, and the server's end of it.
-async fn connected() -> (Link<Lines>, TcpStream) {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let stream = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
-    let link = Link::new(&Handle::current(), Box::new(stream), Lines::default());
-    (link, listener.accept().await.unwrap().0)
-}
-
-async fn echo(mut server: TcpStream) {
-    let mut piece = [0; 8192];
-    while let Ok(count @ 1..) = server.read(&mut piece).await {
-        if server.write_all(&piece[..count]).await.is_err() {
-            return;
-        }
-    }
-}
-
-async fn ask(link: &Link<Lines>, text: &str, within: Duration) -> Result<String, Fault<Malformed>> {
-    let write = |out: &mut Vec<u8>| out.extend_from_slice(format!("{text}\n").as_bytes());
-    link.exchange(write, None, Instant::now() + within).await.map(Option::unwrap)
-}
-
-/// Polls `future` as often as said, with others in between, and drops it: `None` if it was not done.
-async fn drop_after<F: Future>(polls: usize, future: F) -> Option<F::Output> {
-    let mut future = pin!(future);
-    for _ in 0..polls {
-        let polled = std::future::poll_fn(|context| Poll::Ready(future.as_mut().poll(context))).await;
-        if let Poll::Ready(output) = polled {
-            return Some(output);
-        }
-        tokio::task::yield_now().await;
-    }
-    None
-}
-
-#[test]
-fn a_dropped_call_hands_its_answer_to_nobody() {
-    const TASKS: usize = 16;
-    const CALLS: usize = 100_000 / TASKS;
-    two_threads().block_on(async {
-        let (link, server) = connected().await;
-        tokio::spawn(echo(server));
-        let link = Arc::new(link);
-        let tasks: Vec<_> = (0..TASKS)
-            .map(|task| {
-                let link = Arc::clone(&link);
-                tokio::spawn(async move {
-                    let mut random = fastrand::Rng::with_seed(task as u64);
-                    let (mut dropped, mut foreign) = (0, 0);
-                    for call in 0..CALLS {
-                        let text = format!("{task}/{call}");
-                        let polls = if random.u8(..4) == 0 { usize::MAX } else { random.usize(1..6) };
-                        match drop_after(polls, ask(&link, &text, LONG)).await {
-                            None => dropped += 1,
-                            Some(answer) => foreign += usize::from(answer.unwrap() != text),
-                        }
-                    }
-                    (dropped, foreign)
-                })
-            })
-            .collect();
-        let (mut dropped, mut foreign) = (0, 0);
-        for task in tasks {
-            let (d, f) = task.await.unwrap();
-            (dropped, foreign) = (dropped + d, foreign + f);
-        }
-        assert!(dropped > TASKS * CALLS / 10, "{dropped} calls were dropped");
-        assert_eq!(foreign, 0, "answers to others");
-        assert_eq!(ask(&link, "still good", LONG).await.unwrap(), "still good");
-        assert!(link.is_usable());
-    });
 }
 
 #[test]
@@ -227,36 +117,11 @@ fn each_call_has_its_own_deadline() {
 fn a_silent_server_is_given_up_though_its_callers_left() {
     two_threads().block_on(async {
         let (link, _server) = connected().await;
-        drop_after(3, ask(&link, "k", Duration::from_millis(50))).await;
+        cancelled(Some(3), ask(&link, "k", Duration::from_millis(50))).await;
         let begun = Instant::now();
         while link.is_usable() {
             assert!(begun.elapsed() < LONG);
             tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-    });
-}
-
-#[test]
-fn cut_at_every_byte_there_is_no_answer() {
-    two_threads().block_on(async {
-        let answers = b"one\ntwo\n";
-        for cut in 0..answers.len() {
-            let (link, mut server) = connected().await;
-            let serve = async {
-                let mut asked = [0; 8];
-                server.read_exact(&mut asked).await.unwrap();
-                server.write_all(&answers[..cut]).await.unwrap();
-                drop(server);
-            };
-            let (one, two, ()) = tokio::join!(ask(&link, "one", LONG), ask(&link, "two", LONG), serve);
-            assert_eq!(one.is_ok(), cut >= 4, "after {cut} bytes");
-            let fault = two.unwrap_err();
-            assert_eq!((fault.written, fault.length, fault.used), (4, 4, true), "after {cut} bytes");
-            if let Err(fault) = one {
-                assert!(!fault.used && fault.nonsense.is_none());
-            }
-            let after = ask(&link, "three", LONG).await.unwrap_err();
-            assert_eq!(after.written, 0, "nothing is sent on it any more");
         }
     });
 }
@@ -298,32 +163,6 @@ fn an_end_in_between_is_seen_before_anything_is_sent() {
     let fault = runtime.block_on(ask(&link, "k", LONG)).unwrap_err();
     assert_eq!(fault.written, 0);
     assert!(fault.used);
-}
-
-#[test]
-fn so_many_at_once_and_the_next_one_waits() {
-    two_threads().block_on(async {
-        let (link, mut server) = connected().await;
-        let link = Arc::new(link);
-        let calls: Vec<_> = (0..1024)
-            .map(|n| {
-                let link = Arc::clone(&link);
-                tokio::spawn(async move { ask(&link, &format!("{n:04}"), LONG).await })
-            })
-            .collect();
-        let mut asked = vec![0; 1024 * 5];
-        server.read_exact(&mut asked).await.unwrap();
-        let fault = ask(&link, "one more", Duration::from_millis(50)).await.unwrap_err();
-        assert_eq!((fault.error, fault.written), (io::ErrorKind::TimedOut, 0));
-        // It was not sent, so it is no sign of a broken connection.
-        assert!(link.is_usable());
-        server.write_all(&asked).await.unwrap();
-        for (n, call) in calls.into_iter().enumerate() {
-            assert_eq!(call.await.unwrap().unwrap(), format!("{n:04}"));
-        }
-        tokio::spawn(echo(server));
-        assert_eq!(ask(&link, "one more", LONG).await.unwrap(), "one more");
-    });
 }
 
 #[test]

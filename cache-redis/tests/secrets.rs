@@ -4,49 +4,17 @@
 
 mod common;
 
-use std::fmt::Write as _;
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use cache_core::Cache;
 use cache_redis::RedisCache;
 use common::{MINUTE, backend, behind_proxy, build, run, shown, to};
+use conformance_tests::faults::{Log, record};
 use conformance_tests::proxy::Fault;
 use conformance_tests::servers::{Server, or_skip};
-use tracing::field::{Field, Visit};
-use tracing::span;
 
 const PASSWORD: &str = "hunter2";
 const VALUE: &str = "a very private value";
-
-/// Writes down every event and span, of whatever level.
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<String>>);
-
-impl Visit for Log {
-    fn record_debug(&mut self, field: &Field, value: &dyn std::fmt::Debug) {
-        writeln!(self.0.lock().unwrap(), "{field}={value:?}").unwrap();
-    }
-}
-
-impl tracing::Subscriber for Log {
-    fn enabled(&self, _: &tracing::Metadata<'_>) -> bool {
-        true
-    }
-    fn new_span(&self, span: &span::Attributes<'_>) -> span::Id {
-        span.record(&mut self.clone());
-        span::Id::from_u64(1)
-    }
-    fn record(&self, _: &span::Id, values: &span::Record<'_>) {
-        values.record(&mut self.clone());
-    }
-    fn record_follows_from(&self, _: &span::Id, _: &span::Id) {}
-    fn event(&self, event: &tracing::Event<'_>) {
-        event.record(&mut self.clone());
-    }
-    fn enter(&self, _: &span::Id) {}
-    fn exit(&self, _: &span::Id) {}
-}
 
 /// Calls of both halves; what their errors show.
 fn errors(cache: &Cache<RedisCache>) -> String {
@@ -65,15 +33,17 @@ fn errors(cache: &Cache<RedisCache>) -> String {
     run(async {
         note(cache.aset("k", VALUE, MINUTE).await);
         note(cache.aget::<i64>("k").await.map(drop));
+        note(cache.aadd("k", VALUE, MINUTE).await.map(drop));
         note(cache.aincr("k", 1).await.map(drop));
+        note(cache.aset_many([("k", VALUE)], MINUTE).await.map(drop));
+        note(cache.aget_many::<i64, _>(["k"]).await.map(drop));
     });
     text
 }
 
 #[test]
 fn nothing_shows_a_password_or_a_value() {
-    let log = Log::default();
-    tracing::subscriber::set_global_default(log.clone()).unwrap();
+    let log = Log::install();
     let Some(server) = or_skip(Server::redis(&["--requirepass", PASSWORD])) else { return };
     let Some((_plain, proxy)) = behind_proxy() else { return };
     let mut text = String::new();
@@ -111,7 +81,9 @@ fn nothing_shows_a_password_or_a_value() {
         text += &shown(&options.build().unwrap_err());
     }
     assert!(text.contains("refuses this client") && text.contains("no such database"), "{text}");
-    text += &log.0.lock().unwrap();
+    text += &log.text();
+    let shown = [PASSWORD, VALUE].map(|secret| text.matches(secret).count() as u64).iter().sum();
+    record(30, "redis", text.len() as u64, shown, &format!("{shown} secrets in {} bytes shown", text.len()));
     for secret in [PASSWORD, VALUE] {
         let place = text.find(secret);
         assert!(place.is_none(), "{:?}", place.map(|at| &text[at.saturating_sub(200)..at]));

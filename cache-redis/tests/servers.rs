@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use cache_core::{BaseCache as _, Cache, DEFAULT_TIMEOUT, ErrorKind, Timeout};
 use cache_redis::RedisCache;
 use common::{MINUTE, at, backend, build, cache, inline, redis, run, shown, to};
+use conformance_tests::faults::record;
 use conformance_tests::servers::{Server, or_skip};
 
 fn works(cache: &Cache<RedisCache>) {
@@ -90,6 +91,58 @@ fn a_unix_socket() {
     server.resume();
     let missing = build(to("unix:///no/such/socket"));
     assert_eq!(refused(&missing, "hunter2"), [ErrorKind::Unavailable; 2]);
+}
+
+/// Row 25.
+#[test]
+fn clear_spares_the_other_databases() {
+    let Some(server) = redis() else { return };
+    let database = |number: u8| build(to(format!("redis://{}/{number}", server.address())));
+    let caches: Vec<Cache<RedisCache>> = (0..16).map(database).collect();
+    for (backend, is_async) in [("redis", false), ("redis async", true)] {
+        let (mut lost, mut left) = (0, 0);
+        for cleared in [0, 7] {
+            caches.iter().for_each(|cache| cache.set("k", &1, MINUTE).unwrap());
+            if is_async { run(caches[cleared].aclear()) } else { caches[cleared].clear() }.unwrap();
+            for (number, cache) in caches.iter().enumerate() {
+                let there = cache.has_key("k").unwrap();
+                lost += u64::from(number != cleared && !there);
+                left += u64::from(number == cleared && there);
+            }
+        }
+        record(25, backend, 30, lost, &format!("{lost} entries of other databases lost"));
+        assert_eq!((lost, left), (0, 0), "{backend}");
+    }
+}
+
+/// Row 22: the server is told how long, and never until when, so the two clocks need not agree.
+#[test]
+fn no_command_holds_a_date() {
+    let Some(server) = redis() else { return };
+    let cache = cache(server.address());
+    inline(server.address(), "CONFIG SET slowlog-log-slower-than 0 slowlog-max-len 1000", "OK");
+    let lifetime = Duration::from_secs(40 * 86_400);
+    cache.set("k", "v", lifetime).unwrap();
+    cache.add("l", "v", lifetime).unwrap();
+    cache.set_many([("m", "v")], lifetime).unwrap();
+    cache.touch("k", lifetime).unwrap();
+    run(async {
+        cache.aset("k", "v", lifetime).await.unwrap();
+        cache.aadd("n", "v", lifetime).await.unwrap();
+        cache.aset_many([("m", "v")], lifetime).await.unwrap();
+        cache.atouch("k", lifetime).await.unwrap();
+    });
+    // The oldest, which is listed last, is the command that began it.
+    let logged = inline(server.address(), "SLOWLOG GET -1", "slowlog-max-len");
+    let words: Vec<&str> = logged.split("\r\n").collect();
+    let milliseconds = lifetime.as_millis().to_string();
+    for (backend, expected) in [("redis", 8), ("redis async", 8)] {
+        let told = words.iter().filter(|word| **word == milliseconds).count();
+        let dates =
+            words.iter().filter(|word| ["PXAT", "EXAT", "PEXPIREAT", "EXPIREAT"].contains(word)).count();
+        record(22, backend, 4, dates as u64, "lifetimes and no dates are sent");
+        assert_eq!((told, dates), (expected, 0), "{logged}");
+    }
 }
 
 #[test]

@@ -186,12 +186,9 @@ mod tests {
             if rest.is_empty() {
                 return Ok((found, !replies.is_empty()));
             }
-            let room = replies.room();
-            let taken = piece.min(rest.len()).min(room.len());
+            let taken = replies.incoming.put(&rest[..piece.min(rest.len())]);
             assert!(taken > 0, "no room");
-            room[..taken].copy_from_slice(&rest[..taken]);
             rest = &rest[taken..];
-            replies.filled(taken);
         }
     }
 

@@ -11,6 +11,7 @@ use cache_core::{Cache, Error};
 use cache_redis::{RedisCache, RedisOptions, Servers};
 use conformance_tests::proxy::Proxy;
 use conformance_tests::servers::{Server, or_skip};
+use tokio::runtime::{Builder, Runtime};
 
 pub const MINUTE: Duration = Duration::from_secs(60);
 
@@ -48,10 +49,14 @@ pub fn cache(address: SocketAddr) -> Cache<RedisCache> {
     build(at(address))
 }
 
-/// Runs `future` on a runtime of its own with two workers.
+/// A runtime with two workers.
+pub fn runtime() -> Runtime {
+    Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap()
+}
+
+/// Runs `future` on a runtime of its own.
 pub fn run<F: Future>(future: F) -> F::Output {
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-    runtime.block_on(future)
+    runtime().block_on(future)
 }
 
 /// The longest that a call with the operation timeout `timeout` may take.

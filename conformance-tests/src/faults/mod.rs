@@ -1,6 +1,7 @@
 //! The fault kit: what a backend's tests do to processes, files and system calls, and how they
 //! report what came of it. Beside it are [`Server`](crate::servers::Server), which can be paused,
-//! killed and restarted, and [`Proxy`](crate::proxy::Proxy) for a bad network.
+//! killed and restarted, and [`Proxy`](crate::proxy::Proxy) for a bad network; [`cancelled`] drops
+//! calls on their way, and [`Log`] writes down what a program logs.
 //!
 //! A test tries a fault [`effort`] times and [`record`]s the outcome: `FAULTS_EFFORT=long` asks for
 //! the long form, and `FAULTS_REPORT=FILE` for the outcomes as JSON lines.
@@ -18,13 +19,17 @@
 //! record(4, "mine", effort(1, 1), wrong, "0 wrong values");
 //! ```
 
+mod cancel;
 mod corruption;
+mod log;
 mod process;
 mod record;
 mod small_disk;
 mod strace;
 
+pub use cancel::cancelled;
 pub use corruption::{Corruption, Damage};
+pub use log::Log;
 pub use process::{again, job, test_again};
 pub use record::{effort, record};
 pub use small_disk::SmallDisk;

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 
 use crate::context::{Mode, T};
+use crate::faults;
 use crate::handle::C;
 use crate::outcome::Outcome;
 use crate::race::Gate;
@@ -15,10 +16,11 @@ use crate::race::Gate;
 /// How long a race goes on, unless it has had enough rounds before.
 pub(in crate::checks) const BUDGET: Duration = Duration::from_millis(1_200);
 
-/// How many times as many rounds as usual the races of processes run: `CONFORMANCE_EFFORT`.
+/// How many times as many rounds as usual the races of processes run: `CONFORMANCE_EFFORT`, and 40
+/// in the long form of the fault kit.
 pub(in crate::checks) fn effort() -> u64 {
     let said = std::env::var("CONFORMANCE_EFFORT").ok();
-    said.and_then(|times| times.parse().ok()).unwrap_or(1).max(1)
+    said.and_then(|times| times.parse().ok()).unwrap_or(1).max(faults::effort(1, 40))
 }
 
 /// Rounds that all racers begin together: as many as the budget allows, within bounds. The clones

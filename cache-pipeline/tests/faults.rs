@@ -1,0 +1,358 @@
+//! What bad servers, bad networks and callers that leave do to a connection that tasks share. The
+//! rows are those of the project's table of faults.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod common;
+
+use std::io;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use cache_pipeline::{Fault, Link, Links, Malformed};
+use common::{LONG, Lines, ask, connected, echo, two_threads};
+use conformance_tests::faults::{cancelled, effort, record};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::runtime::Handle;
+use tokio::time::{sleep, timeout};
+
+const BACKEND: &str = "pipeline async";
+
+/// The timeout of calls that nobody answers.
+const T: Duration = Duration::from_millis(200);
+
+/// How long such a call may take.
+const AT_MOST: Duration = Duration::from_millis(200 * 12 / 10 + 20);
+
+/// The longest of the calls that `round` makes; again where the machine was too slow to tell.
+fn longest(mut round: impl FnMut() -> Duration) -> Duration {
+    let mut best = round();
+    for _ in 0..2 {
+        if best > AT_MOST {
+            best = best.min(round());
+        }
+    }
+    best
+}
+
+fn record_longest(row: u8, calls: u64, longest: Duration) {
+    record(
+        row,
+        BACKEND,
+        calls,
+        u64::from(longest > AT_MOST),
+        &format!("longest call {longest:?} of {AT_MOST:?}"),
+    );
+    assert!(longest >= T && longest <= AT_MOST, "{longest:?} for a timeout of {T:?}");
+}
+
+/// How long it takes until a call is told that it is too late.
+async fn too_late(link: &Link<Lines>) -> Duration {
+    let begun = Instant::now();
+    let fault = ask(link, "k", T).await.unwrap_err();
+    assert_eq!(fault.error, io::ErrorKind::TimedOut);
+    begun.elapsed()
+}
+
+/// Row 11.
+#[test]
+fn a_silent_server_costs_each_call_its_timeout() {
+    const CALLS: u64 = 64;
+    let longest = longest(|| {
+        two_threads().block_on(async {
+            let (link, _server) = connected().await;
+            let link = Arc::new(link);
+            let calls: Vec<_> = (0..CALLS)
+                .map(|n| {
+                    let link = Arc::clone(&link);
+                    tokio::spawn(async move {
+                        sleep(Duration::from_millis(n * 2)).await;
+                        too_late(&link).await
+                    })
+                })
+                .collect();
+            let mut longest = Duration::ZERO;
+            for call in calls {
+                longest = longest.max(call.await.unwrap());
+            }
+            longest
+        })
+    });
+    record_longest(11, CALLS, longest);
+}
+
+/// Row 12.
+#[test]
+fn calls_are_told_of_an_end_at_once_and_the_next_connection_works() {
+    const CALLS: usize = 32;
+    let rounds = effort(20, 500);
+    let (mut slowest, mut failed) = (Duration::ZERO, 0);
+    two_threads().block_on(async {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let links: Arc<Links<Lines>> = Arc::default();
+        let connect = || async {
+            let runtime = Handle::current();
+            let open = async {
+                let stream = TcpStream::connect(address).await?;
+                io::Result::Ok(Link::new(&runtime, Box::new(stream), Lines::default()))
+            };
+            links.get_or_open(runtime.id(), open).await.unwrap()
+        };
+        for _ in 0..rounds {
+            let link = connect().await;
+            let (server, _) = listener.accept().await.unwrap();
+            let calls: Vec<_> = (0..CALLS)
+                .map(|n| {
+                    let link = Arc::clone(&link);
+                    tokio::spawn(async move { ask(&link, &n.to_string(), LONG).await })
+                })
+                .collect();
+            // Some have been sent by now, and some have not.
+            tokio::task::yield_now().await;
+            let begun = Instant::now();
+            drop(server);
+            for call in calls {
+                assert_ne!(call.await.unwrap().unwrap_err().error, io::ErrorKind::TimedOut);
+            }
+            let link = connect().await;
+            tokio::spawn(echo(listener.accept().await.unwrap().0));
+            failed += u64::from(ask(&link, "again", LONG).await.is_err());
+            slowest = slowest.max(begun.elapsed());
+            links.close();
+        }
+    });
+    let figure = format!("{failed} calls failed on a new connection; slowest recovery {slowest:?}");
+    record(12, BACKEND, rounds, failed, &figure);
+    assert_eq!(failed, 0);
+    assert!(slowest < Duration::from_secs(1), "{slowest:?}");
+}
+
+/// Answers all that has come a moment later: many requests are on their way meanwhile.
+async fn echo_later(mut server: TcpStream) {
+    let mut piece = vec![0; 1 << 20];
+    while let Ok(count @ 1..) = server.read(&mut piece).await {
+        sleep(Duration::from_millis(1)).await;
+        if server.write_all(&piece[..count]).await.is_err() {
+            return;
+        }
+    }
+}
+
+/// Calls of many tasks, most of which are dropped on their way: how many were, and how many answers were
+/// another's.
+async fn drop_calls(link: &Arc<Link<Lines>>, tasks: u64, calls: u64) -> (u64, u64) {
+    let tasks: Vec<_> = (0..tasks)
+        .map(|task| {
+            let link = Arc::clone(link);
+            tokio::spawn(async move {
+                let mut random = fastrand::Rng::with_seed(task);
+                let (mut dropped, mut foreign) = (0, 0);
+                for call in 0..calls / tasks {
+                    let text = format!("{task}/{call}");
+                    let polls = if random.u8(..4) == 0 { None } else { Some(random.u32(0..6)) };
+                    match cancelled(polls, ask(&link, &text, LONG)).await {
+                        None => dropped += 1,
+                        Some(answer) => foreign += u64::from(answer.unwrap() != text),
+                    }
+                }
+                (dropped, foreign)
+            })
+        })
+        .collect();
+    let mut sum = (0, 0);
+    for task in tasks {
+        let (dropped, foreign) = task.await.unwrap();
+        sum = (sum.0 + dropped, sum.1 + foreign);
+    }
+    sum
+}
+
+/// Row 13.
+#[test]
+fn a_dropped_call_hands_its_answer_to_nobody() {
+    let calls = effort(20_000, 200_000) / 2;
+    two_threads().block_on(async {
+        let mut sum = (0, 0);
+        for later in [false, true] {
+            let (link, server) = connected().await;
+            let link = Arc::new(link);
+            if later {
+                tokio::spawn(echo_later(server))
+            } else {
+                tokio::spawn(echo(server))
+            };
+            let (dropped, foreign) = drop_calls(&link, if later { 128 } else { 16 }, calls).await;
+            assert!(dropped > calls / 10, "{dropped} calls were dropped");
+            assert_eq!(ask(&link, "still good", LONG).await.unwrap(), "still good");
+            assert!(link.is_usable());
+            sum = (sum.0 + dropped, sum.1 + foreign);
+        }
+        let (dropped, foreign) = sum;
+        record(
+            13,
+            BACKEND,
+            dropped,
+            foreign,
+            &format!("{foreign} foreign answers, {dropped} calls cancelled"),
+        );
+        assert_eq!(foreign, 0, "answers to others");
+    });
+}
+
+/// A request that fills every buffer on its way.
+async fn ask_long(link: &Link<Lines>, length: usize) -> Result<String, Fault<Malformed>> {
+    let write = |out: &mut Vec<u8>| {
+        out.resize(out.len() + length - 1, b'x');
+        out.push(b'\n');
+    };
+    link.exchange(write, None, Instant::now() + T / 2).await.map(Option::unwrap)
+}
+
+/// Row 14.
+#[test]
+fn what_went_out_half_is_followed_by_nothing_else() {
+    const LENGTH: usize = 16 << 20;
+    let rounds = effort(2, 20);
+    let mut injected = 0;
+    two_threads().block_on(async {
+        for _ in 0..rounds {
+            // Everybody leaves: the connection ends in the middle of the request.
+            let (link, mut server) = connected().await;
+            let (long, short) = tokio::join!(ask_long(&link, LENGTH), ask(&link, "next", T / 2));
+            let (long, short) = (long.unwrap_err(), short.unwrap_err());
+            assert_eq!(long.error, io::ErrorKind::TimedOut);
+            // Where the machine is slow, the second comes when all is over.
+            assert!(matches!(short.error, io::ErrorKind::TimedOut | io::ErrorKind::BrokenPipe));
+            assert!(long.written < long.length && short.written == 0 && !link.is_usable());
+            let mut came = Vec::new();
+            // The end is an abrupt one.
+            timeout(LONG, server.read_to_end(&mut came)).await.unwrap().ok();
+            injected += u64::from(came.len() >= LENGTH || came.iter().any(|&byte| byte != b'x'));
+            // Somebody stays: the rest comes first.
+            let (link, mut server) = connected().await;
+            let serve = async {
+                sleep(T).await;
+                let mut came = vec![0; LENGTH];
+                server.read_exact(&mut came).await.unwrap();
+                injected += u64::from(came.iter().position(|&byte| byte != b'x') != Some(LENGTH - 1));
+                server.write_all(b"long\n").await.unwrap();
+                echo(server).await;
+            };
+            let calls = async {
+                let (long, stays) = tokio::join!(ask_long(&link, LENGTH), ask(&link, "stays", LONG));
+                drop(link);
+                assert_eq!(long.unwrap_err().error, io::ErrorKind::TimedOut);
+                stays
+            };
+            let (stays, ()) = tokio::join!(calls, serve);
+            injected += u64::from(stays.is_ok_and(|answer| answer != "stays"));
+        }
+    });
+    record(14, BACKEND, rounds * 2, injected, &format!("{injected} requests continued with something else"));
+    assert_eq!(injected, 0);
+}
+
+/// Row 15.
+#[test]
+fn a_dribbling_server_does_not_hold_a_call() {
+    let longest = longest(|| {
+        two_threads().block_on(async {
+            let (link, mut server) = connected().await;
+            let dribble = tokio::spawn(async move {
+                // What nobody has asked for is another matter.
+                server.read_exact(&mut [0; 2]).await.unwrap();
+                while server.write_all(b"x").await.is_ok() {
+                    sleep(T / 2).await;
+                }
+            });
+            let took = tokio::join!(too_late(&link), too_late(&link), too_late(&link));
+            dribble.abort();
+            took.0.max(took.1).max(took.2)
+        })
+    });
+    record_longest(15, 3, longest);
+}
+
+/// Row 16.
+#[test]
+fn cut_at_every_byte_there_is_no_answer() {
+    let answers = b"one\ntwo\n";
+    let mut wrong = 0;
+    two_threads().block_on(async {
+        for cut in 0..answers.len() {
+            let (link, mut server) = connected().await;
+            let serve = async {
+                let mut asked = [0; 8];
+                server.read_exact(&mut asked).await.unwrap();
+                server.write_all(&answers[..cut]).await.unwrap();
+                drop(server);
+            };
+            let (one, two, ()) = tokio::join!(ask(&link, "one", LONG), ask(&link, "two", LONG), serve);
+            wrong += u64::from(two.is_ok()) + u64::from(one.is_ok() != (cut >= 4));
+            let fault = two.unwrap_err();
+            assert_eq!((fault.written, fault.length, fault.used), (4, 4, true), "after {cut} bytes");
+            if let Err(fault) = one {
+                assert!(!fault.used && fault.nonsense.is_none());
+            }
+            let after = ask(&link, "three", LONG).await.unwrap_err();
+            assert_eq!(after.written, 0, "nothing is sent on it any more");
+        }
+    });
+    record(16, BACKEND, answers.len() as u64, wrong, &format!("{wrong} truncated answers"));
+    assert_eq!(wrong, 0);
+}
+
+/// Row 17: what a pool's places are elsewhere, the calls under way are here.
+#[test]
+fn so_many_at_once_and_the_next_one_waits_while_no_place_is_lost() {
+    const PLACES: usize = 1024;
+    let rounds = effort(3, 50);
+    let mut longest = Duration::ZERO;
+    two_threads().block_on(async {
+        let (link, mut server) = connected().await;
+        let link = Arc::new(link);
+        for round in 0..rounds {
+            let calls: Vec<_> = (0..PLACES)
+                .map(|n| {
+                    let link = Arc::clone(&link);
+                    tokio::spawn(async move { ask(&link, &format!("{n:04}"), LONG).await })
+                })
+                .collect();
+            let mut asked = vec![0; PLACES * 5];
+            let all = timeout(LONG, server.read_exact(&mut asked)).await;
+            assert!(all.is_ok(), "round {round}: a place was lost");
+            let waiting = {
+                let link = Arc::clone(&link);
+                tokio::spawn(async move { ask(&link, "then", LONG).await })
+            };
+            let begun = Instant::now();
+            let fault = ask(&link, "late", T).await.unwrap_err();
+            longest = longest.max(begun.elapsed());
+            assert_eq!((fault.error, fault.written), (io::ErrorKind::TimedOut, 0));
+            // It was not sent, so it is no sign of a broken connection.
+            assert!(link.is_usable());
+            // Callers that leave, both with a place and without, give it back.
+            cancelled(Some(2), ask(&link, "gone", LONG)).await;
+            calls[..PLACES / 2].iter().for_each(tokio::task::JoinHandle::abort);
+            server.write_all(&asked).await.unwrap();
+            let mut then = [0; 5];
+            timeout(LONG, server.read_exact(&mut then)).await.unwrap().unwrap();
+            server.write_all(&then).await.unwrap();
+            assert_eq!(waiting.await.unwrap().unwrap(), "then");
+            for (n, call) in calls.into_iter().enumerate().skip(PLACES / 2) {
+                assert_eq!(call.await.unwrap().unwrap(), format!("{n:04}"));
+            }
+        }
+    });
+    let late = u64::from(longest > AT_MOST);
+    record(
+        17,
+        BACKEND,
+        rounds,
+        late,
+        &format!("0 of {PLACES} places lost; refused after {longest:?} of {T:?}"),
+    );
+    assert_eq!(late, 0, "{longest:?}");
+}
