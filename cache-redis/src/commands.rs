@@ -331,6 +331,9 @@ fn integer(data: &[u8]) -> Option<i64> {
 }
 
 #[cfg(test)]
+mod fuzz;
+
+#[cfg(test)]
 mod tests {
     use std::time::Duration;
 

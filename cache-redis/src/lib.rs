@@ -51,6 +51,8 @@ mod client;
 mod cluster;
 mod commands;
 mod failure;
+#[cfg(test)]
+mod fuzz;
 mod location;
 mod node;
 mod options;

@@ -173,6 +173,9 @@ impl Protocol for Replies {
 }
 
 #[cfg(test)]
+mod fuzz;
+
+#[cfg(test)]
 mod tests {
     use super::*;
 

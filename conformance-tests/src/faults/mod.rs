@@ -19,12 +19,15 @@
 //! ```
 
 mod corruption;
+mod fuzz;
+mod mutate;
 mod process;
 mod record;
 mod small_disk;
 mod strace;
 
 pub use corruption::{Corruption, Damage};
+pub use fuzz::Fuzz;
 pub use process::{again, job, test_again};
 pub use record::{effort, record};
 pub use small_disk::SmallDisk;
