@@ -12,7 +12,6 @@ use crate::s3_fifo::Queues;
 /// The deadline of an entry that does not expire.
 pub(crate) const NEVER: u64 = u64::MAX;
 
-#[derive(Debug)]
 pub(crate) struct Entry {
     hash: u64,
     key: Box<str>,
@@ -41,7 +40,7 @@ pub(crate) enum Use {
     Read(u32),
 }
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct Table {
     entries: HashTable<Entry>,
     /// (deadline, hash) of every entry that expires, soonest first. An entry that was removed

@@ -331,9 +331,6 @@ fn integer(data: &[u8]) -> Option<i64> {
 }
 
 #[cfg(test)]
-mod fuzz;
-
-#[cfg(test)]
 mod tests {
     use std::time::Duration;
 

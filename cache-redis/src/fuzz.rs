@@ -4,15 +4,10 @@
 use conformance_tests::faults::Fuzz;
 
 /// Inputs for a reader, whose seeds are in a directory of this name, and which may allocate so much.
-pub(crate) fn fuzz(
-    backend: &'static str,
-    reader: &'static str,
-    dir: &str,
-    allowed: fn(usize) -> u64,
-) -> Fuzz<'static> {
+pub(crate) fn fuzz(reader: &'static str, dir: &str, allowed: fn(usize) -> u64) -> Fuzz<'static> {
     let dir = format!("{}/tests/fuzz/{dir}", env!("CARGO_MANIFEST_DIR"));
     let held = |run: &mut dyn FnMut()| allocation_counter::measure(run).bytes_max;
-    Fuzz::new(backend, reader).seeds_in(dir).words(&WORDS).memory(held, allowed)
+    Fuzz::new("redis", reader).seeds_in(dir).words(&WORDS).memory(held, allowed)
 }
 
 const WORDS: [&[u8]; 18] = [

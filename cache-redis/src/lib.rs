@@ -56,6 +56,7 @@ mod fuzz;
 mod location;
 mod node;
 mod options;
+mod replies;
 mod scripts;
 #[cfg(feature = "settings")]
 mod settings;

@@ -31,7 +31,7 @@ fn allowed(length: usize) -> u64 {
 
 #[test]
 fn locations() {
-    fuzz("redis", "locations", "locations", allowed).words(&WORDS).run(40_000, |location| {
+    fuzz("locations", "locations", allowed).words(&WORDS).run(40_000, |location| {
         let location = String::from_utf8_lossy(location);
         let servers = Servers::from(&*location);
         let shown = format!("{servers:?}");

@@ -20,6 +20,7 @@
 
 mod corruption;
 mod fuzz;
+mod log;
 mod mutate;
 mod process;
 mod record;
@@ -28,6 +29,7 @@ mod strace;
 
 pub use corruption::{Corruption, Damage};
 pub use fuzz::Fuzz;
+pub use log::{Log, leaked, shown};
 pub use process::{again, job, test_again};
 pub use record::{effort, record};
 pub use small_disk::SmallDisk;
