@@ -257,7 +257,7 @@ impl Store {
 
     /// Takes an entry out of a full store's shard, by S3-FIFO: a new one gets its place at once. `None`
     /// where [`Store::cull`] has to find room.
-    fn exchange(&self, table: &mut Table, newcomer: u64, now: u64) -> Option<Entry> {
+    fn exchange(&self, table: &mut Table, newcomer: u64, now: u64) -> Option<Box<Entry>> {
         let one_goes = !self.culling.drops_all() && self.culling.victims(table.len() as u64) == 1;
         let here = table.has_queues() && one_goes && table.len() >= self.share && !self.may_expire(now);
         if here { table.evict(Some(newcomer)) } else { None }

@@ -6,15 +6,18 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use cache_core::Payload;
 use hashbrown::HashTable;
+use smol_str::SmolStr;
 
 use crate::s3_fifo::Queues;
 
 /// The deadline of an entry that does not expire.
 pub(crate) const NEVER: u64 = u64::MAX;
 
+/// All of an entry is in one place, a short key too: a hit waits for memory twice, for the table's
+/// pointer and for this.
 pub(crate) struct Entry {
     hash: u64,
-    key: Box<str>,
+    key: SmolStr,
     pub(crate) payload: Payload,
     /// Monotonic nanoseconds; [`NEVER`] for none.
     pub(crate) deadline: u64,
@@ -42,7 +45,7 @@ pub(crate) enum Use {
 
 #[derive(Default)]
 pub(crate) struct Table {
-    entries: HashTable<Entry>,
+    entries: HashTable<Box<Entry>>,
     /// (deadline, hash) of every entry that expires, soonest first. An entry that was removed
     /// or got another deadline leaves its old pair behind; [`Table::reap`] skips it.
     deadlines: BinaryHeap<Reverse<(u64, u64)>>,
@@ -68,11 +71,11 @@ impl Table {
 
     #[inline]
     pub(crate) fn find(&self, hash: u64, key: &str) -> Option<&Entry> {
-        self.entries.find(hash, |entry| &*entry.key == key)
+        self.entries.find(hash, |entry| entry.key == key).map(Box::as_ref)
     }
 
     pub(crate) fn find_mut(&mut self, hash: u64, key: &str) -> Option<&mut Entry> {
-        self.entries.find_mut(hash, |entry| &*entry.key == key)
+        self.entries.find_mut(hash, |entry| entry.key == key).map(Box::as_mut)
     }
 
     /// Adds an entry whose key is not there.
@@ -84,12 +87,12 @@ impl Table {
             Use::Read(clock) => mark(clock, 0),
         };
         let entry = Entry { hash, key: key.into(), payload, deadline, used: AtomicU64::new(used), place };
-        self.entries.insert_unique(hash, entry, |entry| entry.hash);
+        self.entries.insert_unique(hash, Box::new(entry), |entry| entry.hash);
         self.expires(hash, deadline);
     }
 
-    pub(crate) fn remove(&mut self, hash: u64, key: &str) -> Option<Entry> {
-        let found = self.entries.find_entry(hash, |entry| &*entry.key == key).ok()?;
+    pub(crate) fn remove(&mut self, hash: u64, key: &str) -> Option<Box<Entry>> {
+        let found = self.entries.find_entry(hash, |entry| entry.key == key).ok()?;
         let removed = found.remove().0;
         if let Some(queues) = &mut self.queues {
             queues.remove(removed.place);
@@ -146,7 +149,7 @@ impl Table {
     }
 
     /// Takes out the entry that has to make room for a new one, by S3-FIFO.
-    pub(crate) fn evict(&mut self, newcomer: Option<u64>) -> Option<Entry> {
+    pub(crate) fn evict(&mut self, newcomer: Option<u64>) -> Option<Box<Entry>> {
         self.queues.as_mut()?.evict(&mut self.entries, newcomer)
     }
 

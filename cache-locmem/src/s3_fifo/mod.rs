@@ -91,7 +91,11 @@ impl Queues {
     }
 
     /// Takes out the entry that has to make room for `newcomer`, or for nobody in particular.
-    pub(crate) fn evict(&mut self, entries: &mut HashTable<Entry>, newcomer: Option<u64>) -> Option<Entry> {
+    pub(crate) fn evict(
+        &mut self,
+        entries: &mut HashTable<Box<Entry>>,
+        newcomer: Option<u64>,
+    ) -> Option<Box<Entry>> {
         let won = newcomer.is_some_and(|hash| self.returns(entries, hash));
         let place = if won && self.lists.len(Queue::Main) + self.room / ENTRY >= self.share {
             self.lists.front(Queue::Main)?
@@ -105,7 +109,7 @@ impl Queues {
     }
 
     /// Whether `hash` is a ghost that wins a place in main. Where it is one, the room adapts.
-    fn returns(&mut self, entries: &HashTable<Entry>, hash: u64) -> bool {
+    fn returns(&mut self, entries: &HashTable<Box<Entry>>, hash: u64) -> bool {
         let Some((origin, age)) = self.ghosts.find(hash) else { return false };
         let close = age <= part(self.share, CLOSE);
         match origin {
@@ -129,7 +133,7 @@ impl Queues {
     }
 
     /// Whether the entry at main's front has to give way to a ghost that left `age` departures ago.
-    fn duel(&mut self, entries: &HashTable<Entry>, age: usize) -> bool {
+    fn duel(&mut self, entries: &HashTable<Box<Entry>>, age: usize) -> bool {
         let now = self.clock();
         let Some((place, entry)) = self.at_front(entries, Queue::Main) else { return true };
         let is_older = now.wrapping_sub(entry.read_at()) as usize > age;
@@ -144,7 +148,7 @@ impl Queues {
     }
 
     /// The place of the entry that goes next.
-    fn next(&mut self, entries: &HashTable<Entry>) -> Option<u32> {
+    fn next(&mut self, entries: &HashTable<Box<Entry>>) -> Option<u32> {
         for _ in 0..TURNS {
             let queue = self.queue_to_shorten();
             let (place, entry) = self.at_front(entries, queue)?;
@@ -171,7 +175,7 @@ impl Queues {
         if ENTRY * small > self.room || self.lists.len(Queue::Main) == 0 { Queue::Small } else { Queue::Main }
     }
 
-    fn at_front<'a>(&self, entries: &'a HashTable<Entry>, queue: Queue) -> Option<(u32, &'a Entry)> {
+    fn at_front<'a>(&self, entries: &'a HashTable<Box<Entry>>, queue: Queue) -> Option<(u32, &'a Entry)> {
         let place = self.lists.front(queue)?;
         let entry = entries.find(self.lists.hash(place)?, |entry| entry.place == place)?;
         Some((place, entry))
