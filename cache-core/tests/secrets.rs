@@ -78,46 +78,49 @@ fn told(make: impl Fn() -> CachesBuilder) -> Vec<String> {
 
 fn urls() -> Vec<String> {
     let parts = [
-        "u:P@h",
-        ":P@h:1,:P@i",
-        "P@h",
-        "h?password=P",
-        "h?PASSWORD=P&password=P",
-        "u:P#x@h",
-        "u:P?x@h",
-        "u:%ffP@h",
+        "u:$@h",
+        ":$@h:1,:$@i",
+        "$@h",
+        "h?password=$",
+        "h?PASSWORD=$&password=$",
+        "u:$#x@h",
+        "u:$?x@h",
+        "u:%ff$@h",
     ];
     let more = ["", "?timeout=x", "?unknown=1", "/x?version=x", "?key_policy=x", "?", "?=", "?a=%ff", "#"];
     let schemes = ["guarded", "locmem", "unknown", "guarded:", ""];
-    let url =
-        |scheme: &str, part: &str, more: &str| format!("{scheme}://{}{more}", part.replace('P', PASSWORD));
-    let of_scheme =
-        |scheme| parts.iter().flat_map(move |part| more.iter().map(move |more| url(scheme, part, more)));
-    schemes.into_iter().flat_map(of_scheme).collect()
+    let mut urls = Vec::new();
+    for scheme in schemes {
+        for part in parts {
+            let part = part.replace('$', PASSWORD);
+            urls.extend(more.map(|more| format!("{scheme}://{part}{more}")));
+        }
+    }
+    urls
 }
 
 #[cfg(feature = "json")]
 fn documents() -> Vec<Vec<String>> {
     let bodies = [
-        r#""backend":"guarded","options":{"password":"P"}"#,
-        r#""backend":"guarded","options":{"password":N}"#,
-        r#""backend":"guarded","options":{"password":["P"]}"#,
-        r#""backend":"guarded","options":{"password":{"P":N}}"#,
-        r#""backend":"guarded","options":["P"]"#,
-        r#""backend":"guarded","options":"P""#,
-        r#""backend":"guarded","location":["P","P"]"#,
-        r#""backend":"guarded","location":{"a":"P"}"#,
-        r#""backend":["P"]"#,
-        r#""url":["P"]"#,
-        r#""url":"P""#,
-        r#""backend":"locmem","options":{"password":"P"}"#,
-        r#""backend":"guarded","options":{"password":"P","PASSWORD":"P"}"#,
-        r#""backend":"guarded","options":{"password":"P}"#,
-        r#""backend":"guarded","options":{"password":"P\x"}"#,
-        r#""backend":"guarded","options":{"password":P}"#,
+        r#""backend":"guarded","options":{"password":"$"}"#,
+        r#""backend":"guarded","options":{"password":#N}"#,
+        r#""backend":"guarded","options":{"password":["$"]}"#,
+        r#""backend":"guarded","options":{"password":{"$":#N}}"#,
+        r#""backend":"guarded","options":["$"]"#,
+        r#""backend":"guarded","options":"$""#,
+        r#""backend":"guarded","location":["$","$"]"#,
+        r#""backend":"guarded","location":{"a":"$"}"#,
+        r#""backend":["$"]"#,
+        r#""url":["$"]"#,
+        r#""url":"$""#,
+        r#""backend":"locmem","options":{"password":"$"}"#,
+        r#""backend":"guarded","options":{"password":"$","PASSWORD":"$"}"#,
+        r#""backend":"guarded","options":{"password":"$}"#,
+        r#""backend":"guarded","options":{"password":"$\x"}"#,
+        r#""backend":"guarded","options":{"password":$}"#,
     ];
     let document =
-        |body: &&str| format!("{{\"default\":{{{body}}}}}").replace('P', PASSWORD).replace('N', NUMBER);
+        |body: &&str| format!("{{\"default\":{{{body}}}}}").replace('$', PASSWORD).replace("#N", NUMBER);
     bodies.iter().map(document).map(|text| told(|| builder().json(&text))).collect()
 }
 
@@ -129,23 +132,23 @@ fn documents() -> Vec<Vec<String>> {
 #[cfg(feature = "toml")]
 fn toml() -> Vec<Vec<String>> {
     let lines = [
-        "password = \"P\"",
-        "password = P",
-        "password = 'P",
-        "password = \"P",
-        "password = \"\\P\"",
-        "password = N",
-        "password P",
-        "password = [\"P\", P]",
-        "password = 1P",
-        "password = \"\"\"P",
-        "password = \"P\" P",
-        "password = \"P\"\npassword = \"P\"",
+        "password = \"$\"",
+        "password = $",
+        "password = '$",
+        "password = \"$",
+        "password = \"\\$\"",
+        "password = #N",
+        "password $",
+        "password = [\"$\", $]",
+        "password = 1$",
+        "password = \"\"\"$",
+        "password = \"$\" $",
+        "password = \"$\"\npassword = \"$\"",
     ];
     let document = |line: &&str| {
         format!("[default]\nbackend = \"guarded\"\n[default.options]\n{line}\n")
-            .replace('P', PASSWORD)
-            .replace('N', NUMBER)
+            .replace('$', PASSWORD)
+            .replace("#N", NUMBER)
     };
     lines.iter().map(document).map(|text| told(|| builder().toml(&text))).collect()
 }
