@@ -9,7 +9,7 @@ use crate::layout::{Location, STATE};
 const WAIT: Duration = Duration::from_secs(5);
 
 /// Gives each record the checksum that its bytes ask for.
-fn seal(bytes: &mut Vec<u8>) {
+fn seal(bytes: &mut [u8]) {
     for record in bytes.as_chunks_mut::<RECORD>().0 {
         *record = sealed(*record);
     }
@@ -17,13 +17,16 @@ fn seal(bytes: &mut Vec<u8>) {
 
 #[test]
 fn records() {
-    fuzz("state records", "file", "state").words(&[b"RCFSTAT1"]).finish(seal).run(100_000, |bytes| {
-        let (records, _) = bytes.as_chunks::<RECORD>();
-        let header = records.first().and_then(|record| Header::decode(record, bytes.len() as u64));
-        let shards =
-            records.iter().skip(1).zip(0..).filter_map(|(record, index)| Shard::decode(record, index));
-        shards.count() > 0 && header.is_some()
-    });
+    fuzz("state records", "file", "state").words(&[b"RCFSTAT1"]).finish(|bytes| seal(bytes)).run(
+        100_000,
+        |bytes| {
+            let (records, _) = bytes.as_chunks::<RECORD>();
+            let header = records.first().and_then(|record| Header::decode(record, bytes.len() as u64));
+            let shards =
+                records.iter().skip(1).zip(0..).filter_map(|(record, index)| Shard::decode(record, index));
+            shards.count() > 0 && header.is_some()
+        },
+    );
 }
 
 /// All that is done with a state file, whatever is in it: it counts, or is written anew.
@@ -43,7 +46,8 @@ fn use_state(location: &Location) -> Result<(), Fault> {
 fn files() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join(STATE);
-    let fuzz = fuzz("state files", "file", "state").words(&[b"RCFSTAT1"]).finish(seal).one_in(200);
+    let fuzz =
+        fuzz("state files", "file", "state").words(&[b"RCFSTAT1"]).finish(|bytes| seal(bytes)).one_in(200);
     fuzz.run(100_000, |bytes| {
         std::fs::write(&path, bytes).unwrap();
         let found = shards(dir.path()).unwrap();
