@@ -22,7 +22,9 @@ const TIMEOUT: Duration = Duration::from_secs(300);
 
 /// What the caller of our cache has.
 const USER: &str = "user:";
-/// The same with what our cache adds inside the time: prefix and version.
+/// What our cache adds inside the time: prefix and version.
+const HEAD: &str = "app:1:";
+/// The whole, which is what the caller of a peer has.
 const MADE: &str = "app:1:user:";
 
 type Ours<B> = Cache<B>;
@@ -69,6 +71,24 @@ impl Store for Quick {
     }
 }
 
+/// The least that a cache can cost which others may write to: locks, and a key that is made.
+impl Store for Locked {
+    const BEFORE: &'static str = USER;
+
+    fn read(&self, key: &str) -> Bytes {
+        let key = made(key);
+        self[shard_of(&key)].read().unwrap().get(&*key).expect("it is there").clone()
+    }
+
+    fn write(&self, key: &str, value: Bytes) {
+        let key = made(key);
+        let mut shard = self[shard_of(&key)].write().unwrap();
+        let old = shard.get_mut(&*key).map(|old| std::mem::replace(old, value));
+        drop(shard);
+        drop(old.expect("it is there"));
+    }
+}
+
 impl Store for Moka<Bytes> {
     const BEFORE: &'static str = MADE;
 
@@ -79,6 +99,14 @@ impl Store for Moka<Bytes> {
     fn write(&self, key: &str, value: Bytes) {
         self.insert(key.to_owned(), (value, TIMEOUT));
     }
+}
+
+/// The key that our cache makes of the caller's, without a check.
+fn made(key: &str) -> ArrayString<32> {
+    let mut made = ArrayString::new();
+    made.push_str(HEAD);
+    made.push_str(key);
+    made
 }
 
 /// One case: which requests, in which way.
@@ -118,28 +146,18 @@ impl Load {
         }
     }
 
-    /// The least that a read can cost where others may write.
-    fn locked<'a>(&'a self, locked: &'a Locked) -> Contender<'a> {
-        self.reads("bare table, locked", |key| {
-            let shard = locked[shard_of(key)].read().unwrap();
-            shard.get(key).expect("it is there").clone()
-        })
-    }
-
     /// The least that a read can cost: no lock, no clock, no bound.
     fn bare<'a>(&'a self, bare: &'a Bare) -> Contender<'a> {
-        self.reads("bare table", |key| bare.get(key).expect("it is there").clone())
-    }
-
-    /// The same requests to what is no cache, by whole keys.
-    fn reads<'a>(&'a self, name: &str, read: impl Fn(&str) -> Bytes + Sync + 'a) -> Contender<'a> {
         let requests = &self.requests;
+        let read = |key: &str| bare.get(&*made(key)).expect("it is there").clone();
         if self.at_hand {
-            let keys = self.keys(MADE);
-            Contender::on_threads(name, self.threads, move |thread, n| read(&keys[requests.place(thread, n)]))
+            let keys = self.keys(USER);
+            Contender::on_threads("bare table", self.threads, move |thread, n| {
+                read(&keys[requests.place(thread, n)])
+            })
         } else {
-            Contender::on_threads(name, self.threads, move |thread, n| {
-                read(&key(MADE, requests.at(requests.place(thread, n)).0))
+            Contender::on_threads("bare table", self.threads, move |thread, n| {
+                read(&key(USER, requests.at(requests.place(thread, n)).0))
             })
         }
     }
@@ -211,16 +229,18 @@ fn beside_peers(bench: &Bench, entries: u32, length: usize, at_hand: bool, write
     let moka = filled(peers::moka(u64::from(entries) * 2), entries);
     moka.run_pending_tasks();
     let bare = if writes > 0.0 { Bare::default() } else { bare(entries) };
-    let locked = locked(if writes > 0.0 { 0 } else { entries });
-    let mut peers =
-        vec![load.contender("quick_cache", &quick).goal(1.5), load.contender("moka", &moka).goal(3.5)];
+    let locked = locked(entries);
+    let mut peers = vec![
+        load.contender("quick_cache", &quick).goal(1.5),
+        load.contender("moka", &moka).goal(3.5),
+        load.contender("bare table, locked", &locked),
+    ];
     if writes == 0.0 {
         let goal = match threads {
             1 => Some(1.0 / 1.6),
             2 => Some(1.0 / 2.0),
             _ => None,
         };
-        peers.push(load.locked(&locked));
         let bare = load.bare(&bare);
         peers.push(match goal {
             Some(goal) => bare.goal(goal),
