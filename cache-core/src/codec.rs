@@ -1,6 +1,8 @@
 //! [`Codec`]: how a value that is no integer, text or bytes becomes bytes. MessagePack by
 //! default, JSON as a choice, others through the trait.
 
+mod shape;
+
 use std::error::Error as StdError;
 use std::fmt;
 
@@ -117,6 +119,9 @@ pub struct MessagePack;
 const MAX_DEPTH: usize = 128;
 
 const LEFT_OVER: &str = "bytes are left over after the value";
+const CUT_OFF: &str = "an array or a map has fewer elements than it says";
+/// In the reader's own words.
+const TOO_DEEP: &str = "depth limit exceeded";
 
 impl MessagePack {
     fn write<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, CodecError> {
@@ -129,6 +134,10 @@ impl MessagePack {
             &mut rmp_serde::Deserializer<rmp_serde::decode::ReadReader<&[u8]>>,
         ) -> Result<T, CodecError>,
     ) -> Result<T, CodecError> {
+        shape::check::<MAX_DEPTH>(bytes).map_err(|problem| match problem {
+            shape::Problem::TooDeep => TOO_DEEP,
+            shape::Problem::CutOff => CUT_OFF,
+        })?;
         let mut reader = rmp_serde::Deserializer::new(bytes);
         reader.set_max_depth(MAX_DEPTH);
         let value = visit(&mut reader)?;
@@ -264,7 +273,7 @@ pub(crate) fn without_value(message: &str) -> String {
     if let Some(marker) = message.strip_prefix("wrong msgpack marker ") {
         return format!("found {}", marker_kind(marker));
     }
-    if [LEFT_OVER, "depth limit exceeded"].contains(&message) {
+    if [LEFT_OVER, CUT_OFF, TOO_DEEP].contains(&message) {
         return message.to_owned();
     }
     match message.strip_prefix("missing field `").and_then(|rest| rest.split_once('`')) {

@@ -1,5 +1,7 @@
 //! [`Payload`]: what a backend stores.
 
+use std::fmt;
+
 use bytes::Bytes;
 
 /// Names the codec that wrote a [`Payload::Encoded`], so that a reader picks the same one.
@@ -16,7 +18,9 @@ impl CodecId {
 
 /// A value as a backend holds it. Integers stay integers, so that a store can count;
 /// text and bytes stay as they are; everything else is bytes that a codec wrote.
-#[derive(Clone, Debug, PartialEq, Eq)]
+///
+/// Its `Debug` shows the kind and the length, and nothing of the value, which may be a secret.
+#[derive(Clone, PartialEq, Eq)]
 pub enum Payload {
     /// A signed 64-bit integer: the only kind that `incr` works on.
     Int(i64),
@@ -26,6 +30,17 @@ pub enum Payload {
     Bytes(Bytes),
     /// A value in the bytes of the codec named.
     Encoded(CodecId, Bytes),
+}
+
+impl fmt::Debug for Payload {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Int(_) => f.write_str("Int(_)"),
+            Self::Text(data) => write!(f, "Text({} bytes)", data.len()),
+            Self::Bytes(data) => write!(f, "Bytes({} bytes)", data.len()),
+            Self::Encoded(codec, data) => write!(f, "Encoded({}, {} bytes)", codec.0, data.len()),
+        }
+    }
 }
 
 /// The kind of a [`Payload`], as a number for a store that keeps it beside the bytes.

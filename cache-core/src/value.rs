@@ -403,6 +403,9 @@ impl<'de> Deserializer<'de> for Plain<'_> {
 }
 
 #[cfg(all(test, feature = "json"))]
+mod fuzz;
+
+#[cfg(all(test, feature = "json"))]
 mod tests {
     use super::*;
     use crate::codec::{Json, MessagePack};

@@ -285,3 +285,6 @@ fn payload(kind: ValueRef<'_>, codec: ValueRef<'_>, value: ValueRef<'_>) -> Opti
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod fuzz;

@@ -118,10 +118,11 @@ impl Sql {
             replace: format!("UPDATE {t} SET kind = ?2, codec = ?3, expires = ?4, value = ?5 WHERE key = ?1"),
             touch: format!("UPDATE {t} SET expires = ?3 WHERE key = ?1 AND {LIVE}"),
             delete: format!("DELETE FROM {t} WHERE key = ?1 RETURNING {}", LIVE),
-            // The bounds keep the sum within 64 bits: SQLite would turn it into a float.
+            // The bounds keep the sum within 64 bits: SQLite would turn it into a float. What is one
+            // already, of whoever switched the checks off, is no entry.
             incr: format!(
                 "UPDATE {t} SET value = value + ?3 WHERE key = ?1 AND {LIVE} AND kind = 0 \
-                 AND value BETWEEN ?4 AND ?5 RETURNING value"
+                 AND typeof(value) = 'integer' AND value BETWEEN ?4 AND ?5 RETURNING value"
             ),
             move_key: format!("UPDATE {t} SET key = ?3 WHERE key = ?1 AND {LIVE}"),
             clear: format!("DELETE FROM {t}"),

@@ -73,6 +73,8 @@ mod dir;
 mod django;
 mod entry;
 mod fs;
+#[cfg(test)]
+mod fuzz;
 mod info;
 mod layout;
 mod lock;

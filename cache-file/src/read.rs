@@ -12,6 +12,9 @@ use rustix::io::{Errno, retry_on_intr};
 
 use crate::entry::{self, HEADER, Header};
 
+#[cfg(test)]
+mod fuzz;
+
 /// Larger files are not read, and no memory is set aside for them, before their header is good.
 const AT_ONCE: usize = 64 * 1024;
 

@@ -446,6 +446,9 @@ impl<'a> State<'a> {
 }
 
 #[cfg(test)]
+mod fuzz;
+
+#[cfg(test)]
 mod tests {
     use super::*;
     use crate::store::Store;

@@ -1,5 +1,6 @@
 //! The store: shards of a table each, under one exact bound.
 
+use std::fmt;
 use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 
@@ -27,7 +28,6 @@ const REAP_PER_WRITE: usize = 2;
 /// A full store looks at so many deadlines at a time: a set must not stop for all that expired at once.
 const REAP_PER_CULL: usize = 64;
 
-#[derive(Debug)]
 pub(crate) struct Store {
     shards: Box<[Shard]>,
     hasher: RandomState,
@@ -44,11 +44,21 @@ pub(crate) struct Store {
 }
 
 /// Apart by a cache line or two: neighbours' locks must not slow each other.
-#[derive(Debug)]
 #[repr(align(128))]
 struct Shard {
     table: RwLock<Table>,
     ticks: AtomicU64,
+}
+
+/// No entry: keys and values are nobody's but the callers'.
+impl fmt::Debug for Store {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Store")
+            .field("entries", &self.len())
+            .field("culling", &self.culling)
+            .field("eviction", &self.eviction)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Shard {
@@ -382,6 +392,9 @@ impl Store {
         }
     }
 }
+
+#[cfg(test)]
+mod collisions;
 
 /// How many shards a store with this limit has: a power of two.
 fn shards_of(limit: Option<u64>) -> usize {

@@ -15,7 +15,6 @@ pub(crate) const NEVER: u64 = u64::MAX;
 
 /// All of an entry is in one place, a short key too: a hit waits for memory twice, for the table's
 /// pointer and for this.
-#[derive(Debug)]
 pub(crate) struct Entry {
     hash: u64,
     key: SmolStr,
@@ -44,7 +43,7 @@ pub(crate) enum Use {
     Read(u32),
 }
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct Table {
     entries: HashTable<Box<Entry>>,
     /// (deadline, hash) of every entry that expires, soonest first. An entry that was removed

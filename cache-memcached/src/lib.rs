@@ -53,6 +53,8 @@ mod count;
 mod deadline;
 mod errors;
 mod exptime;
+#[cfg(test)]
+mod fuzz;
 mod hash;
 mod info;
 mod lookup;

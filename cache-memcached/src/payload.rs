@@ -74,6 +74,9 @@ fn digits(data: &[u8]) -> Option<String> {
 }
 
 #[cfg(test)]
+mod fuzz;
+
+#[cfg(test)]
 mod tests {
     use super::*;
 

@@ -103,6 +103,9 @@ fn parse(line: &[u8]) -> Result<(Reply, Option<usize>), Nonsense> {
 }
 
 #[cfg(test)]
+mod fuzz;
+
+#[cfg(test)]
 mod tests {
     use super::*;
 

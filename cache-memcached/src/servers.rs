@@ -147,6 +147,9 @@ fn unix(path: &str) -> Result<Server, &'static str> {
 }
 
 #[cfg(test)]
+mod fuzz;
+
+#[cfg(test)]
 mod tests {
     use super::*;
 

@@ -222,7 +222,7 @@ fn clear_empties_the_servers_of_its_cache_and_no_other() {
 #[test]
 fn nothing_shows_a_value() {
     const VALUE: &str = "a very private value";
-    let log = Log::install();
+    let log = Log::everything();
     let Some((_server, proxy, cache)) = behind_proxy() else { return };
     let runtime = runtime();
     let mut shown = format!("{cache:?} {:?} {:?}", cache.backend(), options(proxy.address()));

@@ -5,8 +5,9 @@ use std::fmt;
 /// The bytes that wait to be read: longer than any line.
 const BUFFER: usize = 16 * 1024;
 
-/// A block's memory grows with what has come of it, and not with what was announced.
-const FIRST_PIECE: usize = 64 * 1024;
+/// A block's memory grows with what has come of it, and not with what was announced. With the buffer
+/// less than 64 KiB are held for what never comes.
+const FIRST_PIECE: usize = 32 * 1024;
 
 /// A line that is too long, or a block without the end of line after it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

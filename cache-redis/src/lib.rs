@@ -51,9 +51,12 @@ mod client;
 mod cluster;
 mod commands;
 mod failure;
+#[cfg(test)]
+mod fuzz;
 mod location;
 mod node;
 mod options;
+mod replies;
 mod scripts;
 #[cfg(feature = "settings")]
 mod settings;

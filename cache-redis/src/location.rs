@@ -203,6 +203,9 @@ fn number(text: &str) -> Result<u32, Problem> {
 }
 
 #[cfg(test)]
+mod fuzz;
+
+#[cfg(test)]
 mod tests {
     use super::*;
 

@@ -43,7 +43,7 @@ fn errors(cache: &Cache<RedisCache>) -> String {
 
 #[test]
 fn nothing_shows_a_password_or_a_value() {
-    let log = Log::install();
+    let log = Log::everything();
     let Some(server) = or_skip(Server::redis(&["--requirepass", PASSWORD])) else { return };
     let Some((_plain, proxy)) = behind_proxy() else { return };
     let mut text = String::new();

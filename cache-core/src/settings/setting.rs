@@ -137,7 +137,7 @@ impl<'de> Visitor<'de> for Tree {
 
     fn visit_u64<E: de::Error>(self, number: u64) -> Result<Setting, E> {
         let fits = i64::try_from(number).map(Setting::Integer);
-        fits.map_err(|_| E::custom(format_args!("the number {number} is too large")))
+        fits.map_err(|_| E::custom("a number is too large"))
     }
 
     fn visit_f64<E: de::Error>(self, number: f64) -> Result<Setting, E> {

@@ -36,6 +36,9 @@ pub(super) fn expires(expiry: Expiry, now_ms: i64) -> i64 {
 }
 
 #[cfg(test)]
+mod fuzz;
+
+#[cfg(test)]
 mod tests {
     use super::*;
     use std::time::Duration;

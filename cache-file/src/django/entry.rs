@@ -188,6 +188,9 @@ fn decode(file: Vec<u8>, now: i64, depth: Depth, most: usize) -> Seen {
 }
 
 #[cfg(test)]
+mod fuzz;
+
+#[cfg(test)]
 mod tests {
     use super::*;
 

@@ -9,11 +9,11 @@ use cache_pipeline::{Fault, Link};
 use redis::Value;
 use tokio::runtime::Handle;
 
-use super::replies::{Answer, Garbled, Replies};
 use super::stream::connect;
-use crate::commands::{Commands, Request};
+use crate::commands::Request;
 use crate::failure::{self, Failure};
 use crate::node::Target;
+use crate::replies::{Answer, Garbled, Replies};
 
 #[derive(Debug, Default)]
 pub(crate) struct Links(cache_pipeline::Links<Replies>);
@@ -75,12 +75,7 @@ async fn exchange(
     request: &Request,
     deadline: Instant,
 ) -> Result<Value, Failure> {
-    let answer = match &request.commands {
-        Commands::One(_) => Answer::One(None),
-        Commands::Many(pipeline) => {
-            Answer::Many { found: Vec::with_capacity(pipeline.len()), wanted: pipeline.len() }
-        }
-    };
+    let answer = Answer::to(&request.commands);
     let answered = link.exchange(|out| request.write(out), answer, deadline).await;
     answered.map(Answer::into_value).map_err(|fault| failed(target, fault))
 }

@@ -8,7 +8,6 @@
 #[cfg(feature = "tls")]
 mod encrypted;
 mod links;
-mod replies;
 mod stream;
 
 pub(crate) use links::Links;

@@ -3,13 +3,15 @@
 use std::io::{self, Read, Write};
 use std::time::{Duration, Instant};
 
-use redis::{ErrorKind, Parser, RedisError, Value};
+use cache_pipeline::Protocol as _;
+use redis::Value;
 
 use super::connect::connect;
 use super::socket::Socket;
-use crate::commands::{Commands, Request};
+use crate::commands::Request;
 use crate::failure::{self, Failure};
 use crate::node::Target;
+use crate::replies::{Answer, Garbled, Replies};
 
 /// A buffer that grew beyond this is given back.
 const KEPT_BUFFER: usize = 64 << 10;
@@ -65,7 +67,7 @@ impl Write for Stream {
 /// was read whole: whatever goes wrong closes it.
 pub(super) struct Connection {
     stream: Stream,
-    parser: Parser,
+    replies: Replies,
     out: Vec<u8>,
     idle_since: Instant,
     used: bool,
@@ -92,8 +94,13 @@ impl Connection {
                 Stream::Tls(Box::new(stream))
             }
         };
-        let connection =
-            Self { stream, parser: Parser::new(), out: Vec::new(), idle_since: Instant::now(), used: false };
+        let connection = Self {
+            stream,
+            replies: Replies::default(),
+            out: Vec::new(),
+            idle_since: Instant::now(),
+            used: false,
+        };
         let Some(log_in) = target.log_in() else { return Ok(connection) };
         let (mut connection, reply) = connection
             .exchange(target, &log_in, deadline)
@@ -121,21 +128,22 @@ impl Connection {
         if let Err(e) = self.stream.write_all(&self.out).and_then(|()| self.stream.flush()) {
             return Err(self.failed(target, false, e));
         }
-        let value = match &request.commands {
-            Commands::One(_) => self.parser.parse_value(&mut self.stream),
-            Commands::Many(pipeline) => {
-                let replies = (0..pipeline.len()).map(|_| self.parser.parse_value(&mut self.stream));
-                replies.collect::<Result<_, _>>().map(Value::Array)
+        let mut answer = Answer::to(&request.commands);
+        while !self.replies.read(&mut answer).map_err(|Garbled| garbled(target))? {
+            match self.stream.read(self.replies.room()) {
+                Ok(0) => return Err(self.unread(target, &io::ErrorKind::UnexpectedEof.into())),
+                Ok(count) => self.replies.filled(count),
+                Err(e) => return Err(self.unread(target, &e)),
             }
-        };
-        let value = match value {
-            Ok(value) => value,
-            Err(e) => return Err(self.unread(target, &e)),
-        };
+        }
+        // More than was asked for would be taken for the next reply.
+        if !self.replies.is_empty() {
+            return Err(garbled(target));
+        }
         self.out.shrink_to(KEPT_BUFFER);
         self.idle_since = Instant::now();
         self.used = true;
-        Ok((self, value))
+        Ok((self, answer.into_value()))
     }
 
     fn failed(&self, target: &Target, sent: bool, e: io::Error) -> Failure {
@@ -143,11 +151,13 @@ impl Connection {
         Failure { error: failure::io(e, &target.server), sent, stale }
     }
 
-    fn unread(&self, target: &Target, e: &RedisError) -> Failure {
-        if e.kind() != ErrorKind::Io {
-            return Failure { error: failure::garbled(&target.server), sent: true, stale: false };
-        }
-        let kind = if e.is_timeout() { io::ErrorKind::TimedOut } else { io::ErrorKind::UnexpectedEof };
+    fn unread(&self, target: &Target, e: &io::Error) -> Failure {
+        let late = matches!(e.kind(), io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock);
+        let kind = if late { io::ErrorKind::TimedOut } else { io::ErrorKind::UnexpectedEof };
         self.failed(target, true, kind.into())
     }
+}
+
+fn garbled(target: &Target) -> Failure {
+    Failure { error: failure::garbled(&target.server), sent: true, stale: false }
 }

@@ -2,7 +2,7 @@
 //!
 //! Not the `redis` crate's `Connection`: its timeouts are per read, so a server that sends a byte
 //! now and then holds a call for ever, and after a timeout it looks as usable as before. What is
-//! used of the crate is what has no I/O in it, its encoder and its parser.
+//! used of the crate is its encoder.
 
 mod connect;
 mod connection;

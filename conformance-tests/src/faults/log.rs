@@ -1,27 +1,26 @@
 //! [`Log`]: all that a program logs.
 
-use std::fmt;
-use std::fmt::Write as _;
+use std::fmt::{Debug, Write as _};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tracing::field::{Field, Visit};
 use tracing::span;
 
-/// Writes down every event and span of `tracing`, of whatever level, with its fields: for a test that
-/// looks for what must not be there. Its clones share one text.
-#[derive(Clone, Default)]
+/// Writes down each field of every event and span, of whatever level and whatever thread. For a test that
+/// is alone in its program, or whose companions say nothing either.
+#[derive(Clone, Debug, Default)]
 pub struct Log(Arc<Mutex<String>>);
 
 impl Log {
-    /// Listens to the whole program from now on.
+    /// From now on, in the whole program.
     ///
     /// # Panics
-    /// When something else listens already.
-    #[must_use]
+    /// Where the program has a subscriber already.
     #[allow(clippy::expect_used, reason = "a test fails by panicking")]
-    pub fn install() -> Self {
+    #[must_use]
+    pub fn everything() -> Self {
         let log = Self::default();
-        tracing::subscriber::set_global_default(log.clone()).expect("the only one that listens");
+        tracing::subscriber::set_global_default(log.clone()).expect("no other subscriber");
         log
     }
 
@@ -30,18 +29,38 @@ impl Log {
     pub fn text(&self) -> String {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
-}
 
-impl fmt::Debug for Log {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Log").field("bytes", &self.text().len()).finish()
+    /// What was logged, and is forgotten now.
+    #[must_use]
+    pub fn take(&self) -> String {
+        std::mem::take(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
+/// What a failed test shows: an error with all that caused it, in both of its forms.
+#[must_use]
+pub fn shown(error: &dyn std::error::Error) -> String {
+    let mut all = format!("{error} {error:?} {error:#?}");
+    let mut source = error.source();
+    while let Some(inner) = source {
+        all.push_str(&format!(" {inner} {inner:?}"));
+        source = inner.source();
+    }
+    all
+}
+
+/// Those of `secrets` that stand in `text`, as they are or as the bytes of a `Debug` list.
+#[must_use]
+pub fn leaked<'a>(text: &str, secrets: &[&'a str]) -> Vec<&'a str> {
+    let bytes = |secret: &str| secret.bytes().map(|byte| byte.to_string()).collect::<Vec<_>>().join(", ");
+    secrets.iter().copied().filter(|secret| text.contains(secret) || text.contains(&bytes(secret))).collect()
+}
+
 impl Visit for Log {
-    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        // Writing to a text does not fail.
-        let _ = writeln!(self.0.lock().unwrap_or_else(PoisonError::into_inner), "{field}={value:?}");
+    fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
+        let mut text = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        // To write to a text cannot fail.
+        let _ = writeln!(text, "{field}={value:?}");
     }
 }
 
@@ -49,23 +68,17 @@ impl tracing::Subscriber for Log {
     fn enabled(&self, _: &tracing::Metadata<'_>) -> bool {
         true
     }
-
     fn new_span(&self, span: &span::Attributes<'_>) -> span::Id {
         span.record(&mut self.clone());
         span::Id::from_u64(1)
     }
-
     fn record(&self, _: &span::Id, values: &span::Record<'_>) {
         values.record(&mut self.clone());
     }
-
     fn record_follows_from(&self, _: &span::Id, _: &span::Id) {}
-
     fn event(&self, event: &tracing::Event<'_>) {
         event.record(&mut self.clone());
     }
-
     fn enter(&self, _: &span::Id) {}
-
     fn exit(&self, _: &span::Id) {}
 }

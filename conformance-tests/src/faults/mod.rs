@@ -21,7 +21,9 @@
 
 mod cancel;
 mod corruption;
+mod fuzz;
 mod log;
+mod mutate;
 mod process;
 mod record;
 mod small_disk;
@@ -29,7 +31,8 @@ mod strace;
 
 pub use cancel::cancelled;
 pub use corruption::{Corruption, Damage};
-pub use log::Log;
+pub use fuzz::Fuzz;
+pub use log::{Log, leaked, shown};
 pub use process::{again, job, test_again};
 pub use record::{effort, record};
 pub use small_disk::SmallDisk;

@@ -1,17 +1,22 @@
-//! [`Replies`]: RESP2, read from bytes as they come. No I/O.
+//! [`Replies`]: RESP2, read from bytes as they come, in both halves. No I/O.
+//!
+//! Not the `redis` crate's parser: it recurses, a hundred levels deep, sets aside room for 4,096
+//! elements at each, and keeps what came behind a reply for the next.
 
 use cache_pipeline::{Incoming, Malformed, Protocol};
 use redis::{Value, parse_redis_value};
 
+use crate::commands::Commands;
+
 /// Replies to what is asked here are three deep at most.
 const DEEPEST: usize = 16;
 
-/// Room is made for so many elements at once; more come with their bytes.
-const FIRST_ELEMENTS: usize = 1024;
+/// Room is made for so many elements at once, at each depth; more come with their bytes.
+const FIRST_ELEMENTS: usize = 32;
 
 /// Bytes that are no reply.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Garbled;
+pub(crate) struct Garbled;
 
 impl From<Malformed> for Garbled {
     fn from(_: Malformed) -> Self {
@@ -20,12 +25,22 @@ impl From<Malformed> for Garbled {
 }
 
 /// What the commands of one request are answered with.
-pub(super) enum Answer {
+pub(crate) enum Answer {
     One(Option<Value>),
     Many { found: Vec<Value>, wanted: usize },
 }
 
 impl Answer {
+    /// Of which nothing has come.
+    pub(crate) fn to(commands: &Commands) -> Self {
+        match commands {
+            Commands::One(_) => Self::One(None),
+            Commands::Many(pipeline) => {
+                Self::Many { found: Vec::with_capacity(pipeline.len()), wanted: pipeline.len() }
+            }
+        }
+    }
+
     /// Takes a reply; true when that was the last.
     fn take(&mut self, value: Value) -> bool {
         match self {
@@ -41,7 +56,7 @@ impl Answer {
     }
 
     /// The reply, or an array of those to all commands.
-    pub(super) fn into_value(self) -> Value {
+    pub(crate) fn into_value(self) -> Value {
         match self {
             Self::One(value) => value.unwrap_or(Value::Nil),
             Self::Many { found, .. } => Value::Array(found),
@@ -51,7 +66,7 @@ impl Answer {
 
 /// Turns bytes into replies.
 #[derive(Default)]
-pub(super) struct Replies {
+pub(crate) struct Replies {
     incoming: Incoming,
     /// Arrays that are still coming, the innermost last, and how many elements each still lacks.
     open: Vec<(Vec<Value>, usize)>,
@@ -171,6 +186,9 @@ impl Protocol for Replies {
         self.incoming.missing()
     }
 }
+
+#[cfg(test)]
+mod fuzz;
 
 #[cfg(test)]
 mod tests {

@@ -1,0 +1,64 @@
+//! Row 5: state files.
+
+use std::time::Duration;
+
+use super::{Fault, Header, RECORD, Shard, State, create, sealed, shards};
+use crate::fuzz::fuzz;
+use crate::layout::{Location, STATE};
+
+const WAIT: Duration = Duration::from_secs(5);
+
+/// Gives each record the checksum that its bytes ask for.
+fn seal(bytes: &mut [u8]) {
+    for record in bytes.as_chunks_mut::<RECORD>().0 {
+        *record = sealed(*record);
+    }
+}
+
+#[test]
+fn records() {
+    fuzz("state records", "file", "state").words(&[b"RCFSTAT1"]).finish(|bytes| seal(bytes)).run(
+        100_000,
+        |bytes| {
+            let (records, _) = bytes.as_chunks::<RECORD>();
+            let header = records.first().and_then(|record| Header::decode(record, bytes.len() as u64));
+            let shards =
+                records.iter().skip(1).zip(0..).filter_map(|(record, index)| Shard::decode(record, index));
+            shards.count() > 0 && header.is_some()
+        },
+    );
+}
+
+/// All that is done with a state file, whatever is in it: it counts, or is written anew.
+fn use_state(location: &Location) -> Result<(), Fault> {
+    let mut state = State::open(location, WAIT)?;
+    state.plan(0, i64::MAX, Some(1))?;
+    state.take(0, 1, None)?;
+    state.give_back(0, u32::MAX)?;
+    state.listed(0, u64::MAX, Some(i64::MIN))?;
+    state.take(0, i64::MIN, Some(u64::MAX))?;
+    state.add_up()?;
+    assert!(state.total().is_none_or(|total| total <= u64::from(location.shards) * u64::from(u32::MAX)));
+    Ok(())
+}
+
+#[test]
+fn files() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join(STATE);
+    let fuzz =
+        fuzz("state files", "file", "state").words(&[b"RCFSTAT1"]).finish(|bytes| seal(bytes)).one_in(200);
+    fuzz.run(100_000, |bytes| {
+        std::fs::write(&path, bytes).unwrap();
+        let found = shards(dir.path()).unwrap();
+        let count = create(dir.path(), 4, WAIT).unwrap();
+        assert!(found.is_none_or(|found| found == count));
+        let location = Location { root: dir.path().to_path_buf(), shards: count };
+        // Damage that only a look at each record shows: it is written anew, and good from then on.
+        if let Err(Fault::Failed(e)) = use_state(&location) {
+            panic!("{e}");
+        }
+        use_state(&location).unwrap();
+        found.is_some()
+    });
+}
