@@ -27,6 +27,8 @@
 //! # Ok::<(), cache_core::Error>(())
 //! ```
 
+#[cfg(test)]
+mod collisions;
 mod eviction;
 mod options;
 mod registry;

@@ -357,13 +357,13 @@ impl Store {
     }
 
     #[inline]
-    fn hash(&self, key: Key<'_>) -> u64 {
+    pub(crate) fn hash(&self, key: Key<'_>) -> u64 {
         self.hasher.hash_one(key)
     }
 
     /// The table uses the lowest and the highest bits of the hash: these are in between.
     #[inline]
-    fn shard_of(&self, hash: u64) -> usize {
+    pub(crate) fn shard_of(&self, hash: u64) -> usize {
         (hash >> 40) as usize & (self.shards.len() - 1)
     }
 
@@ -393,11 +393,8 @@ impl Store {
     }
 }
 
-#[cfg(test)]
-mod collisions;
-
 /// How many shards a store with this limit has: a power of two.
-fn shards_of(limit: Option<u64>) -> usize {
+pub(crate) fn shards_of(limit: Option<u64>) -> usize {
     match limit {
         Some(limit) if limit <= ONE_SHARD => 1,
         Some(limit) => {

@@ -40,7 +40,7 @@ fn a_hundred_times_as_many_writes_take_no_more_memory() {
         let more = effort(100, 2_000) * MAX;
         let later = measure(|| write(&cache, &time, warm, more));
         // Beyond what the full store holds, at any moment.
-        let extra = u64::try_from(later.bytes_max).unwrap();
+        let extra = later.bytes_max;
         let figure = format!("{eviction:?}: {filled} bytes when full, at most {extra} more in {more} writes");
         // A cull may just have taken a third, and tables and heaps grow in doublings. What is kept of each
         // write would be several times that.

@@ -105,7 +105,9 @@ fn disturb(row: u8, kind: Kind, step: u64, injections: impl Fn(usize, &str) -> V
         let points = strace.points(&begun.command).unwrap();
         assert!(!points.iter().any(|point| point.name.contains("chmod")), "made so, not changed afterwards");
         let first = fastrand::usize(..step as usize);
-        for (place, Call { name: call, nth, .. }) in points.iter().enumerate().skip(first).step_by(step as usize) {
+        for (place, Call { name: call, nth, .. }) in
+            points.iter().enumerate().skip(first).step_by(step as usize)
+        {
             for injection in injections(place / step as usize, call) {
                 let begun = Begun::new(kind, operation);
                 tried += 1;

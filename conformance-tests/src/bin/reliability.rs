@@ -59,9 +59,11 @@ impl Report {
 
     /// What does not hold, or was not tried.
     fn complaints(&self) -> Vec<String> {
-        let missing = ROWS.filter(|row| self.of(*row).is_empty()).map(|row| format!("row {row} was not tried"));
+        let missing =
+            ROWS.filter(|row| self.of(*row).is_empty()).map(|row| format!("row {row} was not tried"));
         let failed = self.rows.values().flatten().filter(|tried| tried.failures > 0);
-        let failed = failed.map(|t| format!("row {} on {}: {} failures, {}", t.row, t.backend, t.failures, t.figure));
+        let failed =
+            failed.map(|t| format!("row {} on {}: {} failures, {}", t.row, t.backend, t.failures, t.figure));
         missing.chain(failed).collect()
     }
 }
@@ -117,7 +119,9 @@ fn short(report: &Report) -> String {
 fn main() -> Result<ExitCode, Box<dyn Error>> {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
-    let read = |path: &str| -> Result<Report, Box<dyn Error>> { Ok(Report::parse(&std::fs::read_to_string(path)?)?) };
+    let read = |path: &str| -> Result<Report, Box<dyn Error>> {
+        Ok(Report::parse(&std::fs::read_to_string(path)?)?)
+    };
     let report = match args[..] {
         ["--short", path] => {
             let report = read(path)?;

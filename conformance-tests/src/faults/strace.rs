@@ -143,7 +143,8 @@ fn traced(command: &Command, options: &[&str]) -> io::Result<(ExitStatus, String
     if let Some(dir) = command.get_current_dir() {
         traced.current_dir(dir);
     }
-    let child = traced.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).process_group(0).spawn()?;
+    let child =
+        traced.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).process_group(0).spawn()?;
     let status = end_of(child)?;
     Ok((status, String::from_utf8_lossy(&std::fs::read(log.path())?).into_owned()))
 }
