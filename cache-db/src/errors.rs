@@ -88,7 +88,11 @@ pub(crate) fn surface(e: &rusqlite::Error, path: &Path, busy_timeout: Duration) 
         ),
         _ => (ErrorKind::Storage, format!("the database {file} failed and nothing was stored")),
     };
-    let error = Error::new(kind, message);
+    coded(Error::new(kind, message), e)
+}
+
+/// `error` with SQLite's code as its source.
+pub(crate) fn coded(error: Error, e: &rusqlite::Error) -> Error {
     match e.sqlite_error() {
         Some(code) => error.with_source(*code),
         None => error,

@@ -8,7 +8,7 @@ use rusqlite::{Connection, params};
 
 use super::{Table, cull, rows};
 use crate::cull::START;
-use crate::errors::{Fault, Remedy, is_too_large, remedy};
+use crate::errors::{Fault, Remedy, coded, is_too_large, remedy};
 use crate::layout::Operations;
 use crate::ops::{Put, execute, file_bytes, last_row};
 use crate::options::Settings;
@@ -48,6 +48,15 @@ impl Ops<'_> {
             match execute(self.conn, "COMMIT", []) {
                 Err(Fault::Sqlite(e)) if remedy(&e) == Remedy::Wait && Instant::now() < deadline => {
                     std::thread::sleep(Duration::from_millis(1));
+                }
+                // Without a write-ahead log even the release of a lock can fail, after the change is made: a
+                // second attempt could count twice.
+                Err(Fault::Sqlite(e)) if self.conn.is_autocommit() && remedy(&e) == Remedy::Reopen => {
+                    let file = self.settings.path.display();
+                    let message = format!(
+                        "the database {file} failed while a change was committed: it may or may not have happened"
+                    );
+                    return Err(Fault::Final(coded(Error::outcome_unknown(message), &e)));
                 }
                 done => return done.map(drop),
             }

@@ -95,7 +95,8 @@ fn do_steps(store: Store, database: &Path, note: &mut impl FnMut(String)) {
 }
 
 fn failure(e: &Error) -> String {
-    let is_typed = matches!(e.kind(), ErrorKind::Storage | ErrorKind::Unavailable);
+    let is_typed =
+        matches!(e.kind(), ErrorKind::Storage | ErrorKind::Unavailable | ErrorKind::OutcomeUnknown);
     let kind = if is_typed { FAILED } else { "failed otherwise" };
     format!("{kind}: {e}: {:?}", std::error::Error::source(e).map(ToString::to_string))
 }
