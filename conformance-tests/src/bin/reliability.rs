@@ -1,6 +1,7 @@
 //! What `scripts/faults` makes docs/reliability.md with: `reliability REPORT` prints the text of
 //! `conformance-tests/reliability.md.in`, with what a report of the fault kit says in its places; `reliability
-//! --short REPORT` a line for each row of the table. Both fail where a row has a failure or no record.
+//! --short REPORT` a line for each row of the table. Both fail where a row has a failure, and say which was not tried:
+//! without strace, or the right to mount, some are left out.
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "what it prints is its result")]
 
@@ -57,14 +58,16 @@ impl Report {
         self.rows.get(&row).map_or(&[], Vec::as_slice)
     }
 
-    /// What does not hold, or was not tried.
-    fn complaints(&self) -> Vec<String> {
-        let missing =
-            ROWS.filter(|row| self.of(*row).is_empty()).map(|row| format!("row {row} was not tried"));
+    fn not_tried(&self) -> impl Iterator<Item = u8> {
+        ROWS.filter(|row| self.of(*row).is_empty())
+    }
+
+    /// What does not hold.
+    fn failures(&self) -> Vec<String> {
         let failed = self.rows.values().flatten().filter(|tried| tried.failures > 0);
-        let failed =
-            failed.map(|t| format!("row {} on {}: {} failures, {}", t.row, t.backend, t.failures, t.figure));
-        missing.chain(failed).collect()
+        failed
+            .map(|t| format!("row {} on {}: {} failures, {}", t.row, t.backend, t.failures, t.figure))
+            .collect()
     }
 }
 
@@ -135,9 +138,10 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
         }
         _ => return Err("reliability [--short] REPORT".into()),
     };
-    let complaints = report.complaints();
-    complaints.iter().for_each(|complaint| eprintln!("{complaint}"));
-    Ok(if complaints.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    report.not_tried().for_each(|row| eprintln!("row {row} was not tried"));
+    let failures = report.failures();
+    failures.iter().for_each(|failure| eprintln!("{failure}"));
+    Ok(if failures.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 #[cfg(test)]
@@ -166,11 +170,10 @@ mod tests {
     }
 
     #[test]
-    fn failures_and_what_was_not_tried_are_complaints() {
-        let complaints = Report::parse(REPORT).unwrap().complaints();
-        assert_eq!(complaints.len(), 30);
-        assert!(complaints.contains(&"row 4 on db: 2 failures, c".to_owned()));
-        assert!(complaints.contains(&"row 30 was not tried".to_owned()));
+    fn failures_and_what_was_not_tried_are_seen() {
+        let report = Report::parse(REPORT).unwrap();
+        assert_eq!(report.failures(), ["row 4 on db: 2 failures, c"]);
+        assert!(report.not_tried().eq((1..=3).chain(5..=30)));
     }
 
     #[test]
