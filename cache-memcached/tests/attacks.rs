@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use cache_core::{AsyncCache, BaseCache, Cache, Clock, Error, ErrorKind, KeyPolicy, Timeout};
 use common::{MINUTE, behind_proxy, cache, call_async, options, raw, runtime, server};
-use conformance_tests::faults::{Log, record};
+use conformance_tests::faults::{Log, record, until_ok};
 use conformance_tests::proxy::Fault;
 
 /// Row 18.
@@ -242,7 +242,7 @@ fn nothing_shows_a_value() {
     for fault in [Fault::None].into_iter().chain(faults) {
         proxy.set(Fault::None);
         // It may take a call to find a connection that was closed.
-        while cache.set("k", VALUE, MINUTE).is_err() {}
+        until_ok(|| cache.set("k", VALUE, MINUTE));
         proxy.set(fault);
         note(cache.get::<i64>("k").map(drop));
         note(cache.set("k", VALUE, MINUTE));

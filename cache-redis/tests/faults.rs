@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use cache_core::{Cache, Error, ErrorKind, Timeout};
 use cache_redis::RedisCache;
 use common::{MINUTE, at, behind_proxy, bound, build, cache, inline, quickest, redis, run, runtime};
-use conformance_tests::faults::{cancelled, effort, record};
+use conformance_tests::faults::{cancelled, effort, record, until_ok};
 use conformance_tests::proxy::Fault;
 
 const T: Duration = Duration::from_millis(400);
@@ -328,7 +328,7 @@ fn a_command_that_went_out_half_is_never_continued() {
             };
             for fault in faults {
                 // In time at last, on a machine as busy as may be.
-                while set("next", &small).is_err() {}
+                until_ok(|| set("next", &small));
                 proxy.set(*fault);
                 let outcome = set("big", value);
                 if matches!(fault, Fault::StallRequest(_)) {
@@ -338,7 +338,7 @@ fn a_command_that_went_out_half_is_never_continued() {
                 proxy.set(Fault::None);
                 // What comes next would be read as the rest of the value, and its rest as commands.
                 for _ in 0..3 {
-                    while set("next", &small).is_err() {}
+                    until_ok(|| set("next", &small));
                 }
             }
         }
