@@ -58,7 +58,7 @@ fn chosen_keys_are_spread_as_random_ones_are() {
     for limit in [Some(1_000), Some(100_000), None] {
         let store = store(limit, Eviction::Lru);
         assert_eq!(hashes(&store, &chosen).into_iter().collect::<HashSet<_>>().len(), KEYS);
-        let crowd = |keys| crowd(&store, shards_of(limit), keys);
+        let crowd = |keys| crowd(&store, shards_of(limit, Eviction::Lru), keys);
         worst = worst.max(crowd(&chosen) / crowd(&random));
     }
     let figure = format!("{KEYS} keys with one unkeyed hash: {worst:.2} times as crowded as random ones");

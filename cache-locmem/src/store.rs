@@ -15,10 +15,14 @@ use crate::table::{Entry, NEVER, Table, Use};
 /// Above it the least recently used of one shard go, so that no write ever stops for long.
 const ONE_SHARD: u64 = 1_024;
 
-/// Above [`ONE_SHARD`] a shard holds about so many entries at most, so that culling one of them is
-/// short work in the processor's own cache; powers of two.
+/// Above [`ONE_SHARD`] a shard of an LRU holds about so many entries at most, so that culling one of them
+/// is short work in the processor's own cache; powers of two.
 const SHARD: usize = 1_024;
-const SHARDS: std::ops::RangeInclusive<usize> = 64..=4_096;
+const FEWEST: usize = 64;
+/// With S3-FIFO, which takes one out at a time and chooses better among more.
+const SHARD_OF_QUEUES: usize = 4_096;
+const FEWEST_OF_QUEUES: usize = 16;
+const MOST: usize = 4_096;
 /// A store without a limit: as many as one of 262,144 entries.
 const SHARDS_UNLIMITED: usize = 256;
 
@@ -90,7 +94,7 @@ pub(crate) enum Over {
 
 impl Store {
     pub(crate) fn new(culling: Culling, eviction: Eviction, clock: Clock) -> Self {
-        Self::with_shards(shards_of(culling.limit()), culling, eviction, clock)
+        Self::with_shards(shards_of(culling.limit(), eviction), culling, eviction, clock)
     }
 
     /// A store of so many shards, a power of two.
@@ -394,12 +398,16 @@ impl Store {
 }
 
 /// How many shards a store with this limit has: a power of two.
-pub(crate) fn shards_of(limit: Option<u64>) -> usize {
+pub(crate) fn shards_of(limit: Option<u64>, eviction: Eviction) -> usize {
+    let (shard, fewest) = match eviction {
+        Eviction::Lru => (SHARD, FEWEST),
+        Eviction::S3Fifo => (SHARD_OF_QUEUES, FEWEST_OF_QUEUES),
+    };
     match limit {
         Some(limit) if limit <= ONE_SHARD => 1,
         Some(limit) => {
-            let wanted = usize::try_from(limit).unwrap_or(usize::MAX).div_ceil(SHARD);
-            wanted.checked_next_power_of_two().unwrap_or(usize::MAX).clamp(*SHARDS.start(), *SHARDS.end())
+            let wanted = usize::try_from(limit).unwrap_or(usize::MAX).div_ceil(shard);
+            wanted.checked_next_power_of_two().unwrap_or(usize::MAX).clamp(fewest, MOST)
         }
         None => SHARDS_UNLIMITED,
     }
