@@ -118,7 +118,9 @@ impl Strace {
     /// As [`Strace::calls`], and when it makes no two marks.
     pub fn points(&self, command: &Command) -> io::Result<Vec<Call>> {
         let calls = self.calls(command)?;
-        match *calls.split(|call| call.text.contains(MARK)).collect::<Vec<_>>() {
+        // As an argument of its own, and not a part of one.
+        let mark = format!("{MARK:?}");
+        match *calls.split(|call| call.text.contains(&mark)).collect::<Vec<_>>() {
             [_, points, _] => Ok(points.to_vec()),
             ref parts => {
                 let marks = parts.len() - 1;
