@@ -29,8 +29,8 @@ const MADE: &str = "app:1:user:";
 
 type Ours<B> = Cache<B>;
 type Bare = HashMap<Box<str>, Bytes, ahash::RandomState>;
-/// The same behind the locks that a table with writers needs.
-type Locked = [RwLock<Bare>; 64];
+/// A table with keys of a fixed length within it, behind the locks that one with writers needs.
+type Locked = [RwLock<HashMap<ArrayString<24>, Bytes, ahash::RandomState>>; 64];
 type Quick = quick_cache::sync::Cache<String, Bytes>;
 
 fn value() -> Bytes {
@@ -188,7 +188,7 @@ fn shard_of(key: &str) -> usize {
 fn locked(entries: u32) -> Locked {
     let locked: Locked = std::array::from_fn(|_| RwLock::default());
     for (key, value) in bare(entries) {
-        locked[shard_of(&key)].write().unwrap().insert(key, value);
+        locked[shard_of(&key)].write().unwrap().insert(ArrayString::from(&key).unwrap(), value);
     }
     locked
 }

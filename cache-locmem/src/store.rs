@@ -165,8 +165,8 @@ impl Store {
                 }
                 entry.use_at(used);
                 let old = std::mem::replace(&mut entry.payload, payload);
-                entry.deadline = deadline;
-                table.expires(hash, deadline);
+                let before = std::mem::replace(&mut entry.deadline, deadline);
+                table.expires(hash, before, deadline);
                 self.note(deadline);
                 drop(table);
                 drop(old);
@@ -192,8 +192,8 @@ impl Store {
         let mut table = shard.write();
         match table.find_mut(hash, key.as_str()) {
             Some(entry) if self.is_live(entry.deadline) => {
-                entry.deadline = deadline;
-                table.expires(hash, deadline);
+                let before = std::mem::replace(&mut entry.deadline, deadline);
+                table.expires(hash, before, deadline);
                 self.note(deadline);
                 true
             }

@@ -46,8 +46,9 @@ pub(crate) enum Use {
 #[derive(Default)]
 pub(crate) struct Table {
     entries: HashTable<Box<Entry>>,
-    /// (deadline, hash) of every entry that expires, soonest first. An entry that was removed
-    /// or got another deadline leaves its old pair behind; [`Table::reap`] skips it.
+    /// (moment, hash) for every entry that expires, soonest first: its deadline, or a moment before it. Who
+    /// moves a deadline on leaves the pair as it is, and [`Table::reap`] puts it right when its moment
+    /// comes; the pair of an entry that is gone stays until then.
     deadlines: BinaryHeap<Reverse<(u64, u64)>>,
     /// Which entry goes next, where that is not the least recently used.
     queues: Option<Queues>,
@@ -88,7 +89,7 @@ impl Table {
         };
         let entry = Entry { hash, key: key.into(), payload, deadline, used: AtomicU64::new(used), place };
         self.entries.insert_unique(hash, Box::new(entry), |entry| entry.hash);
-        self.expires(hash, deadline);
+        self.expires(hash, NEVER, deadline);
     }
 
     pub(crate) fn remove(&mut self, hash: u64, key: &str) -> Option<Box<Entry>> {
@@ -100,9 +101,9 @@ impl Table {
         Some(removed)
     }
 
-    /// Notes that the entry with this hash has got this deadline.
-    pub(crate) fn expires(&mut self, hash: u64, deadline: u64) {
-        if deadline == NEVER {
+    /// Notes that the deadline of the entry with this hash was `old` and is `new`.
+    pub(crate) fn expires(&mut self, hash: u64, old: u64, new: u64) {
+        if new == NEVER || old != NEVER && old <= new {
             return;
         }
         // Pairs left behind must not outgrow the entries.
@@ -110,7 +111,7 @@ impl Table {
             let expiring = self.entries.iter().filter(|entry| entry.deadline != NEVER);
             self.deadlines = expiring.map(|entry| Reverse((entry.deadline, entry.hash))).collect();
         } else {
-            self.deadlines.push(Reverse((deadline, hash)));
+            self.deadlines.push(Reverse((new, hash)));
         }
     }
 
@@ -124,23 +125,30 @@ impl Table {
         let mut removed = 0;
         for _ in 0..most {
             match self.deadlines.peek() {
-                Some(&Reverse((deadline, hash))) if deadline <= now => {
+                Some(&Reverse((moment, hash))) if moment <= now => {
                     self.deadlines.pop();
-                    if let Ok(entry) = self
-                        .entries
-                        .find_entry(hash, |entry| (entry.deadline, entry.hash) == (deadline, hash))
-                    {
-                        let place = entry.remove().0.place;
-                        if let Some(queues) = &mut self.queues {
-                            queues.remove(place);
-                        }
-                        removed += 1;
-                    }
+                    removed += usize::from(self.reap_one(hash, now));
                 }
                 _ => break,
             }
         }
         removed
+    }
+
+    /// Removes an expired entry with this hash. Where there is none, those that expire later are noted
+    /// again.
+    fn reap_one(&mut self, hash: u64, now: u64) -> bool {
+        if let Ok(entry) = self.entries.find_entry(hash, |entry| entry.hash == hash && !entry.is_live(now)) {
+            let place = entry.remove().0.place;
+            if let Some(queues) = &mut self.queues {
+                queues.remove(place);
+            }
+            return true;
+        }
+        let later =
+            self.entries.iter_hash(hash).filter(|entry| entry.hash == hash && entry.deadline != NEVER);
+        self.deadlines.extend(later.map(|entry| Reverse((entry.deadline, hash))));
+        false
     }
 
     /// Whether [`Table::evict`] can choose.
