@@ -293,4 +293,36 @@ mod tests {
         assert_eq!(table.drop_victims(usize::MAX), 100);
         assert_eq!(queued(&table), 0);
     }
+
+    /// Moves a deadline as the store does.
+    fn move_deadline(table: &mut Table, n: u64, deadline: u64) {
+        let entry = table.find_mut(hash(n), &n.to_string()).unwrap();
+        let before = std::mem::replace(&mut entry.deadline, deadline);
+        table.expires(hash(n), before, deadline);
+    }
+
+    #[test]
+    fn a_deadline_that_moves_is_found_where_it_is() {
+        let mut table = Table::default();
+        insert(&mut table, 1, 10);
+        // On, again and again: the heap does not grow.
+        (11..=1_000).for_each(|deadline| move_deadline(&mut table, 1, deadline));
+        assert_eq!(table.deadlines.len(), 1);
+        assert_eq!((table.reap(999, 64), table.soonest()), (0, 1_000));
+        assert_eq!((table.reap(1_000, 64), table.len()), (1, 0));
+        // Back, to never, and to a number again.
+        insert(&mut table, 2, 5_000);
+        move_deadline(&mut table, 2, 2_000);
+        assert_eq!(table.soonest(), 2_000);
+        move_deadline(&mut table, 2, NEVER);
+        assert_eq!((table.reap(9_000, 64), table.len(), table.soonest()), (0, 1, NEVER));
+        move_deadline(&mut table, 2, 9_500);
+        assert_eq!((table.reap(9_500, 64), table.len()), (1, 0));
+        // What a removed entry left behind touches no other of the same key.
+        insert(&mut table, 3, 20_000);
+        assert!(table.remove(hash(3), "3").is_some());
+        insert(&mut table, 3, 30_000);
+        assert_eq!((table.reap(25_000, 64), table.len()), (0, 1));
+        assert_eq!((table.reap(30_000, 64), table.len()), (1, 0));
+    }
 }
