@@ -13,7 +13,9 @@ use common::{
     AT_MOST, CALLS, MINUTE, Memcached, T, behind_proxy, cache, call_async, options, raw, runtime, server,
     timed,
 };
-use conformance_tests::faults::{cancel_calls, effort, record, refusals, restarts, until_ok};
+use conformance_tests::faults::{
+    cancel_calls, effort, ended_connections, record, refusals, restarts, until_ok,
+};
 use conformance_tests::proxy::{Fault, Proxy};
 use conformance_tests::servers::{Server, or_skip};
 
@@ -139,6 +141,12 @@ fn a_restarted_server() {
 fn a_restart_costs_at_most_one_call_per_connection() {
     let Some(mut server) = server() else { return };
     restarts("memcached", &cache(server.address()), &mut server);
+}
+
+#[test]
+fn connections_that_end_cost_no_call_that_may_be_sent_twice() {
+    let Some((_server, proxy, cache)) = behind_proxy() else { return };
+    ended_connections("memcached", &cache, &proxy);
 }
 
 #[test]

@@ -14,7 +14,9 @@ use std::time::{Duration, Instant};
 use cache_core::{Cache, Error, ErrorKind, Timeout};
 use cache_redis::RedisCache;
 use common::{MINUTE, at, behind_proxy, bound, build, cache, inline, quickest, redis, runtime};
-use conformance_tests::faults::{cancel_calls, effort, record, refusals, restarts, until_ok};
+use conformance_tests::faults::{
+    cancel_calls, effort, ended_connections, record, refusals, restarts, until_ok,
+};
 use conformance_tests::proxy::Fault;
 
 const T: Duration = Duration::from_millis(400);
@@ -142,6 +144,13 @@ fn a_stopped_server_costs_each_call_its_timeout() {
 fn a_restart_costs_at_most_one_call_per_connection() {
     let Some(mut server) = redis() else { return };
     restarts("redis", &cache(server.address()), &mut server);
+}
+
+/// Row 12.
+#[test]
+fn connections_that_end_cost_no_call_that_may_be_sent_twice() {
+    let Some((_server, proxy)) = behind_proxy() else { return };
+    ended_connections("redis", &cache(proxy.address()), &proxy);
 }
 
 /// Row 12, so soon after the last calls that no connection is looked at before it is used.

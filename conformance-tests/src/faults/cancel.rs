@@ -57,7 +57,7 @@ impl Dropped {
 #[allow(clippy::expect_used, reason = "a test fails by panicking")]
 pub async fn drop_calls<C, F>(tasks: u64, calls: u64, call: C) -> Dropped
 where
-    C: Fn(Rng, Option<u32>) -> F + Clone + Send + 'static,
+    C: Fn(Rng, Option<u32>) -> F + Clone + Send + Sync + 'static,
     F: Future<Output = Option<bool>> + Send + 'static,
 {
     let each = calls / tasks;
@@ -77,7 +77,7 @@ where
             sum
         }
     };
-    let tasks: Vec<_> = (0..tasks).map(|task| tokio::spawn(one(task))).collect();
+    let tasks: Vec<_> = (0..tasks).map(one).map(tokio::spawn).collect();
     let mut sum = Dropped::default();
     for task in tasks {
         sum = sum.and(task.await.expect("a task that drops calls"));

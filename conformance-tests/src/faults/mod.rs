@@ -2,7 +2,7 @@
 //! report what came of it. Beside it are [`Server`](crate::servers::Server), which can be paused,
 //! killed and restarted, and [`Proxy`](crate::proxy::Proxy) for a bad network; [`cancelled`] drops
 //! calls on their way, and [`Log`] writes down what a program logs. What is the same for each backend on
-//! a server is here as a whole: [`cancel_calls`], [`restarts`], [`refusals`].
+//! a server is here as a whole: [`cancel_calls`], [`restarts`], [`ended_connections`], [`refusals`].
 //!
 //! A test tries a fault [`effort`] times and [`record`]s the outcome: `FAULTS_EFFORT=long` asks for
 //! the long form, and `FAULTS_REPORT=FILE` for the outcomes as JSON lines.
@@ -39,7 +39,7 @@ pub use log::{Log, leaked, shown};
 pub use patience::until_ok;
 pub use process::{again, job, test_again};
 pub use record::{effort, record};
-pub use restart::{refusals, restarts};
+pub use restart::{ended_connections, refusals, restarts};
 pub use small_disk::SmallDisk;
 pub use strace::{Call, Injection, Strace, mark};
 

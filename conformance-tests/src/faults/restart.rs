@@ -1,4 +1,4 @@
-//! Rows 12 and 17 on a cache whose server is restarted, or is not there at all.
+//! Rows 12 and 17 on a cache whose server is restarted or not there, or whose connections end.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -8,6 +8,7 @@ use tokio::runtime::Runtime;
 
 use super::record::{effort, record};
 use super::runtime;
+use crate::proxy::{Fault, Proxy};
 use crate::servers::Server;
 
 /// How many callers there are at once.
@@ -37,6 +38,13 @@ impl<'a, B: BaseCache + ?Sized> Half<'a, B> {
         match &self.runtime {
             None => self.cache.set(key, value, LONG),
             Some(runtime) => runtime.block_on(self.cache.aset(key, value, LONG)),
+        }
+    }
+
+    fn get(&self, key: &str) -> Result<Option<String>, Error> {
+        match &self.runtime {
+            None => self.cache.get(key),
+            Some(runtime) => runtime.block_on(self.cache.aget(key)),
         }
     }
 
@@ -89,6 +97,50 @@ pub fn restarts<B: BaseCache + ?Sized>(backend: &str, cache: &Cache<B>, server: 
             format!("restarted: {most} calls of {connections} connections failed, {slowest:?} at most");
         record(12, &half.name, rounds, most.saturating_sub(connections), &figure);
         assert!(most <= connections && slowest < RECOVERY, "{}: {figure}", half.name);
+    }
+}
+
+/// Row 12 of the table: the connection that a call of `cache` finds was closed by `proxy` since the one before, or is
+/// closed on its request, or on the reply. A `set` and a `get` work all the same, and an `incr` is sent once.
+///
+/// # Panics
+/// Where they do not, or it is not.
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+pub fn ended_connections<B: BaseCache + ?Sized>(backend: &str, cache: &Cache<B>, proxy: &Proxy) {
+    let rounds = effort(10, 300);
+    for half in Half::both(backend, cache) {
+        let mut wrong = Vec::new();
+        for fault in (0..rounds).flat_map(|_| [Fault::Refuse, Fault::CutRequest(0), Fault::CutReply(0)]) {
+            let end = || {
+                half.set("used", "value").unwrap();
+                proxy.set(fault);
+                if fault == Fault::Refuse {
+                    proxy.set(Fault::None);
+                }
+            };
+            end();
+            let set = half.set("k", "value");
+            end();
+            let got = half.get("k");
+            cache.set("n", &0, LONG).unwrap();
+            end();
+            let counted = half.incr();
+            proxy.set(Fault::None);
+            let steps = cache.get::<i64>("n").unwrap().unwrap();
+            let honest = match &counted {
+                Ok(sum) => (*sum, steps) == (1, 1),
+                Err(e) if e.kind() == ErrorKind::OutcomeUnknown => steps <= 1,
+                Err(e) => e.kind() == ErrorKind::Unavailable && steps == 0,
+            };
+            let found = got.as_ref().is_ok_and(|found| found.as_deref() == Some("value"));
+            if set.is_err() || !found || !honest {
+                wrong.push(format!("{fault:?}: {set:?}, {got:?}, {counted:?} and {steps} steps"));
+            }
+        }
+        let tried = 3 * rounds;
+        let figure = format!("closed between calls: {} of {tried} rounds with a lost call", wrong.len());
+        record(12, &half.name, tried, wrong.len() as u64, &figure);
+        assert!(wrong.is_empty(), "{}: {wrong:#?}", half.name);
     }
 }
 
