@@ -180,6 +180,36 @@ fn a_dropped_call_hands_its_answer_to_nobody() {
     });
 }
 
+/// Row 13, where the server says more than it was asked.
+#[test]
+fn what_comes_behind_an_answer_is_not_the_next_one() {
+    let rounds = effort(300, 10_000);
+    let mut foreign = 0;
+    two_threads().block_on(async {
+        for _ in 0..rounds {
+            let (link, mut server) = connected().await;
+            let talkative = tokio::spawn(async move {
+                let mut piece = [0; 100];
+                while server.read(&mut piece).await.is_ok_and(|count| count > 0) {
+                    // At once, so that the second is there when the first is handed out.
+                    if server.write_all(b"own\nforeign\n").await.is_err() {
+                        return;
+                    }
+                }
+            });
+            let mut calls = 0;
+            while let Ok(answer) = ask(&link, "k", LONG).await {
+                foreign += u64::from(answer != "own");
+                calls += 1;
+            }
+            assert!(calls > 0, "the first call has its answer");
+            talkative.abort();
+        }
+    });
+    record(13, BACKEND, rounds, foreign, &format!("{foreign} answers that came before their requests"));
+    assert_eq!(foreign, 0, "answers to others");
+}
+
 /// A request that fills every buffer on its way.
 async fn ask_long(link: &Link<Lines>, length: usize) -> Result<String, Fault<Malformed>> {
     let write = |out: &mut Vec<u8>| {
