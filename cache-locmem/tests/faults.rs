@@ -63,7 +63,7 @@ fn eight_threads_count_exactly() {
 fn eight_threads_that_add_have_one_winner() {
     /// One after another without a pause: threads that wait for the same lock stay side by side.
     const BUNCH: usize = 32;
-    let rounds = effort(20_000, 200_000);
+    let rounds = effort(60_000, 600_000);
     let cache = open(LocMemCache::builder().unlimited());
     let arrived = AtomicU64::new(0);
     let keys: Vec<String> = (0..rounds).map(|round| format!("k{round}")).collect();
