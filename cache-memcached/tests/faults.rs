@@ -4,6 +4,8 @@
 
 mod common;
 
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpListener};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
@@ -444,4 +446,47 @@ fn no_cancelled_call_hands_its_reply_to_another() {
     let options = MemcachedCache::builder(proxy.address().to_string());
     let options = options.timeout(MINUTE).connect_timeout(MINUTE).max_connections(16);
     cancel_calls("memcached async", &Cache::new(options.build().unwrap()), &proxy);
+}
+
+/// A server that answers each command twice, with other values.
+fn talkative() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            std::thread::spawn(move || {
+                let mut piece = [0; 1_000];
+                while let Ok(count @ 1..) = stream.read(&mut piece) {
+                    let is_first = piece[..count].starts_with(b"version");
+                    let twice = b"VA 3 f0\r\nown\r\nVA 7 f0\r\nforeign\r\n";
+                    if stream.write_all(if is_first { b"VERSION 1.6.21\r\n" } else { twice }).is_err() {
+                        return;
+                    }
+                }
+            });
+        }
+    });
+    address
+}
+
+#[test]
+fn what_comes_behind_a_reply_is_not_the_next_one() {
+    let cache = cache(talkative());
+    let runtime = runtime();
+    for (backend, is_async) in [("memcached", false), ("memcached async", true)] {
+        let (mut own, mut foreign) = (0, 0);
+        for _ in 0..50 {
+            let get = if is_async { runtime.block_on(cache.aget_bytes("k")) } else { cache.get_bytes("k") };
+            match get {
+                Ok(found) => *(if found.unwrap() == "own" { &mut own } else { &mut foreign }) += 1,
+                Err(e) => {
+                    assert!([ErrorKind::Rejected, ErrorKind::Unavailable].contains(&e.kind()), "{e}");
+                }
+            }
+        }
+        let figure = format!("a server that answers each call twice: {own} own and {foreign} foreign values");
+        record(13, backend, 50, foreign, &figure);
+        assert_eq!(foreign, 0, "{backend}");
+    }
 }
