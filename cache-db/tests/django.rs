@@ -178,7 +178,9 @@ fn incr_and_versions_keep_the_expiry_to_the_letter() {
     for expires in ["2023-11-14 22:18:20", "2033-11-14T22:18:20.250000+00:00"] {
         write(&conn, "n", "gAVLAS4=", expires);
         assert_eq!(cache.incr("n", 41).unwrap(), 42);
-        assert_eq!(row(&conn, "n"), ("gARLKi4=".to_owned(), expires.to_owned()));
+        let (value, kept) = row(&conn, "n");
+        assert_eq!(Value::read(&STANDARD.decode(value).unwrap()).unwrap(), Value::Int(42));
+        assert_eq!(kept, expires);
         cache.incr_version("n", 1).unwrap();
         let moved: String = conn
             .query_row("SELECT expires FROM cache WHERE cache_key = ':2:n'", [], |row| row.get(0))
