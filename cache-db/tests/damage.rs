@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use cache_core::{Cache, Clock, Error, ErrorKind, Timeout};
 use cache_db::{DatabaseCache, Layout};
-use common::{LAYOUTS, build, quick_place};
+use common::{LAYOUTS, build, look, quick_place};
 use conformance_tests::faults::{Corruption, Damage, effort, record};
 
 const KEYS: usize = 12;
@@ -54,7 +54,7 @@ fn whole(path: &Path, layout: Layout) -> Vec<u8> {
 
 /// So that the whole fits into a few pages, one of them the end of the first value.
 fn short(n: usize) -> String {
-    key(n).repeat(if n == 0 { 500 } else { 3 })
+    key(n).repeat(if n == 0 { 200 } else { 3 })
 }
 
 /// What came of the calls on a damaged file.
@@ -175,7 +175,7 @@ fn damage_is_an_error_or_a_miss_and_never_a_panic() {
         let cache = cache(&path, *layout);
         let pages = (0..whole.len()).step_by(1_024).map(|at| Damage::Zeroed(at, 2_048));
         let mut all: Vec<Damage> = pages.collect();
-        let (cuts, flips) = (effort(60, 1_000) as usize, effort(200, 5_000) as usize);
+        let (cuts, flips) = (effort(40, 1_000) as usize, effort(120, 4_000) as usize);
         all.extend((0..cuts).map(|i| Damage::CutAt(i * whole.len() / cuts)));
         // Half of them where SQLite's own structures begin: the headers of file and pages.
         all.extend((0..flips).map(|i| {
@@ -209,6 +209,8 @@ fn damage_is_an_error_or_a_miss_and_never_a_panic() {
 fn no_flipped_bit_is_a_wrong_value_or_a_longer_life() {
     for (name, layout) in LAYOUTS {
         let (_dir, path) = quick_place();
+        // Small pages, so that there are few bits and much in them.
+        look(&path).execute_batch("PRAGMA page_size = 1024; CREATE TABLE t (x); DROP TABLE t").unwrap();
         let (clock, hands) = Clock::manual();
         let options = DatabaseCache::builder(&path).layout(*layout).clock(clock);
         let cache = build(options.busy_timeout(Duration::from_millis(100)));
@@ -221,7 +223,7 @@ fn no_flipped_bit_is_a_wrong_value_or_a_longer_life() {
         let bits = whole.len() * 8;
         let mut seen = Seen::of(short);
         let mut tried = 0;
-        let step = bits / effort(1_500, bits as u64) as usize;
+        let step = bits / effort(600, bits as u64) as usize;
         // Not the same bit of every byte.
         for bit in (0..bits).step_by(step).map(|bit| bit + fastrand::usize(0..step)) {
             let Some(damaged) = Corruption::of(&whole, Damage::Flipped(bit)) else { continue };
