@@ -1,6 +1,6 @@
 //! Row 5: rows of a database that somebody else wrote, through the whole cache.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod common;
 
