@@ -291,3 +291,28 @@ impl BaseCache for DatabaseCache {
         self.table.codec()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::layout::Layout;
+
+    #[test]
+    fn a_row_that_is_no_longer_damaged_stays() {
+        let layouts = [
+            Layout::Own,
+            #[cfg(feature = "django")]
+            Layout::Django,
+        ];
+        for layout in layouts {
+            let dir = tempfile::tempdir().unwrap();
+            let backend = DatabaseCache::builder(dir.path().join("cache.db")).layout(layout).build().unwrap();
+            let cache = cache_core::Cache::new(backend);
+            cache.set("k", &7, cache_core::Timeout::Never).unwrap();
+            let key = cache.make_and_validate_key("k").unwrap();
+            // As if it had been written anew since a reader saw damage.
+            assert_eq!(cache.backend().value(key.as_key(), Seen::Damaged), None);
+            assert_eq!(cache.get::<i64>("k").unwrap(), Some(7), "{layout:?}");
+        }
+    }
+}

@@ -5,13 +5,12 @@
 mod common;
 
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use cache_core::{Cache, ErrorKind, Timeout};
 use cache_db::DatabaseCache;
 use common::{cache, count, look, own_sum, quick_place, rows_and_count};
-use conformance_tests::faults::{effort, record};
+use conformance_tests::faults::record;
 use rusqlite::Connection;
 use rusqlite::types::Value;
 
@@ -194,48 +193,6 @@ fn a_get_removes_what_is_damaged_and_nothing_else() {
     std::thread::sleep(Duration::from_millis(5));
     assert_eq!(cache.get::<i64>("k").unwrap(), None);
     assert_eq!(rows(&conn), 2);
-}
-
-/// The reader may find damage that is gone when it comes to remove it.
-#[test]
-fn a_row_that_was_written_anew_stays() {
-    let (_dir, path) = quick_place();
-    let ours = cache(&path);
-    let conn = look(&path);
-    conn.busy_timeout(Duration::from_secs(10)).unwrap();
-    ours.set("k", &7, HOUR).unwrap();
-    let rounds = effort(300, 20_000);
-    let mut lost = 0;
-    let go_on = AtomicBool::new(true);
-    std::thread::scope(|scope| {
-        let reader = scope.spawn(|| {
-            let others = cache(&path);
-            let mut misses = 0;
-            while go_on.load(Ordering::SeqCst) {
-                match others.get::<i64>("k").unwrap() {
-                    Some(found) => assert_eq!(found, 7),
-                    None => misses += 1,
-                }
-            }
-            misses
-        });
-        for _ in 0..rounds {
-            // Whether the reader has it removed or not.
-            conn.execute("UPDATE cache SET value = 8", []).unwrap();
-            ours.set("k", &7, HOUR).unwrap();
-            lost += u64::from(ours.get::<i64>("k").unwrap() != Some(7));
-        }
-        go_on.store(false, Ordering::SeqCst);
-        assert!(reader.join().unwrap() > 0, "the reader never came upon damage");
-    });
-    record(
-        4,
-        "db",
-        rounds,
-        lost,
-        &format!("{lost} rows removed that were written after their damage was seen"),
-    );
-    assert_eq!(lost, 0);
 }
 
 #[test]
