@@ -64,4 +64,5 @@ timing.serve(
         "touch": lambda n: cache.touch(any_key(n), HOUR),
     },
     undo={"set_new": lambda n: cache.delete(f"new{n}")},
+    from_memory={"get", "set_new"},
 )

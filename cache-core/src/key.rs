@@ -252,31 +252,26 @@ fn is_good(key: &str) -> bool {
 }
 
 /// Sixteen bytes at a time, as the processor's vectors take them, or eight: this is done for every key.
-/// The last ones may overlap those before: a byte looked at twice is none the worse.
 #[inline]
 fn has_good_bytes(key: &str) -> bool {
     let bytes = key.as_bytes();
     if let Some(last) = bytes.last_chunk::<16>() {
-        let mut refused = [false; 16];
-        for block in bytes.as_chunks::<16>().0.iter().chain([last]) {
-            refused.iter_mut().zip(block).for_each(|(refused, &byte)| *refused |= is_refused(byte));
-        }
-        return refused == [false; 16];
-    }
-    match (bytes.first_chunk::<8>(), bytes.last_chunk::<8>()) {
-        (Some(first), Some(last)) => refused_in(*first) | refused_in(*last) == 0,
-        _ => !bytes.iter().any(|&byte| is_refused(byte)),
+        are_good(bytes.as_chunks().0, last)
+    } else if let Some(last) = bytes.last_chunk::<8>() {
+        are_good(bytes.as_chunks().0, last)
+    } else {
+        !bytes.iter().any(|&byte| is_refused(byte))
     }
 }
 
-/// Not 0 if one of the eight bytes is refused: the test of a word for a byte below a number, and for
-/// one that is zero, from Bit Twiddling Hacks.
+/// The last one may overlap those before: a byte looked at twice is none the worse.
 #[inline]
-const fn refused_in(word: [u8; 8]) -> u64 {
-    const EACH: u64 = 0x0101_0101_0101_0101;
-    let word = u64::from_ne_bytes(word);
-    let del = word ^ (EACH * 0x7f);
-    ((word.wrapping_sub(EACH * 0x21) & !word) | (del.wrapping_sub(EACH) & !del)) & (EACH * 0x80)
+fn are_good<const N: usize>(blocks: &[[u8; N]], last: &[u8; N]) -> bool {
+    let mut refused = [false; N];
+    for block in blocks.iter().chain([last]) {
+        refused.iter_mut().zip(block).for_each(|(refused, &byte)| *refused |= is_refused(byte));
+    }
+    refused == [false; N]
 }
 
 /// What a cache does with a key that memcached would refuse.

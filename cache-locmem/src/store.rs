@@ -9,7 +9,7 @@ use cache_core::{Clock, Culling, Error, Expiry, Key, Payload, Result};
 
 use crate::eviction::Eviction;
 use crate::sync::{AtomicU64, AtomicUsize, RwLock, RwLockReadGuard, RwLockWriteGuard};
-use crate::table::{Entry, NEVER, Table, Use};
+use crate::table::{Entry, NEVER, Reaped, Table, Use};
 
 /// Up to this limit a store is one shard, and its culling exact: the least recently used of all.
 /// Above it the least recently used of one shard go, so that no write ever stops for long.
@@ -31,6 +31,10 @@ const REAP_PER_WRITE: usize = 2;
 
 /// A full store looks at so many deadlines at a time: a set must not stop for all that expired at once.
 const REAP_PER_CULL: usize = 64;
+
+/// A full store that finds nothing expired looks at no more deadlines than this, which entries that were set again
+/// or touched have left behind: as many as there can be in a store of one shard. Then it culls.
+const LOOKS_PER_CULL: usize = 2 * ONE_SHARD as usize + 256;
 
 pub(crate) struct Store {
     shards: Box<[Shard]>,
@@ -157,7 +161,7 @@ impl Store {
         let payload = shareable(payload);
         loop {
             let mut table = home.write();
-            self.release(table.reap(now, REAP_PER_WRITE));
+            self.release(table.reap(now, REAP_PER_WRITE).removed);
             let used = home.use_now(&table);
             if let Some(entry) = table.find_mut(hash, key.as_str()) {
                 if over == Over::Keep && entry.is_live(now) {
@@ -306,27 +310,31 @@ impl Store {
         }
     }
 
-    /// Removes expired entries of one shard that has some; false if none has.
+    /// Removes expired entries of one shard that has some; false if none was found.
     fn reap(&self, now: u64) -> bool {
-        if self.shards.iter().any(|shard| shard.read().soonest() <= now && self.reap_in(shard, now)) {
-            return true;
+        let mut looks = LOOKS_PER_CULL;
+        for shard in &self.shards {
+            if shard.read().soonest() > now {
+                continue;
+            }
+            let mut table = shard.write();
+            while table.soonest() <= now {
+                let Reaped { looked_at, removed } = table.reap(now, REAP_PER_CULL.min(looks));
+                self.release(removed);
+                if removed > 0 {
+                    return true;
+                }
+                looks -= looked_at;
+                if looks == 0 {
+                    return false;
+                }
+            }
         }
         // Nothing has expired, so nobody misses what this hides for a moment: the deadlines are
         // gathered anew, and one that comes meanwhile is noted by its writer.
         self.soonest.store(NEVER, Ordering::Relaxed);
         self.shards.iter().for_each(|shard| self.note(shard.read().soonest()));
         false
-    }
-
-    /// Removes expired entries of this shard; false if it has none.
-    fn reap_in(&self, shard: &Shard, now: u64) -> bool {
-        let mut table = shard.write();
-        let mut removed = 0;
-        while removed == 0 && table.soonest() <= now {
-            removed = table.reap(now, REAP_PER_CULL);
-        }
-        self.release(removed);
-        removed > 0
     }
 
     fn may_expire(&self, now: u64) -> bool {

@@ -43,6 +43,13 @@ pub(crate) enum Use {
     Read(u32),
 }
 
+/// What came of a look at the earliest deadlines.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Reaped {
+    pub(crate) looked_at: usize,
+    pub(crate) removed: usize,
+}
+
 #[derive(Default)]
 pub(crate) struct Table {
     entries: HashTable<Box<Entry>>,
@@ -120,19 +127,20 @@ impl Table {
         self.deadlines.peek().map_or(NEVER, |Reverse((deadline, _))| *deadline)
     }
 
-    /// Removes expired entries, looking at no more than `most` deadlines; returns how many.
-    pub(crate) fn reap(&mut self, now: u64, most: usize) -> usize {
-        let mut removed = 0;
-        for _ in 0..most {
+    /// Removes expired entries, looking at no more than `most` deadlines.
+    pub(crate) fn reap(&mut self, now: u64, most: usize) -> Reaped {
+        let mut reaped = Reaped::default();
+        while reaped.looked_at < most {
             match self.deadlines.peek() {
                 Some(&Reverse((moment, hash))) if moment <= now => {
                     self.deadlines.pop();
-                    removed += usize::from(self.reap_one(hash, now));
+                    reaped.looked_at += 1;
+                    reaped.removed += usize::from(self.reap_one(hash, now));
                 }
                 _ => break,
             }
         }
-        removed
+        reaped
     }
 
     /// Removes an expired entry with this hash. Where there is none, those that expire later are noted
@@ -308,21 +316,21 @@ mod tests {
         // On, again and again: the heap does not grow.
         (11..=1_000).for_each(|deadline| move_deadline(&mut table, 1, deadline));
         assert_eq!(table.deadlines.len(), 1);
-        assert_eq!((table.reap(999, 64), table.soonest()), (0, 1_000));
-        assert_eq!((table.reap(1_000, 64), table.len()), (1, 0));
+        assert_eq!((table.reap(999, 64).removed, table.soonest()), (0, 1_000));
+        assert_eq!((table.reap(1_000, 64).removed, table.len()), (1, 0));
         // Back, to never, and to a number again.
         insert(&mut table, 2, 5_000);
         move_deadline(&mut table, 2, 2_000);
         assert_eq!(table.soonest(), 2_000);
         move_deadline(&mut table, 2, NEVER);
-        assert_eq!((table.reap(9_000, 64), table.len(), table.soonest()), (0, 1, NEVER));
+        assert_eq!((table.reap(9_000, 64).removed, table.len(), table.soonest()), (0, 1, NEVER));
         move_deadline(&mut table, 2, 9_500);
-        assert_eq!((table.reap(9_500, 64), table.len()), (1, 0));
+        assert_eq!((table.reap(9_500, 64).removed, table.len()), (1, 0));
         // What a removed entry left behind touches no other of the same key.
         insert(&mut table, 3, 20_000);
         assert!(table.remove(hash(3), "3").is_some());
         insert(&mut table, 3, 30_000);
-        assert_eq!((table.reap(25_000, 64), table.len()), (0, 1));
-        assert_eq!((table.reap(30_000, 64), table.len()), (1, 0));
+        assert_eq!((table.reap(25_000, 64).removed, table.len()), (0, 1));
+        assert_eq!((table.reap(30_000, 64).removed, table.len()), (1, 0));
     }
 }

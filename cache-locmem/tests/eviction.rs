@@ -187,6 +187,28 @@ fn what_has_expired_goes_first() {
     }
 }
 
+/// Else a set could stop for all entries of a store that were touched before they would have expired.
+#[test]
+fn a_set_looks_at_few_deadlines_that_entries_have_outlived() {
+    const FULL: u64 = 20_000;
+    let mut first = 0;
+    for _ in 0..6 {
+        let (clock, time) = Clock::manual();
+        let options = LocMemCache::builder().eviction(Eviction::S3Fifo).max_entries(FULL);
+        let cache = Cache::new(options.clock(clock).build().unwrap());
+        (1..FULL).for_each(|key| cache.set(&key.to_string(), &key, Duration::from_secs(10)).unwrap());
+        (1..FULL).for_each(|key| assert!(cache.touch(&key.to_string(), Timeout::Never).unwrap()));
+        cache.set("expired", &0, Duration::from_secs(11)).unwrap();
+        time.advance(Duration::from_secs(12));
+        let kept = || (1..FULL).filter(|&key| cache.has_key(&key.to_string()).unwrap()).count() as u64;
+        set(&cache, FULL + 1);
+        first += u64::from(kept() == FULL - 1);
+        (2..=12).for_each(|key| set(&cache, FULL + key));
+        assert_eq!(kept(), FULL - 1 - 11, "one of twelve sets came upon what has expired");
+    }
+    assert!(first < 6, "one set looks at all deadlines");
+}
+
 #[test]
 fn handles_of_a_name_evict_alike() {
     let open = |eviction| LocMemCache::builder().name("evicts").max_entries(10).eviction(eviction).build();
