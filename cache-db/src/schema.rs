@@ -121,7 +121,7 @@ impl Sql {
             has: format!("SELECT 1 FROM {t} WHERE key = ?1 AND {live}"),
             add: format!("{upsert} WHERE NOT {live}"),
             // Always true: it lets `set` and `add` be bound alike.
-            set: format!("{upsert} WHERE ?2 IS NOT ?3"),
+            set: format!("{upsert} WHERE ?2 IS NOT NULL AND ?3 IS NOT NULL"),
             replace: format!(
                 "UPDATE {t} SET kind = ?2, codec = ?3, expires = ?4, sum = ?5, value = ?6 WHERE key = ?1"
             ),
