@@ -24,6 +24,8 @@ const HOUR: Duration = Duration::from_secs(3_600);
 /// A second after the last moment of what is kept for an hour, in milliseconds; Django's layout rounds up.
 const AFTER_AN_HOUR: i64 = 3_602_000;
 
+const THREADS: usize = 8;
+
 /// Longer, a call hangs.
 const LONGEST: Duration = Duration::from_secs(5);
 
@@ -211,9 +213,7 @@ fn no_flipped_bit_is_a_wrong_value_or_a_longer_life() {
         let (_dir, path) = quick_place();
         // Small pages, so that there are few bits and much in them.
         look(&path).execute_batch("PRAGMA page_size = 1024; CREATE TABLE t (x); DROP TABLE t").unwrap();
-        let (clock, hands) = Clock::manual();
-        let options = DatabaseCache::builder(&path).layout(*layout).clock(clock);
-        let cache = build(options.busy_timeout(Duration::from_millis(100)));
+        let cache = cache(&path, *layout);
         for n in 0..KEYS {
             let timeout = if n % 2 == 0 { Timeout::Never } else { HOUR.into() };
             cache.set(&key(n), &short(n), timeout).unwrap();
@@ -221,40 +221,57 @@ fn no_flipped_bit_is_a_wrong_value_or_a_longer_life() {
         cache.close().unwrap();
         let whole = fs::read(&path).unwrap();
         let bits = whole.len() * 8;
-        let mut seen = Seen::of(short);
-        let mut tried = 0;
         let step = bits / effort(600, bits as u64) as usize;
         // Not the same bit of every byte.
-        for bit in (0..bits).step_by(step).map(|bit| bit + fastrand::usize(0..step)) {
-            let Some(damaged) = Corruption::of(&whole, Damage::Flipped(bit)) else { continue };
-            fs::write(&path, &damaged.bytes).unwrap();
-            seen.get_all(&cache);
-            // Where the table cannot be read each call opens the file anew, twice, to say the same.
-            let is_readable = seen.note("has_key", cache.has_key(&key(1))).is_some();
-            hands.step_wall_ms(AFTER_AN_HOUR);
-            for n in (1..KEYS).step_by(2).take_while(|_| is_readable) {
-                let found = seen.note("get", cache.get_bytes(&key(n))).flatten().is_some();
-                let has = seen.note("has_key", cache.has_key(&key(n))).unwrap_or(false);
-                let touched = seen.note("touch", cache.touch(&key(n), HOUR)).unwrap_or(false);
-                seen.late += u64::from(found || has || touched);
-            }
-            hands.step_wall_ms(-AFTER_AN_HOUR);
-            cache.close().unwrap();
-            fs::remove_file(&path).unwrap();
-            tried += 1;
-        }
-        let Seen { errors, misses, wrong, late, problems, .. } = seen;
+        let all: Vec<_> = (0..=bits - step).step_by(step).map(|bit| bit + fastrand::usize(0..step)).collect();
+        // Side by side, since what watches a file takes the system some milliseconds to close.
+        let parts: Vec<Seen> = std::thread::scope(|scope| {
+            let parts = all.chunks(all.len().div_ceil(THREADS));
+            let parts: Vec<_> = parts.map(|part| scope.spawn(|| flip(*layout, &whole, part))).collect();
+            parts.into_iter().map(|part| part.join().unwrap()).collect()
+        });
+        let sum = |of: fn(&Seen) -> u64| parts.iter().map(of).sum::<u64>();
+        let (wrong, late) = (sum(|seen| seen.wrong), sum(|seen| seen.late));
+        let (misses, errors) = (sum(|seen| seen.misses), sum(|seen| seen.errors));
+        let problems: Vec<_> = parts.iter().flat_map(|seen| &seen.problems).cloned().collect();
         let believed = if *layout == Layout::Own { late } else { 0 };
         let figure = format!(
             "one bit of {bits} flipped: {wrong} wrong values, {late} lives too long; {misses} misses, {errors} \
              typed errors"
         );
-        record(4, name, tried, wrong + believed + problems.len() as u64, &figure);
-        println!("{name}: {tried} times {figure}");
+        record(4, name, all.len() as u64, wrong + believed + problems.len() as u64, &figure);
+        println!("{name}: {} times {figure}", all.len());
         assert!(problems.is_empty(), "{}", problems.join("\n"));
         assert_eq!((wrong, believed), (0, 0), "{figure}");
         assert!(errors > 0 && misses > 0, "nothing was damaged");
     }
+}
+
+/// Reads `whole` with each of `bits` flipped, now and when what has an expiry is over.
+fn flip(layout: Layout, whole: &[u8], bits: &[usize]) -> Seen {
+    let (_dir, path) = quick_place();
+    let (clock, hands) = Clock::manual();
+    let options = DatabaseCache::builder(&path).layout(layout).clock(clock);
+    let cache = build(options.busy_timeout(Duration::from_millis(100)));
+    let mut seen = Seen::of(short);
+    for bit in bits {
+        let Some(damaged) = Corruption::of(whole, Damage::Flipped(*bit)) else { continue };
+        fs::write(&path, &damaged.bytes).unwrap();
+        seen.get_all(&cache);
+        // Where the table cannot be read each call opens the file anew, twice, to say the same.
+        let is_readable = seen.note("has_key", cache.has_key(&key(1))).is_some();
+        hands.step_wall_ms(AFTER_AN_HOUR);
+        for n in (1..KEYS).step_by(2).take_while(|_| is_readable) {
+            let found = seen.note("get", cache.get_bytes(&key(n))).flatten().is_some();
+            let has = seen.note("has_key", cache.has_key(&key(n))).unwrap_or(false);
+            let touched = seen.note("touch", cache.touch(&key(n), HOUR)).unwrap_or(false);
+            seen.late += u64::from(found || has || touched);
+        }
+        hands.step_wall_ms(-AFTER_AN_HOUR);
+        cache.close().unwrap();
+        fs::remove_file(&path).unwrap();
+    }
+    seen
 }
 
 #[test]
