@@ -73,10 +73,8 @@ fn a_runtime_that_ends_in_the_middle_blocks_nobody() {
 fn async_without_tokio_is_an_error() {
     let Some(server) = redis() else { return };
     let cache = cache(server.address());
-    let degrading = Cache::builder(at(server.address()).build().unwrap())
-        .on_error(OnError::Degrade)
-        .build()
-        .unwrap();
+    let degrading =
+        Cache::builder(at(server.address()).build().unwrap()).on_error(OnError::Degrade).build().unwrap();
     for cache in [&cache, &degrading] {
         let error = block_on(cache.aget::<i64>("k")).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::InvalidCacheBackend);
