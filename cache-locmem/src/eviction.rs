@@ -12,3 +12,13 @@ pub enum Eviction {
     /// may go soon after it was set, also before older ones that were read.
     S3Fifo,
 }
+
+impl Eviction {
+    /// As the settings call it.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Lru => "lru",
+            Self::S3Fifo => "s3fifo",
+        }
+    }
+}
