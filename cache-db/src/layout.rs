@@ -39,10 +39,20 @@ pub(crate) enum Table {
     Django(Box<django::Table>),
 }
 
+/// What a reader makes of a row.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Seen<T = Payload> {
+    /// No row, or one that has expired.
+    Absent,
+    /// Not what was stored under this key.
+    Damaged,
+    Live(T),
+}
+
 /// What a cache does on one connection. Each call reads the clock itself, so that an attempt after
 /// a wait knows the new time.
 pub(crate) trait Operations {
-    fn get(&self, key: Key<'_>) -> Result<Option<Payload>, Fault>;
+    fn get(&self, key: Key<'_>) -> Result<Seen, Fault>;
 
     fn has(&self, key: Key<'_>) -> Result<bool, Fault>;
 
@@ -50,7 +60,7 @@ pub(crate) trait Operations {
     fn is_taken(&self, key: Key<'_>) -> Result<bool, Fault>;
 
     /// All of `keys` as they are at one moment.
-    fn get_many(&self, keys: &[Key<'_>]) -> Result<Vec<Option<Payload>>, Fault>;
+    fn get_many(&self, keys: &[Key<'_>]) -> Result<Vec<Seen>, Fault>;
 
     /// Stores. False: `put` is `Add` and a live entry is there.
     fn put(&self, put: Put, key: Key<'_>, value: &Payload, expiry: Expiry) -> Result<bool, Fault>;
@@ -62,6 +72,9 @@ pub(crate) trait Operations {
 
     /// Removes the row, expired or not; true if it was live.
     fn remove(&self, key: Key<'_>) -> Result<bool, Fault>;
+
+    /// Removes the row if it is damaged; true if it did.
+    fn remove_damaged(&self, key: Key<'_>) -> Result<bool, Fault>;
 
     fn delete_many(&self, keys: &[Key<'_>]) -> Result<(), Fault>;
 

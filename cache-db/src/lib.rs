@@ -24,6 +24,8 @@
 //! - **Deadlines are wall-clock milliseconds**: a step of the machine's clock moves them all.
 //! - **A write waits for other writers** up to [`DatabaseOptions::busy_timeout`], and then is
 //!   [`ErrorKind::Unavailable`](cache_core::ErrorKind::Unavailable): it never silently stores nothing.
+//! - **What a disk damaged is a miss**: each row has a checksum, bound to its key. A `get` that finds one
+//!   damaged logs a warning (target `cache_db`) and removes it.
 //! - **A crash loses no more than the last writes** and never tears an entry. After a loss of power
 //!   the last writes may be missing, and the file is intact (WAL with `synchronous = NORMAL`).
 //! - The file belongs on a local disk: SQLite's WAL cannot be shared over a network. A process that
@@ -47,7 +49,9 @@
 //! - **Deadlines are whole seconds**, rounded up here and down by Django: an entry lives up to a
 //!   second longer, and never shorter, than asked for.
 //! - **Values are pickles**: the cache's codec is `cache_pickle::Pickle`, and no other is taken. What
-//!   is no base64 is a miss.
+//!   is no base64 is a miss, and removed as damaged.
+//! - **A value that this crate wrote has a checksum**, which Python passes over, and is a miss where it is
+//!   damaged. A value that Django wrote has none, nor has any expiry.
 //! - **`add`, `incr` and `incr_version` are atomic** among the writers of this crate. Django's own
 //!   `incr` is a get and a set, and loses what others add in between.
 //! - **At most `max_entries` rows, as far as this crate writes**: Django goes by its own limit.
@@ -67,10 +71,12 @@ mod open;
 mod ops;
 mod options;
 mod pool;
+mod row;
 mod schema;
 #[cfg(feature = "settings")]
 mod settings;
 mod store;
+mod sum;
 mod watch;
 
 pub use layout::Layout;

@@ -1,14 +1,15 @@
 //! The operations on one connection, in this crate's own layout.
 
-use cache_core::{Bytes, Error, Expiry, Key, Payload, Result as CoreResult};
-use rusqlite::types::{ToSqlOutput, ValueRef};
+use cache_core::{Error, Expiry, Key, Payload, Result as CoreResult};
 use rusqlite::{Connection, Statement, params};
 
 use crate::cull;
 use crate::errors::{Fault, is_no_room};
-use crate::layout::Operations;
+use crate::layout::{Operations, Seen};
 use crate::options::Settings;
+use crate::row::Row;
 use crate::schema::Sql;
+use crate::sum::KeySum;
 
 /// A connection with what every operation needs to know.
 #[derive(Clone, Copy, Debug)]
@@ -41,15 +42,6 @@ pub(crate) fn last_row<T>(
     Ok(last)
 }
 
-/// The first row of a statement that only reads.
-fn first_row<T>(
-    statement: &mut Statement<'_>,
-    params: impl rusqlite::Params,
-    read: impl Fn(&rusqlite::Row<'_>) -> rusqlite::Result<T>,
-) -> Result<Option<T>, Fault> {
-    Ok(statement.query(params)?.next()?.map(read).transpose()?)
-}
-
 /// Runs a statement that gives no rows; returns how many rows it changed.
 pub(crate) fn execute(conn: &Connection, sql: &str, params: impl rusqlite::Params) -> Result<usize, Fault> {
     Ok(conn.prepare_cached(sql)?.execute(params)?)
@@ -65,6 +57,15 @@ pub(crate) fn file_bytes(conn: &Connection) -> Result<u64, Fault> {
 impl Ops<'_> {
     fn now(&self) -> i64 {
         self.settings.clock.wall_ms()
+    }
+
+    /// The parameters that a statement begins with which asks for a live row.
+    fn at<'k>(&self, key: Key<'k>) -> (&'k str, i64, i64) {
+        (key.as_str(), self.now(), KeySum::of(key.as_str()).param())
+    }
+
+    fn look<T>(&self, key: Key<'_>, read: impl FnOnce(&Row<'_>) -> Option<T>) -> Result<Seen<T>, Fault> {
+        find(&mut *self.conn.prepare_cached(&self.sql.get)?, key, self.now(), read)
     }
 
     /// Runs `work` in a write transaction, which the pool rolls back where `work` fails.
@@ -86,8 +87,13 @@ impl Ops<'_> {
         if self.put_if_room(put, key, value, expiry)? {
             return Ok(true);
         }
-        if put == Put::Add && self.has(key)? {
-            return Ok(false);
+        if put == Put::Add {
+            match self.look(key, |_| Some(()))? {
+                Seen::Live(()) => return Ok(false),
+                // It would stand in the way: only a reader knows of a damaged value.
+                Seen::Damaged => drop(self.remove(key)?),
+                Seen::Absent => {}
+            }
         }
         cull::make_room(self, self.now())?;
         if self.put_if_room(put, key, value, expiry)? {
@@ -106,8 +112,18 @@ impl Ops<'_> {
     fn put_if_room(&self, put: Put, key: Key<'_>, value: &Payload, expiry: Expiry) -> Result<bool, Fault> {
         let now = self.now();
         let sql = if put == Put::Set { &self.sql.set } else { &self.sql.add };
-        let (kind, codec, data) = columns(value);
-        let row = params![key.as_str(), now, kind, codec, expiry.deadline_ms(now), data, self.limit()];
+        let (row, key_sum) = (Row::new(value, expiry.deadline_ms(now)), KeySum::of(key.as_str()));
+        let row = params![
+            key.as_str(),
+            now,
+            key_sum.param(),
+            row.kind,
+            row.codec,
+            row.expires,
+            row.sum(key_sum),
+            row.value,
+            self.limit()
+        ];
         match execute(self.conn, sql, row) {
             Err(Fault::Sqlite(e)) if is_no_room(&e) => Ok(false),
             stored => Ok(stored? > 0),
@@ -121,26 +137,29 @@ impl Ops<'_> {
 }
 
 impl Operations for Ops<'_> {
-    fn get(&self, key: Key<'_>) -> Result<Option<Payload>, Fault> {
-        let mut get = self.conn.prepare_cached(&self.sql.get)?;
-        find(&mut get, key, self.now())
+    fn get(&self, key: Key<'_>) -> Result<Seen, Fault> {
+        self.look(key, |row| row.payload())
     }
 
     fn has(&self, key: Key<'_>) -> Result<bool, Fault> {
         let mut has = self.conn.prepare_cached(&self.sql.has)?;
-        let found = first_row(&mut has, params![key.as_str(), self.now()], |_| Ok(()))?;
-        Ok(found.is_some())
+        let mut rows = has.query(self.at(key))?;
+        Ok(rows.next()?.is_some())
     }
 
     fn is_taken(&self, key: Key<'_>) -> Result<bool, Fault> {
-        self.has(key)
+        // The whole value, so that a damaged one does not stand in the way.
+        Ok(matches!(self.look(key, |_| Some(()))?, Seen::Live(())))
     }
 
-    fn get_many(&self, keys: &[Key<'_>]) -> Result<Vec<Option<Payload>>, Fault> {
+    fn get_many(&self, keys: &[Key<'_>]) -> Result<Vec<Seen>, Fault> {
         execute(self.conn, "BEGIN", [])?;
         let mut get = self.conn.prepare_cached(&self.sql.get)?;
         let now = self.now();
-        let found = keys.iter().map(|&key| find(&mut get, key, now)).collect::<Result<_, _>>()?;
+        let found = keys
+            .iter()
+            .map(|&key| find(&mut get, key, now, |row| row.payload()))
+            .collect::<Result<_, _>>()?;
         execute(self.conn, "COMMIT", [])?;
         Ok(found)
     }
@@ -165,8 +184,9 @@ impl Operations for Ops<'_> {
             // A key that is there needs no room, and within a transaction a look for it costs little.
             let mut replace = self.conn.prepare_cached(&self.sql.replace)?;
             let mut replaced = |key: Key<'_>, value| -> Result<bool, Fault> {
-                let (kind, codec, data) = columns(value);
-                let row = params![key.as_str(), kind, codec, expiry.deadline_ms(self.now()), data];
+                let row = Row::new(value, expiry.deadline_ms(self.now()));
+                let sum = row.sum(KeySum::of(key.as_str()));
+                let row = params![key.as_str(), row.kind, row.codec, row.expires, sum, row.value];
                 Ok(replace.execute(row)? > 0)
             };
             let mut refused = Vec::new();
@@ -192,15 +212,25 @@ impl Operations for Ops<'_> {
     }
 
     fn touch(&self, key: Key<'_>, expiry: Expiry) -> Result<bool, Fault> {
-        let now = self.now();
-        let row = params![key.as_str(), now, expiry.deadline_ms(now)];
+        let (now, key_sum) = (self.now(), KeySum::of(key.as_str()));
+        let expires = expiry.deadline_ms(now);
+        let row = params![key.as_str(), now, key_sum.param(), expires, key_sum.of_expiry(expires)];
         Ok(execute(self.conn, &self.sql.touch, row)? > 0)
     }
 
     fn remove(&self, key: Key<'_>) -> Result<bool, Fault> {
-        let live =
-            last_row(self.conn, &self.sql.delete, params![key.as_str(), self.now()], |row| row.get(0))?;
+        let live = last_row(self.conn, &self.sql.delete, self.at(key), |row| row.get(0))?;
         Ok(live.unwrap_or(false))
+    }
+
+    fn remove_damaged(&self, key: Key<'_>) -> Result<bool, Fault> {
+        self.write(|| {
+            let is_damaged = self.get(key)? == Seen::Damaged;
+            if is_damaged {
+                self.remove(key)?;
+            }
+            Ok(is_damaged)
+        })
     }
 
     fn delete_many(&self, keys: &[Key<'_>]) -> Result<(), Fault> {
@@ -210,25 +240,25 @@ impl Operations for Ops<'_> {
     fn incr(&self, key: Key<'_>, delta: i64) -> Result<Option<CoreResult<i64>>, Fault> {
         let (least, most) =
             if delta < 0 { (i64::MIN - delta, i64::MAX) } else { (i64::MIN, i64::MAX - delta) };
-        let row = params![key.as_str(), self.now(), delta, least, most];
+        let (key_text, now, key_sum) = self.at(key);
+        let row = params![key_text, now, key_sum, delta, least, most];
         if let Some(sum) = last_row(self.conn, &self.sql.incr, row, |row| row.get(0))? {
             return Ok(Some(Ok(sum)));
         }
         Ok(match self.get(key)? {
-            None => Some(Err(Error::key_not_found(key.as_str()))),
-            Some(Payload::Int(n)) if (least..=most).contains(&n) => None,
-            Some(Payload::Int(_)) => Some(Err(Error::overflow(key.as_str()))),
-            Some(_) => Some(Err(Error::not_an_integer(key.as_str()))),
+            Seen::Absent | Seen::Damaged => Some(Err(Error::key_not_found(key.as_str()))),
+            Seen::Live(Payload::Int(n)) if (least..=most).contains(&n) => None,
+            Seen::Live(Payload::Int(_)) => Some(Err(Error::overflow(key.as_str()))),
+            Seen::Live(_) => Some(Err(Error::not_an_integer(key.as_str()))),
         })
     }
 
     fn rename(&self, from: Key<'_>, to: Key<'_>) -> Result<bool, Fault> {
         self.write(|| {
-            if !self.has(from)? {
-                return Ok(false);
-            }
+            let sum_there = |row: &Row<'_>| Some(row.sum(KeySum::of(to.as_str())));
+            let Seen::Live(sum) = self.look(from, sum_there)? else { return Ok(false) };
             self.remove(to)?;
-            let row = params![from.as_str(), self.now(), to.as_str()];
+            let row = params![from.as_str(), to.as_str(), sum];
             Ok(execute(self.conn, &self.sql.move_key, row)? > 0)
         })
     }
@@ -254,37 +284,20 @@ impl Operations for Ops<'_> {
     }
 }
 
-/// The columns `kind`, `codec` and `value`.
-fn columns(value: &Payload) -> (u8, u8, ToSqlOutput<'_>) {
-    let (kind, codec) = value.tags();
-    let data = match value {
-        Payload::Int(n) => ValueRef::Integer(*n),
-        other => ValueRef::Blob(other.bytes()),
-    };
-    (kind as u8, codec.0, ToSqlOutput::Borrowed(data))
+/// What `get` finds under `key`, and of a live row what `read` makes of it.
+fn find<T>(
+    get: &mut Statement<'_>,
+    key: Key<'_>,
+    now: i64,
+    read: impl FnOnce(&Row<'_>) -> Option<T>,
+) -> Result<Seen<T>, Fault> {
+    let mut rows = get.query([key.as_str()])?;
+    let Some(found) = rows.next()? else { return Ok(Seen::Absent) };
+    let column = |index| found.get_ref(index);
+    let columns = [column(0)?, column(1)?, column(2)?, column(3)?, column(4)?];
+    Ok(match Row::read(columns, KeySum::of(key.as_str())) {
+        None => Seen::Damaged,
+        Some(row) if row.expires.is_some_and(|deadline| deadline <= now) => Seen::Absent,
+        Some(row) => read(&row).map_or(Seen::Damaged, Seen::Live),
+    })
 }
-
-fn find(get: &mut Statement<'_>, key: Key<'_>, now: i64) -> Result<Option<Payload>, Fault> {
-    let found = first_row(get, params![key.as_str(), now], |row| {
-        Ok(payload(row.get_ref(0)?, row.get_ref(1)?, row.get_ref(2)?))
-    })?;
-    Ok(found.flatten())
-}
-
-/// What a row holds; `None` where its columns contradict one another, which only somebody who
-/// switched SQLite's checks off can bring about.
-fn payload(kind: ValueRef<'_>, codec: ValueRef<'_>, value: ValueRef<'_>) -> Option<Payload> {
-    let small = |number: ValueRef<'_>| number.as_i64().ok().and_then(|n| u8::try_from(n).ok());
-    match (small(kind)?, value) {
-        (0, ValueRef::Integer(n)) => Some(Payload::Int(n)),
-        (kind, ValueRef::Blob(data)) => {
-            let payload = Payload::from_parts(kind, small(codec)?, Bytes::copy_from_slice(data))?;
-            let is_text = matches!(payload, Payload::Text(_));
-            (!is_text || std::str::from_utf8(data).is_ok()).then_some(payload)
-        }
-        _ => None,
-    }
-}
-
-#[cfg(test)]
-mod fuzz;

@@ -4,6 +4,7 @@ use cache_core::Error;
 use rusqlite::Connection;
 
 use crate::errors::Fault;
+use crate::sum;
 
 /// What follows a cache's table name in the name of its companion table. No cache may have a
 /// name that ends so.
@@ -62,8 +63,11 @@ pub(crate) fn quote(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
 
-/// A row is live at the moment `?2`.
-const LIVE: &str = "(expires IS NULL OR expires > ?2)";
+/// What the parameters of every statement that asks for a live row begin with: the key, the moment, and the
+/// key's sum. A row whose expiry is damaged is not live.
+fn live() -> String {
+    format!("((expires IS NULL OR expires > ?2) AND {})", sum::expiry_holds("?3"))
+}
 
 impl Sql {
     pub(crate) fn new(table: &str) -> Self {
@@ -85,7 +89,7 @@ impl Sql {
                 // The value comes last, so that the columns before it are read without its pages.
                 definition: format!(
                     "{t} (id INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, kind INTEGER NOT NULL, \
-                     codec INTEGER NOT NULL, expires INTEGER, value ANY NOT NULL, \
+                     codec INTEGER NOT NULL, expires INTEGER, sum INTEGER NOT NULL, value ANY NOT NULL, \
                      CHECK (typeof(value) = CASE kind WHEN 0 THEN 'integer' ELSE 'blob' END)) STRICT"
                 ),
             },
@@ -103,28 +107,34 @@ impl Sql {
         // A full table takes only keys that it has: any other has no kind then, and is refused. A SELECT
         // in place of VALUES would say the same, through a temporary table.
         let upsert = format!(
-            "INSERT INTO {t} (key, kind, codec, expires, value) VALUES (?1, CASE WHEN \
-             (SELECT entries FROM {s} WHERE id = 1) < ?7 OR EXISTS (SELECT 1 FROM {t} WHERE key = ?1) \
-             THEN ?3 END, ?4, ?5, ?6) ON CONFLICT (key) DO UPDATE SET kind = excluded.kind, codec = excluded.codec, \
-             expires = excluded.expires, value = excluded.value"
+            "INSERT INTO {t} (key, kind, codec, expires, sum, value) VALUES (?1, CASE WHEN \
+             (SELECT entries FROM {s} WHERE id = 1) < ?9 OR EXISTS (SELECT 1 FROM {t} WHERE key = ?1) \
+             THEN ?4 END, ?5, ?6, ?7, ?8) ON CONFLICT (key) DO UPDATE SET kind = excluded.kind, \
+             codec = excluded.codec, expires = excluded.expires, sum = excluded.sum, value = excluded.value"
         );
+        let live = live();
+        let (touched, counted) =
+            (sum::with_high_half("?5"), sum::with_low_half(&sum::integer("(value + ?4)", "?3")));
         Self {
             objects,
-            get: format!("SELECT kind, codec, value FROM {t} WHERE key = ?1 AND {LIVE}"),
-            has: format!("SELECT 1 FROM {t} WHERE key = ?1 AND {LIVE}"),
-            add: format!("{upsert} WHERE expires <= ?2"),
+            get: format!("SELECT kind, codec, expires, sum, value FROM {t} WHERE key = ?1"),
+            has: format!("SELECT 1 FROM {t} WHERE key = ?1 AND {live}"),
+            add: format!("{upsert} WHERE NOT {live}"),
             // Always true: it lets `set` and `add` be bound alike.
-            set: format!("{upsert} WHERE ?2 IS NOT NULL"),
-            replace: format!("UPDATE {t} SET kind = ?2, codec = ?3, expires = ?4, value = ?5 WHERE key = ?1"),
-            touch: format!("UPDATE {t} SET expires = ?3 WHERE key = ?1 AND {LIVE}"),
-            delete: format!("DELETE FROM {t} WHERE key = ?1 RETURNING {}", LIVE),
+            set: format!("{upsert} WHERE ?2 IS NOT NULL AND ?3 IS NOT NULL"),
+            replace: format!(
+                "UPDATE {t} SET kind = ?2, codec = ?3, expires = ?4, sum = ?5, value = ?6 WHERE key = ?1"
+            ),
+            touch: format!("UPDATE {t} SET expires = ?4, sum = {touched} WHERE key = ?1 AND {live}"),
+            delete: format!("DELETE FROM {t} WHERE key = ?1 RETURNING {live}"),
             // The bounds keep the sum within 64 bits: SQLite would turn it into a float. What is one
             // already, of whoever switched the checks off, is no entry.
             incr: format!(
-                "UPDATE {t} SET value = value + ?3 WHERE key = ?1 AND {LIVE} AND kind = 0 \
-                 AND typeof(value) = 'integer' AND value BETWEEN ?4 AND ?5 RETURNING value"
+                "UPDATE {t} SET value = value + ?4, sum = {counted} WHERE key = ?1 AND {live} AND kind = 0 \
+                 AND typeof(value) = 'integer' AND value BETWEEN ?5 AND ?6 AND {} RETURNING value",
+                sum::integer_holds("?3")
             ),
-            move_key: format!("UPDATE {t} SET key = ?3 WHERE key = ?1 AND {LIVE}"),
+            move_key: format!("UPDATE {t} SET key = ?2, sum = ?3 WHERE key = ?1"),
             clear: format!("DELETE FROM {t}"),
             state: format!("SELECT entries, hand FROM {s} WHERE id = 1"),
             set_hand: format!("UPDATE {s} SET hand = ?1 WHERE id = 1"),

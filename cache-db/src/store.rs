@@ -8,7 +8,7 @@ use cache_core::{BaseCache, Capabilities, Codec, Error, Expiry, Info, Key, Paylo
 
 use crate::cull;
 use crate::errors::{Fault, Remedy, remedy, surface};
-use crate::layout::{Operations, Table};
+use crate::layout::{Operations, Seen, Table};
 use crate::open;
 use crate::ops::Put;
 use crate::options::{DatabaseOptions, Settings};
@@ -147,6 +147,30 @@ impl DatabaseCache {
         }
     }
 
+    /// The value, if there is one.
+    fn value(&self, key: Key<'_>, seen: Seen) -> Option<Payload> {
+        match seen {
+            Seen::Live(value) => Some(value),
+            Seen::Absent => None,
+            Seen::Damaged => {
+                self.remove_damaged(key);
+                None
+            }
+        }
+    }
+
+    /// A failure leaves the row to others: it is a miss in any case, and no reader waits for a writer.
+    #[cold]
+    fn remove_damaged(&self, key: Key<'_>) {
+        let Settings { path, table, .. } = &self.settings;
+        let patience = Patience::new(Duration::ZERO);
+        let removed = self.pool.with(path, &self.table, Use::Write, &patience, |conn| {
+            self.table.with(conn, &self.settings, |ops| ops.remove_damaged(key))
+        });
+        let removed = removed.unwrap_or(false);
+        tracing::warn!(target: "cache_db", file = %path.display(), table, removed, "a damaged entry");
+    }
+
     /// As [`DatabaseCache::run`], for one entry: of a value too large the older one goes too.
     fn put(&self, put: Put, key: Key<'_>, value: &Payload, expiry: Expiry) -> Result<bool> {
         self.write(|ops| match ops.put(put, key, value, expiry) {
@@ -175,7 +199,7 @@ fn pause(last_us: u64, left: Duration) -> u64 {
 
 impl BaseCache for DatabaseCache {
     fn get(&self, key: Key<'_>) -> Result<Option<Payload>> {
-        self.read(|ops| ops.get(key))
+        Ok(self.value(key, self.read(|ops| ops.get(key))?))
     }
 
     fn set(&self, key: Key<'_>, value: Payload, expiry: Expiry) -> Result<()> {
@@ -219,7 +243,8 @@ impl BaseCache for DatabaseCache {
     }
 
     fn get_many(&self, keys: &[Key<'_>]) -> Result<Vec<Option<Payload>>> {
-        self.read(|ops| ops.get_many(keys))
+        let seen = self.read(|ops| ops.get_many(keys))?;
+        Ok(keys.iter().zip(seen).map(|(&key, seen)| self.value(key, seen)).collect())
     }
 
     fn set_many(&self, entries: &[(Key<'_>, Payload)], expiry: Expiry) -> Result<Vec<usize>> {
@@ -264,5 +289,30 @@ impl BaseCache for DatabaseCache {
 
     fn codec(&self) -> Option<Arc<dyn Codec>> {
         self.table.codec()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::layout::Layout;
+
+    #[test]
+    fn a_row_that_is_no_longer_damaged_stays() {
+        let layouts = [
+            Layout::Own,
+            #[cfg(feature = "django")]
+            Layout::Django,
+        ];
+        for layout in layouts {
+            let dir = tempfile::tempdir().unwrap();
+            let backend = DatabaseCache::builder(dir.path().join("cache.db")).layout(layout).build().unwrap();
+            let cache = cache_core::Cache::new(backend);
+            cache.set("k", &7, cache_core::Timeout::Never).unwrap();
+            let key = cache.make_and_validate_key("k").unwrap();
+            // As if it had been written anew since a reader saw damage.
+            assert_eq!(cache.backend().value(key.as_key(), Seen::Damaged), None);
+            assert_eq!(cache.get::<i64>("k").unwrap(), Some(7), "{layout:?}");
+        }
     }
 }

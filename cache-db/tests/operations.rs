@@ -197,8 +197,8 @@ fn clear_and_close() {
 fn a_row_that_makes_no_sense_is_a_miss() {
     let (_dir, path) = place();
     let cache = cache(&path);
-    cache.set("k", &1, Timeout::Never).unwrap();
     let conn = look(&path);
+    cache.set("k", &1, Timeout::Never).unwrap();
     let refused = conn.execute("UPDATE cache SET kind = 2", []);
     assert!(refused.is_err(), "the table's own check lets a foreign writer do anything");
     conn.execute_batch("PRAGMA ignore_check_constraints = ON").unwrap();
@@ -209,7 +209,8 @@ fn a_row_that_makes_no_sense_is_a_miss() {
         "kind = 1, value = x'ff'",
         "kind = 3, codec = 256",
     ] {
-        conn.execute(&format!("UPDATE cache SET {change}"), []).unwrap();
+        cache.set("k", &1, Timeout::Never).unwrap();
+        assert_eq!(conn.execute(&format!("UPDATE cache SET {change}"), []).unwrap(), 1);
         assert_eq!(cache.get::<i64>("k").unwrap(), None, "{change}");
     }
 }

@@ -61,17 +61,22 @@ fn eight_threads_count_exactly() {
 
 #[test]
 fn eight_threads_that_add_have_one_winner() {
-    let rounds = effort(2_000, 10_000);
+    /// One after another without a pause: threads that wait for the same lock stay side by side.
+    const BUNCH: usize = 32;
+    let rounds = effort(60_000, 600_000);
     let cache = open(LocMemCache::builder().unlimited());
     let arrived = AtomicU64::new(0);
-    let winners: Vec<AtomicU64> = (0..rounds).map(|_| AtomicU64::new(0)).collect();
+    let keys: Vec<String> = (0..rounds).map(|round| format!("k{round}")).collect();
+    let winners: Vec<AtomicU64> = keys.iter().map(|_| AtomicU64::new(0)).collect();
     thread::scope(|scope| {
         for _ in 0..THREADS {
             scope.spawn(|| {
-                for (round, winners) in (1..).zip(&winners) {
-                    gather(&arrived, round);
-                    let won = cache.add(&format!("k{round}"), &round, Timeout::Never).unwrap();
-                    winners.fetch_add(u64::from(won), Ordering::SeqCst);
+                for (bunch, (keys, winners)) in (1..).zip(keys.chunks(BUNCH).zip(winners.chunks(BUNCH))) {
+                    gather(&arrived, bunch);
+                    for (key, winners) in keys.iter().zip(winners) {
+                        let won = cache.add(key, &bunch, Timeout::Never).unwrap();
+                        winners.fetch_add(u64::from(won), Ordering::SeqCst);
+                    }
                 }
             });
         }

@@ -3,6 +3,9 @@
 use cache_pipeline::{Incoming, Malformed};
 use memcache::exp::{Error, MetaCommandResult, MetaResponse, parse_meta_result};
 
+/// No line of the protocol is longer: the longest are of statistics. To read one takes a few copies of it.
+const LONGEST_LINE: usize = 4 * 1024;
+
 /// A whole reply.
 #[derive(Debug)]
 pub(crate) enum Reply {
@@ -63,6 +66,9 @@ impl Replies {
         if !self.incoming.is_expecting() {
             let Some(line) = self.incoming.line()? else { return Ok(None) };
             let line = line.trim_ascii_end();
+            if line.len() > LONGEST_LINE {
+                return Err(Nonsense::Garbled);
+            }
             if plain {
                 return Ok(Some(Reply::Line(String::from_utf8_lossy(line).into_owned())));
             }

@@ -4,8 +4,9 @@
 
 mod common;
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpListener};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use cache_core::{Cache, ErrorKind};
@@ -14,7 +15,9 @@ use common::{
     AT_MOST, CALLS, MINUTE, Memcached, T, behind_proxy, cache, call_async, options, raw, runtime, server,
     timed,
 };
-use conformance_tests::faults::{cancelled, effort, record, until_ok};
+use conformance_tests::faults::{
+    cancel_calls, effort, ended_connections, record, refusals, restarts, until_ok,
+};
 use conformance_tests::proxy::{Fault, Proxy};
 use conformance_tests::servers::{Server, or_skip};
 
@@ -138,46 +141,14 @@ fn a_restarted_server() {
 
 #[test]
 fn a_restart_costs_at_most_one_call_per_connection() {
-    const THREADS: u64 = 4;
     let Some(mut server) = server() else { return };
-    let cache = cache(server.address());
-    let runtime = runtime();
-    let rounds = effort(3, 30);
-    for (backend, is_async) in [("memcached", false), ("memcached async", true)] {
-        let calls = |count: usize| {
-            let failed = AtomicU64::new(0);
-            std::thread::scope(|scope| {
-                for _ in 0..THREADS {
-                    scope.spawn(|| {
-                        for _ in 0..count {
-                            let incr = if is_async {
-                                runtime.block_on(cache.aincr("n", 1))
-                            } else {
-                                cache.incr("n", 1)
-                            };
-                            failed.fetch_add(u64::from(incr.is_err()), Ordering::Relaxed);
-                        }
-                    });
-                }
-            });
-            failed.into_inner()
-        };
-        let connections = if is_async { 1 } else { THREADS };
-        let (mut most, mut slowest) = (0, Duration::ZERO);
-        for _ in 0..rounds {
-            cache.set("n", &0, MINUTE).unwrap();
-            assert_eq!(calls(20), 0);
-            server.restart().unwrap();
-            let begun = Instant::now();
-            cache.set("n", &0, MINUTE).unwrap();
-            most = most.max(calls(5));
-            slowest = slowest.max(begun.elapsed());
-        }
-        let figure =
-            format!("restarted: {most} calls of {connections} connections failed, {slowest:?} at most");
-        record(12, backend, rounds, most.saturating_sub(connections), &figure);
-        assert!(most <= connections && slowest < Duration::from_secs(1), "{figure}");
-    }
+    restarts("memcached", &cache(server.address()), &mut server);
+}
+
+#[test]
+fn connections_that_end_cost_no_call_that_may_be_sent_twice() {
+    let Some((_server, proxy, cache)) = behind_proxy() else { return };
+    ended_connections("memcached", &cache, &proxy);
 }
 
 #[test]
@@ -440,6 +411,13 @@ fn a_full_pool() {
 }
 
 #[test]
+fn refused_connections_lose_no_place() {
+    let Some(mut server) = server() else { return };
+    let cache = Cache::new(options(server.address()).max_connections(2).pool_wait(T / 8).build().unwrap());
+    refusals("memcached", &cache, &mut server, 2);
+}
+
+#[test]
 fn everybody_gets_a_turn() {
     let Some(server) = server() else { return };
     let cache = Cache::new(options(server.address()).max_connections(1).build().unwrap());
@@ -461,81 +439,54 @@ fn everybody_gets_a_turn() {
     assert!(fewest > 10, "one had {fewest} calls in half a second");
 }
 
-/// Calls of many tasks, most of which are dropped on their way: how many were, and how many values were
-/// another's. Every value says which key it belongs to.
-async fn drop_calls(cache: &Memcached, keys: &Arc<Vec<String>>, tasks: u64, calls: u64) -> (u64, u64) {
-    let tasks: Vec<_> = (0..tasks)
-        .map(|task| {
-            let (cache, keys) = (cache.clone(), Arc::clone(keys));
-            tokio::spawn(async move {
-                let mut random = fastrand::Rng::with_seed(task);
-                let (mut dropped, mut foreign) = (0, 0);
-                for _ in 0..calls / tasks {
-                    // Polled so many times and dropped: it stops at every place where it can.
-                    // Some end, however busy the machine is.
-                    let polls = if random.u8(..4) == 0 { None } else { Some(random.u32(0..8)) };
-                    let [key, other] = [(); 2].map(|()| keys[random.usize(..keys.len())].as_str());
-                    let whole = |key: &str, value: &str| value == format!("value of {key}");
-                    let good = match random.u8(..8) {
-                        0 => {
-                            cancelled(polls, cache.aget_many::<String, _>([key, other])).await.map(|found| {
-                                let found = found.unwrap();
-                                !found.is_empty() && found.iter().all(|(key, value)| whole(key, value))
-                            })
-                        }
-                        1 => cancelled(polls, cache.aset(key, &format!("value of {key}"), MINUTE))
-                            .await
-                            .map(|set| set.is_ok()),
-                        _ => cancelled(polls, cache.aget::<String>(key))
-                            .await
-                            .map(|found| whole(key, &found.unwrap().unwrap_or_default())),
-                    };
-                    match good {
-                        None => dropped += 1,
-                        Some(good) => foreign += u64::from(!good),
+#[test]
+fn no_cancelled_call_hands_its_reply_to_another() {
+    let Some(server) = server() else { return };
+    let proxy = Proxy::start(server.address()).unwrap();
+    let options = MemcachedCache::builder(proxy.address().to_string());
+    let options = options.timeout(MINUTE).connect_timeout(MINUTE).max_connections(16);
+    cancel_calls("memcached async", &Cache::new(options.build().unwrap()), &proxy);
+}
+
+/// A server that answers each command twice, with other values.
+fn talkative() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            std::thread::spawn(move || {
+                let mut piece = [0; 1_000];
+                while let Ok(count @ 1..) = stream.read(&mut piece) {
+                    let is_first = piece[..count].starts_with(b"version");
+                    let twice = b"VA 3 f0\r\nown\r\nVA 7 f0\r\nforeign\r\n";
+                    if stream.write_all(if is_first { b"VERSION 1.6.21\r\n" } else { twice }).is_err() {
+                        return;
                     }
                 }
-                (dropped, foreign)
-            })
-        })
-        .collect();
-    let mut sum = (0, 0);
-    for task in tasks {
-        let (dropped, foreign) = task.await.unwrap();
-        sum = (sum.0 + dropped, sum.1 + foreign);
-    }
-    sum
+            });
+        }
+    });
+    address
 }
 
 #[test]
-fn no_cancelled_call_hands_its_reply_to_another() {
-    const PLACES: usize = 16;
-    let Some(server) = server() else { return };
-    let proxy = Proxy::start(server.address()).unwrap();
-    let calls = effort(16_000, 180_000) / 2;
+fn what_comes_behind_a_reply_is_not_the_next_one() {
+    let cache = cache(talkative());
     let runtime = runtime();
-    let mut sum = (0, 0);
-    // At once, and so late that very many requests are on their way.
-    for (fault, tasks) in [(Fault::None, 16), (Fault::Delay(Duration::from_millis(1)), 128)] {
-        let options = MemcachedCache::builder(proxy.address().to_string());
-        let options = options.timeout(MINUTE).connect_timeout(MINUTE).max_connections(PLACES);
-        let cache = Cache::new(options.build().unwrap());
-        let keys: Arc<Vec<String>> = Arc::new((0..64).map(|n| format!("k{n}")).collect());
-        cache.set_many(keys.iter().map(|key| (key, format!("value of {key}"))), MINUTE).unwrap();
-        proxy.set(fault);
-        let (dropped, foreign) = runtime.block_on(drop_calls(&cache, &keys, tasks, calls));
-        assert!(dropped > calls / 10, "{dropped} of {calls} were cancelled");
-        sum = (sum.0 + dropped, sum.1 + foreign);
-        // And no place in the pool is lost.
-        runtime.block_on(async {
-            let calls = (0..PLACES).map(|_| cache.aget::<String>("k0"));
-            for found in futures_util::future::join_all(calls).await {
-                assert_eq!(found.unwrap().as_deref(), Some("value of k0"));
+    for (backend, is_async) in [("memcached", false), ("memcached async", true)] {
+        let (mut own, mut foreign) = (0, 0);
+        for _ in 0..50 {
+            let get = if is_async { runtime.block_on(cache.aget_bytes("k")) } else { cache.get_bytes("k") };
+            match get {
+                Ok(found) => *(if found.unwrap() == "own" { &mut own } else { &mut foreign }) += 1,
+                Err(e) => {
+                    assert!([ErrorKind::Rejected, ErrorKind::Unavailable].contains(&e.kind()), "{e}");
+                }
             }
-        });
+        }
+        let figure = format!("a server that answers each call twice: {own} own and {foreign} foreign values");
+        record(13, backend, 50, foreign, &figure);
+        assert_eq!(foreign, 0, "{backend}");
     }
-    let (dropped, foreign) = sum;
-    let figure = format!("{foreign} foreign values, {dropped} calls cancelled");
-    record(13, "memcached async", dropped, foreign, &figure);
-    assert_eq!(foreign, 0, "values of other keys");
 }

@@ -6,6 +6,7 @@ mod python;
 
 use allocation_counter::measure;
 use cache_pickle::{Error, ErrorKind, Limits, Value, from_slice};
+use conformance_tests::faults::record;
 use python::vectors;
 use serde::de::IgnoredAny;
 
@@ -77,9 +78,12 @@ fn a_megabyte_of_nesting_is_refused_on_a_small_stack() {
         // A list that is named again each time before it is filled.
         [b"]q\0".to_vec(), b"]2a".repeat(half), b".".to_vec()].concat(),
     ];
+    let tried = nestings.len() as u64;
     let small = std::thread::Builder::new().stack_size(128 * 1024);
-    let read = move || nestings.iter().for_each(|nesting| assert!(Value::read(nesting).is_err()));
-    small.spawn(read).unwrap().join().unwrap();
+    let read = move || nestings.iter().filter(|nesting| Value::read(nesting).is_ok()).count() as u64;
+    let understood = small.spawn(read).unwrap().join().unwrap();
+    record(26, "pickle", tried, understood, "1 MiB of nesting refused on a stack of 128 KiB");
+    assert_eq!(understood, 0);
 }
 
 fn nested(depth: usize) -> Vec<u8> {
@@ -131,12 +135,18 @@ fn a_few_bytes_name_no_more_objects_than_fit() {
         // As the arguments and the state of an object.
         doubling(b"cm\nC\nq\x010)", b"q\x000h\x01h\0\x81h\0b\x85", 18),
     ];
+    let mut failed = Vec::new();
     for bomb in &bombs {
         assert!(bomb.len() <= 230, "{}", bomb.len());
-        let info =
-            measure(|| assert_eq!(Value::read(bomb).unwrap_err().kind(), ErrorKind::Limit, "{bomb:?}"));
-        assert!(info.bytes_max < 64 << 10, "{} bytes", info.bytes_max);
+        let mut kind = None;
+        let info = measure(|| kind = Value::read(bomb).err().map(|e| e.kind()));
+        if kind != Some(ErrorKind::Limit) || info.bytes_max >= 64 << 10 {
+            failed.push(format!("{kind:?}, {} bytes held for {bomb:?}", info.bytes_max));
+        }
     }
+    let figure = "bytes that name 2^40 objects refused, 64 KiB held at most";
+    record(26, "pickle", bombs.len() as u64, failed.len() as u64, figure);
+    assert!(failed.is_empty(), "{failed:#?}");
     // A text of 10 kB, named 100,000 times: a gigabyte.
     let text = [b"X\x10\x27\0\0".as_slice(), &b"x".repeat(10_000)].concat();
     let bomb = [b"](".as_slice(), &text, b"q\0", &b"h\0".repeat(100_000), b"e."].concat();

@@ -102,13 +102,16 @@ impl<P: Protocol> Driver<P> {
         Ok(answered)
     }
 
+    /// Nobody writes meanwhile: the wire is held.
     fn hand_out(&mut self, context: &Context<'_>) -> Result<usize, End<P::Nonsense>> {
         let mut answered = 0;
+        let written = self.shared.written.load(Ordering::Acquire);
         while !self.protocol.is_empty() {
             if self.waiting.is_empty() {
                 self.take_over(context);
             }
-            let Some(first) = self.waiting.front_mut() else {
+            // Who has had an answer may have asked again already, and what is here is no answer to that.
+            let Some(first) = self.waiting.front_mut().filter(|first| first.start < written) else {
                 // Nobody asked.
                 return Err(End::Io(io::ErrorKind::InvalidData));
             };

@@ -8,8 +8,9 @@ use redis::{Value, parse_redis_value};
 
 use crate::commands::Commands;
 
-/// Replies to what is asked here are three deep at most.
-const DEEPEST: usize = 16;
+/// Replies to what is asked here are three deep at most. With [`FIRST_ELEMENTS`] at each depth and a block that
+/// never comes, less than 64 KiB are held.
+const DEEPEST: usize = 8;
 
 /// Room is made for so many elements at once, at each depth; more come with their bytes.
 const FIRST_ELEMENTS: usize = 32;

@@ -8,14 +8,15 @@ mod common;
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Barrier;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use cache_core::{Cache, Error, ErrorKind, Timeout};
 use cache_redis::RedisCache;
-use common::{MINUTE, at, behind_proxy, bound, build, cache, inline, quickest, redis, run, runtime};
-use conformance_tests::faults::{cancelled, effort, record, until_ok};
+use common::{MINUTE, at, behind_proxy, bound, build, cache, inline, quickest, redis, runtime};
+use conformance_tests::faults::{
+    cancel_calls, effort, ended_connections, record, refusals, restarts, until_ok,
+};
 use conformance_tests::proxy::Fault;
 
 const T: Duration = Duration::from_millis(400);
@@ -141,48 +142,15 @@ fn a_stopped_server_costs_each_call_its_timeout() {
 /// Row 12.
 #[test]
 fn a_restart_costs_at_most_one_call_per_connection() {
-    const THREADS: u64 = 4;
     let Some(mut server) = redis() else { return };
-    let cache = cache(server.address());
-    let runtime = runtime();
-    let rounds = effort(3, 30);
-    for (backend, is_async) in HALVES {
-        let in_parallel = |calls: usize| {
-            let failed = AtomicU64::new(0);
-            thread::scope(|scope| {
-                for _ in 0..THREADS {
-                    scope.spawn(|| {
-                        for _ in 0..calls {
-                            let incr = if is_async {
-                                runtime.block_on(cache.aincr("n", 1))
-                            } else {
-                                cache.incr("n", 1)
-                            };
-                            failed.fetch_add(u64::from(incr.is_err()), Ordering::SeqCst);
-                        }
-                    });
-                }
-            });
-            failed.into_inner()
-        };
-        let connections = if is_async { 1 } else { THREADS };
-        let (mut most, mut slowest) = (0, Duration::ZERO);
-        for _ in 0..rounds {
-            cache.set("n", &0, MINUTE).unwrap();
-            assert_eq!(in_parallel(50), 0);
-            server.restart().unwrap();
-            let begun = Instant::now();
-            // Found closed before anything is sent on it, or sent again.
-            if is_async { runtime.block_on(cache.aset("n", &0, MINUTE)) } else { cache.set("n", &0, MINUTE) }
-                .unwrap();
-            most = most.max(in_parallel(5));
-            slowest = slowest.max(begun.elapsed());
-        }
-        let figure =
-            format!("restarted: {most} calls of {connections} connections failed, {slowest:?} at most");
-        record(12, backend, rounds, most.saturating_sub(connections), &figure);
-        assert!(most <= connections && slowest < Duration::from_secs(1), "{figure}");
-    }
+    restarts("redis", &cache(server.address()), &mut server);
+}
+
+/// Row 12.
+#[test]
+fn connections_that_end_cost_no_call_that_may_be_sent_twice() {
+    let Some((_server, proxy)) = behind_proxy() else { return };
+    ended_connections("redis", &cache(proxy.address()), &proxy);
 }
 
 /// Row 12, so soon after the last calls that no connection is looked at before it is used.
@@ -218,83 +186,11 @@ fn close_clients(server: SocketAddr) {
     assert_eq!(reply, *b":");
 }
 
-/// Calls of many tasks, most of which are dropped on their way: how many were, and how many values were
-/// another's. Every value says which key it belongs to.
-async fn drop_calls(cache: &Cache<RedisCache>, tasks: u64, calls: u64) -> (u64, u64) {
-    const KEYS: usize = 64;
-    let text = |key: usize| format!("the value of k{key}");
-    for key in 0..KEYS {
-        cache.aset(&format!("k{key}"), &text(key), MINUTE).await.unwrap();
-    }
-    let tasks: Vec<_> = (0..tasks)
-        .map(|task| {
-            let cache = cache.clone();
-            tokio::spawn(async move {
-                let mut random = fastrand::Rng::with_seed(task);
-                let (mut dropped, mut foreign) = (0, 0);
-                for _ in 0..calls / tasks {
-                    // Some end, however busy the machine is.
-                    let polls = if random.u8(..4) == 0 { None } else { Some(random.u32(0..6)) };
-                    let [key, other] = [(); 2].map(|()| random.usize(..KEYS));
-                    let [name, another] = [key, other].map(|key| format!("k{key}"));
-                    let good = match random.u8(..8) {
-                        0 => {
-                            let many = [name.as_str(), another.as_str()];
-                            let found = cancelled(polls, cache.aget_many::<String, _>(many)).await;
-                            found.map(|found| {
-                                found
-                                    .unwrap()
-                                    .iter()
-                                    .all(|(key, value)| *value == format!("the value of {key}"))
-                            })
-                        }
-                        1 => cancelled(polls, cache.aset(&name, &text(key), MINUTE))
-                            .await
-                            .map(|set| set.is_ok()),
-                        _ => cancelled(polls, cache.aget::<String>(&name))
-                            .await
-                            .map(|found| found.unwrap() == Some(text(key))),
-                    };
-                    match good {
-                        None => dropped += 1,
-                        Some(good) => foreign += u64::from(!good),
-                    }
-                }
-                (dropped, foreign)
-            })
-        })
-        .collect();
-    let mut sum = (0, 0);
-    for task in tasks {
-        let (dropped, foreign) = task.await.unwrap();
-        sum = (sum.0 + dropped, sum.1 + foreign);
-    }
-    sum
-}
-
 /// Row 13.
 #[test]
 fn a_cancelled_call_hands_its_reply_to_nobody() {
     let Some((_server, proxy)) = behind_proxy() else { return };
-    let cache = cache(proxy.address());
-    let calls = effort(16_000, 160_000) / 2;
-    let mut sum = (0, 0);
-    // At once, and so late that very many requests are on their way.
-    for (fault, tasks) in [(Fault::None, 16), (Fault::Delay(Duration::from_millis(1)), 128)] {
-        proxy.set(fault);
-        let (dropped, foreign) = run(drop_calls(&cache, tasks, calls));
-        assert!(dropped > calls / 10, "{dropped} of {calls} were cancelled");
-        sum = (sum.0 + dropped, sum.1 + foreign);
-    }
-    let (dropped, foreign) = sum;
-    record(
-        13,
-        "redis async",
-        dropped,
-        foreign,
-        &format!("{foreign} foreign values, {dropped} calls cancelled"),
-    );
-    assert_eq!(foreign, 0, "foreign values");
+    cancel_calls("redis async", &cache(proxy.address()), &proxy);
 }
 
 /// A value that is a command wherever a server begins to read in it.
@@ -531,6 +427,14 @@ fn an_exhausted_pool_says_so_and_loses_no_place() {
     let late = u64::from(longest >= wait + Duration::from_millis(100));
     record(17, "redis", rounds, late, &format!("0 slots lost, refused after {longest:?} of {wait:?}"));
     assert_eq!(late, 0, "{longest:?}");
+}
+
+/// Row 17.
+#[test]
+fn refused_connections_lose_no_place() {
+    let Some(mut server) = redis() else { return };
+    let options = at(server.address()).max_connections(2).pool_wait(Duration::from_millis(50));
+    refusals("redis", &build(options), &mut server, 2);
 }
 
 /// Row 17, where more tasks ask than may be under way on their connection.

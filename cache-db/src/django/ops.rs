@@ -9,7 +9,7 @@ use rusqlite::{Connection, params};
 use super::{Table, cull, rows};
 use crate::cull::START;
 use crate::errors::{Fault, Remedy, coded, is_too_large, remedy};
-use crate::layout::Operations;
+use crate::layout::{Operations, Seen};
 use crate::ops::{Put, execute, file_bytes, last_row};
 use crate::options::Settings;
 
@@ -83,11 +83,11 @@ impl Ops<'_> {
 }
 
 impl Operations for Ops<'_> {
-    fn get(&self, key: Key<'_>) -> Result<Option<Payload>, Fault> {
+    fn get(&self, key: Key<'_>) -> Result<Seen, Fault> {
         let found = last_row(self.conn, &self.table.get, params![key.as_str(), self.now()], |row| {
-            Ok(rows::decode(row.get_ref(0)?))
+            Ok(rows::decode(key.as_str(), row.get_ref(0)?))
         })?;
-        Ok(found.flatten())
+        Ok(found.unwrap_or(Seen::Absent))
     }
 
     fn has(&self, key: Key<'_>) -> Result<bool, Fault> {
@@ -97,10 +97,10 @@ impl Operations for Ops<'_> {
 
     fn is_taken(&self, key: Key<'_>) -> Result<bool, Fault> {
         // The whole value, so that a damaged one does not stand in the way.
-        Ok(self.get(key)?.is_some())
+        Ok(matches!(self.get(key)?, Seen::Live(_)))
     }
 
-    fn get_many(&self, keys: &[Key<'_>]) -> Result<Vec<Option<Payload>>, Fault> {
+    fn get_many(&self, keys: &[Key<'_>]) -> Result<Vec<Seen>, Fault> {
         execute(self.conn, "BEGIN", [])?;
         let found = keys.iter().map(|&key| self.get(key)).collect::<Result<_, _>>()?;
         execute(self.conn, "COMMIT", [])?;
@@ -150,6 +150,16 @@ impl Operations for Ops<'_> {
         self.write(|| self.drop_row(key))
     }
 
+    fn remove_damaged(&self, key: Key<'_>) -> Result<bool, Fault> {
+        self.write(|| {
+            let is_damaged = self.get(key)? == Seen::Damaged;
+            if is_damaged {
+                self.drop_row(key)?;
+            }
+            Ok(is_damaged)
+        })
+    }
+
     fn delete_many(&self, keys: &[Key<'_>]) -> Result<(), Fault> {
         self.write(|| keys.iter().try_for_each(|&key| self.drop_row(key).map(drop)))
     }
@@ -157,9 +167,11 @@ impl Operations for Ops<'_> {
     fn incr(&self, key: Key<'_>, delta: i64) -> Result<Option<CoreResult<i64>>, Fault> {
         let sum = self.write(|| {
             let sum = match self.get(key)? {
-                None => Err(Error::key_not_found(key.as_str())),
-                Some(Payload::Int(n)) => n.checked_add(delta).ok_or_else(|| Error::overflow(key.as_str())),
-                Some(_) => Err(Error::not_an_integer(key.as_str())),
+                Seen::Absent | Seen::Damaged => Err(Error::key_not_found(key.as_str())),
+                Seen::Live(Payload::Int(n)) => {
+                    n.checked_add(delta).ok_or_else(|| Error::overflow(key.as_str()))
+                }
+                Seen::Live(_) => Err(Error::not_an_integer(key.as_str())),
             };
             if let Ok(n) = sum {
                 let value = rows::encode(key, &Payload::Int(n)).map_err(Fault::Final)?;
@@ -172,11 +184,16 @@ impl Operations for Ops<'_> {
 
     fn rename(&self, from: Key<'_>, to: Key<'_>) -> Result<bool, Fault> {
         self.write(|| {
-            if !self.has(from)? {
-                return Ok(false);
-            }
+            let row = params![from.as_str(), self.now()];
+            let found = last_row(self.conn, &self.table.get, row, |row| {
+                let column = row.get_ref(0)?;
+                let is_whole = rows::decode(from.as_str(), column) != Seen::Damaged;
+                Ok(is_whole.then(|| rows::renamed(column, to.as_str())))
+            })?;
+            let Some(value) = found.flatten() else { return Ok(false) };
             self.drop_row(to)?;
-            Ok(execute(self.conn, &self.table.move_key, params![from.as_str(), to.as_str()])? > 0)
+            let row = params![from.as_str(), to.as_str(), value];
+            Ok(execute(self.conn, &self.table.move_key, row)? > 0)
         })
     }
 

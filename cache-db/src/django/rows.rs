@@ -3,29 +3,47 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use cache_core::{Bytes, Error, Expiry, Key, Payload};
+use cache_pickle::{Seal, seal, unseal};
 use rusqlite::types::ValueRef;
+
+use crate::layout::Seen;
 
 /// 9999-12-31 23:59:59, which is never: Python has no later year.
 const NEVER: i64 = 253_402_300_799;
 
-/// `value` as the column has it.
+/// `value` as the column has it, sealed for its key.
 ///
 /// # Errors
 /// For what another codec than pickle wrote.
 pub(super) fn encode(key: Key<'_>, value: &Payload) -> Result<String, Error> {
-    Ok(STANDARD.encode(cache_pickle::from_payload(key, value)?))
+    Ok(STANDARD.encode(seal(&cache_pickle::from_payload(key, value)?, key.as_bytes())))
 }
 
-/// What the column holds; `None` where it is no base64, or of nothing. As in Python, what is not of
-/// the alphabet does not count.
-pub(super) fn decode(column: ValueRef<'_>) -> Option<Payload> {
+/// What the column holds. Damaged is what is no base64, or of nothing, and what has a seal that is broken;
+/// Python's own has none.
+pub(super) fn decode(key: &str, column: ValueRef<'_>) -> Seen {
+    match pickle(column) {
+        Some(pickle) if Seal::of(&pickle, key.as_bytes()) != Seal::Broken => {
+            Seen::Live(cache_pickle::to_payload(Bytes::from(pickle)))
+        }
+        _ => Seen::Damaged,
+    }
+}
+
+/// The same value, sealed for another key: what is sealed at all.
+pub(super) fn renamed(column: ValueRef<'_>, to: &str) -> Option<String> {
+    let pickle = unseal(&pickle(column)?)?;
+    Some(STANDARD.encode(seal(&pickle, to.as_bytes())))
+}
+
+/// As in Python, what is not of base64's alphabet does not count.
+fn pickle(column: ValueRef<'_>) -> Option<Vec<u8>> {
     let (ValueRef::Text(text) | ValueRef::Blob(text)) = column else { return None };
     let pickle = STANDARD.decode(text).or_else(|_| {
         let is_of_base64 = |byte: &u8| byte.is_ascii_alphanumeric() || b"+/=".contains(byte);
         STANDARD.decode(text.iter().copied().filter(is_of_base64).collect::<Vec<u8>>())
     });
-    let pickle = pickle.ok().filter(|pickle| !pickle.is_empty())?;
-    Some(cache_pickle::to_payload(Bytes::from(pickle)))
+    pickle.ok().filter(|pickle| !pickle.is_empty())
 }
 
 /// The second of expiry since the epoch. Rounded up, where Django rounds down: nothing is early.
@@ -56,13 +74,26 @@ mod tests {
 
     #[test]
     fn what_is_no_base64_is_nothing() {
-        assert_eq!(decode(ValueRef::Text(b"gAVLAS4=")), Some(Payload::Int(1)));
-        assert_eq!(decode(ValueRef::Blob(b"gAVLAS4=")), Some(Payload::Int(1)));
-        assert_eq!(decode(ValueRef::Text(b"gAVL\nAS4=\r\n")), Some(Payload::Int(1)));
+        let decode = |column| decode("k", column);
+        assert_eq!(decode(ValueRef::Text(b"gAVLAS4=")), Seen::Live(Payload::Int(1)));
+        assert_eq!(decode(ValueRef::Blob(b"gAVLAS4=")), Seen::Live(Payload::Int(1)));
+        assert_eq!(decode(ValueRef::Text(b"gAVL\nAS4=\r\n")), Seen::Live(Payload::Int(1)));
         for damaged in [&b""[..], b"gAVLAS4", b"gAVLAS4!", b"gAVL=S4=", b"\xff\xff\xff\xff"] {
-            assert_eq!(decode(ValueRef::Text(damaged)), None);
+            assert_eq!(decode(ValueRef::Text(damaged)), Seen::Damaged);
         }
-        assert_eq!(decode(ValueRef::Null), None);
-        assert_eq!(decode(ValueRef::Integer(1)), None);
+        assert_eq!(decode(ValueRef::Null), Seen::Damaged);
+        assert_eq!(decode(ValueRef::Integer(1)), Seen::Damaged);
+    }
+
+    #[test]
+    fn a_sealed_value_is_its_keys_alone() {
+        let sealed = |pickle: &[u8], key: &str| STANDARD.encode(seal(pickle, key.as_bytes()));
+        let column = sealed(b"\x80\x04K\x01.", "k");
+        let at = |key: &str, column: &str| decode(key, ValueRef::Text(column.as_bytes()));
+        assert_eq!((at("k", &column), at("l", &column)), (Seen::Live(Payload::Int(1)), Seen::Damaged));
+        let moved = renamed(ValueRef::Text(column.as_bytes()), "l").unwrap();
+        assert_eq!((at("k", &moved), at("l", &moved)), (Seen::Damaged, Seen::Live(Payload::Int(1))));
+        // Python's has no seal, and gets none.
+        assert_eq!(renamed(ValueRef::Text(b"gAVLAS4="), "l"), None);
     }
 }

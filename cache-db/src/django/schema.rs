@@ -60,7 +60,9 @@ impl Table {
             ),
             delete: format!("DELETE FROM {t} WHERE cache_key = ?1 RETURNING {LIVE}"),
             set_value: format!("UPDATE {t} SET value = ?2 WHERE cache_key = ?1"),
-            move_key: format!("UPDATE {t} SET cache_key = ?2 WHERE cache_key = ?1"),
+            move_key: format!(
+                "UPDATE {t} SET cache_key = ?2, value = ifnull(?3, value) WHERE cache_key = ?1"
+            ),
             clear: format!("DELETE FROM {t}"),
             count: format!("SELECT count(*) FROM {t}"),
             // The text finds them by the index; an offset in it may say another moment.

@@ -12,6 +12,7 @@ use cache_core::Cache;
 use cache_db::{DatabaseCache, DatabaseOptions, Layout};
 use conformance_tests::faults;
 use rusqlite::Connection;
+use rusqlite::types::Value;
 use tempfile::TempDir;
 
 /// A directory and the path of a database in it.
@@ -72,6 +73,23 @@ pub fn look(path: &Path) -> Connection {
 
 pub fn count(conn: &Connection, sql: &str) -> i64 {
     conn.query_row(sql, [], |row| row.get(0)).unwrap()
+}
+
+/// What the column `sum` of a row has to be, worked out anew.
+pub fn own_sum(key: &str, kind: u8, codec: u8, expires: Option<i64>, value: &Value) -> i64 {
+    let key_sum = i128::from(crc32fast::hash(key.as_bytes()));
+    let high = (i128::from(expires.unwrap_or(-1)) % 2_147_483_629 + key_sum) % 2_147_483_629;
+    let low = match value {
+        Value::Integer(n) => (i128::from(*n).rem_euclid(4_294_967_291) + key_sum) % 4_294_967_291,
+        Value::Text(text) => of_bytes(key, kind, codec, text.as_bytes()),
+        Value::Blob(data) => of_bytes(key, kind, codec, data),
+        Value::Null | Value::Real(_) => 0,
+    };
+    i64::try_from((high << 32) + low).unwrap()
+}
+
+fn of_bytes(key: &str, kind: u8, codec: u8, data: &[u8]) -> i128 {
+    crc32fast::hash(&[key.as_bytes(), &[kind, codec], data].concat()).into()
 }
 
 /// The rows of `table` and the count that its companion keeps.

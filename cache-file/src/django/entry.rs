@@ -1,8 +1,8 @@
 //! The bytes of an entry's file as Django writes them, and its name.
 //!
 //! ```text
-//!   pickle of the expiry    a float, seconds since the Unix epoch, or None for never; in ours the
-//!                           float's checksum is pushed and popped first
+//!   pickle of the expiry    a float, seconds since the Unix epoch, or None for never; ours of a
+//!                           float is sealed
 //!   zlib stream             of the pickled value
 //!   anything                what a longer value left; ignored
 //! ```
@@ -10,7 +10,7 @@
 //! The key is not in it: two keys with one MD5 are one entry.
 
 use bytes::Bytes;
-use cache_pickle::Value;
+use cache_pickle::{Seal, Value};
 use md5::{Digest as _, Md5};
 use miniz_oxide::deflate::compress_to_vec_zlib;
 use miniz_oxide::inflate::{TINFLStatus, decompress_to_vec_zlib_with_limit};
@@ -102,31 +102,22 @@ impl Head {
     }
 }
 
-/// The parts of an expiry of ours around the checksum and the float, in protocol 4: BININT; POP and
-/// BINFLOAT; STOP. Python throws the integer away.
-const BEFORE_SUM: &[u8] = b"\x80\x04J";
-const BEFORE_FLOAT: &[u8] = b"0G";
-const AFTER_FLOAT: &[u8] = b".";
-
-/// The bytes of an expiry of ours.
+/// The bytes of an expiry of ours, which all but never have.
 const OWN_HEAD: usize = 18;
 
-/// The bytes of an expiry, in milliseconds since the Unix epoch. All but never are of one length.
+/// The bytes of an expiry, in milliseconds since the Unix epoch.
 pub(super) fn head(deadline: Option<i64>) -> Vec<u8> {
     let Some(ms) = deadline else { return b"\x80\x04N.".to_vec() };
     let float = (ms as f64 / 1_000.0).to_be_bytes();
-    let sum = crc32fast::hash(&float).to_le_bytes();
-    [BEFORE_SUM, &sum, BEFORE_FLOAT, &float, AFTER_FLOAT].concat()
+    cache_pickle::seal(&[&b"\x80\x04G"[..], &float, b"."].concat(), NO_NAME)
 }
 
-/// Whether this is an expiry of ours that is another than its checksum says. Django writes none.
+/// The whole of an expiry is the same in any file.
+const NO_NAME: &[u8] = b"";
+
+/// Whether this is an expiry of ours that is another than its seal says. Django writes none.
 fn is_damaged(head: &[u8; OWN_HEAD]) -> bool {
-    let parts = || {
-        let (sum, rest) = head.strip_prefix(BEFORE_SUM)?.split_first_chunk()?;
-        let float = rest.strip_prefix(BEFORE_FLOAT)?.strip_suffix(AFTER_FLOAT)?;
-        Some((u32::from_le_bytes(*sum), float))
-    };
-    parts().is_some_and(|(sum, float)| crc32fast::hash(float) != sum)
+    Seal::of(head, NO_NAME) == Seal::Broken
 }
 
 pub(super) fn body(pickle: &[u8]) -> Vec<u8> {

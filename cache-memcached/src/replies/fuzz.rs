@@ -82,7 +82,8 @@ fn replies() {
         let piece = (1 + turn % 7) * if bytes.len() > 1_000 { 500 } else { 1 };
         let mut understood = false;
         for request in &requests {
-            let whole = read(request, bytes, usize::MAX);
+            // Without the reason, which would be in memory while the pieces are read.
+            let whole = read(request, bytes, usize::MAX).map_err(drop);
             if let Ok(Some(replies)) = &whole {
                 check(replies, bytes);
                 understood |= !request.plain;

@@ -34,6 +34,11 @@ impl<'de> Machine<'de, '_> {
         self.room(count)?;
         let below = self.has(count + 1)?;
         let Some([target, items @ ..]) = self.stack.get(below..) else { return Err(UNDERFLOW) };
+        if let (Item::Object(_), []) = (target, items) {
+            // Python calls nothing for none: the object is what it was.
+            self.stack.truncate(below + 1);
+            return Ok(());
+        }
         let node = node(&mut self.arena, *target)?;
         self.arena.extend(node, items)?;
         if let Item::Object(object) = *target {

@@ -121,6 +121,20 @@ impl Notes {
     }
 }
 
+const HOW_TO_RUN: &str = "\
+On a backend of your own the suite is a test of four lines, `examples/tests/custom_backend.rs`; the page of the crate
+`conformance-tests` says what it can be told of a backend. Each check is a test then, `T::half_second::sync` and
+`T::half_second::async`:
+
+```sh
+cargo test --test conformance                     # all of them
+cargo test --test conformance T::half_second      # one, or a family: T::
+```
+
+What the backend says of itself, in `capabilities()` and to `Suite`, decides which checks apply.
+
+";
+
 fn matrix(list: &List, results: &Results) -> Result<String, std::fmt::Error> {
     let backends: BTreeSet<&Backend> = results.keys().map(|(backend, _)| backend).collect();
     let of = |backend: &Backend, check: &Check| {
@@ -130,6 +144,7 @@ fn matrix(list: &List, results: &Results) -> Result<String, std::fmt::Error> {
     let mut out = String::from("# Conformance\n\n");
     out += "Every check of the suite, on every backend, as the last run found it. Written by\n";
     out += "`scripts/matrix`; a check passes when it does so through the sync and the async API.\n\n";
+    out += HOW_TO_RUN;
     if backends.iter().any(|backend| backend.observed) {
         out += OBSERVED;
     }

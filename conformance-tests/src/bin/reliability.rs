@@ -1,11 +1,12 @@
 //! What `scripts/faults` makes docs/reliability.md with: `reliability REPORT` prints the text of
 //! `conformance-tests/reliability.md.in`, with what a report of the fault kit says in its places; `reliability
 //! --short REPORT` a line for each row of the table. Both fail where a row has a failure, and say which was not tried:
-//! without strace, or the right to mount, some are left out.
+//! without strace, or the right to mount, some are left out. What others than this project's backends recorded, such
+//! as an example's, belongs to no row; they are named.
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "what it prints is its result")]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
 use std::process::ExitCode;
 
@@ -15,6 +16,10 @@ const TEMPLATE: &str = include_str!("../../reliability.md.in");
 
 /// The rows of the table of faults. The last is about the tests themselves, which record nothing of it.
 const ROWS: std::ops::RangeInclusive<u8> = 1..=30;
+
+/// Whose rows they are. "async" follows the name of a half alone.
+const BACKENDS: [&str; 10] =
+    ["core", "pickle", "pipeline", "locmem", "file", "file-django", "db", "db-django", "memcached", "redis"];
 
 #[derive(Debug, Deserialize)]
 #[serde(untagged)]
@@ -33,10 +38,18 @@ struct Tried {
     figure: String,
 }
 
+impl Tried {
+    fn is_ours(&self) -> bool {
+        BACKENDS.contains(&self.backend.strip_suffix(" async").unwrap_or(&self.backend))
+    }
+}
+
 #[derive(Debug, Default)]
 struct Report {
     run: String,
     rows: BTreeMap<u8, Vec<Tried>>,
+    /// Backends that are none of this project's.
+    others: BTreeSet<String>,
 }
 
 impl Report {
@@ -45,7 +58,10 @@ impl Report {
         for line in lines.lines().filter(|line| !line.trim().is_empty()) {
             match serde_json::from_str(line)? {
                 Line::Run { run } => report.run = run,
-                Line::Tried(tried) => report.rows.entry(tried.row).or_default().push(tried),
+                Line::Tried(tried) if tried.is_ours() => {
+                    report.rows.entry(tried.row).or_default().push(tried);
+                }
+                Line::Tried(tried) => drop(report.others.insert(tried.backend)),
             }
         }
         for tried in report.rows.values_mut() {
@@ -138,6 +154,7 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
         }
         _ => return Err("reliability [--short] REPORT".into()),
     };
+    report.others.iter().for_each(|other| eprintln!("left out: {other}"));
     report.not_tried().for_each(|row| eprintln!("row {row} was not tried"));
     let failures = report.failures();
     failures.iter().for_each(|failure| eprintln!("{failure}"));
@@ -174,6 +191,16 @@ mod tests {
         let report = Report::parse(REPORT).unwrap();
         assert_eq!(report.failures(), ["row 4 on db: 2 failures, c"]);
         assert!(report.not_tried().eq((1..=3).chain(5..=30)));
+    }
+
+    #[test]
+    fn what_is_not_of_this_project_is_left_out() {
+        let line = |backend| {
+            format!("{{\"row\":8,\"backend\":\"{backend}\",\"tried\":1,\"failures\":1,\"figure\":\"\"}}\n")
+        };
+        let report = Report::parse(&["custom", "redis async", "redis twice"].map(line).concat()).unwrap();
+        assert_eq!(report.of(8).len(), 1);
+        assert!(report.others.iter().eq(["custom", "redis twice"]));
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! The fault kit: what a backend's tests do to processes, files and system calls, and how they
 //! report what came of it. Beside it are [`Server`](crate::servers::Server), which can be paused,
 //! killed and restarted, and [`Proxy`](crate::proxy::Proxy) for a bad network; [`cancelled`] drops
-//! calls on their way, and [`Log`] writes down what a program logs.
+//! calls on their way, and [`Log`] writes down what a program logs. What is the same for each backend on
+//! a server is here as a whole: [`cancel_calls`], [`restarts`], [`ended_connections`], [`refusals`].
 //!
 //! A test tries a fault [`effort`] times and [`record`]s the outcome: `FAULTS_EFFORT=long` asks for
 //! the long form, and `FAULTS_REPORT=FILE` for the outcomes as JSON lines.
@@ -27,15 +28,24 @@ mod mutate;
 mod patience;
 mod process;
 mod record;
+mod restart;
 mod small_disk;
 mod strace;
 
-pub use cancel::cancelled;
+pub use cancel::{Dropped, cancel_calls, cancelled, drop_calls};
 pub use corruption::{Corruption, Damage};
 pub use fuzz::Fuzz;
 pub use log::{Log, leaked, shown};
 pub use patience::until_ok;
 pub use process::{again, job, test_again};
 pub use record::{effort, record};
+pub use restart::{ended_connections, refusals, restarts};
 pub use small_disk::SmallDisk;
 pub use strace::{Call, Injection, Strace, mark};
+
+/// A runtime with two workers, for the async half of a cache.
+#[allow(clippy::expect_used, reason = "a test fails by panicking")]
+fn runtime() -> tokio::runtime::Runtime {
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    builder.worker_threads(2).enable_all().build().expect("a runtime")
+}

@@ -53,7 +53,11 @@ fn memoise(arguments: &Arguments) -> Result<()> {
         println!("{hits} {}", time.as_micros());
         return Ok(());
     }
-    println!("{} texts of {}, compared line by line\n", texts.len(), arguments.path.display());
+    println!(
+        "{} texts of {}, compared line by line: cold computes it all, warm finds it in the cache\n",
+        texts.len(),
+        arguments.path.display()
+    );
     println!(
         "{:<8} {:>10} {:>10} {:>7} {:>6} {:>8} {:>9} {:>20}",
         "backend", "cold", "warm", "faster", "hits", "misses", "entries", "a new process hits"
@@ -77,7 +81,7 @@ fn memoise(arguments: &Arguments) -> Result<()> {
     }
     if let Some((name, pair)) = found {
         println!(
-            "\nMost alike: lines {} and {} of {name}, {} edits apart:\n    {}",
+            "\nMost alike: lines {} and {} of {name} (edits: {}):\n    {}",
             pair.lines.0, pair.lines.1, pair.edits, pair.text
         );
     }

@@ -4,12 +4,13 @@ use cache_core::Payload;
 use conformance_tests::faults::Fuzz;
 use rusqlite::types::ValueRef;
 
-use super::payload;
+use super::{KeySum, Row};
 
 #[test]
 fn rows() {
     let held = |run: &mut dyn FnMut()| allocation_counter::measure(run).bytes_max;
     let seeds = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fuzz/own");
+    let (key, other) = (KeySum::of("k"), KeySum::of("l"));
     Fuzz::new("db", "rows").seeds_in(seeds).memory(held, Fuzz::twice).run(100_000, |row| {
         let &[kind, codec, form, ref value @ ..] = row else { return false };
         let number = i64::from_le_bytes(*value.first_chunk().unwrap_or(&[0; 8]));
@@ -22,7 +23,16 @@ fn rows() {
         };
         // A column may hold any number, and any other thing.
         let column = |byte: u8| if byte < 0xf0 { ValueRef::Integer(byte.into()) } else { value };
-        let read = payload(column(kind), column(codec), value);
+        // The expiry is whatever the codec is, or nothing.
+        let expires = if codec == 0 { ValueRef::Null } else { column(codec) };
+        let row = Row::of_columns(column(kind), column(codec), expires, value);
+        let read = row.and_then(|row| {
+            // What is right as it is under this key is read, and under another it is damage.
+            let columns = [column(kind), column(codec), expires, ValueRef::Integer(row.sum(key)), value];
+            assert_eq!(Row::read(columns, key), Some(row));
+            assert_eq!(Row::read(columns, other), None);
+            row.payload()
+        });
         match &read {
             Some(Payload::Text(text)) => assert!(std::str::from_utf8(text).is_ok()),
             Some(Payload::Int(n)) => assert_eq!(value, ValueRef::Integer(*n)),
