@@ -1,5 +1,7 @@
 //! [`Eviction`]: which entries go when a store is full.
 
+use std::fmt;
+
 /// Which entries a full store gives up. What has expired goes first with either, and the value that
 /// was just set stays.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -13,12 +15,12 @@ pub enum Eviction {
     S3Fifo,
 }
 
-impl Eviction {
-    /// As the settings call it.
-    pub(crate) const fn name(self) -> &'static str {
-        match self {
+/// As the settings call it.
+impl fmt::Display for Eviction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
             Self::Lru => "lru",
             Self::S3Fifo => "s3fifo",
-        }
+        })
     }
 }

@@ -24,10 +24,9 @@ pub(crate) fn open(
             && eviction != store.eviction()
         {
             return Err(Error::invalid_cache_backend(format!(
-                "the memory store {name:?} is open with the eviction {} where {} is asked for: give all its \
-                 handles the same, or another name",
-                store.eviction().name(),
-                eviction.name()
+                "the memory store {name:?} is open with the eviction {} where {eviction} is asked for: give all \
+                 its handles the same, or another name",
+                store.eviction()
             )));
         }
         return match limits {
