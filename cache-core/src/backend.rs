@@ -32,6 +32,10 @@ use crate::timeout::Expiry;
 /// - **A write that fails changes nothing**, but for one too large: it also removes the old value.
 /// - Building a backend does no I/O: the first use does.
 ///
+/// See also [`Culling`](crate::Culling), the limits of a store; [`Clock`](crate::Clock), for a store whose
+/// time a test moves; `FromSettings` (with the feature `settings`), for a backend that settings name; and the
+/// crate `conformance-tests`, whose `Suite` runs the rules against a backend.
+///
 /// # A custom backend, whole
 ///
 /// ```

@@ -19,7 +19,8 @@ pub struct Capabilities {
     pub persistent: bool,
     /// Several processes share a location and see each other's writes at once.
     pub cross_process: bool,
-    /// Holds at most `max_entries` entries and culls when a new key finds it full.
+    /// Holds at most `max_entries` entries and culls when a new key finds it full. A limit of 0 is
+    /// [`InvalidCacheBackend`](crate::ErrorKind::InvalidCacheBackend) when the cache is built.
     pub evicting: bool,
     /// Culls the least recently used entries first. Only with `evicting`.
     pub lru: bool,

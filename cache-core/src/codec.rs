@@ -202,6 +202,24 @@ impl Codec for Json {
     }
 }
 
+/// The number of the codec of the crate `cache-pickle`.
+pub(crate) const PICKLE: CodecId = CodecId(3);
+
+/// The name of a codec of this project, also of one that the program does not have.
+pub(crate) const fn name_of(id: CodecId) -> Option<&'static str> {
+    match id {
+        CodecId(1) => Some("MessagePack"),
+        CodecId(2) => Some("JSON"),
+        PICKLE => Some("pickle"),
+        _ => None,
+    }
+}
+
+/// Whether the bytes begin and end as a pickle of the protocols 2 to 5 does.
+pub(crate) const fn looks_like_pickle(bytes: &[u8]) -> bool {
+    matches!(bytes, [0x80, 2..=5, .., b'.'])
+}
+
 /// `value` in the bytes of `codec`.
 pub(crate) fn encode<T: Serialize + ?Sized>(codec: &dyn Codec, value: &T) -> Result<Vec<u8>, CodecError> {
     if codec.is_message_pack() { MessagePack::write(value) } else { codec.encode(&value) }

@@ -1,5 +1,7 @@
 //! [`Culling`]: how many entries a location holds, and how many go when it is full.
 
+use std::fmt;
+
 use crate::error::{Error, Result};
 
 /// Django's `MAX_ENTRIES` and `CULL_FREQUENCY`, for the backends that have a limit.
@@ -64,6 +66,17 @@ impl Culling {
     }
 }
 
+/// As the settings are called.
+impl fmt::Display for Culling {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.max_entries {
+            Some(max_entries) => write!(f, "max_entries {max_entries}")?,
+            None => f.write_str("max_entries unlimited")?,
+        }
+        write!(f, " and cull_frequency {}", self.cull_frequency)
+    }
+}
+
 impl Default for Culling {
     fn default() -> Self {
         Self::DEFAULT
@@ -83,5 +96,12 @@ mod tests {
         );
         assert_eq!(share(3, 0), 0);
         assert!(Culling::DEFAULT.max_entries(0).is_err());
+    }
+
+    #[test]
+    fn it_shows_as_the_settings_are_called() {
+        assert_eq!(Culling::DEFAULT.to_string(), "max_entries 300 and cull_frequency 3");
+        let unlimited = Culling::DEFAULT.unlimited().cull_frequency(0);
+        assert_eq!(unlimited.to_string(), "max_entries unlimited and cull_frequency 0");
     }
 }

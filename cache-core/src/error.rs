@@ -68,6 +68,12 @@ impl Error {
         self
     }
 
+    /// The same error, about `key` if it names none yet.
+    #[cold]
+    pub(crate) fn for_key(self, key: &str) -> Self {
+        if self.0.key.is_some() { self } else { self.with_key(key) }
+    }
+
     /// The same error, with the error that caused it.
     #[must_use]
     pub fn with_source(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
@@ -187,8 +193,12 @@ impl fmt::Display for Error {
     }
 }
 
+/// The kind and the sentence, as `main` and `unwrap` show an error to people; `{:#?}` shows the parts.
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !f.alternate() {
+            return write!(f, "{:?}: {self}", self.0.kind);
+        }
         f.debug_struct("Error")
             .field("kind", &self.0.kind)
             .field("key", &self.0.key.as_deref())
@@ -213,6 +223,20 @@ mod tests {
         let e = Error::key_not_found(":1:k\n");
         assert_eq!(e.to_string(), "cache key \":1:k\\n\": the key is not in the cache: set or add it first");
         assert_eq!((e.kind(), e.key()), (ErrorKind::KeyNotFound, Some(":1:k\n")));
+    }
+
+    #[test]
+    fn main_and_unwrap_show_the_sentence() {
+        let e = Error::invalid_cache_backend("cache \"default\": no").with_source(Error::storage("a \"b\""));
+        assert_eq!(format!("{e:?}"), "InvalidCacheBackend: cache \"default\": no: a \"b\"");
+        let parts = format!("{e:#?}");
+        assert!(parts.starts_with("Error {\n    kind: InvalidCacheBackend,"), "{parts}");
+    }
+
+    #[test]
+    fn a_key_is_named_once_and_the_first_stays() {
+        let e = Error::storage("no").for_key("a").for_key("b");
+        assert_eq!(e.to_string(), "cache key \"a\": no");
     }
 
     #[test]

@@ -97,16 +97,27 @@ impl Codecs {
             }
         }
         Err(match failed {
+            Some(_)
+                if id == CodecId::UNKNOWN
+                    && codec::looks_like_pickle(bytes)
+                    && !self.reads(codec::PICKLE) =>
+            {
+                unreadable::<T>(key, "it looks like a Python pickle: set codec = \"pickle\"")
+            }
             Some(e) => refused::<T>(key, &e),
-            None => Error::new(
-                ErrorKind::Decode,
-                format!(
-                    "codec {} wrote the value, and this cache does not read it: add it with read_also",
+            None => {
+                let name = codec::name_of(id).map(|name| format!(" ({name})")).unwrap_or_default();
+                let what = format!(
+                    "codec {}{name} wrote the value, and this cache does not read it: add it with read_also",
                     id.0
-                ),
-            )
-            .with_key(key),
+                );
+                Error::new(ErrorKind::Decode, what).with_key(key)
+            }
         })
+    }
+
+    fn reads(&self, id: CodecId) -> bool {
+        std::iter::once(&self.write).chain(&self.read_also).any(|codec| codec.id() == id)
     }
 
     /// The bytes in `payload`, without a copy.
@@ -503,6 +514,36 @@ mod tests {
         assert_eq!(codecs.decode::<Vec<u8>>("k", &payload).unwrap(), b"text");
         assert!(codecs.decode::<String>("k", &payload).is_err());
         assert!(codecs.decode::<i128>("k", &payload).is_err());
+    }
+
+    #[test]
+    fn a_codec_that_is_not_read_is_named() {
+        let codecs = Codecs { write: Arc::new(MessagePack), read_also: vec![], keeps_kinds: true };
+        let told = |id, bytes: &'static [u8]| {
+            let payload = Payload::Encoded(CodecId(id), Bytes::from_static(bytes));
+            codecs.decode::<Vec<u8>>("k", &payload).unwrap_err().to_string()
+        };
+        assert!(told(2, b"[1]").contains("codec 2 (JSON) wrote the value"), "{}", told(2, b"[1]"));
+        assert!(told(3, b"").contains("codec 3 (pickle) wrote the value"), "{}", told(3, b""));
+        assert!(told(200, b"").contains("codec 200 wrote the value"), "{}", told(200, b""));
+    }
+
+    #[test]
+    fn a_pickle_is_recognised() {
+        let codecs = Codecs { write: Arc::new(MessagePack), read_also: vec![], keeps_kinds: false };
+        let told = |id, bytes: &'static [u8]| {
+            let payload = Payload::Encoded(id, Bytes::from_static(bytes));
+            codecs.decode::<Vec<u8>>("k", &payload).unwrap_err().to_string()
+        };
+        // pickle.dumps([1], protocol=2 and 5)
+        for pickle in [b"\x80\x02]q\x00K\x01a.".as_slice(), b"\x80\x05\x95\x06\0\0\0\0\0\0\0]\x94K\x01a."] {
+            let text = told(CodecId::UNKNOWN, pickle);
+            assert!(text.ends_with("it looks like a Python pickle: set codec = \"pickle\""), "{text}");
+            assert!(!told(MessagePack.id(), pickle).contains("pickle"), "MessagePack wrote it");
+        }
+        for other in [b"\x80\x06.".as_slice(), b"\x80\x04", b"\x81\x02."] {
+            assert!(!told(CodecId::UNKNOWN, other).contains("pickle"), "{other:?}");
+        }
     }
 
     #[test]

@@ -93,6 +93,33 @@ fn by_default_every_failure_is_an_error() {
 }
 
 #[test]
+fn an_error_names_the_key_that_the_call_was_about() {
+    let cache = cache(ErrorKind::Unavailable, None, OnError::default());
+    let errors = [
+        cache.get::<i64>("k").unwrap_err(),
+        cache.get_bytes("k").unwrap_err(),
+        block_on(cache.aget::<i64>("k")).unwrap_err(),
+        cache.set("k", &1, MINUTE).unwrap_err(),
+        cache.set("k", &1, Duration::ZERO).unwrap_err(),
+        block_on(cache.aset("k", &1, MINUTE)).unwrap_err(),
+        cache.add("k", &1, MINUTE).unwrap_err(),
+        cache.touch("k", MINUTE).unwrap_err(),
+        cache.delete("k").unwrap_err(),
+        cache.has_key("k").unwrap_err(),
+        cache.incr("k", 1).unwrap_err(),
+        cache.incr_version("k", 1).unwrap_err(),
+        cache.incr_version("k", 0).unwrap_err(),
+        block_on(cache.aincr_version("k", 1)).unwrap_err(),
+        cache.get_or_set("k", MINUTE, || 1).unwrap_err(),
+    ];
+    for error in errors {
+        assert_eq!(error.to_string(), "cache key \":1:k\": the store is out of reach");
+        assert_eq!(error.key(), Some(":1:k"));
+    }
+    assert_eq!(cache.clear().unwrap_err().key(), None);
+}
+
+#[test]
 fn degraded_it_answers_as_an_empty_cache_that_stores_nothing() {
     for kind in [ErrorKind::Unavailable, ErrorKind::Storage] {
         let cache = cache(kind, None, OnError::Degrade);

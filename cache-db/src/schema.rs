@@ -170,6 +170,13 @@ impl Sql {
                 continue;
             };
             if !object.is(&kind, &sql) {
+                if is_of_django(conn, &name)? {
+                    return Err(Fault::Final(Error::invalid_cache_backend(format!(
+                        "the table {name:?} in the database {} is a table of Django's DatabaseCache: set \
+                         layout = \"django\" in the options (feature \"django\")",
+                        conn.path().unwrap_or_default()
+                    ))));
+                }
                 return Err(Fault::Final(Error::invalid_cache_backend(format!(
                     "the {kind} {name:?} in the database {} was not made by this cache, or was \
                      altered since; nothing was changed: give the cache another table name, or drop it",
@@ -199,6 +206,13 @@ impl Sql {
         conn.execute_batch("COMMIT")?;
         Ok(())
     }
+}
+
+/// Whether the table has the columns that Django's `createcachetable` makes.
+fn is_of_django(conn: &Connection, table: &str) -> Result<bool, Fault> {
+    let columns =
+        "SELECT count(*) = 3 FROM pragma_table_info(?1) WHERE name IN ('cache_key', 'value', 'expires')";
+    Ok(conn.query_row(columns, [table], |row| row.get(0))?)
 }
 
 #[cfg(test)]

@@ -103,6 +103,27 @@ fn a_dry_run_says_what_the_real_run_does() {
 }
 
 #[test]
+fn a_table_of_django_is_recognised() {
+    let (_dir, path) = place();
+    let conn = look(&path);
+    let of_django = "CREATE TABLE \"cache\" (\"cache_key\" varchar(255) NOT NULL PRIMARY KEY, \
+                     \"value\" text NOT NULL, \"expires\" datetime NOT NULL)";
+    conn.execute(of_django, []).unwrap();
+    conn.execute("CREATE TABLE other (cache_key, value)", []).unwrap();
+    let told = |table| {
+        let cache = cache_core::Cache::new(DatabaseCache::new(&path, table).unwrap());
+        let e = cache.get::<i64>("k").unwrap_err();
+        assert_eq!(e.kind(), ErrorKind::InvalidCacheBackend);
+        e.to_string()
+    };
+    let text = told("cache");
+    assert!(text.contains("is a table of Django's DatabaseCache: set layout = \"django\""), "{text}");
+    assert!(!text.contains("drop it"), "{text}");
+    let text = told("other");
+    assert!(text.contains("was not made by this cache") && text.contains("drop it"), "{text}");
+}
+
+#[test]
 fn a_file_removed_underneath_is_made_anew() {
     let (_dir, path) = place();
     let cache = cache(&path);

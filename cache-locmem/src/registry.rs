@@ -24,15 +24,15 @@ pub(crate) fn open(
             && eviction != store.eviction()
         {
             return Err(Error::invalid_cache_backend(format!(
-                "the memory store {name:?} is open with other eviction ({:?}) than this ({eviction:?}): give all \
+                "the memory store {name:?} is open with the eviction {} where {eviction} is asked for: give all \
                  its handles the same, or another name",
                 store.eviction()
             )));
         }
         return match limits {
             Some(limits) if limits != store.culling() => Err(Error::invalid_cache_backend(format!(
-                "the memory store {name:?} is open with other limits ({:?}) than these ({limits:?}): \
-                 give all its handles the same, or another name",
+                "the memory store {name:?} is open with {} where {limits} is asked for: give all its handles \
+                 the same, or another name",
                 store.culling()
             ))),
             _ => Ok(store),

@@ -27,7 +27,8 @@
 //!   in UTF-8, blanks, control characters.
 //! - **A call takes no longer than its [timeout](MemcachedOptions::timeout)**, waiting for a connection,
 //!   connecting and the exchange together; 1 second by default. The sync half needs no runtime
-//!   and may be called inside of one; the async half needs tokio, and any number of runtimes may
+//!   and may be called inside of one; the async half needs tokio with its I/O and time
+//!   drivers enabled (`enable_all()`: without them tokio panics), and any number of runtimes may
 //!   share a cache. The tasks of a runtime share one connection to each server; requests of more than
 //!   64 KiB have others, and so has every call while a long value is on its way.
 //! - **A server out of reach is an error** for its keys. [`MemcachedOptions::ejection`] leaves such

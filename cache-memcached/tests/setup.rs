@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use cache_core::{BaseCache, Cache, Clock, ErrorKind, Timeout};
+use cache_core::{BaseCache, Cache, Clock, ErrorKind, OnError, Timeout};
 use cache_memcached::{Ejection, MemcachedCache};
 use common::{AT_MOST, CALLS, MINUTE, cache, call_async, options, raw, runtime, server, timed};
 
@@ -269,9 +269,16 @@ fn one_cache_in_many_runtimes() {
 fn outside_of_a_runtime_there_is_an_error() {
     let Some(server) = server() else { return };
     let cache = cache(server.address());
-    let e = futures_util::future::FutureExt::now_or_never(cache.aget::<i32>("k")).unwrap().unwrap_err();
-    assert_eq!(e.kind(), ErrorKind::InvalidCacheBackend);
-    assert!(e.to_string().contains("tokio"), "{e}");
+    let degrading = Cache::builder(options(server.address()).build().unwrap())
+        .on_error(OnError::Degrade)
+        .build()
+        .unwrap();
+    for cache in [&cache, &degrading] {
+        let e = futures_util::future::FutureExt::now_or_never(cache.aget::<i32>("k")).unwrap().unwrap_err();
+        assert_eq!(e.kind(), ErrorKind::InvalidCacheBackend);
+        assert!(e.to_string().contains("called outside of a tokio runtime: call it in one"), "{e}");
+    }
+    assert_eq!(degrading.degraded(), 0);
     assert_eq!(cache.get::<i32>("k").unwrap(), None);
 }
 

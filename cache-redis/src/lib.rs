@@ -25,9 +25,9 @@
 //! - **Sync callers need no runtime.** They share a pool of connections
 //!   ([`RedisOptions::max_connections`]). A connection goes back into it only when its reply was
 //!   read whole.
-//! - **Async callers need tokio** with its I/O and time drivers enabled. All tasks of a runtime
-//!   share one connection per server; a cache may be used from several runtimes, also one after
-//!   another. A very large value delays the calls behind it on that connection.
+//! - **Async callers need tokio** with its I/O and time drivers enabled (`enable_all()`: without
+//!   them tokio panics). All tasks of a runtime share one connection per server; a cache may be used
+//!   from several runtimes, also one after another. A very large value delays the calls behind it on that connection.
 //! - **A call is sent again only once, only after a connection that had been idle was found
 //!   closed, and only where that cannot do anything twice.** An `add`, `incr` or `incr_version`
 //!   whose reply got lost is [`ErrorKind::OutcomeUnknown`](cache_core::ErrorKind::OutcomeUnknown).

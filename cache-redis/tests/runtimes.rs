@@ -6,8 +6,9 @@ mod common;
 
 use std::time::{Duration, Instant};
 
-use cache_core::ErrorKind;
-use common::{MINUTE, cache, redis, run};
+use cache_core::{Cache, ErrorKind, OnError};
+use common::{MINUTE, at, cache, redis, run};
+use futures_lite::future::block_on;
 use tokio::runtime::Builder;
 
 #[test]
@@ -72,9 +73,14 @@ fn a_runtime_that_ends_in_the_middle_blocks_nobody() {
 fn async_without_tokio_is_an_error() {
     let Some(server) = redis() else { return };
     let cache = cache(server.address());
-    let error = futures_lite::future::block_on(cache.aget::<i64>("k")).unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Unavailable);
-    assert!(error.to_string().contains("tokio"), "{error}");
+    let degrading =
+        Cache::builder(at(server.address()).build().unwrap()).on_error(OnError::Degrade).build().unwrap();
+    for cache in [&cache, &degrading] {
+        let error = block_on(cache.aget::<i64>("k")).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidCacheBackend);
+        assert!(error.to_string().contains("called outside of a tokio runtime: call it in one"), "{error}");
+    }
+    assert_eq!(degrading.degraded(), 0);
 }
 
 #[test]

@@ -89,7 +89,9 @@ impl Suite {
         self
     }
 
-    /// The backend keeps its data below [`Spec::dir`] and nowhere else.
+    /// The backend keeps its data below [`Spec::dir`] and nowhere else. Every directory that it makes
+    /// there, nested ones too, must be 0700 and every file 0600, and a path with a NUL must be refused when
+    /// the cache is built.
     #[must_use]
     pub const fn directory(mut self) -> Self {
         self.directory = true;

@@ -34,7 +34,10 @@ impl<B: BaseCache + ?Sized> Cache<B> {
                 self.hit();
                 decode(payload).map(Some)
             }
-            found => self.loaded(asked, found)?.map(decode).transpose(),
+            found => {
+                let found = found.map_err(|e| e.for_key(key.as_str()));
+                self.loaded(asked, found)?.map(decode).transpose()
+            }
         }
     }
 
@@ -113,7 +116,7 @@ impl<B: BaseCache + ?Sized> Cache<B> {
         match self.expiry(timeout) {
             Some(expiry) => {
                 let asked = self.asks(Operation::Set);
-                let stored = self.backend.set(key, payload, expiry);
+                let stored = self.backend.set(key, payload, expiry).map_err(|e| e.for_key(key.as_str()));
                 self.answered(&asked, stored, || ())
             }
             None => run_sync(self.remove(Way::Sync, &made)).map(drop),

@@ -26,14 +26,15 @@ enum Route<'a> {
 macro_rules! one_key {
     ($($name:ident($($arg:ident: $type:ty),*) -> $output:ty;)*) => {$(
         pub(crate) async fn $name(&self, key: &MadeKey $(, $arg: $type)*) -> Result<$output> {
-            match self.route() {
+            let answer = match self.route() {
                 Route::InPlace => self.backend.$name(key.as_key() $(, $arg)*),
                 Route::Native(native) => native.$name(key.as_key() $(, $arg)*).await,
                 Route::ThreadPool => {
                     let key = key.clone();
                     self.on_pool(move |backend| backend.$name(key.as_key() $(, $arg)*)).await
                 }
-            }
+            };
+            answer.map_err(|e| e.for_key(key.as_key().as_str()))
         }
     )*};
 }
@@ -62,14 +63,15 @@ impl<B: BaseCache + ?Sized> Reach<'_, B> {
     }
 
     pub(crate) async fn rename(&self, from: &MadeKey, to: &MadeKey) -> Result<bool> {
-        match self.route() {
+        let answer = match self.route() {
             Route::InPlace => self.backend.rename(from.as_key(), to.as_key()),
             Route::Native(native) => native.rename(from.as_key(), to.as_key()).await,
             Route::ThreadPool => {
                 let (from, to) = (from.clone(), to.clone());
                 self.on_pool(move |backend| backend.rename(from.as_key(), to.as_key())).await
             }
-        }
+        };
+        answer.map_err(|e| e.for_key(from.as_key().as_str()))
     }
 
     pub(crate) async fn get_many(

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::{CacheUrl, Problem, Setting, quoted, time};
 use crate::backend::BaseCache;
+use crate::culling::Culling;
 use crate::error::{Error, Result};
 
 /// A backend that settings can name. A program registers it with one line,
@@ -89,7 +90,7 @@ impl fmt::Debug for Location {
 /// The option `max_entries`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MaxEntries {
-    /// At most so many entries.
+    /// At most so many entries: 1 or more.
     Limit(u64),
     /// `"unlimited"`.
     Unlimited,
@@ -200,17 +201,21 @@ impl BackendSettings {
         self.read(name, texts)
     }
 
-    /// Django's `MAX_ENTRIES`: a number, or `"unlimited"`.
+    /// Django's `MAX_ENTRIES`: a number from 1 on, or `"unlimited"`.
     ///
     /// # Errors
     /// For anything else.
     pub fn max_entries(&mut self) -> Result<Option<MaxEntries>> {
-        self.read("max_entries", |setting| match setting {
+        let asked = self.read("max_entries", |setting| match setting {
             Setting::Text(text) if text == "unlimited" => Ok(MaxEntries::Unlimited),
             other => whole(other).map(MaxEntries::Limit).ok_or_else(|| {
                 format!("is {}; give a whole number from 1 on, or \"unlimited\"", other.shown())
             }),
-        })
+        })?;
+        if let Some(MaxEntries::Limit(entries)) = asked {
+            Culling::DEFAULT.max_entries(entries)?;
+        }
+        Ok(asked)
     }
 
     /// Django's `CULL_FREQUENCY`.

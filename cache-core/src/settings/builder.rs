@@ -238,8 +238,8 @@ fn read_file(path: &Path) -> Result<Setting> {
             "the settings in {shown} are in a form that this program does not read; it reads {}",
             match (cfg!(feature = "toml"), cfg!(feature = "json")) {
                 (true, true) => ".toml and .json",
-                (true, false) => ".toml",
-                _ => ".json",
+                (true, false) => ".toml; for .json build cache-core with its feature \"json\"",
+                _ => ".json; for .toml build cache-core with its feature \"toml\"",
             }
         ))),
     }

@@ -12,7 +12,12 @@ pub(super) fn aliases(document: Setting) -> Result<Vec<(String, Setting)>, Probl
     };
     let mut wrapped = entries.iter().enumerate().filter(|(_, (name, _))| name.eq_ignore_ascii_case("caches"));
     match (wrapped.next().map(|(at, _)| at), wrapped.next()) {
-        (None, _) => Ok(entries),
+        (None, _) => match entries.iter().find(|(name, table)| is_misspelt(name, table)) {
+            Some((name, _)) => {
+                Err(format!("have [{name}.…]; did you mean [caches.…], such as [caches.default]?"))
+            }
+            None => Ok(entries),
+        },
         (Some(_), Some(_)) => Err("have both \"CACHES\" and \"caches\"; leave one of them out".to_owned()),
         (Some(at), None) => match entries.swap_remove(at) {
             (_, Setting::Table(caches)) => Ok(caches),
@@ -21,6 +26,14 @@ pub(super) fn aliases(document: Setting) -> Result<Vec<(String, Setting)>, Probl
             }
         },
     }
+}
+
+/// A table of tables under Django's name without its s: no cache is one.
+fn is_misspelt(name: &str, table: &Setting) -> bool {
+    let of_tables = |entries: &[(String, Setting)]| {
+        !entries.is_empty() && entries.iter().all(|(_, value)| matches!(value, Setting::Table(_)))
+    };
+    name.eq_ignore_ascii_case("cache") && matches!(table, Setting::Table(entries) if of_tables(entries))
 }
 
 /// A TOML text. The errors show the line, and nothing of what stands there.

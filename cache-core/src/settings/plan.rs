@@ -77,8 +77,9 @@ impl Names {
             let backend = self.backend(&scheme).filter(|_| !scheme.contains('.')).ok_or_else(|| {
                 let schemes = self.backends.iter().flat_map(|b| b.names).filter(|name| !name.contains('.'));
                 format!(
-                    "the URL's scheme {scheme:?} is unknown; the backends registered by this program take {}",
-                    quoted(schemes.copied())
+                    "the URL's scheme {scheme:?} is unknown; the backends registered by this program take {}{}",
+                    quoted(schemes.copied()),
+                    how_to_register(&scheme)
                 )
             })?;
             let location = (backend.location_of_url)(&url).map_err(|e| format!("the URL {e}"))?;
@@ -91,7 +92,8 @@ impl Names {
             ));
         };
         let backend = self.backend(name).ok_or_else(|| {
-            format!("the backend {name:?} is unknown; {} registered by this program", known())
+            let how = how_to_register(name);
+            format!("the backend {name:?} is unknown; {} registered by this program{how}", known())
         })?;
         let location = match &settings.location {
             None | Some(Setting::Null) => None,
@@ -124,6 +126,37 @@ impl Names {
             )
         })
     }
+}
+
+/// What registers a backend of this project that a program may well have forgotten: the end of the error.
+fn how_to_register(name: &str) -> String {
+    let backend = match name {
+        "locmem" | "locmemcache" | "django.core.cache.backends.locmem.LocMemCache" => {
+            "cache_locmem::LocMemCache"
+        }
+        "file" | "filecache" | "django.core.cache.backends.filebased.FileBasedCache" => {
+            "cache_file::FileBasedCache"
+        }
+        "db" | "dbcache" | "sqlite" | "sqlite3" | "django.core.cache.backends.db.DatabaseCache" => {
+            "cache_db::DatabaseCache"
+        }
+        "memcached"
+        | "memcache"
+        | "pymemcache"
+        | "pylibmc"
+        | "django.core.cache.backends.memcached.PyMemcacheCache"
+        | "django.core.cache.backends.memcached.PyLibMCCache" => "cache_memcached::MemcachedCache",
+        "redis"
+        | "rediss"
+        | "rediscache"
+        | "valkey"
+        | "valkeys"
+        | "django.core.cache.backends.redis.RedisCache"
+        | "django_redis.cache.RedisCache" => "cache_redis::RedisCache",
+        "dummy" | "dummycache" | "django.core.cache.backends.dummy.DummyCache" => "cache_dummy::DummyCache",
+        _ => return String::new(),
+    };
+    format!("; register this one with .backend::<{backend}>()")
 }
 
 /// A cache that can be made.

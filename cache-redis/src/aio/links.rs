@@ -27,9 +27,9 @@ impl Links {
         deadline: Instant,
     ) -> Result<Value, Failure> {
         let runtime = Handle::try_current().map_err(|e| {
-            let message = "the async methods of the Redis backend must be called within a tokio runtime; \
-                           the sync ones need none";
-            Failure::before(Error::unavailable(message).with_source(e))
+            let message = "the async half of the Redis backend was called outside of a tokio runtime: call it \
+                           in one, or use the sync half";
+            Failure::before(Error::invalid_cache_backend(message).with_source(e))
         })?;
         let link = match self.0.get(runtime.id()) {
             Some(link) => link,

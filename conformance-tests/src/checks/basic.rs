@@ -209,7 +209,7 @@ async fn add_over_null_false(t: &T) -> Outcome {
     cache.set("none", &None::<i64>, LONG).await?;
     cache.set("unit", &(), LONG).await?;
     for key in ["none", "unit"] {
-        ensure!(!cache.add(key, &1, LONG).await?, "{key}");
+        ensure!(!cache.add(key, &1, LONG).await?, "add({key:?}) of a stored key returned true");
         ensure_eq!(cache.get::<Option<i64>>(key).await?, Some(None), "{key}");
     }
     Ok(())
@@ -221,7 +221,7 @@ async fn add_after_expiry_true(t: &T) -> Outcome {
     ensure!(cache.add("added", &1, SHORT).await?);
     t.outlive(SHORT).await;
     for key in ["set", "added"] {
-        ensure!(cache.add(key, &2, LONG).await?, "{key}");
+        ensure!(cache.add(key, &2, LONG).await?, "add({key:?}) of an absent key returned false");
         ensure_eq!(cache.get::<i64>(key).await?, Some(2), "{key}");
         ensure!(!cache.add(key, &3, LONG).await?, "{key}: again");
     }
@@ -235,7 +235,7 @@ async fn delete_true_then_false(t: &T) -> Outcome {
     cache.set("n", &1, Timeout::Never).await?;
     cache.set("other", &1, LONG).await?;
     for key in ["k", "n"] {
-        ensure!(cache.delete(key).await?, "{key}");
+        ensure!(cache.delete(key).await?, "delete({key:?}) of a stored key returned false");
         ensure!(!cache.delete(key).await?, "{key}: again");
         ensure_absent(&cache, key, "deleted").await?;
     }
@@ -248,7 +248,7 @@ async fn delete_null_true(t: &T) -> Outcome {
     cache.set("none", &None::<i64>, LONG).await?;
     cache.set("unit", &(), LONG).await?;
     for key in ["none", "unit"] {
-        ensure!(cache.delete(key).await?, "{key}");
+        ensure!(cache.delete(key).await?, "delete({key:?}) of a stored key returned false");
         ensure_eq!(cache.get::<Option<i64>>(key).await?, None, "{key}");
         ensure!(!cache.delete(key).await?, "{key}: again");
     }

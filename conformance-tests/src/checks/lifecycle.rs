@@ -281,7 +281,8 @@ async fn file_modes(t: &T) -> Outcome {
     for path in paths {
         let metadata = path.symlink_metadata()?;
         let expected = if metadata.is_dir() { 0o700 } else { 0o600 };
-        ensure_eq!(metadata.permissions().mode() & 0o777, expected, "the mode of {}", path.display());
+        let mode = metadata.permissions().mode() & 0o777;
+        ensure!(mode == expected, "the mode of {} is {mode:04o}, expected {expected:04o}", path.display());
     }
     Ok(())
 }

@@ -92,7 +92,7 @@ where
     for key in ["set", "added", "many"] {
         ensure_eq!(cache.get::<V>(key).await?.as_ref(), Some(value), "{key}");
         ensure_eq!(cache.other_mode().get::<V>(key).await?.as_ref(), Some(value), "{key}, the other mode");
-        ensure!(cache.has_key(key).await?, "{key}");
+        ensure!(cache.has_key(key).await?, "has_key({key:?}) of a stored key returned false");
     }
     let many: Vec<(&str, V)> = cache.get_many(["set", "missing", "many"]).await?;
     ensure!(many.iter().all(|(_, got)| got == value) && many.len() == 2, "get_many: got {many:?}");

@@ -53,8 +53,8 @@ pub(super) async fn duration_max_forever(t: &T) -> Outcome {
     for edge in [longest, micros, nanos, Duration::from_nanos(u64::MAX), Duration::from_secs(u64::MAX)] {
         for lifetime in [edge - one, edge, edge.saturating_add(one), edge.saturating_add(DAY)] {
             cache.set("k", &1, lifetime).await?;
-            ensure!(cache.has_key("k").await?, "{lifetime:?}");
-            ensure!(cache.touch("k", lifetime).await?, "{lifetime:?}");
+            ensure!(cache.has_key("k").await?, "has_key of a key set for {lifetime:?} returned false");
+            ensure!(cache.touch("k", lifetime).await?, "touch({lifetime:?}) of a stored key returned false");
             ensure_eq!(cache.get::<i64>("k").await?, Some(1), "{lifetime:?}, touched");
         }
     }

@@ -36,7 +36,7 @@ pub(super) async fn touch_shortens(t: &T) -> Outcome {
     cache.set("never", &1, Timeout::Never).await?;
     cache.set("other", &1, Timeout::Never).await?;
     for key in ["minute", "never"] {
-        ensure!(cache.touch(key, SHORT).await?, "{key}");
+        ensure!(cache.touch(key, SHORT).await?, "touch({key:?}) of a stored key returned false");
         let there = cache.has_key(key).await?;
         ensure!(there || t.overslept(start, SHORT), "{key}: gone at once");
     }
@@ -99,7 +99,7 @@ pub(super) async fn touch_missing_false(t: &T) -> Outcome {
     let cache = t.cache();
     cache.set("other", &1, MINUTE).await?;
     for timeout in [MINUTE.into(), Timeout::Never, DEFAULT_TIMEOUT, Duration::ZERO.into()] {
-        ensure!(!cache.touch("missing", timeout).await?, "{timeout:?}");
+        ensure!(!cache.touch("missing", timeout).await?, "touch({timeout:?}) of an absent key returned true");
         ensure!(!cache.version(2).touch("other", timeout).await?, "{timeout:?} in another version");
         ensure_absent(&cache, "missing", "touch made it").await?;
     }
@@ -117,7 +117,10 @@ pub(super) async fn touch_expired_false(t: &T) -> Outcome {
     t.outlive(SHORT).await;
     for (place, timeout) in timeouts.into_iter().enumerate() {
         for _ in 0..2 {
-            ensure!(!cache.touch(&key(place), timeout).await?, "{timeout:?}");
+            ensure!(
+                !cache.touch(&key(place), timeout).await?,
+                "touch({timeout:?}) of an expired key returned true"
+            );
             ensure!(!cache.has_key(&key(place)).await?, "{timeout:?} revived it");
         }
         ensure_absent(&cache, &key(place), &format!("touched with {timeout:?}")).await?;
@@ -148,7 +151,10 @@ pub(super) async fn touch_keeps_value(t: &T) -> Outcome {
     cache.set_bytes("bytes", &b"\0\xff"[..], MINUTE).await?;
     for timeout in [Timeout::Never, (2 * MINUTE).into(), DEFAULT_TIMEOUT, MINUTE.into()] {
         for key in ["int", "text", "list", "null", "bytes"] {
-            ensure!(cache.touch(key, timeout).await?, "{key}");
+            ensure!(
+                cache.touch(key, timeout).await?,
+                "touch({key:?}, {timeout:?}) of a stored key returned false"
+            );
         }
         ensure_eq!(cache.get::<i64>("int").await?, Some(-7), "{timeout:?}");
         ensure_eq!(cache.get::<String>("text").await?.as_deref(), Some("7"), "{timeout:?}");

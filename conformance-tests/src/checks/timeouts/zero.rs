@@ -19,7 +19,7 @@ pub(super) async fn zero_not_stored(t: &T) -> Outcome {
 async fn not_stored(cache: &C, timeout: Timeout) -> Outcome {
     cache.set("set", &1, timeout).await?;
     cache.set_bytes("bytes", &b"1"[..], timeout).await?;
-    ensure!(cache.add("add", &1, timeout).await?, "{timeout:?}");
+    ensure!(cache.add("add", &1, timeout).await?, "add({timeout:?}) of an absent key returned false");
     ensure_eq!(cache.set_many([("many1", 1), ("many2", 2)], timeout).await?, Vec::<&str>::new());
     ensure_eq!(cache.get_or_set("computed", timeout, || 7).await?, 7, "{timeout:?}");
     for key in ["set", "bytes", "add", "many1", "many2", "computed"] {
@@ -54,7 +54,7 @@ pub(super) async fn zero_add_absent_true(t: &T) -> Outcome {
 
 async fn add_absent_true(cache: &C, timeout: Timeout) -> Outcome {
     for _ in 0..3 {
-        ensure!(cache.add("absent", &1, timeout).await?, "{timeout:?}");
+        ensure!(cache.add("absent", &1, timeout).await?, "add({timeout:?}) of an absent key returned false");
         ensure!(!cache.has_key("absent").await?, "{timeout:?}: it was stored");
     }
     ensure_absent(cache, "absent", "after add with a zero timeout").await
@@ -73,8 +73,8 @@ async fn add_present_false(cache: &C, timeout: Timeout) -> Outcome {
     cache.set("int", &1, MINUTE).await?;
     cache.set("null", &(), Timeout::Never).await?;
     for _ in 0..2 {
-        ensure!(!cache.add("int", &2, timeout).await?, "{timeout:?}");
-        ensure!(!cache.add("null", &2, timeout).await?, "{timeout:?}");
+        ensure!(!cache.add("int", &2, timeout).await?, "add({timeout:?}) of a stored key returned true");
+        ensure!(!cache.add("null", &2, timeout).await?, "add({timeout:?}) of a stored key returned true");
         ensure_eq!(cache.get::<i64>("int").await?, Some(1), "{timeout:?}");
         ensure_eq!(cache.get::<()>("null").await?, Some(()), "{timeout:?}");
     }

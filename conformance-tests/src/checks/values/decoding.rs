@@ -235,7 +235,7 @@ pub(super) async fn deserialize_panic_contained(t: &T) -> Outcome {
         ensure_eq!(cache.incr("int", 1).await?, 2);
         ensure_eq!(cache.get_or_set("absent", LONG, || 5).await?, 5, "the key is free again");
         for key in ["list", "int", "text", "absent"] {
-            ensure!(cache.delete(key).await?, "{key}");
+            ensure!(cache.delete(key).await?, "delete({key:?}) of a stored key returned false");
         }
     }
     Ok(())
