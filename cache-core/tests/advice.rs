@@ -15,7 +15,7 @@ fn told(toml: &str) -> String {
 #[test]
 fn a_backend_that_nobody_registered_comes_with_the_way_to_do_so() {
     for (name, line) in [
-        ("file", ".backend::<cache_file::FileBasedCache>()"),
+        ("file", ".backend::<cache_file::FileCache>()"),
         ("sqlite", ".backend::<cache_db::DatabaseCache>()"),
         ("memcached", ".backend::<cache_memcached::MemcachedCache>()"),
         ("redis", ".backend::<cache_redis::RedisCache>()"),

@@ -135,7 +135,7 @@ fn how_to_register(name: &str) -> String {
             "cache_locmem::LocMemCache"
         }
         "file" | "filecache" | "django.core.cache.backends.filebased.FileBasedCache" => {
-            "cache_file::FileBasedCache"
+            "cache_file::FileCache"
         }
         "db" | "dbcache" | "sqlite" | "sqlite3" | "django.core.cache.backends.db.DatabaseCache" => {
             "cache_db::DatabaseCache"
