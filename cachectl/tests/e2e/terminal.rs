@@ -8,8 +8,8 @@ use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 
 use crate::session::Session;
 
-/// Calls the program on a terminal of its own, on which `answer` is typed: what the terminal shows,
-/// and the exit status.
+/// Calls the program on a terminal of its own, on which `answer` is typed once it asks: what the terminal
+/// shows, and the exit status.
 fn on_a_terminal(url: &str, arguments: &[&str], answer: &str) -> (String, i32) {
     let ours = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
     grantpt(&ours).unwrap();
@@ -26,11 +26,14 @@ fn on_a_terminal(url: &str, arguments: &[&str], answer: &str) -> (String, i32) {
         .spawn()
         .unwrap();
     let mut ours = File::from(ours);
-    ours.write_all(answer.as_bytes()).unwrap();
-    let status = process.wait().unwrap().code().unwrap();
-    let mut shown = Vec::new();
     // Linux ends with an error once nobody has the other side any more.
+    let (mut shown, mut byte) = (Vec::new(), [0]);
+    while !answer.is_empty() && !shown.ends_with(b"[y/N] ") && ours.read(&mut byte).is_ok_and(|n| n > 0) {
+        shown.push(byte[0]);
+    }
+    ours.write_all(answer.as_bytes()).unwrap();
     let _ = ours.read_to_end(&mut shown);
+    let status = process.wait().unwrap().code().unwrap();
     (String::from_utf8(shown).unwrap(), status)
 }
 
