@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::ffi::OsString;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use cache_core::{Caches, CachesBuilder, Compat, Error, ErrorKind, Timeout};
 use cache_locmem::LocMemCache;
@@ -11,6 +12,12 @@ use conformance_tests::faults::Fuzz;
 
 fn fuzz<'a>(reader: &'a str, dir: &str) -> Fuzz<'a> {
     Fuzz::new("core", reader).seeds_in(format!("{}/tests/fuzz/{dir}", env!("CARGO_MANIFEST_DIR")))
+}
+
+/// A memory store is the whole process's by its name: what one test asks for is another's conflict.
+fn alone() -> MutexGuard<'static, ()> {
+    static ONE: Mutex<()> = Mutex::new(());
+    ONE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn builder() -> CachesBuilder {
@@ -56,6 +63,7 @@ const NAMES: [&[u8]; 24] = [
 #[cfg(feature = "json")]
 #[test]
 fn json() {
+    let _alone = alone();
     const WORDS: [&[u8]; 8] = [b"{", b"}", b"[", b"]", b"null", b"-1", b"1e999", b"\"\":"];
     fuzz("settings as JSON", "settings")
         .words(&NAMES)
@@ -66,6 +74,7 @@ fn json() {
 #[cfg(feature = "toml")]
 #[test]
 fn toml() {
+    let _alone = alone();
     const WORDS: [&[u8]; 8] = [b"[", b"]", b"[[", b"=", b"\n", b"\"\"\"", b"1979-05-27", b"{a={b={}}}"];
     fuzz("settings as TOML", "toml")
         .words(&NAMES)
@@ -75,6 +84,7 @@ fn toml() {
 
 #[test]
 fn urls() {
+    let _alone = alone();
     const WORDS: [&[u8]; 14] = [
         b"://",
         b"locmem",

@@ -4,7 +4,6 @@
 
 mod common;
 
-use std::fs;
 use std::path::Path;
 
 use cache_core::{Cache, ErrorKind, Timeout};
@@ -90,7 +89,7 @@ fn a_full_disk_keeps_what_is_there_and_one_with_room_again_takes_more() {
             }
             let filler = disk.fill().unwrap();
             problems.extend(while_full(&cache, &path, name, is_settled));
-            fs::remove_file(filler).unwrap();
+            disk.make_room(&filler).unwrap();
             if let Err(e) = cache.set("again", &1, Timeout::Never) {
                 problems.push(format!("the first set with room again: {e:?}"));
             }

@@ -1,7 +1,7 @@
 //! Row 6: a disk without room.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::Path;
 
 use cache_core::ErrorKind;
 use conformance_tests::faults::{SmallDisk, effort, record};
@@ -54,8 +54,8 @@ fn cannot_set(store: &Store, key: &str) -> Result<(), String> {
     Ok(())
 }
 
-fn make_room(filler: PathBuf, store: &Store) -> Result<(), String> {
-    fs::remove_file(filler).unwrap();
+fn make_room(disk: &SmallDisk, filler: &Path, store: &Store) -> Result<(), String> {
+    disk.make_room(filler).unwrap();
     let value = large();
     store.cache.set("new", &value, HOUR).map_err(error)?;
     if store.cache.get::<String>("new").map_err(error)? != Some(value) {
@@ -73,7 +73,7 @@ fn full_at_first(disk: &SmallDisk, store: &Store) -> Result<(), String> {
     if get.is_some() || has || deleted {
         return Err(format!("{has} {deleted}"));
     }
-    make_room(filler, store)
+    make_room(disk, &filler, store)
 }
 
 fn full_later(disk: &SmallDisk, store: &Store) -> Result<(), String> {
@@ -105,5 +105,5 @@ fn full_later(disk: &SmallDisk, store: &Store) -> Result<(), String> {
     }
     // What it gave back is room for one.
     cache.set("c", &large(), HOUR).map_err(error)?;
-    make_room(filler, store)
+    make_room(disk, &filler, store)
 }

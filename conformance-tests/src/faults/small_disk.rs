@@ -4,6 +4,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
@@ -35,7 +36,7 @@ impl SmallDisk {
         self.dir.path()
     }
 
-    /// Writes a file until nothing more fits, and returns its path: removing it makes room again.
+    /// Writes a file until nothing more fits, and returns its path: [`make_room`](Self::make_room) removes it.
     ///
     /// # Errors
     /// When something other than the lack of room ends the writing.
@@ -49,6 +50,28 @@ impl SmallDisk {
                 Err(e) => return Err(e),
             }
         }
+    }
+
+    /// Removes a file, and waits until the room that it took is free: a process that another thread has just begun
+    /// holds whatever was open then, until it is a program of its own.
+    ///
+    /// # Errors
+    /// When the file cannot be removed, or its room is not free within ten seconds.
+    pub fn make_room(&self, file: &Path) -> io::Result<()> {
+        let room = || rustix::fs::statvfs(self.path()).map(|disk| disk.f_bavail * disk.f_frsize);
+        let expected = room()? + fs::metadata(file)?.len();
+        fs::remove_file(file)?;
+        let end = Instant::now() + Duration::from_secs(10);
+        while room()? < expected {
+            if Instant::now() > end {
+                return Err(io::Error::new(
+                    io::ErrorKind::TimedOut,
+                    "the room of a removed file is not free",
+                ));
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        Ok(())
     }
 }
 
