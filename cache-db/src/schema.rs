@@ -172,8 +172,8 @@ impl Sql {
             if !object.is(&kind, &sql) {
                 if is_of_django(conn, &name)? {
                     return Err(Fault::Final(Error::invalid_cache_backend(format!(
-                        "the table {name:?} in the database {} is a table of Django's DatabaseCache; \
-                         nothing was changed: set layout = \"django\" in the options (feature \"django\")",
+                        "the table {name:?} in the database {} is a table of Django's DatabaseCache: set \
+                         layout = \"django\" in the options (feature \"django\"); nothing was changed",
                         conn.path().unwrap_or_default()
                     ))));
                 }
