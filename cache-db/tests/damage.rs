@@ -26,8 +26,8 @@ const AFTER_AN_HOUR: i64 = 3_602_000;
 
 const THREADS: usize = 8;
 
-/// Longer, a call hangs.
-const LONGEST: Duration = Duration::from_secs(5);
+/// Longer, a call hangs. All of them take 16 ms, and 6 s were seen on a machine that was busy with much else.
+const LONGEST: Duration = Duration::from_secs(20);
 
 fn cache(path: &Path, layout: Layout) -> Cache<DatabaseCache> {
     let options = DatabaseCache::builder(path).layout(layout).max_entries(KEYS as u64 + 1);
