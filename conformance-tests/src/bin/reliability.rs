@@ -18,8 +18,20 @@ const TEMPLATE: &str = include_str!("../../reliability.md.in");
 const ROWS: std::ops::RangeInclusive<u8> = 1..=30;
 
 /// Whose rows they are. "async" follows the name of a half alone.
-const BACKENDS: [&str; 10] =
-    ["core", "pickle", "pipeline", "locmem", "file", "file-django", "db", "db-django", "memcached", "redis"];
+const BACKENDS: [&str; 12] = [
+    "core",
+    "pickle",
+    "pipeline",
+    "locmem",
+    "locmem-s3fifo",
+    "file",
+    "file-django",
+    "db",
+    "db-django",
+    "memcached",
+    "memcached-three",
+    "redis",
+];
 
 #[derive(Debug, Deserialize)]
 #[serde(untagged)]
