@@ -131,7 +131,10 @@ pub(crate) fn end_abruptly(socket: impl AsFd) {
     let _ = rustix::net::sockopt::set_socket_linger(socket, Some(Duration::ZERO));
 }
 
-/// The replies of one request, as they come.
+/// More lines than these are no statistics, of which a server has about 4 KiB.
+const LONGEST_TEXT: usize = 16 * 1024;
+
+/// The replies of one request, as they come; lines up to a last one are one [`Reply::Line`].
 pub(crate) struct Collected {
     found: Vec<Reply>,
     wanted: usize,
@@ -169,7 +172,17 @@ impl Collected {
             {
                 return Err(Nonsense::Garbled);
             }
-            self.found.push(reply);
+            match (self.last, self.found.last_mut(), reply) {
+                // One text of all lines: a reply for each would take many times what came.
+                (Some(_), Some(Reply::Line(text)), Reply::Line(line)) => {
+                    if text.len() + line.len() > LONGEST_TEXT {
+                        return Err(Nonsense::Garbled);
+                    }
+                    text.push('\n');
+                    text.push_str(&line);
+                }
+                (_, _, reply) => self.found.push(reply),
+            }
         }
         Ok(true)
     }
@@ -177,7 +190,10 @@ impl Collected {
     fn is_whole(&self) -> bool {
         match (self.last, self.found.last()) {
             (None, _) => self.found.len() >= self.wanted,
-            (Some(last), Some(Reply::Line(line))) => line == last || line.contains("ERROR"),
+            (Some(last), Some(Reply::Line(text))) => {
+                let line = text.rsplit('\n').next().unwrap_or_default();
+                line == last || line.contains("ERROR")
+            }
             (Some(_), _) => false,
         }
     }

@@ -28,8 +28,9 @@ impl MemcachedCache {
         let mut info = Info::default();
         for (node, lines) in self.each::<C>(&Request::plain_until("stats\r\n", "END")).await {
             let lines = lines?;
+            let lines = lines.iter().flat_map(|text| text.lines());
             let stats: Vec<(&str, &str)> =
-                lines.iter().filter_map(|line| line.strip_prefix("STAT ")?.split_once(' ')).collect();
+                lines.filter_map(|line| line.strip_prefix("STAT ")?.split_once(' ')).collect();
             let stat = |name: &str| stats.iter().find(|(known, _)| *known == name).map(|(_, text)| *text);
             let Some(version) = stat("version") else {
                 return Err(errors::of_misfit(&node.name));
@@ -57,7 +58,7 @@ impl MemcachedCache {
         let request = Request::plain_until("stats\r\n", "END");
         let lines = self.call::<C>(place, &request, Care::Idempotent, deadline, None).await?;
         let shown = lines.iter().find_map(|reply| match reply {
-            Reply::Line(line) => line.strip_prefix("STAT time ")?.parse().ok(),
+            Reply::Line(text) => text.lines().find_map(|line| line.strip_prefix("STAT time ")?.parse().ok()),
             _ => None,
         });
         shown.ok_or_else(|| self.misfit(place))
