@@ -3,10 +3,13 @@
 #![cfg(all(feature = "json", feature = "toml"))]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod common;
+
 use cache_core::{
     BackendSettings, BaseCache, Caches, Expiry, FromSettings, Key, MaxEntries, Payload, Result,
 };
 use cache_locmem::LocMemCache;
+use common::inner_calls;
 
 fn told(toml: &str) -> String {
     Caches::builder().backend::<LocMemCache>().toml(toml).build().unwrap_err().to_string()
@@ -81,30 +84,7 @@ impl FromSettings for Trusting {
 }
 
 impl BaseCache for Trusting {
-    fn get(&self, key: Key<'_>) -> Result<Option<Payload>> {
-        self.0.get(key)
-    }
-    fn set(&self, key: Key<'_>, value: Payload, expiry: Expiry) -> Result<()> {
-        self.0.set(key, value, expiry)
-    }
-    fn add(&self, key: Key<'_>, value: Payload, expiry: Expiry) -> Result<bool> {
-        self.0.add(key, value, expiry)
-    }
-    fn touch(&self, key: Key<'_>, expiry: Expiry) -> Result<bool> {
-        self.0.touch(key, expiry)
-    }
-    fn delete(&self, key: Key<'_>) -> Result<bool> {
-        self.0.delete(key)
-    }
-    fn incr(&self, key: Key<'_>, delta: i64) -> Result<i64> {
-        self.0.incr(key, delta)
-    }
-    fn rename(&self, from: Key<'_>, to: Key<'_>) -> Result<bool> {
-        self.0.rename(from, to)
-    }
-    fn clear(&self) -> Result<()> {
-        self.0.clear()
-    }
+    inner_calls!();
 }
 
 #[test]

@@ -4,6 +4,8 @@
 #![cfg(feature = "settings")]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod common;
+
 use std::ffi::OsString;
 
 use cache_core::{
@@ -11,6 +13,7 @@ use cache_core::{
     Expiry, FromSettings, Key, Location, OnError, Payload, Result, Setting,
 };
 use cache_locmem::LocMemCache;
+use common::inner_calls;
 use conformance_tests::faults::{Log, leaked, record, shown};
 
 const PASSWORD: &str = "hunter2";
@@ -36,30 +39,7 @@ impl FromSettings for Guarded {
 }
 
 impl BaseCache for Guarded {
-    fn get(&self, key: Key<'_>) -> Result<Option<Payload>> {
-        self.0.get(key)
-    }
-    fn set(&self, key: Key<'_>, value: Payload, expiry: Expiry) -> Result<()> {
-        self.0.set(key, value, expiry)
-    }
-    fn add(&self, key: Key<'_>, value: Payload, expiry: Expiry) -> Result<bool> {
-        self.0.add(key, value, expiry)
-    }
-    fn touch(&self, key: Key<'_>, expiry: Expiry) -> Result<bool> {
-        self.0.touch(key, expiry)
-    }
-    fn delete(&self, key: Key<'_>) -> Result<bool> {
-        self.0.delete(key)
-    }
-    fn incr(&self, key: Key<'_>, delta: i64) -> Result<i64> {
-        self.0.incr(key, delta)
-    }
-    fn rename(&self, from: Key<'_>, to: Key<'_>) -> Result<bool> {
-        self.0.rename(from, to)
-    }
-    fn clear(&self) -> Result<()> {
-        self.0.clear()
-    }
+    inner_calls!();
 }
 
 fn builder() -> CachesBuilder {

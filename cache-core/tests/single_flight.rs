@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod common;
+
 use std::future::{Future, pending};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::pin;
@@ -13,6 +15,7 @@ use std::time::{Duration, Instant};
 
 use cache_core::{AsyncCache, AsyncWay, BaseCache, Cache, Error, Expiry, Key, Payload, Result, Timeout};
 use cache_locmem::LocMemCache;
+use common::inner_calls;
 use conformance_tests::faults::{effort, record};
 use futures_lite::future::{block_on, yield_now};
 
@@ -32,30 +35,7 @@ async fn between<T>(call: impl FnOnce() -> Result<T> + Send) -> Result<T> {
 }
 
 impl BaseCache for Suspends {
-    fn get(&self, key: Key<'_>) -> Result<Option<Payload>> {
-        self.0.get(key)
-    }
-    fn set(&self, key: Key<'_>, value: Payload, expiry: Expiry) -> Result<()> {
-        self.0.set(key, value, expiry)
-    }
-    fn add(&self, key: Key<'_>, value: Payload, expiry: Expiry) -> Result<bool> {
-        self.0.add(key, value, expiry)
-    }
-    fn touch(&self, key: Key<'_>, expiry: Expiry) -> Result<bool> {
-        self.0.touch(key, expiry)
-    }
-    fn delete(&self, key: Key<'_>) -> Result<bool> {
-        self.0.delete(key)
-    }
-    fn incr(&self, key: Key<'_>, delta: i64) -> Result<i64> {
-        self.0.incr(key, delta)
-    }
-    fn rename(&self, from: Key<'_>, to: Key<'_>) -> Result<bool> {
-        self.0.rename(from, to)
-    }
-    fn clear(&self) -> Result<()> {
-        self.0.clear()
-    }
+    inner_calls!();
     fn as_async(&self) -> AsyncWay<'_> {
         AsyncWay::Native(self)
     }

@@ -128,35 +128,60 @@ impl Names {
     }
 }
 
+/// The backends of this project, and the names that each registers itself under.
+const OURS: [(&str, &[&str]); 6] = [
+    (
+        "cache_locmem::LocMemCache",
+        &["locmem", "locmemcache", "django.core.cache.backends.locmem.LocMemCache"],
+    ),
+    ("cache_file::FileCache", &["file", "filecache", "django.core.cache.backends.filebased.FileBasedCache"]),
+    (
+        "cache_db::DatabaseCache",
+        &["sqlite", "sqlite3", "db", "dbcache", "django.core.cache.backends.db.DatabaseCache"],
+    ),
+    (
+        "cache_memcached::MemcachedCache",
+        &[
+            "memcached",
+            "memcache",
+            "pymemcache",
+            "pymemcached",
+            "pylibmc",
+            "djangopylibmc",
+            "elasticache",
+            "django.core.cache.backends.memcached.PyMemcacheCache",
+            "django.core.cache.backends.memcached.PyLibMCCache",
+            "django.core.cache.backends.memcached.MemcachedCache",
+            "django_pylibmc.memcached.PyLibMCCache",
+            "django_elasticache.memcached.ElastiCache",
+        ],
+    ),
+    (
+        "cache_redis::RedisCache",
+        &[
+            "redis",
+            "rediss",
+            "rediscache",
+            "hiredis",
+            "valkey",
+            "valkeys",
+            "unix",
+            "redis+unix",
+            "redis+socket",
+            "valkey+unix",
+            "django.core.cache.backends.redis.RedisCache",
+            "django_redis.cache.RedisCache",
+            "redis_cache.RedisCache",
+            "redis_cache.cache.RedisCache",
+        ],
+    ),
+    ("cache_dummy::DummyCache", &["dummy", "dummycache", "django.core.cache.backends.dummy.DummyCache"]),
+];
+
 /// What registers a backend of this project that a program may well have forgotten: the end of the error.
 fn how_to_register(name: &str) -> String {
-    let backend = match name {
-        "locmem" | "locmemcache" | "django.core.cache.backends.locmem.LocMemCache" => {
-            "cache_locmem::LocMemCache"
-        }
-        "file" | "filecache" | "django.core.cache.backends.filebased.FileBasedCache" => {
-            "cache_file::FileCache"
-        }
-        "db" | "dbcache" | "sqlite" | "sqlite3" | "django.core.cache.backends.db.DatabaseCache" => {
-            "cache_db::DatabaseCache"
-        }
-        "memcached"
-        | "memcache"
-        | "pymemcache"
-        | "pylibmc"
-        | "django.core.cache.backends.memcached.PyMemcacheCache"
-        | "django.core.cache.backends.memcached.PyLibMCCache" => "cache_memcached::MemcachedCache",
-        "redis"
-        | "rediss"
-        | "rediscache"
-        | "valkey"
-        | "valkeys"
-        | "django.core.cache.backends.redis.RedisCache"
-        | "django_redis.cache.RedisCache" => "cache_redis::RedisCache",
-        "dummy" | "dummycache" | "django.core.cache.backends.dummy.DummyCache" => "cache_dummy::DummyCache",
-        _ => return String::new(),
-    };
-    format!("; register this one with .backend::<{backend}>()")
+    let ours = OURS.iter().find(|(_, names)| names.contains(&name));
+    ours.map(|(backend, _)| format!("; register this one with .backend::<{backend}>()")).unwrap_or_default()
 }
 
 /// A cache that can be made.

@@ -71,6 +71,15 @@ fn same(a: &Reply, b: &Reply) -> bool {
 }
 
 #[test]
+fn lines_are_one_text_and_come_to_an_end() {
+    let until = Request::plain_until("", "END");
+    let stats = read(&until, b"STAT pid 1\r\nSTAT time 2\r\nEND\r\n", 3).unwrap().unwrap();
+    assert!(matches!(&stats[..], [Reply::Line(text)] if text == "STAT pid 1\nSTAT time 2\nEND"));
+    let endless = b"STAT pid 1\r\n".repeat(10_000);
+    assert_eq!(read(&until, &endless, 1_000).unwrap_err(), Nonsense::Garbled);
+}
+
+#[test]
 fn replies() {
     let numbered = Request { replies: 2, ..Request::many() };
     let one = Request { replies: 1, numbered: false, ..Request::many() };

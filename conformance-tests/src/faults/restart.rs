@@ -8,6 +8,8 @@ use tokio::runtime::Runtime;
 
 use super::record::{effort, record};
 use super::runtime;
+use crate::context::Mode;
+use crate::handle::C;
 use crate::proxy::{Fault, Proxy};
 use crate::servers::Server;
 
@@ -21,38 +23,40 @@ const RECOVERY: Duration = Duration::from_secs(1);
 const LONG: Duration = Duration::from_secs(3_600);
 
 /// One half of a cache's interface.
-struct Half<'a, B: ?Sized> {
-    cache: &'a Cache<B>,
-    /// For the async half.
+struct Half {
+    calls: C,
+    /// Of the async half, shared by all callers.
     runtime: Option<Runtime>,
     name: String,
 }
 
-impl<'a, B: BaseCache + ?Sized> Half<'a, B> {
-    fn both(backend: &str, cache: &'a Cache<B>) -> [Self; 2] {
-        let sync = Self { cache, runtime: None, name: backend.to_owned() };
-        [sync, Self { cache, runtime: Some(runtime()), name: format!("{backend} async") }]
+impl Half {
+    fn both<B: BaseCache + 'static>(backend: &str, cache: &Cache<B>) -> [Self; 2] {
+        let sync = C { cache: cache.clone().erase(), mode: Mode::Sync };
+        let (other, name) = (sync.other_mode(), backend.to_owned());
+        [
+            Self { calls: sync, runtime: None, name },
+            Self { calls: other, runtime: Some(runtime()), name: format!("{backend} async") },
+        ]
+    }
+
+    fn run<T>(&self, call: impl Future<Output = T>) -> T {
+        match &self.runtime {
+            None => futures_lite::future::block_on(call),
+            Some(runtime) => runtime.block_on(call),
+        }
     }
 
     fn set(&self, key: &str, value: &str) -> Result<(), Error> {
-        match &self.runtime {
-            None => self.cache.set(key, value, LONG),
-            Some(runtime) => runtime.block_on(self.cache.aset(key, value, LONG)),
-        }
+        self.run(self.calls.set(key, value, LONG))
     }
 
     fn get(&self, key: &str) -> Result<Option<String>, Error> {
-        match &self.runtime {
-            None => self.cache.get(key),
-            Some(runtime) => runtime.block_on(self.cache.aget(key)),
-        }
+        self.run(self.calls.get(key))
     }
 
     fn incr(&self) -> Result<i64, Error> {
-        match &self.runtime {
-            None => self.cache.incr("n", 1),
-            Some(runtime) => runtime.block_on(self.cache.aincr("n", 1)),
-        }
+        self.run(self.calls.incr("n", 1))
     }
 
     /// How many of `count` calls by each caller failed. They are such as may not be sent twice.
@@ -77,7 +81,7 @@ impl<'a, B: BaseCache + ?Sized> Half<'a, B> {
 /// # Panics
 /// Where one fails that should not, or it takes longer than a second.
 #[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-pub fn restarts<B: BaseCache + ?Sized>(backend: &str, cache: &Cache<B>, server: &mut Server) {
+pub fn restarts<B: BaseCache + 'static>(backend: &str, cache: &Cache<B>, server: &mut Server) {
     let rounds = effort(3, 30);
     for half in Half::both(backend, cache) {
         let connections = if half.runtime.is_some() { 1 } else { CALLERS };
@@ -106,7 +110,7 @@ pub fn restarts<B: BaseCache + ?Sized>(backend: &str, cache: &Cache<B>, server: 
 /// # Panics
 /// Where they do not, or it is not.
 #[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-pub fn ended_connections<B: BaseCache + ?Sized>(backend: &str, cache: &Cache<B>, proxy: &Proxy) {
+pub fn ended_connections<B: BaseCache + 'static>(backend: &str, cache: &Cache<B>, proxy: &Proxy) {
     let rounds = effort(10, 300);
     for half in Half::both(backend, cache) {
         let mut wrong = Vec::new();
@@ -150,7 +154,7 @@ pub fn ended_connections<B: BaseCache + ?Sized>(backend: &str, cache: &Cache<B>,
 /// # Panics
 /// Where one is.
 #[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-pub fn refusals<B: BaseCache + ?Sized>(backend: &str, cache: &Cache<B>, server: &mut Server, places: usize) {
+pub fn refusals<B: BaseCache + 'static>(backend: &str, cache: &Cache<B>, server: &mut Server, places: usize) {
     let rounds = effort(2, 20);
     let long = "x".repeat(100_000);
     for half in Half::both(backend, cache) {

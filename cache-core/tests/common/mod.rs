@@ -1,0 +1,33 @@
+//! What the backends of these tests share.
+
+/// The calls of a `BaseCache` that is a struct around another one.
+macro_rules! inner_calls {
+    () => {
+        fn get(&self, key: Key<'_>) -> Result<Option<Payload>> {
+            self.0.get(key)
+        }
+        fn set(&self, key: Key<'_>, value: Payload, expiry: Expiry) -> Result<()> {
+            self.0.set(key, value, expiry)
+        }
+        fn add(&self, key: Key<'_>, value: Payload, expiry: Expiry) -> Result<bool> {
+            self.0.add(key, value, expiry)
+        }
+        fn touch(&self, key: Key<'_>, expiry: Expiry) -> Result<bool> {
+            self.0.touch(key, expiry)
+        }
+        fn delete(&self, key: Key<'_>) -> Result<bool> {
+            self.0.delete(key)
+        }
+        fn incr(&self, key: Key<'_>, delta: i64) -> Result<i64> {
+            self.0.incr(key, delta)
+        }
+        fn rename(&self, from: Key<'_>, to: Key<'_>) -> Result<bool> {
+            self.0.rename(from, to)
+        }
+        fn clear(&self) -> Result<()> {
+            self.0.clear()
+        }
+    };
+}
+
+pub(crate) use inner_calls;
