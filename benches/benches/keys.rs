@@ -4,9 +4,21 @@
 
 use std::hint::black_box;
 
+use arrayvec::ArrayString;
 use benches::{Bench, Contender, Unit};
 use cache_core::Cache;
 use cache_locmem::LocMemCache;
+
+/// Sixteen bytes at a time, as the processor takes them; a key of fewer is looked at byte by byte.
+fn is_good(key: &str) -> bool {
+    let is_refused = |b: u8| b <= 0x20 || b == 0x7f;
+    let Some(last) = key.as_bytes().last_chunk::<16>() else { return !key.bytes().any(is_refused) };
+    let mut refused = [false; 16];
+    for block in key.as_bytes().as_chunks::<16>().0.iter().chain([last]) {
+        refused.iter_mut().zip(block).for_each(|(refused, &byte)| *refused |= is_refused(byte));
+    }
+    !refused.iter().fold(false, |all, one| all | one)
+}
 
 fn main() {
     let bench = Bench::from_args("keys");
@@ -23,8 +35,15 @@ fn main() {
             assert!(made.len() <= 250 && !made.bytes().any(|b| b <= 0x20 || b == 0x7f));
             made
         });
+        let bare = Contender::each("bare copies and a check", |n| {
+            let mut made = ArrayString::<256>::new();
+            made.push_str(black_box("app:1:"));
+            made.push_str(key(n));
+            assert!(made.len() <= 250 && is_good(key(n)));
+            _ = black_box(made.as_str());
+        });
         let case = format!("make and validate, {length} bytes");
-        let medians = bench.compare(&case, made, vec![copied, formatted]);
+        let medians = bench.compare(&case, made, vec![copied, formatted, bare.floor()]);
         if let (Some(medians), 60) = (medians, length) {
             bench.compare_numbers(&case, Unit::Ns, medians[0], ("limit", 15.0), Some(1.0));
         }

@@ -6,6 +6,8 @@ mod peers;
 
 use std::collections::HashMap;
 use std::sync::RwLock;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use arrayvec::ArrayString;
@@ -17,6 +19,7 @@ use django_tests::python;
 use futures_lite::future::block_on;
 
 use peers::Moka;
+use smol_str::SmolStr;
 
 const TIMEOUT: Duration = Duration::from_secs(300);
 
@@ -29,12 +32,20 @@ const MADE: &str = "app:1:user:";
 
 type Ours<B> = Cache<B>;
 type Bare = HashMap<Box<str>, Bytes, ahash::RandomState>;
-/// A table with keys of a fixed length within it, behind the locks that one with writers needs.
-type Locked = [RwLock<HashMap<ArrayString<24>, Bytes, ahash::RandomState>>; 64];
+/// A table behind the locks that one with writers needs, and in it what an entry of a cache has: a key of any
+/// length, a value, a lifetime, and a mark of its last use.
+type Locked = [RwLock<HashMap<SmolStr, Entry, ahash::RandomState>>; 64];
 type Quick = quick_cache::sync::Cache<String, Bytes>;
 
 fn value() -> Bytes {
     Bytes::copy_from_slice(&[7; 100])
+}
+
+/// What is in the table beside the key.
+struct Entry {
+    value: Bytes,
+    deadline: u64,
+    used: AtomicU64,
 }
 
 /// A store as these cases use it: every read is a hit.
@@ -77,15 +88,23 @@ impl Store for Locked {
 
     fn read(&self, key: &str) -> Bytes {
         let key = made(key);
-        self[shard_of(&key)].read().unwrap().get(&*key).expect("it is there").clone()
+        let shard = self[shard_of(&key)].read().unwrap();
+        let entry = shard.get(&*key).expect("it is there");
+        assert!(entry.deadline > 1, "it is there");
+        if entry.used.load(Relaxed) != 1 {
+            entry.used.store(1, Relaxed);
+        }
+        entry.value.clone()
     }
 
     fn write(&self, key: &str, value: Bytes) {
         let key = made(key);
         let mut shard = self[shard_of(&key)].write().unwrap();
-        let old = shard.get_mut(&*key).map(|old| std::mem::replace(old, value));
+        let entry = shard.get_mut(&*key).expect("it is there");
+        entry.deadline = u64::MAX;
+        let old = std::mem::replace(&mut entry.value, value);
         drop(shard);
-        drop(old.expect("it is there"));
+        drop(old);
     }
 }
 
@@ -186,11 +205,12 @@ fn shard_of(key: &str) -> usize {
 }
 
 fn locked(entries: u32) -> Locked {
-    let locked: Locked = std::array::from_fn(|_| RwLock::default());
+    let table: Locked = std::array::from_fn(|_| RwLock::default());
     for (key, value) in bare(entries) {
-        locked[shard_of(&key)].write().unwrap().insert(ArrayString::from(&key).unwrap(), value);
+        let entry = Entry { value, deadline: u64::MAX, used: AtomicU64::new(0) };
+        table[shard_of(&key)].write().unwrap().insert(SmolStr::from(key), entry);
     }
-    locked
+    table
 }
 
 /// Django's, in a process of its own, where there is one.

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::{Duration, Instant};
 
-use cache_core::Error;
+use cache_core::{Clock, Error};
 use rusqlite::Connection;
 
 use crate::errors::Fault;
@@ -22,6 +22,14 @@ const MOST: usize = 8;
 
 /// The place of the connection that writes.
 const WRITER: usize = 0;
+
+/// Where places are given back and taken again all the time, a waiting caller has its turn once in this
+/// time: what a connection holds in memory is near to the processor that used it last, and dear to others.
+const TURN: Duration = Duration::from_micros(500);
+
+/// How long a caller whose turn it is tries again and again: in between two calls a place is free for
+/// a moment.
+const TRIES: Duration = Duration::from_micros(20);
 
 thread_local! {
     /// The place of the connection that this thread used last, whatever the handle.
@@ -93,14 +101,16 @@ struct Lease<'a> {
     held: Option<Held<'a>>,
 }
 
-/// Callers that wait until a place is given back.
+/// Callers that wait until a place is given back, or a [`TURN`] is over.
 #[derive(Debug, Default)]
 struct Queue {
-    waiting: Mutex<usize>,
+    waiting: Mutex<u32>,
     returned: Condvar,
     /// Whether one of them has to be woken. Not while one is on its way: to wake is a system call, and
     /// until the one woken has come the place may be used many times.
     asleep: AtomicBool,
+    /// When one was woken last, in monotonic nanoseconds.
+    woken_ns: AtomicU64,
 }
 
 impl Pool {
@@ -159,8 +169,11 @@ impl Pool {
         if let Some(lease) = self.try_lease(usage) {
             return Some(lease);
         }
-        let queue = if usage == Use::Write { &self.for_writer } else { &self.for_any };
-        queue.wait(patience, || self.try_lease(usage))
+        let (queue, places) = match usage {
+            Use::Write => (&self.for_writer, 1),
+            Use::Read => (&self.for_any, MOST),
+        };
+        queue.wait(patience, places, || self.try_lease(usage))
     }
 
     fn try_lease(&self, usage: Use) -> Option<Lease<'_>> {
@@ -217,8 +230,8 @@ fn in_use(usage: Use, path: &Path) -> Fault {
 }
 
 impl Queue {
-    /// Waits until `attempt` gives something; `None` if the time is up before.
-    fn wait<T>(&self, patience: &Patience, attempt: impl Fn() -> Option<T>) -> Option<T> {
+    /// Waits until `attempt` gives one of so many places; `None` if the time is up before.
+    fn wait<T>(&self, patience: &Patience, places: usize, attempt: impl Fn() -> Option<T>) -> Option<T> {
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         *waiting += 1;
         let got = loop {
@@ -232,13 +245,17 @@ impl Queue {
             if left.is_zero() {
                 break None;
             }
-            waiting = self.returned.wait_timeout(waiting, left).unwrap_or_else(PoisonError::into_inner).0;
+            let turn = left.min(TURN * *waiting);
+            waiting = self.returned.wait_timeout(waiting, turn).unwrap_or_else(PoisonError::into_inner).0;
+            if let Some(got) = try_for(TRIES, &attempt) {
+                break Some(got);
+            }
         };
         *waiting -= 1;
         let is_another = *waiting > 0;
         self.asleep.store(is_another, Ordering::SeqCst);
         drop(waiting);
-        if is_another {
+        if is_another && places > 1 {
             // More than one place may have been given back since the last one was woken.
             self.returned.notify_one();
         }
@@ -246,11 +263,32 @@ impl Queue {
     }
 
     fn wake_one(&self) {
-        if self.asleep.load(Ordering::SeqCst) {
+        if self.asleep.load(Ordering::SeqCst) && self.is_turn() {
             let waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
             self.asleep.store(false, Ordering::SeqCst);
             drop(waiting);
             self.returned.notify_one();
+        }
+    }
+
+    /// Whether the last turn is over.
+    fn is_turn(&self) -> bool {
+        let now = Clock::system().monotonic_ns();
+        let last = self.woken_ns.load(Ordering::Relaxed);
+        let is_over = now.saturating_sub(last) >= TURN.as_nanos() as u64;
+        if is_over {
+            self.woken_ns.store(now, Ordering::Relaxed);
+        }
+        is_over
+    }
+}
+
+fn try_for<T>(time: Duration, attempt: impl Fn() -> Option<T>) -> Option<T> {
+    let until = Instant::now() + time;
+    loop {
+        match attempt() {
+            None if Instant::now() < until => std::hint::spin_loop(),
+            tried => return tried,
         }
     }
 }

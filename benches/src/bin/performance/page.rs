@@ -72,12 +72,12 @@ fn line(row: &Row) -> String {
 }
 
 /// The floor that shows that `row`'s goal cannot be had, and the ratio that it has itself: the lowest,
-/// if it misses the goal too. What we are below is no floor, but for a fixed limit that it is above itself.
+/// if it misses the goal too. What we are below is no floor, but for a limit that it is above itself.
 fn bound<'a>(row: &Row, all: &'a [Row]) -> Option<(&'a Row, f64)> {
     let goal = row.goal?;
     all.iter()
         .filter(|other| other.floor && (&other.area, &other.case) == (&row.area, &row.case))
-        .filter(|floor| floor.peer != row.peer && (row.peer == "limit" || floor.ratio <= 1.0))
+        .filter(|floor| floor.peer != row.peer && (row.peer.starts_with("limit") || floor.ratio <= 1.0))
         .map(|floor| (floor, row.ratio / floor.ratio))
         .filter(|(_, best)| *best < goal)
         .min_by(|one, other| one.1.total_cmp(&other.1))
