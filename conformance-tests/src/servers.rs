@@ -141,7 +141,8 @@ impl Server {
         self.signal(Signal::STOP);
         let Some(pid) = self.process.as_ref().and_then(pid_of) else { return };
         let begun = Instant::now();
-        let stopped = WaitIdOptions::STOPPED | WaitIdOptions::NOHANG;
+        // What is waited for stays to be found, by a second call too.
+        let stopped = WaitIdOptions::STOPPED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
         while let Ok(None) = waitid(WaitId::Pid(pid), stopped) {
             if begun.elapsed() > STARTUP {
                 return;

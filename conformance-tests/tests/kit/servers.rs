@@ -2,7 +2,7 @@
 
 use std::io::{self, ErrorKind, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use conformance_tests::servers::{Server, or_skip};
 
@@ -30,6 +30,9 @@ fn lives(mut server: Server, set: &str, get: &str, held: &str) {
     ask(address, set).unwrap();
     assert!(ask(address, get).unwrap().contains(held));
     server.pause();
+    let begun = Instant::now();
+    server.pause();
+    assert!(begun.elapsed() < LONG / 2, "a paused server is found to be so");
     let mut stream = TcpStream::connect(address).unwrap();
     stream.set_read_timeout(Some(Duration::from_millis(100))).unwrap();
     stream.write_all(get.as_bytes()).unwrap();
