@@ -1,19 +1,22 @@
 //! Between a typed value and a [`Payload`]: integers, text and bytes by themselves, the rest
 //! through the cache's codec.
 
+mod plain;
+mod probe;
+
 use std::any::type_name;
 use std::fmt;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use serde::de::value::SeqDeserializer;
-use serde::de::{DeserializeOwned, Error as _, Unexpected, Visitor};
-use serde::ser::Impossible;
-use serde::{Deserializer, Serialize, Serializer, forward_to_deserialize_any};
+use serde::de::{DeserializeOwned, Visitor};
+use serde::{Deserializer, Serialize, Serializer};
 
 use crate::codec::{self, Codec, CodecError, Refusal, without_value};
 use crate::error::{Error, ErrorKind, Result};
 use crate::payload::{CodecId, Payload};
+use plain::{Form, Plain, Text};
+use probe::{NotPlain, Probe};
 
 /// The codec that writes, and those that are read as well.
 #[derive(Debug)]
@@ -47,18 +50,15 @@ impl Codecs {
         if self.keeps_kinds { Ok(Payload::Bytes(bytes)) } else { self.encode(&AsBytes(&bytes)) }
     }
 
-    /// The value in `payload`, which was found under `key`.
-    pub(crate) fn decode<T: DeserializeOwned>(&self, key: &str, payload: &Payload) -> Result<T> {
-        let form = match payload {
-            Payload::Encoded(id, bytes) => return self.decode_encoded(key, *id, bytes),
-            Payload::Int(n) => Form::Int(*n),
-            Payload::Bytes(bytes) => Form::Bytes(bytes),
-            Payload::Text(text) => match std::str::from_utf8(text) {
-                Ok(text) => Form::Text(text),
-                Err(_) => return Err(wrong_type::<T>(key, "")),
-            },
-        };
-        self.decode_plain(key, form)
+    /// The value in `payload`, which was found under `key`. Text becomes a `String` without a copy where nobody else
+    /// holds it.
+    pub(crate) fn decode<T: DeserializeOwned>(&self, key: &str, payload: Payload) -> Result<T> {
+        match payload {
+            Payload::Encoded(id, bytes) => self.decode_encoded(key, id, &bytes),
+            Payload::Int(n) => self.decode_plain(key, Form::Int(n)),
+            Payload::Bytes(bytes) => self.decode_plain(key, Form::Bytes(&bytes)),
+            Payload::Text(text) => self.decode_plain(key, Form::Text(&Text::new(text))),
+        }
     }
 
     fn decode_plain<T: DeserializeOwned>(&self, key: &str, form: Form<'_>) -> Result<T> {
@@ -125,7 +125,7 @@ impl Codecs {
         match payload {
             Payload::Bytes(bytes) | Payload::Text(bytes) => Ok(bytes),
             Payload::Encoded(..) if !self.keeps_kinds => {
-                self.decode::<OwnedBytes>(key, &payload).map(|bytes| Bytes::from(bytes.0))
+                self.decode::<OwnedBytes>(key, payload).map(|bytes| Bytes::from(bytes.0))
             }
             Payload::Int(_) => Err(wrong_type::<Bytes>(key, "invalid type: integer, expected bytes")),
             Payload::Encoded(..) => Err(wrong_type::<Bytes>(key, "invalid type: something, expected bytes")),
@@ -192,232 +192,13 @@ impl<'de> serde::Deserialize<'de> for OwnedBytes {
     }
 }
 
-/// Serializes integers, text and bytes into their own payload, and refuses everything else.
-struct Probe {
-    human_readable: bool,
-}
-
-/// The value is none of a [`Probe`]'s kinds: it takes the codec.
-#[derive(Debug)]
-struct NotPlain;
-
-impl fmt::Display for NotPlain {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("not an integer, text or bytes")
-    }
-}
-
-impl std::error::Error for NotPlain {}
-
-impl serde::ser::Error for NotPlain {
-    fn custom<T: fmt::Display>(_: T) -> Self {
-        Self
-    }
-}
-
-macro_rules! integers {
-    ($($method:ident: $type:ty),*) => {$(
-        fn $method(self, n: $type) -> Result<Payload, NotPlain> {
-            i64::try_from(n).map(Payload::Int).map_err(|_| NotPlain)
-        }
-    )*};
-}
-
-macro_rules! not_plain {
-    ($($method:ident($($arg:ty),*) -> $ok:ty;)*) => {$(
-        fn $method(self, $(_: $arg),*) -> Result<$ok, NotPlain> {
-            Err(NotPlain)
-        }
-    )*};
-}
-
-impl Serializer for Probe {
-    type Ok = Payload;
-    type Error = NotPlain;
-    type SerializeSeq = Impossible<Payload, NotPlain>;
-    type SerializeTuple = Impossible<Payload, NotPlain>;
-    type SerializeTupleStruct = Impossible<Payload, NotPlain>;
-    type SerializeTupleVariant = Impossible<Payload, NotPlain>;
-    type SerializeMap = Impossible<Payload, NotPlain>;
-    type SerializeStruct = Impossible<Payload, NotPlain>;
-    type SerializeStructVariant = Impossible<Payload, NotPlain>;
-
-    integers! {
-        serialize_i8: i8, serialize_i16: i16, serialize_i32: i32, serialize_i64: i64, serialize_i128: i128,
-        serialize_u8: u8, serialize_u16: u16, serialize_u32: u32, serialize_u64: u64, serialize_u128: u128
-    }
-
-    not_plain! {
-        serialize_bool(bool) -> Payload;
-        serialize_f32(f32) -> Payload;
-        serialize_f64(f64) -> Payload;
-        serialize_none() -> Payload;
-        serialize_unit() -> Payload;
-        serialize_unit_struct(&'static str) -> Payload;
-        serialize_unit_variant(&'static str, u32, &'static str) -> Payload;
-        serialize_seq(Option<usize>) -> Self::SerializeSeq;
-        serialize_tuple(usize) -> Self::SerializeTuple;
-        serialize_tuple_struct(&'static str, usize) -> Self::SerializeTupleStruct;
-        serialize_tuple_variant(&'static str, u32, &'static str, usize) -> Self::SerializeTupleVariant;
-        serialize_map(Option<usize>) -> Self::SerializeMap;
-        serialize_struct(&'static str, usize) -> Self::SerializeStruct;
-        serialize_struct_variant(&'static str, u32, &'static str, usize) -> Self::SerializeStructVariant;
-    }
-
-    fn serialize_char(self, c: char) -> Result<Payload, NotPlain> {
-        self.serialize_str(c.encode_utf8(&mut [0; 4]))
-    }
-
-    fn serialize_str(self, text: &str) -> Result<Payload, NotPlain> {
-        Ok(Payload::Text(Bytes::copy_from_slice(text.as_bytes())))
-    }
-
-    fn serialize_bytes(self, bytes: &[u8]) -> Result<Payload, NotPlain> {
-        Ok(Payload::Bytes(Bytes::copy_from_slice(bytes)))
-    }
-
-    fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Result<Payload, NotPlain> {
-        value.serialize(self)
-    }
-
-    fn serialize_newtype_struct<T: Serialize + ?Sized>(
-        self,
-        _: &'static str,
-        value: &T,
-    ) -> Result<Payload, NotPlain> {
-        value.serialize(self)
-    }
-
-    fn serialize_newtype_variant<T: Serialize + ?Sized>(
-        self,
-        _: &'static str,
-        _: u32,
-        _: &'static str,
-        _: &T,
-    ) -> Result<Payload, NotPlain> {
-        Err(NotPlain)
-    }
-
-    fn is_human_readable(&self) -> bool {
-        self.human_readable
-    }
-}
-
-/// The way back from a [`Probe`]'s payload. Text and bytes are not taken for one another,
-/// but bytes are readable as a sequence of `u8`.
-#[derive(Clone, Copy)]
-struct Plain<'a> {
-    form: Form<'a>,
-    human_readable: bool,
-}
-
-#[derive(Clone, Copy)]
-enum Form<'a> {
-    Int(i64),
-    Text(&'a str),
-    Bytes(&'a [u8]),
-    /// Bytes as MessagePack has them: sixteen are the form of an `i128` or `u128` too.
-    BytesOrNumber(&'a [u8]),
-}
-
-impl Plain<'_> {
-    fn unexpected<'de, V: Visitor<'de>>(visitor: &V, found: Unexpected<'_>) -> serde::de::value::Error {
-        serde::de::value::Error::invalid_type(found, visitor)
-    }
-
-    fn sixteen_bytes(&self) -> Option<[u8; 16]> {
-        match self.form {
-            Form::BytesOrNumber(bytes) => bytes.try_into().ok(),
-            _ => None,
-        }
-    }
-}
-
-impl<'de> Deserializer<'de> for Plain<'_> {
-    type Error = serde::de::value::Error;
-
-    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Self::Error> {
-        match self.form {
-            Form::Int(n) => visitor.visit_i64(n),
-            Form::Text(text) => visitor.visit_str(text),
-            Form::Bytes(bytes) | Form::BytesOrNumber(bytes) => visitor.visit_bytes(bytes),
-        }
-    }
-
-    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Self::Error> {
-        visitor.visit_some(self)
-    }
-
-    fn deserialize_newtype_struct<V: Visitor<'de>>(
-        self,
-        _: &'static str,
-        visitor: V,
-    ) -> Result<V::Value, Self::Error> {
-        visitor.visit_newtype_struct(self)
-    }
-
-    fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Self::Error> {
-        match self.form {
-            Form::Bytes(bytes) | Form::BytesOrNumber(bytes) => {
-                visitor.visit_seq(SeqDeserializer::new(bytes.iter().copied()))
-            }
-            _ => self.deserialize_any(visitor),
-        }
-    }
-
-    fn deserialize_str<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Self::Error> {
-        match self.form {
-            Form::Bytes(_) | Form::BytesOrNumber(_) => {
-                Err(Self::unexpected(&visitor, Unexpected::Bytes(&[])))
-            }
-            _ => self.deserialize_any(visitor),
-        }
-    }
-
-    fn deserialize_string<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Self::Error> {
-        self.deserialize_str(visitor)
-    }
-
-    fn deserialize_bytes<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Self::Error> {
-        match self.form {
-            Form::Text(_) => Err(Self::unexpected(&visitor, Unexpected::Str(""))),
-            _ => self.deserialize_any(visitor),
-        }
-    }
-
-    fn deserialize_byte_buf<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Self::Error> {
-        self.deserialize_bytes(visitor)
-    }
-
-    fn deserialize_i128<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Self::Error> {
-        match self.sixteen_bytes() {
-            Some(number) => visitor.visit_i128(i128::from_be_bytes(number)),
-            None => self.deserialize_any(visitor),
-        }
-    }
-
-    fn deserialize_u128<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Self::Error> {
-        match self.sixteen_bytes() {
-            Some(number) => visitor.visit_u128(u128::from_be_bytes(number)),
-            None => self.deserialize_any(visitor),
-        }
-    }
-
-    fn is_human_readable(&self) -> bool {
-        self.human_readable
-    }
-
-    forward_to_deserialize_any! {
-        bool i8 i16 i32 i64 u8 u16 u32 u64 f32 f64 char unit unit_struct tuple tuple_struct map
-        struct enum identifier ignored_any
-    }
-}
-
 #[cfg(all(test, feature = "json"))]
 mod fuzz;
 
 #[cfg(all(test, feature = "json"))]
 mod tests {
+    use serde::de::Error as _;
+
     use super::*;
     use crate::codec::{Json, MessagePack};
 
@@ -474,7 +255,7 @@ mod tests {
         let says = |codec: Arc<dyn Codec>, bytes: &'static [u8]| {
             let codecs = Codecs { write: codec, read_also: vec![], keeps_kinds: true };
             let payload = Payload::Encoded(CodecId::UNKNOWN, Bytes::from_static(bytes));
-            codecs.decode::<Vec<u8>>("k", &payload).unwrap_err().to_string()
+            codecs.decode::<Vec<u8>>("k", payload).unwrap_err().to_string()
         };
         let refusing = Failing(|| Refusal::new("it nests deeper than 200 levels").into());
         let error = says(Arc::new(refusing), b"");
@@ -503,17 +284,17 @@ mod tests {
         };
         for n in [i128::MIN, i128::MAX] {
             let payload = stored(codecs.encode(&n).unwrap());
-            assert_eq!(codecs.decode::<i128>("k", &payload).unwrap(), n);
-            assert_eq!(codecs.decode::<Option<i128>>("k", &payload).unwrap(), Some(n));
-            assert!(codecs.decode::<String>("k", &payload).is_err());
+            assert_eq!(codecs.decode::<i128>("k", payload.clone()).unwrap(), n);
+            assert_eq!(codecs.decode::<Option<i128>>("k", payload.clone()).unwrap(), Some(n));
+            assert!(codecs.decode::<String>("k", payload.clone()).is_err());
         }
         let payload = stored(codecs.encode(&u128::MAX).unwrap());
-        assert_eq!(codecs.decode::<u128>("k", &payload).unwrap(), u128::MAX);
+        assert_eq!(codecs.decode::<u128>("k", payload).unwrap(), u128::MAX);
         let payload = stored(codecs.encode_bytes(Bytes::from_static(b"text")).unwrap());
         assert_eq!(codecs.decode_bytes("k", payload.clone()).unwrap(), "text");
-        assert_eq!(codecs.decode::<Vec<u8>>("k", &payload).unwrap(), b"text");
-        assert!(codecs.decode::<String>("k", &payload).is_err());
-        assert!(codecs.decode::<i128>("k", &payload).is_err());
+        assert_eq!(codecs.decode::<Vec<u8>>("k", payload.clone()).unwrap(), b"text");
+        assert!(codecs.decode::<String>("k", payload.clone()).is_err());
+        assert!(codecs.decode::<i128>("k", payload).is_err());
     }
 
     #[test]
@@ -521,7 +302,7 @@ mod tests {
         let codecs = Codecs { write: Arc::new(MessagePack), read_also: vec![], keeps_kinds: true };
         let told = |id, bytes: &'static [u8]| {
             let payload = Payload::Encoded(CodecId(id), Bytes::from_static(bytes));
-            codecs.decode::<Vec<u8>>("k", &payload).unwrap_err().to_string()
+            codecs.decode::<Vec<u8>>("k", payload).unwrap_err().to_string()
         };
         assert!(told(2, b"[1]").contains("codec 2 (JSON) wrote the value"), "{}", told(2, b"[1]"));
         assert!(told(3, b"").contains("codec 3 (pickle) wrote the value"), "{}", told(3, b""));
@@ -533,7 +314,7 @@ mod tests {
         let codecs = Codecs { write: Arc::new(MessagePack), read_also: vec![], keeps_kinds: false };
         let told = |id, bytes: &'static [u8]| {
             let payload = Payload::Encoded(id, Bytes::from_static(bytes));
-            codecs.decode::<Vec<u8>>("k", &payload).unwrap_err().to_string()
+            codecs.decode::<Vec<u8>>("k", payload).unwrap_err().to_string()
         };
         // pickle.dumps([1], protocol=2 and 5)
         for pickle in [b"\x80\x02]q\x00K\x01a.".as_slice(), b"\x80\x05\x95\x06\0\0\0\0\0\0\0]\x94K\x01a."] {
@@ -553,8 +334,44 @@ mod tests {
         for (old, new) in [(&pack, &json), (&json, &pack)] {
             let payload = codecs(Arc::clone(old), vec![]).encode(&Id(7)).unwrap();
             let moved = codecs(Arc::clone(new), vec![Arc::clone(old)]);
-            assert_eq!(moved.decode::<Id>("k", &payload).unwrap(), Id(7));
-            assert!(codecs(Arc::clone(new), vec![]).decode::<Id>("k", &payload).is_err());
+            assert_eq!(moved.decode::<Id>("k", payload.clone()).unwrap(), Id(7));
+            assert!(codecs(Arc::clone(new), vec![]).decode::<Id>("k", payload).is_err());
+        }
+    }
+
+    #[test]
+    fn a_text_is_taken_as_it_is_by_whoever_wants_to_own_it() {
+        let codecs = Codecs { write: Arc::new(MessagePack), read_also: vec![], keeps_kinds: true };
+        let read =
+            |bytes: Bytes| codecs.decode::<Option<String>>("k", Payload::Text(bytes)).unwrap().unwrap();
+        let alone = Bytes::from(b"a text in a buffer of its own".to_vec());
+        let place = alone.as_ptr();
+        let mine = read(alone);
+        assert_eq!(mine.as_ptr(), place, "it was copied");
+        let shared = Bytes::from(b"a text that a store still holds".to_vec());
+        let mine = read(shared.clone());
+        assert_eq!(mine.as_bytes(), shared);
+        assert_ne!(mine.as_ptr(), shared.as_ptr());
+        let part = Bytes::from(vec![b'x'; 64 << 10]).slice(5..105);
+        let mine = read(part);
+        assert_eq!(mine, "x".repeat(100));
+        assert!(mine.capacity() <= 2 * 100 + 64, "{} bytes kept for 100", mine.capacity());
+    }
+
+    #[test]
+    fn a_text_that_is_no_such_value_or_no_text_is_refused() {
+        let (pack, json): (Arc<dyn Codec>, Arc<dyn Codec>) = (Arc::new(MessagePack), Arc::new(Json));
+        for (write, also) in [(&pack, &json), (&json, &pack)] {
+            let codecs =
+                Codecs { write: Arc::clone(write), read_also: vec![Arc::clone(also)], keeps_kinds: true };
+            let text = |bytes: &'static [u8]| Payload::Text(Bytes::from_static(bytes));
+            assert!(codecs.decode::<Id>("k", text(b"seven")).is_err());
+            assert!(codecs.decode::<u8>("k", text(b"7")).is_err());
+            for bad in [b"\xff".as_slice(), b"t\xc3"] {
+                let told = codecs.decode::<String>("k", text(bad)).unwrap_err();
+                assert_eq!(told.kind(), ErrorKind::Decode, "{told}");
+                assert!(codecs.decode::<char>("k", text(bad)).is_err());
+            }
         }
     }
 }

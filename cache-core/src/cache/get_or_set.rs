@@ -36,7 +36,7 @@ impl<B: BaseCache + ?Sized> Cache<B> {
         let name = made.as_key().as_str();
         let mark = flights.mark(name);
         if let Some(payload) = self.load(way, &made).await? {
-            return Ok(self.decode(made.as_key(), &payload)?);
+            return Ok(self.decode(made.as_key(), payload)?);
         }
         let deadline = Instant::now() + flights.wait();
         loop {
@@ -46,7 +46,7 @@ impl<B: BaseCache + ?Sized> Cache<B> {
                     if leader.others_ended_since(mark)
                         && let Some(payload) = self.load(way, &made).await?
                     {
-                        let value = self.decode(made.as_key(), &payload)?;
+                        let value = self.decode(made.as_key(), payload.clone())?;
                         leader.land(payload);
                         return Ok(value);
                     }
@@ -56,7 +56,7 @@ impl<B: BaseCache + ?Sized> Cache<B> {
                     return Ok(value);
                 }
                 Joined::Waiter(flight) => match flight.wait(way, deadline).await {
-                    Landing::Landed(payload) => return Ok(self.decode(made.as_key(), &payload)?),
+                    Landing::Landed(payload) => return Ok(self.decode(made.as_key(), payload)?),
                     Landing::Failed => {}
                     Landing::TooLong => break,
                 },
@@ -88,7 +88,7 @@ impl<B: BaseCache + ?Sized> Cache<B> {
             Err(e) => return Err(e),
         }
         match self.load(way, key).await? {
-            Some(winner) => Ok((self.decode(key.as_key(), &winner)?, winner)),
+            Some(winner) => Ok((self.decode(key.as_key(), winner.clone())?, winner)),
             // Gone again between the two calls, or the store is out of reach.
             None => Ok((computed, payload)),
         }

@@ -182,7 +182,7 @@ impl<B: BaseCache + ?Sized> Cache<B> {
         self.settings.codecs.encode(value).map_err(|e| e.with_key(key.as_str()))
     }
 
-    fn decode<T: DeserializeOwned>(&self, key: Key<'_>, payload: &Payload) -> Result<T> {
+    fn decode<T: DeserializeOwned>(&self, key: Key<'_>, payload: Payload) -> Result<T> {
         self.settings.codecs.decode(key.as_str(), payload)
     }
 

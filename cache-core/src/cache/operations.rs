@@ -78,14 +78,14 @@ impl<B: BaseCache + ?Sized> Cache<B> {
         let mut made = MadeKey::default();
         self.key(&mut made, key)?;
         let made = self.made(&made, key);
-        self.load_in_place(made, |payload| self.decode(made, &payload))
+        self.load_in_place(made, |payload| self.decode(made, payload))
     }
 
     pub(super) async fn get_suspending<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>> {
         let mut made = MadeKey::default();
         self.key(&mut made, key)?;
         let found = self.load(Way::Async, &made).await?;
-        found.map(|payload| self.decode(made.as_key(), &payload)).transpose()
+        found.map(|payload| self.decode(made.as_key(), payload)).transpose()
     }
 
     pub(super) fn get_bytes_in_place(&self, key: &str) -> Result<Option<Bytes>> {
@@ -256,7 +256,7 @@ impl<B: BaseCache + ?Sized> Cache<B> {
         let mut found = Vec::new();
         for (place, (name, payload)) in names.into_iter().zip(payloads).enumerate() {
             if let Some(payload) = payload {
-                found.push((name, self.settings.codecs.decode(list.get(place).as_str(), &payload)?));
+                found.push((name, self.settings.codecs.decode(list.get(place).as_str(), payload)?));
             }
         }
         Ok(found)

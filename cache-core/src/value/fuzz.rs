@@ -48,7 +48,7 @@ fn codecs(write: Arc<dyn Codec>) -> Codecs {
 /// Reads the bytes as each of the types, as a cache does; true where one is that.
 fn read(codecs: &Codecs, bytes: &[u8]) -> bool {
     fn is<T: DeserializeOwned>(codecs: &Codecs, payload: &Payload) -> bool {
-        codecs.decode::<T>("k", payload).is_ok()
+        codecs.decode::<T>("k", payload.clone()).is_ok()
     }
     let bytes = bytes::Bytes::copy_from_slice(bytes);
     let known = Payload::Encoded(codecs.write.id(), bytes.clone());
