@@ -136,15 +136,13 @@ impl Pool {
             drop(stale);
             self.reset();
         }
-        let pooled = match held.take() {
-            Some(pooled) => pooled,
-            None => {
-                let generation = self.generation.load(Ordering::SeqCst);
-                let (conn, file) = open::open(path, table, patience.deadline())?;
-                Pooled { conn, watch: Watch::new(path, file, &self.board), generation }
-            }
-        };
-        work(&held.insert(pooled).conn)
+        if let Some(pooled) = held.as_ref() {
+            return work(&pooled.conn);
+        }
+        let generation = self.generation.load(Ordering::SeqCst);
+        let (conn, file) = open::open(path, table, patience.deadline())?;
+        let watch = Watch::new(path, file, &self.board);
+        work(&held.insert(Pooled { conn, watch, generation }).conn)
     }
 
     /// Closes the idle connections, and those in use once they come back.
