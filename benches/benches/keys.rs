@@ -5,20 +5,9 @@
 use std::hint::black_box;
 
 use arrayvec::ArrayString;
-use benches::{Bench, Contender, Unit};
+use benches::{Bench, Contender, Unit, is_good_key};
 use cache_core::Cache;
 use cache_locmem::LocMemCache;
-
-/// Sixteen bytes at a time, as the processor takes them; a key of fewer is looked at byte by byte.
-fn is_good(key: &str) -> bool {
-    let is_refused = |b: u8| b <= 0x20 || b == 0x7f;
-    let Some(last) = key.as_bytes().last_chunk::<16>() else { return !key.bytes().any(is_refused) };
-    let mut refused = [false; 16];
-    for block in key.as_bytes().as_chunks::<16>().0.iter().chain([last]) {
-        refused.iter_mut().zip(block).for_each(|(refused, &byte)| *refused |= is_refused(byte));
-    }
-    !refused.iter().fold(false, |all, one| all | one)
-}
 
 fn main() {
     let bench = Bench::from_args("keys");
@@ -39,7 +28,7 @@ fn main() {
             let mut made = ArrayString::<256>::new();
             made.push_str(black_box("app:1:"));
             made.push_str(key(n));
-            assert!(made.len() <= 250 && is_good(key(n)));
+            assert!(made.len() <= 250 && is_good_key(key(n)));
             _ = black_box(made.as_str());
         });
         let case = format!("make and validate, {length} bytes");

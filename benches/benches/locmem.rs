@@ -11,9 +11,9 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use arrayvec::ArrayString;
-use benches::{Bench, Contender, Python, Requests, numbered_key as key};
+use benches::{Bench, Contender, Python, Requests, is_good_key, numbered_key as key};
 use bytes::Bytes;
-use cache_core::{BaseCache, Cache};
+use cache_core::{BaseCache, Cache, Clock};
 use cache_locmem::LocMemCache;
 use django_tests::python;
 use futures_lite::future::block_on;
@@ -22,6 +22,7 @@ use peers::Moka;
 use smol_str::SmolStr;
 
 const TIMEOUT: Duration = Duration::from_secs(300);
+const CLOCK: Clock = Clock::system();
 
 /// What the caller of our cache has.
 const USER: &str = "user:";
@@ -82,15 +83,17 @@ impl Store for Quick {
     }
 }
 
-/// The least that a cache can cost which others may write to: locks, and a key that is made.
+/// The least that a cache can cost which others may write to, and which does what ours promises: a key that is made
+/// and looked at, locks, a lifetime, a mark of the last use.
 impl Store for Locked {
     const BEFORE: &'static str = USER;
 
     fn read(&self, key: &str) -> Bytes {
+        assert!(is_good_key(key));
         let key = made(key);
         let shard = self[shard_of(&key)].read().unwrap();
         let entry = shard.get(&*key).expect("it is there");
-        assert!(entry.deadline > 1, "it is there");
+        assert!(CLOCK.coarse_ns() < entry.deadline, "it is there");
         if entry.used.load(Relaxed) != 1 {
             entry.used.store(1, Relaxed);
         }
@@ -98,10 +101,12 @@ impl Store for Locked {
     }
 
     fn write(&self, key: &str, value: Bytes) {
+        assert!(is_good_key(key));
         let key = made(key);
+        let deadline = deadline();
         let mut shard = self[shard_of(&key)].write().unwrap();
         let entry = shard.get_mut(&*key).expect("it is there");
-        entry.deadline = u64::MAX;
+        entry.deadline = deadline;
         let old = std::mem::replace(&mut entry.value, value);
         drop(shard);
         drop(old);
@@ -199,6 +204,10 @@ fn bare(entries: u32) -> Bare {
     bare
 }
 
+fn deadline() -> u64 {
+    CLOCK.monotonic_ns() + TIMEOUT.as_nanos() as u64
+}
+
 /// By the last digits, which costs next to nothing.
 fn shard_of(key: &str) -> usize {
     key.bytes().rev().take(2).fold(0, |sum, byte| sum * 10 + usize::from(byte)) % 64
@@ -207,7 +216,7 @@ fn shard_of(key: &str) -> usize {
 fn locked(entries: u32) -> Locked {
     let table: Locked = std::array::from_fn(|_| RwLock::default());
     for (key, value) in bare(entries) {
-        let entry = Entry { value, deadline: u64::MAX, used: AtomicU64::new(0) };
+        let entry = Entry { value, deadline: deadline(), used: AtomicU64::new(0) };
         table[shard_of(&key)].write().unwrap().insert(SmolStr::from(key), entry);
     }
     table

@@ -48,7 +48,7 @@ fn main() {
             }
         });
     });
-    on_server(|address, data| in_runtime(&bench, data, address, Shape::CROWD));
+    on_server(|address, data| in_runtime(&bench.in_long_slices(), data, address, Shape::CROWD));
 }
 
 fn on_server(measure: impl FnOnce(&str, &Arc<Data>)) {

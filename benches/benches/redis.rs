@@ -42,7 +42,7 @@ fn main() {
             }
         });
     });
-    on_server(|url, data, _| in_runtime(&bench, data, url, Shape::CROWD));
+    on_server(|url, data, _| in_runtime(&bench.in_long_slices(), data, url, Shape::CROWD));
 }
 
 fn on_server(measure: impl FnOnce(&str, &Arc<Data>, &mut redis::Connection)) {

@@ -10,6 +10,8 @@ use crate::row::{Row, Unit};
 /// A slice is as many operations as take about this long: long beside a clock's reading, short
 /// beside what disturbs a machine.
 const SLICE: Duration = Duration::from_millis(20);
+/// Beside what a system takes to share out its processors anew among a crowd of threads.
+const LONG_SLICE: Duration = Duration::from_millis(300);
 const ROUNDS: usize = 21;
 
 const QUICK_SLICE: Duration = Duration::from_millis(1);
@@ -20,10 +22,11 @@ const QUICK_ROUNDS: usize = 3;
 ///
 /// `cargo bench` runs a program in full. `cargo test` runs the quick form, which shows that every
 /// case works and judges nothing. Words on the command line choose the cases that contain one of them.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Bench {
     area: &'static str,
     quick: bool,
+    slice: Duration,
     wanted: Vec<String>,
 }
 
@@ -35,7 +38,16 @@ impl Bench {
             std::env::args().skip(1).partition(|arg| arg.starts_with("--"));
         let quick =
             !options.iter().any(|option| option == "--bench") || options.iter().any(|o| o == "--quick");
-        Self { area, quick, wanted }
+        let slice = if quick { QUICK_SLICE } else { SLICE };
+        Self { area, quick, slice, wanted }
+    }
+
+    /// The same with slices of 300 ms: for contenders of which each has threads of its own on both sides of a
+    /// socket, and first has to find its processors.
+    #[must_use]
+    pub fn in_long_slices(&self) -> Self {
+        let slice = if self.quick { QUICK_SLICE } else { LONG_SLICE };
+        Self { slice, ..self.clone() }
     }
 
     /// Whether this is the quick form: cases take small sizes then.
@@ -69,7 +81,7 @@ impl Bench {
         if !self.wants(case) {
             return None;
         }
-        let (slice, rounds) = if self.quick { (QUICK_SLICE, QUICK_ROUNDS) } else { (SLICE, ROUNDS) };
+        let (slice, rounds) = (self.slice, self.size(ROUNDS, QUICK_ROUNDS));
         let mut all: Vec<&mut Contender<'a>> = std::iter::once(&mut ours).chain(&mut peers).collect();
         let calls: Vec<u64> = all.iter_mut().map(|contender| calls_in(slice, contender)).collect();
         let mut times = vec![Vec::with_capacity(rounds); all.len()];

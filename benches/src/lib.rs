@@ -9,6 +9,7 @@
 
 mod bench;
 mod contender;
+mod key;
 mod python;
 mod requests;
 mod row;
@@ -16,7 +17,8 @@ mod zipf;
 
 pub use bench::Bench;
 pub use contender::Contender;
+pub use key::{is_good_key, numbered_key};
 pub use python::Python;
-pub use requests::{Requests, numbered_key};
+pub use requests::Requests;
 pub use row::{Row, Unit};
 pub use zipf::Zipf;

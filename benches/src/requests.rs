@@ -1,7 +1,5 @@
 //! [`Requests`]: a sequence of reads and writes, made before the time runs; and their keys.
 
-use arrayvec::ArrayString;
-
 use crate::zipf::Zipf;
 
 /// Marks a write; the other bits are the key's number.
@@ -54,16 +52,4 @@ impl Requests {
     pub fn numbers(&self) -> impl Iterator<Item = u32> {
         self.steps.iter().map(|step| step & !WRITE)
     }
-}
-
-/// The key of a number, made in the caller's frame: `before`, and the number in digits.
-///
-/// # Panics
-/// Where both take more than 24 bytes.
-#[must_use]
-pub fn numbered_key(before: &str, number: u32) -> ArrayString<24> {
-    let mut key = ArrayString::new();
-    key.push_str(before);
-    key.push_str(itoa::Buffer::new().format(number));
-    key
 }

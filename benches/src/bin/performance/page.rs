@@ -71,13 +71,16 @@ fn line(row: &Row) -> String {
     format!("- {}, {}: {} of {}, goal {goal}", row.area, row.case, ratio(row.ratio), row.peer)
 }
 
+/// A floor is what others wrote without the rest of a cache, and not to the last nanosecond: we may be a little below it.
+const FAR_BELOW: f64 = 1.25;
+
 /// The floor that shows that `row`'s goal cannot be had, and the ratio that it has itself: the lowest,
-/// if it misses the goal too. What we are below is no floor, but for a limit that it is above itself.
+/// if it misses the goal too. What we are far below is no floor, but for a limit that it is above itself.
 fn bound<'a>(row: &Row, all: &'a [Row]) -> Option<(&'a Row, f64)> {
     let goal = row.goal?;
     all.iter()
         .filter(|other| other.floor && (&other.area, &other.case) == (&row.area, &row.case))
-        .filter(|floor| floor.peer != row.peer && (row.peer.starts_with("limit") || floor.ratio <= 1.0))
+        .filter(|floor| floor.peer != row.peer && (row.peer.starts_with("limit") || floor.ratio <= FAR_BELOW))
         .map(|floor| (floor, row.ratio / floor.ratio))
         .filter(|(_, best)| *best < goal)
         .min_by(|one, other| one.1.total_cmp(&other.1))
@@ -188,6 +191,25 @@ mod tests {
             "{page}"
         );
         assert!(page.contains("A note.\nNot measured in this run.\n"), "{page}");
+    }
+
+    #[test]
+    fn a_floor_that_we_are_far_below_is_none() {
+        let summary = |ratio: &str| {
+            let rows = format!(
+                "{{\"area\":\"a\",\"case\":\"get\",\"ours_ns\":10.0,\"peer\":\"theirs\",\"peer_ns\":11.0,\"ratio\":1.1,\
+                 \"spread\":[1.1,1.1],\"unit\":\"ns\",\"goal\":1.5}}\n\
+                 {{\"area\":\"a\",\"case\":\"get\",\"ours_ns\":10.0,\"peer\":\"bare\",\"peer_ns\":11.0,\"ratio\":{ratio},\
+                 \"spread\":[1.1,1.1],\"unit\":\"ns\",\"goal\":null,\"floor\":true}}\n"
+            );
+            filled("{{summary}}\n", &Report::parse(&rows).unwrap()).unwrap()
+        };
+        for (floor, said) in
+            [("0.9", "bare has 1.22"), ("1.1", "bare has 1.00"), ("1.3", "1 are missed and open")]
+        {
+            assert!(summary(floor).contains(said), "{floor}: {}", summary(floor));
+        }
+        assert!(summary("0.7").contains("missed and open"), "the floor meets the goal: {}", summary("0.7"));
     }
 
     #[test]
