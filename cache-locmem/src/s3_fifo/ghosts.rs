@@ -6,7 +6,7 @@ const GROUP: usize = 8;
 /// Slots in thousandths of the share. More than ghosts are kept, since groups fill unevenly.
 const SLOTS: usize = 2_500;
 
-/// By origin. A ghost from main says no more than that main is too small, and that while it is close.
+/// By origin. A ghost from main says that main is too small, or chose badly, and that while it is close.
 const KEPT: [usize; 2] = [super::KEPT, super::CLOSE];
 
 /// The queue that a ghost has left.

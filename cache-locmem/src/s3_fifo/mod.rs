@@ -7,8 +7,8 @@
 //!
 //! - **A ghost has to win its place.** In plain S3-FIFO whatever returns enters main, so a loop
 //!   that is larger than the store drives out what is read. Here it enters only where the entry at
-//!   main's front has no reads left. An entry there that was not read since the ghost left pays with
-//!   a read, so nothing holds a place by its past alone.
+//!   main's front has no reads left and was idle for clearly longer than the ghost was away. An entry there that
+//!   was not read since the ghost left pays with a read, so nothing holds a place by its past alone.
 //! - **The small queue's room adapts**, as in ARC: a hit on a ghost that has just left a queue
 //!   says that this queue is too small.
 
@@ -34,6 +34,10 @@ const KEPT: usize = 2_000;
 
 /// A ghost that left within so many thousandths of the share moves the room.
 const CLOSE: usize = 50;
+
+/// So many thousandths of a ghost's age an entry has to be idle to lose to it. One that is about as old has
+/// as good a claim, and it is there: with less, the two take each other's place in turn.
+const IDLE: usize = 1_400;
 
 /// The room moves by parts of an entry: what is one entry's room, what a ghost of the small queue adds,
 /// and what one of main takes.
@@ -78,10 +82,7 @@ impl Queues {
     /// A place for a new entry: in the main queue if it returns as a ghost, which
     /// [`Queues::evict`] forgets where it lost.
     pub(crate) fn admit(&mut self, hash: u64) -> u32 {
-        let queue = match self.ghosts.take(hash) {
-            Some((Origin::Small, _)) => Queue::Main,
-            Some((Origin::Main, _)) | None => Queue::Small,
-        };
+        let queue = if self.ghosts.take(hash).is_some() { Queue::Main } else { Queue::Small };
         self.lists.push(queue, hash)
     }
 
@@ -112,35 +113,36 @@ impl Queues {
     fn returns(&mut self, entries: &HashTable<Box<Entry>>, hash: u64) -> bool {
         let Some((origin, age)) = self.ghosts.find(hash) else { return false };
         let close = age <= part(self.share, CLOSE);
-        match origin {
+        let won = match origin {
             Origin::Small => {
                 if close {
                     self.room = (self.room + GROW).min(ENTRY * part(self.share, MOST_ROOM));
                 }
-                let won = self.duel(entries, age);
-                if !won {
-                    self.ghosts.take(hash);
-                }
-                won
+                self.duel(entries, age)
             }
             Origin::Main => {
                 if close {
                     self.room = self.room.saturating_sub(SHRINK).max(ENTRY * part(self.share, LEAST_ROOM));
                 }
-                false
+                // Its age counts another queue's departures. It is kept only while it is close: as good as none.
+                self.duel(entries, 0)
             }
+        };
+        if !won {
+            self.ghosts.take(hash);
         }
+        won
     }
 
     /// Whether the entry at main's front has to give way to a ghost that left `age` departures ago.
     fn duel(&mut self, entries: &HashTable<Box<Entry>>, age: usize) -> bool {
         let now = self.clock();
         let Some((place, entry)) = self.at_front(entries, Queue::Main) else { return true };
-        let is_older = now.wrapping_sub(entry.read_at()) as usize > age;
-        if entry.reads() == 0 && is_older {
+        let idle = now.wrapping_sub(entry.read_at()) as usize;
+        if entry.reads() == 0 && idle > age.saturating_mul(IDLE) / 1_000 {
             return true;
         }
-        if is_older {
+        if idle > age {
             entry.take_read();
         }
         self.lists.move_to_back(place, Queue::Main);
