@@ -7,11 +7,11 @@ use std::hash::{BuildHasher, RandomState};
 use std::pin::pin;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use super::landing::Flight;
 use crate::payload::Payload;
-use crate::sync::{AtomicU64, Delay, Event, Listener, Mutex, MutexGuard, OnceLock, thread_local};
-use crate::way::Way;
+use crate::sync::{AtomicU64, Mutex, MutexGuard, thread_local};
 
 const SHARDS: usize = 16;
 
@@ -29,14 +29,6 @@ struct Shard {
     ended: AtomicU64,
 }
 
-/// One computation of one key.
-pub(crate) struct Flight {
-    id: u64,
-    /// The payload it ended with; `None` where it failed, panicked or was cancelled.
-    outcome: OnceLock<Option<Payload>>,
-    ended: Event,
-}
-
 /// What a caller is, once it has joined.
 pub(crate) enum Joined<'a> {
     /// It computes; the others wait for it.
@@ -45,13 +37,6 @@ pub(crate) enum Joined<'a> {
     Waiter(Arc<Flight>),
     /// The caller runs inside the computation of this very key.
     Inside,
-}
-
-/// How a wait ended.
-pub(crate) enum Landing {
-    Landed(Payload),
-    Failed,
-    TooLong,
 }
 
 /// Flights are numbered across all caches: [`LEADING`] tells those of one from another's by it.
@@ -87,9 +72,9 @@ impl Flights {
             return Joined::Waiter(Arc::clone(flight));
         }
         let id = NEXT_ID.fetch_add(1, Ordering::Relaxed);
-        let flight = Arc::new(Flight { id, outcome: OnceLock::new(), ended: Event::new() });
+        let flight = Arc::new(Flight::new(id));
         flying.insert(key.into(), Arc::clone(&flight));
-        Joined::Leader(Leader { shard, key: key.into(), flight })
+        Joined::Leader(Leader { shard, key: key.into(), flight, outcome: None })
     }
 
     fn shard(&self, key: &str) -> &Shard {
@@ -110,6 +95,8 @@ pub(crate) struct Leader<'a> {
     shard: &'a Shard,
     key: Box<str>,
     flight: Arc<Flight>,
+    /// What it lands with.
+    outcome: Option<Payload>,
 }
 
 impl Leader<'_> {
@@ -129,9 +116,8 @@ impl Leader<'_> {
     }
 
     /// Ends the flight with what the cache now holds.
-    pub(crate) fn land(self, payload: Payload) {
-        // Only the one leader sets the outcome.
-        let _ = self.flight.outcome.set(Some(payload));
+    pub(crate) fn land(mut self, payload: Payload) {
+        self.outcome = Some(payload);
     }
 }
 
@@ -143,31 +129,7 @@ impl Drop for Leader<'_> {
         flying.remove(&self.key);
         drop(flying);
         // Without a landing it has failed.
-        let _ = self.flight.outcome.set(None);
-        self.flight.ended.notify(usize::MAX);
-    }
-}
-
-impl Flight {
-    /// Waits for the end of the flight, until `deadline` at the longest.
-    pub(crate) async fn wait(&self, way: Way, deadline: Instant) -> Landing {
-        loop {
-            if let Some(outcome) = self.outcome.get() {
-                return outcome.clone().map_or(Landing::Failed, Landing::Landed);
-            }
-            let left = deadline.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                return Landing::TooLong;
-            }
-            let listener = self.ended.listen();
-            if self.outcome.get().is_some() {
-                continue;
-            }
-            match way {
-                Way::Sync => drop(listener.wait_timeout(left)),
-                Way::Async => futures_lite::future::or(listener, Delay::new(left)).await,
-            }
-        }
+        self.flight.end(self.outcome.take());
     }
 }
 

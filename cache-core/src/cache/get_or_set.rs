@@ -8,7 +8,8 @@ use serde::de::DeserializeOwned;
 
 use crate::backend::BaseCache;
 use crate::cache::Cache;
-use crate::cache::flight::{Joined, Landing};
+use crate::cache::flight::Joined;
+use crate::cache::landing::Landing;
 use crate::error::{Error, ErrorKind, Result};
 use crate::key::MadeKey;
 use crate::payload::Payload;

@@ -6,6 +6,7 @@ mod calls_sync;
 mod degrade;
 mod flight;
 mod get_or_set;
+mod landing;
 mod meters;
 mod observe;
 mod operations;

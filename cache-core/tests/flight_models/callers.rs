@@ -9,7 +9,8 @@ use cache_core::{Payload, Way};
 use shuttle::sync::Mutex;
 use shuttle::{future, thread};
 
-use crate::flight::{Flights, Joined, Landing};
+use crate::flight::{Flights, Joined};
+use crate::landing::Landing;
 
 const KEY: &str = "k";
 /// Far away: nobody is released by it.

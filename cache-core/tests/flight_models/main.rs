@@ -9,6 +9,8 @@
 
 #[path = "../../src/cache/flight.rs"]
 mod flight;
+#[path = "../../src/cache/landing.rs"]
+mod landing;
 
 /// The library's modules that the flights use.
 mod payload {
