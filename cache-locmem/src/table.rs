@@ -278,6 +278,25 @@ mod tests {
     }
 
     #[test]
+    fn an_entry_gives_way_to_a_ghost_that_is_clearly_younger() {
+        let mut table = Table::s3_fifo(10);
+        let evict = |table: &mut Table, newcomer: Option<u64>| table.evict(newcomer.map(hash)).unwrap().key;
+        (0..11).for_each(|n| insert(&mut table, n, NEVER));
+        for n in 0..9 {
+            table.find(hash(n), &n.to_string()).unwrap().use_at(table.use_now(|| 0));
+        }
+        // Those nine move to the main queue. The others pass through the small one.
+        for n in 9..30 {
+            assert_eq!(evict(&mut table, None), n.to_string());
+            insert(&mut table, n + 2, NEVER);
+        }
+        // Main's entries are idle for 21 departures.
+        assert_eq!(evict(&mut table, Some(14)), "30", "away for 16, a ghost is about as old");
+        insert(&mut table, 14, NEVER);
+        assert_eq!(evict(&mut table, Some(18)), "1", "away for 13, it is younger");
+    }
+
+    #[test]
     fn the_queues_hold_what_the_table_holds() {
         let mut table = Table::s3_fifo(100);
         for n in 0..2_000 {

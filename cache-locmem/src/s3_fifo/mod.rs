@@ -7,8 +7,9 @@
 //!
 //! - **A ghost has to win its place.** In plain S3-FIFO whatever returns enters main, so a loop
 //!   that is larger than the store drives out what is read. Here it enters only where the entry at
-//!   main's front has no reads left and was idle for clearly longer than the ghost was away. An entry there that
-//!   was not read since the ghost left pays with a read, so nothing holds a place by its past alone.
+//!   main's front has no reads left and was idle for clearly longer than the ghost was away. An entry
+//!   there that was not read since the ghost left pays with a read, so nothing holds a place by its
+//!   past alone.
 //! - **The small queue's room adapts**, as in ARC: a hit on a ghost that has just left a queue
 //!   says that this queue is too small.
 
@@ -35,8 +36,8 @@ const KEPT: usize = 2_000;
 /// A ghost that left within so many thousandths of the share moves the room.
 const CLOSE: usize = 50;
 
-/// So many thousandths of a ghost's age an entry has to be idle to lose to it. One that is about as old has
-/// as good a claim, and it is there: with less, the two take each other's place in turn.
+/// For so many thousandths of a ghost's age an entry has to be idle to lose to it: of two that are about as
+/// old the one that is there stays.
 const IDLE: usize = 1_400;
 
 /// The room moves by parts of an entry: what is one entry's room, what a ghost of the small queue adds,
@@ -124,7 +125,7 @@ impl Queues {
                 if close {
                     self.room = self.room.saturating_sub(SHRINK).max(ENTRY * part(self.share, LEAST_ROOM));
                 }
-                // Its age counts another queue's departures. It is kept only while it is close: as good as none.
+                // Its age counts another queue's departures, and is small while it is kept.
                 self.duel(entries, 0)
             }
         };
