@@ -288,3 +288,12 @@ fn a_waiter_that_goes_away_takes_nobody_with_it() {
     record(21, "core", rounds, failures, "waiters that are cancelled: all others get the value");
     assert_eq!(failures, 0);
 }
+
+#[test]
+fn a_call_within_a_call_has_the_size_of_both() {
+    let cache = Cache::new(Suspends::default());
+    let inner = || cache.aget_or_set("inner", MINUTE, || async { 1 });
+    let both = cache.aget_or_set("outer", MINUTE, async || inner().await.unwrap());
+    let (one, two) = (size_of_val(&inner()), size_of_val(&both));
+    assert!(2 * two <= 5 * one, "{one} bytes, and one within another {two}");
+}

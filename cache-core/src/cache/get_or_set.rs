@@ -1,6 +1,7 @@
 //! `get_or_set`, written once for all its forms.
 
 use std::future::Future;
+use std::pin::pin;
 use std::time::Instant;
 
 use serde::Serialize;
@@ -40,7 +41,7 @@ impl<B: BaseCache + ?Sized> Cache<B> {
             return Ok(self.decode(made.as_key(), payload)?);
         }
         let deadline = Instant::now() + flights.wait();
-        loop {
+        let leader = loop {
             match flights.join(name) {
                 Joined::Leader(leader) => {
                     // Someone may have stored the key between our miss and our lead.
@@ -51,21 +52,26 @@ impl<B: BaseCache + ?Sized> Cache<B> {
                         leader.land(payload);
                         return Ok(value);
                     }
-                    let computed = leader.run(async { function().await }).await?;
-                    let (value, payload) = self.store(way, &made, expiry, computed).await?;
-                    leader.land(payload);
-                    return Ok(value);
+                    break Some(leader);
                 }
                 Joined::Waiter(flight) => match flight.wait(way, deadline).await {
                     Landing::Landed(payload) => return Ok(self.decode(made.as_key(), payload)?),
                     Landing::Failed => {}
-                    Landing::TooLong => break,
+                    Landing::TooLong => break None,
                 },
-                Joined::Inside => break,
+                Joined::Inside => break None,
             }
+        };
+        // The function's future has one place in this one: with two, each call within a call doubles it.
+        let computing = pin!(async { function().await });
+        let computed = match &leader {
+            Some(leader) => leader.run(computing).await?,
+            None => computing.await?,
+        };
+        let (value, payload) = self.store(way, &made, expiry, computed).await?;
+        if let Some(leader) = leader {
+            leader.land(payload);
         }
-        let computed = function().await?;
-        let (value, _) = self.store(way, &made, expiry, computed).await?;
         Ok(value)
     }
 
