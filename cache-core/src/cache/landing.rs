@@ -122,22 +122,21 @@ struct Waiting<'a> {
 impl Waiting<'_> {
     fn poll(&mut self, cx: &Context<'_>, deadline: Instant) -> Poll<Landing> {
         let left = left(deadline);
-        let mut waker = cx.waker().clone();
-        let mut alarm = None;
+        let (mut waker, mut alarm, mut over) = (None, None, None);
         let mut state = self.flight.lock();
         if let Some(landing) = state.landing(left) {
             return Poll::Ready(landing);
         }
         if let State::Flying(tasks) = &mut *state {
             match self.place.and_then(|place| tasks.wakers.get_mut(place)) {
-                Some(before) => std::mem::swap(before, &mut waker),
-                None => self.place = Some(tasks.wakers.insert(waker.clone())),
+                Some(before) => waker = Some(std::mem::replace(before, cx.waker().clone())),
+                None => self.place = Some(tasks.wakers.insert(cx.waker().clone())),
             }
             if tasks.alarm.as_ref().is_none_or(|alarm| deadline < alarm.at) {
                 let mut delay = Delay::new(left);
                 let ring = Waker::from(Arc::clone(self.flight));
                 if Pin::new(&mut delay).poll(&mut Context::from_waker(&ring)).is_ready() {
-                    cx.waker().wake_by_ref();
+                    over = Some(ring);
                 }
                 alarm = tasks.alarm.replace(Alarm { at: deadline, _delay: delay });
             }
@@ -145,16 +144,19 @@ impl Waiting<'_> {
         // What a waker does when it is dropped is its own affair, and none of the lock's.
         drop(state);
         drop((waker, alarm));
+        // A timer that is over already wakes nobody: the others would take it for one that runs.
+        over.into_iter().for_each(Waker::wake);
         Poll::Pending
     }
 }
 
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
+        let Some(place) = self.place else { return };
         let mut state = self.flight.lock();
-        let waker = match (&mut *state, self.place) {
-            (State::Flying(tasks), Some(place)) => tasks.wakers.try_remove(place),
-            _ => None,
+        let waker = match &mut *state {
+            State::Flying(tasks) => tasks.wakers.try_remove(place),
+            State::Ended(_) => None,
         };
         drop(state);
         drop(waker);
