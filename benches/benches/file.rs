@@ -123,6 +123,7 @@ fn measure(bench: &Bench, dir: &Path, entries: u64) {
     let cacache = |n| cacache::read_sync(&cacache_dir, key(n, entries)).unwrap();
     let mut peers = vec![
         Contender::each_from_memory("bare open, read, close", |n| bare.read(n)).goal(BARE).floor(),
+        Contender::each_from_memory("the same with links and checksum", |n| bare.read_checked(n)).floor(),
         Contender::each_from_memory("std::fs::read", |n| std::fs::read(bare.path(n)).unwrap()),
         Contender::each_from_memory("cacache", cacache).goal(2.5),
     ];

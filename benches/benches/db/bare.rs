@@ -1,10 +1,12 @@
 //! SQLite as a program would use it by itself: one connection a thread, prepared statements, the
 //! columns, settings and upsert of ours, and no layer.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use rusqlite::{Connection, Statement, params};
+use rustix::fd::OwnedFd;
+use rustix::fs::inotify::{self, CreateFlags, WatchFlags};
 
 use crate::load::{Gate, Operation, Picks, Row, TIMEOUT};
 
@@ -18,6 +20,9 @@ const SETTINGS: &str = "PRAGMA page_size = 2048; PRAGMA journal_mode = WAL; PRAG
 
 const GET: &str = "SELECT value FROM cache WHERE key = ?1 AND (expires IS NULL OR expires > ?2)";
 
+/// With what tells damage.
+const GET_CHECKED: &str = "SELECT kind, codec, expires, value FROM cache WHERE key = ?1";
+
 const SET: &str = "INSERT INTO cache (key, kind, codec, expires, value) VALUES (?1, ?2, ?3, ?4, ?5) \
     ON CONFLICT (key) DO UPDATE SET kind = excluded.kind, codec = excluded.codec, \
     expires = excluded.expires, value = excluded.value";
@@ -29,21 +34,25 @@ const INCR: &str = "UPDATE cache SET value = value + ?3 WHERE key = ?1 \
 pub struct Bare {
     conn: Connection,
     picks: Picks,
-    /// The file, where each operation looks whether it is still there.
-    looks_at: Option<PathBuf>,
+    /// Where a get checks what ours does: what the kernel says of the file and its directories.
+    notices: Option<OwnedFd>,
 }
 
 impl Bare {
     pub fn open(path: &Path, picks: Picks) -> Self {
         let conn = Connection::open(path).unwrap();
         conn.execute_batch(SETTINGS).unwrap();
-        Self { conn, picks, looks_at: None }
+        Self { conn, picks, notices: None }
     }
 
-    /// It looks at the file before each operation from now on.
-    pub fn looking(self) -> Self {
-        let path = self.conn.path().map(PathBuf::from);
-        Self { looks_at: path, ..self }
+    /// A get checks what ours does from now on: whether the file is still there, and whether the row is what
+    /// was written.
+    pub fn checking(self) -> Self {
+        let notices = inotify::init(CreateFlags::NONBLOCK | CreateFlags::CLOEXEC).unwrap();
+        for place in Path::new(self.conn.path().unwrap()).ancestors() {
+            inotify::add_watch(&notices, place, WatchFlags::MOVE_SELF | WatchFlags::DELETE_SELF).unwrap();
+        }
+        Self { notices: Some(notices), ..self }
     }
 
     pub fn fill(&self, rows: impl Iterator<Item = Row>) {
@@ -68,7 +77,7 @@ impl Bare {
 
     /// Does `calls` operations once all have come to the gate, and says when it began.
     pub fn run(&mut self, operation: Operation, calls: u64, gate: &Gate) -> Instant {
-        let Self { conn, picks, looks_at } = self;
+        let Self { conn, picks, notices } = self;
         let mut begin = conn.prepare(operation.begin()).unwrap();
         let mut commit = conn.prepare("COMMIT").unwrap();
         let mut get = conn.prepare(GET).unwrap();
@@ -76,18 +85,20 @@ impl Bare {
         let mut incr = conn.prepare(INCR).unwrap();
         let start = gate.pass();
         for call in 0..calls {
-            if let Some(path) = looks_at {
-                assert!(path.symlink_metadata().unwrap().is_file());
-            }
-            match operation {
-                Operation::Get => drop(find(&mut get, &picks.text().made(), now_ms()).unwrap()),
-                Operation::Set => put(&mut set, &picks.text().made(), &Row::value(call)),
-                Operation::Incr => {
+            match (operation, &notices) {
+                (Operation::Get, Some(notices)) => {
+                    assert_eq!(rustix::io::ioctl_fionread(notices), Ok(0));
+                    let mut get = conn.prepare_cached(GET_CHECKED).unwrap();
+                    drop(find_checked(&mut get, &picks.text().made(), now_ms()).unwrap());
+                }
+                (Operation::Get, None) => drop(find(&mut get, &picks.text().made(), now_ms()).unwrap()),
+                (Operation::Set, _) => put(&mut set, &picks.text().made(), &Row::value(call)),
+                (Operation::Incr, _) => {
                     let key = picks.number().made();
                     let sum = incr.query_row(params![key, now_ms(), 1], |row| row.get::<_, i64>(0)).unwrap();
                     assert!(sum > 0);
                 }
-                Operation::GetMany => {
+                (Operation::GetMany, _) => {
                     begin.execute([]).unwrap();
                     let now = now_ms();
                     let found: Vec<(String, String)> = picks
@@ -98,7 +109,7 @@ impl Bare {
                     commit.execute([]).unwrap();
                     assert_eq!(found.len(), 100);
                 }
-                Operation::SetMany => {
+                (Operation::SetMany, _) => {
                     begin.execute([]).unwrap();
                     for row in picks.hundred() {
                         put(&mut set, &row.made(), &Row::value(call));
@@ -119,6 +130,20 @@ fn find(get: &mut Statement<'_>, key: &str, now: i64) -> Option<String> {
     let mut rows = get.query(params![key, now]).unwrap();
     let row = rows.next().unwrap()?;
     Some(std::str::from_utf8(row.get_ref(0).unwrap().as_blob().unwrap()).unwrap().to_owned())
+}
+
+fn find_checked(get: &mut Statement<'_>, key: &str, now: i64) -> Option<(String, u32)> {
+    let mut rows = get.query(params![key]).unwrap();
+    let row = rows.next().unwrap()?;
+    let column = |index| row.get_ref(index).unwrap();
+    let (kind, codec) = (column(0).as_i64().unwrap(), column(1).as_i64().unwrap());
+    if column(2).as_i64_or_null().unwrap().is_some_and(|expires| expires <= now) {
+        return None;
+    }
+    let value = column(3).as_blob().unwrap();
+    let mut sum = crc32fast::Hasher::new();
+    [key.as_bytes(), &[kind as u8, codec as u8], value].into_iter().for_each(|part| sum.update(part));
+    Some((std::str::from_utf8(value).unwrap().to_owned(), sum.finalize()))
 }
 
 fn put(set: &mut Statement<'_>, key: &str, value: &str) {

@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use rustix::fd::OwnedFd;
 use rustix::fs::{
-    AtFlags, CWD, FallocateFlags, FlockOperation, Mode, OFlags, RenameFlags, fallocate, flock, fstat, open,
-    renameat_with, statat, unlink,
+    AtFlags, CWD, FallocateFlags, FlockOperation, Mode, OFlags, RenameFlags, ResolveFlags, fallocate, flock,
+    fstat, open, openat2, renameat_with, statat, unlink,
 };
 use rustix::io::{pread, pwrite};
 
@@ -96,6 +96,20 @@ impl Bare {
         rustix::io::read(&file, rustix::buffer::spare_capacity(&mut bytes)).unwrap();
         assert!(bytes.len() > 4_096);
         bytes
+    }
+
+    /// [`Bare::read`] without following a link, of a file that has no other name and is what was written: what
+    /// is left between this and our time is code.
+    pub(crate) fn read_checked(&self, n: u64) -> (Vec<u8>, u32) {
+        let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOATIME | OFlags::NOFOLLOW | OFlags::NONBLOCK;
+        let file = openat2(CWD, self.path(n), flags, Mode::empty(), ResolveFlags::NO_SYMLINKS).unwrap();
+        let stat = fstat(&file).unwrap();
+        assert_eq!(stat.st_nlink, 1);
+        let mut bytes = Vec::with_capacity(stat.st_size as usize);
+        pread(&file, rustix::buffer::spare_capacity(&mut bytes), 0).unwrap();
+        assert!(bytes.len() > 4_096);
+        let sum = crc32fast::hash(&bytes);
+        (bytes, sum)
     }
 
     pub(crate) fn amend(&self, n: u64) {
