@@ -68,7 +68,14 @@ fn summary(page: &mut String, report: &Report) -> std::fmt::Result {
 
 fn line(row: &Row) -> String {
     let goal = ratio(row.goal.unwrap_or_default());
-    format!("- {}, {}: {} of {}, goal {goal}", row.area, row.case, ratio(row.ratio), row.peer)
+    let spread = spread(row).map_or_else(String::new, |spread| format!(" ({spread})"));
+    format!("- {}, {}: {}{spread} of {}, goal {goal}", row.area, row.case, ratio(row.ratio), row.peer)
+}
+
+/// Only what was timed in rounds has one.
+fn spread(row: &Row) -> Option<String> {
+    let (low, high) = row.spread;
+    (row.unit == Unit::Ns && low < high).then(|| format!("{}–{}", ratio(low), ratio(high)))
 }
 
 /// A floor is what others wrote without the rest of a cache, and not to the last nanosecond: we may be a little below it.
@@ -94,13 +101,6 @@ fn rows(page: &mut String, report: &Report, area: &str) -> std::fmt::Result {
     writeln!(page, "| case | ours | peer | peer's | ratio | spread | goal | met |")?;
     writeln!(page, "|---|--:|---|--:|--:|:-:|--:|:-:|")?;
     for row in rows {
-        // Only what was timed in rounds has a spread.
-        let spread = match row.unit {
-            Unit::Ns if row.spread.0 < row.spread.1 => {
-                format!("{}–{}", ratio(row.spread.0), ratio(row.spread.1))
-            }
-            _ => String::new(),
-        };
         let met = match row.meets() {
             None => "",
             Some(true) => "yes",
@@ -108,12 +108,13 @@ fn rows(page: &mut String, report: &Report, area: &str) -> std::fmt::Result {
         };
         writeln!(
             page,
-            "| {} | {} | {} | {} | {} | {spread} | {} | {met} |",
+            "| {} | {} | {} | {} | {} | {} | {} | {met} |",
             cell(&row.case),
             human(row.ours_ns, row.unit),
             cell(&row.peer),
             human(row.peer_ns, row.unit),
             ratio(row.ratio),
+            spread(row).unwrap_or_default(),
             row.goal.map_or_else(String::new, ratio),
         )?;
     }
@@ -177,8 +178,8 @@ mod tests {
         assert!(
             page.contains(
                 "1 of 3 goals are met.\n\n1 are out of reach, as a floor of the same case shows:\n\n\
-                 - file, get: 1.50 of diskcache, goal 4.00; bare has 3.00\n\n1 are missed and open:\n\n\
-                 - file, get: 0.50 of bare, goal 0.71\n"
+                 - file, get: 1.50 (1.40–1.60) of diskcache, goal 4.00; bare has 3.00\n\n1 are missed and open:\n\n\
+                 - file, get: 0.50 (0.40–0.60) of bare, goal 0.71\n"
             ),
             "{page}"
         );
