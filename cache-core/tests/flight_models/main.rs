@@ -23,13 +23,18 @@ mod way {
 mod callers;
 mod sync;
 
-use std::time::Duration;
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Wake, Waker};
+use std::time::{Duration, Instant};
 
 use cache_core::Way;
 use conformance_tests::faults::{effort, record};
 
 use crate::callers::{Callers, End};
 use crate::flight::{Flights, Joined, Leader};
+use crate::landing::Flight;
 
 /// As in the models of the memory store.
 fn check(figure: &str, model: impl Fn() + Send + Sync + Copy + std::panic::RefUnwindSafe + 'static) {
@@ -95,6 +100,34 @@ fn a_flight_of_another_cache_is_not_the_one_inside() {
         let inside = || (one.join("k"), other.join("k"));
         let joined = shuttle::future::block_on(outer.run(async { inside() }));
         assert!(matches!(joined, (Joined::Inside, Joined::Waiter(_))));
+    };
+    shuttle::check_random(model, 1);
+}
+
+/// Counts how often it is woken.
+#[derive(Default)]
+struct Woken(AtomicU64);
+
+impl Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+#[test]
+fn a_timer_that_is_over_when_it_is_set_holds_no_other_task() {
+    let model = || {
+        let flight = Arc::new(Flight::new(0));
+        let now = Instant::now();
+        let waits = |seconds| flight.wait(Way::Async, now + Duration::from_secs(seconds));
+        let (mut patient, mut hurried) = (pin!(waits(600)), pin!(waits(20)));
+        let woken = [Arc::new(Woken::default()), Arc::new(Woken::default())];
+        let wakers = [Waker::from(Arc::clone(&woken[0])), Waker::from(Arc::clone(&woken[1]))];
+        let [mut first, mut second] = [Context::from_waker(&wakers[0]), Context::from_waker(&wakers[1])];
+        assert!(patient.as_mut().poll(&mut first).is_pending());
+        assert!(hurried.as_mut().poll(&mut second).is_pending());
+        // The one timer was the hurried one's: the patient one has to set it anew.
+        assert_eq!(woken.map(|woken| woken.0.load(Ordering::SeqCst)), [1, 1], "each is woken once");
     };
     shuttle::check_random(model, 1);
 }

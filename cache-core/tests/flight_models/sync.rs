@@ -10,12 +10,14 @@ pub(crate) use shuttle::sync::atomic::AtomicU64;
 pub(crate) use shuttle::sync::{Condvar, Mutex, MutexGuard};
 pub(crate) use shuttle::thread_local;
 
-/// A timer that never ends.
-pub(crate) struct Delay(());
+/// A timer that never ends; one of less than half a minute is over before it is first asked.
+pub(crate) struct Delay {
+    is_over: bool,
+}
 
 impl Delay {
-    pub(crate) fn new(_time: Duration) -> Self {
-        Self(())
+    pub(crate) fn new(time: Duration) -> Self {
+        Self { is_over: time < Duration::from_secs(30) }
     }
 }
 
@@ -23,6 +25,6 @@ impl Future for Delay {
     type Output = ();
 
     fn poll(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<()> {
-        Poll::Pending
+        if self.is_over { Poll::Ready(()) } else { Poll::Pending }
     }
 }
