@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use crate::capabilities::Capabilities;
 use crate::codec::Codec;
 use crate::error::{ErrorKind, Result};
-use crate::info::Info;
+use crate::info::{Info, Presence};
 use crate::key::Key;
 use crate::payload::Payload;
 use crate::timeout::Expiry;
@@ -229,12 +229,13 @@ pub trait BaseCache: Any + Send + Sync {
         Ok(None)
     }
 
-    /// Whether the store is there and lets this client in. Does I/O, and stores nothing.
+    /// Whether the store is there and lets this client in. Does I/O, and creates and stores nothing:
+    /// a store that the first write would create is [`Presence::NotYet`].
     ///
     /// # Errors
     /// When it is out of reach, fails, or refuses this client.
-    fn ping(&self) -> Result<()> {
-        self.get(Key::PING).map(drop)
+    fn ping(&self) -> Result<Presence> {
+        self.get(Key::PING).map(|_| Presence::Exists)
     }
 
     /// What the store says of itself. May cost more than other operations.
@@ -331,8 +332,8 @@ pub trait AsyncCache: Send + Sync {
     /// [`BaseCache::close`].
     async fn close(&self) -> Result<()>;
     /// [`BaseCache::ping`].
-    async fn ping(&self) -> Result<()> {
-        self.get(Key::PING).await.map(drop)
+    async fn ping(&self) -> Result<Presence> {
+        self.get(Key::PING).await.map(|_| Presence::Exists)
     }
     /// [`BaseCache::info`].
     async fn info(&self) -> Result<Info> {

@@ -1,4 +1,15 @@
-//! [`Info`]: what a store says of itself.
+//! [`Info`]: what a store says of itself; [`Presence`]: whether it is there yet.
+
+/// What [`Cache::ping`](crate::Cache::ping) finds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Presence {
+    /// The store is there and lets this client in.
+    Exists,
+    /// The store does not exist yet: every read is a miss, and the first write creates it. A directory
+    /// or a database file answers so. Somebody who expects entries there has probably named a wrong path.
+    NotYet,
+}
 
 /// What a store says of itself, for people: see [`Cache::info`](crate::Cache::info). `None` is what
 /// it cannot say.

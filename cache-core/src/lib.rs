@@ -22,6 +22,7 @@ mod inflate;
 mod info;
 mod key;
 mod payload;
+mod process;
 #[cfg(feature = "settings")]
 mod settings;
 mod sync;
@@ -41,12 +42,13 @@ pub use culling::Culling;
 pub use error::{Error, ErrorKind, Result};
 #[cfg(feature = "zlib")]
 pub use inflate::Inflate;
-pub use info::Info;
+pub use info::{Info, Presence};
 pub use key::{
     CacheKeyWarning, Key, KeyFunction, KeyPolicy, KeyValidator, MEMCACHE_MAX_KEY_LENGTH, MadeKey,
     default_key_func, memcache_key_warnings,
 };
 pub use payload::{CodecId, Kind, Payload};
+pub use process::PerProcess;
 #[cfg(feature = "settings")]
 pub use settings::{
     BackendSettings, CacheUrl, Caches, CachesBuilder, Compat, DEFAULT_CACHE_ALIAS, FromSettings, Location,

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use cache_core::{Error, Result};
+use cache_core::{Error, Presence, Result};
 use rustix::fs::Access;
 
 use crate::layout::role;
@@ -12,10 +12,10 @@ use crate::store::Store;
 impl Store {
     /// Locks the state as a write would; where there is no store yet, looks whether one could be
     /// made. Makes nothing.
-    pub(crate) fn lock_state(&self) -> Result<()> {
+    pub(crate) fn lock_state(&self) -> Result<Presence> {
         self.retry(|| match self.location(false)? {
-            Some(location) => State::open(&location, self.lock_timeout).map(drop),
-            None => Ok(can_be_made(&self.dir)?),
+            Some(location) => State::open(&location, self.lock_timeout).map(|_| Presence::Exists),
+            None => Ok(can_be_made(&self.dir).map(|()| Presence::NotYet)?),
         })
     }
 

@@ -91,7 +91,9 @@ mod stored;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use cache_core::{AsyncWay, BaseCache, Capabilities, Codec, Culling, Expiry, Info, Key, Payload, Result};
+use cache_core::{
+    AsyncWay, BaseCache, Capabilities, Codec, Culling, Expiry, Info, Key, Payload, Presence, Result,
+};
 
 use crate::store::Store;
 use crate::stored::Stored;
@@ -204,7 +206,7 @@ impl BaseCache for FileCache {
         self.store.entries()
     }
 
-    fn ping(&self) -> Result<()> {
+    fn ping(&self) -> Result<Presence> {
         self.store.ping()
     }
 

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use cache_core::{BaseCache, Capabilities, Expiry, Info, Key, Payload, Result};
+use cache_core::{BaseCache, Capabilities, Expiry, Info, Key, Payload, Presence, Result};
 
 use crate::cull::Swept;
 use crate::read::Depth;
@@ -70,7 +70,7 @@ impl BaseCache for Store {
         self.number_of_entries().map(Some)
     }
 
-    fn ping(&self) -> Result<()> {
+    fn ping(&self) -> Result<Presence> {
         self.lock_state()
     }
 

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use cache_core::{
-    AsyncCache, AsyncWay, BaseCache, Capabilities, Clock, Expiry, Info, Key, Payload, Result, run_sync,
+    AsyncCache, AsyncWay, BaseCache, Capabilities, Clock, Expiry, Info, Key, Payload, Presence, Result,
+    run_sync,
 };
 
 use crate::blocking::Blocking;
@@ -113,8 +114,8 @@ impl BaseCache for MemcachedCache {
         Ok(())
     }
 
-    fn ping(&self) -> Result<()> {
-        run_sync(self.do_ping::<Blocking>())
+    fn ping(&self) -> Result<Presence> {
+        run_sync(self.do_ping::<Blocking>()).map(|()| Presence::Exists)
     }
 
     /// Sums over all servers, which hold whatever else is on them.
@@ -195,8 +196,8 @@ impl AsyncCache for MemcachedCache {
         BaseCache::close(self)
     }
 
-    async fn ping(&self) -> Result<()> {
-        self.do_ping::<Suspending>().await
+    async fn ping(&self) -> Result<Presence> {
+        self.do_ping::<Suspending>().await.map(|()| Presence::Exists)
     }
 
     async fn info(&self) -> Result<Info> {

@@ -2,7 +2,8 @@
 
 use async_trait::async_trait;
 use cache_core::{
-    AsyncCache, AsyncWay, BaseCache, Capabilities, Expiry, Info, Key, Payload, Result, Way, run_sync,
+    AsyncCache, AsyncWay, BaseCache, Capabilities, Expiry, Info, Key, Payload, Presence, Result, Way,
+    run_sync,
 };
 
 use crate::client::{Client, LARGEST_VALUE};
@@ -111,8 +112,8 @@ impl BaseCache for RedisCache {
         run_sync(self.client.entries(Way::Sync)).map(Some)
     }
 
-    fn ping(&self) -> Result<()> {
-        run_sync(self.client.ping(Way::Sync))
+    fn ping(&self) -> Result<Presence> {
+        run_sync(self.client.ping(Way::Sync)).map(|()| Presence::Exists)
     }
 
     /// Entries of the selected database; memory, hits and misses of the whole server. Of a cluster
@@ -192,8 +193,8 @@ impl AsyncCache for RedisCache {
         Ok(())
     }
 
-    async fn ping(&self) -> Result<()> {
-        self.client.ping(Way::Async).await
+    async fn ping(&self) -> Result<Presence> {
+        self.client.ping(Way::Async).await.map(|()| Presence::Exists)
     }
 
     async fn info(&self) -> Result<Info> {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use cache_core::{
-    AsyncCache, AsyncWay, BaseCache, Capabilities, Codec, Error, Expiry, Info, Key, Payload, Result,
+    AsyncCache, AsyncWay, BaseCache, Capabilities, Codec, Error, Expiry, Info, Key, Payload, Presence, Result,
 };
 
 /// What becomes of a call.
@@ -102,7 +102,7 @@ watched! {
     set_many(entries: &[(Key<'_>, Payload)], expiry: Expiry) -> Vec<usize>, entries.len(), Ok(Vec::new());
     delete_many(keys: &[Key<'_>]) -> (), keys.len(), Ok(());
     close() -> (), 0, Ok(());
-    ping() -> (), 0, Ok(());
+    ping() -> Presence, 0, Ok(Presence::NotYet);
     info() -> Info, 0, Ok(Info::default());
     purge_expired() -> Option<u64>, 0, Ok(None);
 }

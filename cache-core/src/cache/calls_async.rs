@@ -13,7 +13,7 @@ use serde::de::DeserializeOwned;
 use crate::backend::BaseCache;
 use crate::cache::Cache;
 use crate::error::{Error, Result};
-use crate::info::Info;
+use crate::info::{Info, Presence};
 use crate::key::Key;
 use crate::timeout::Timeout;
 use crate::way::Way;
@@ -193,7 +193,7 @@ impl<B: BaseCache + ?Sized> Cache<B> {
     ///
     /// # Errors
     /// As [`Cache::ping`].
-    pub async fn aping(&self) -> Result<()> {
+    pub async fn aping(&self) -> Result<Presence> {
         self.ping_on(Way::Async).await
     }
 

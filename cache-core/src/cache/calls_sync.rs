@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 use crate::backend::BaseCache;
 use crate::cache::Cache;
 use crate::error::{Error, Result};
-use crate::info::Info;
+use crate::info::{Info, Presence};
 use crate::timeout::Timeout;
 use crate::way::{Way, run_sync};
 
@@ -187,11 +187,12 @@ impl<B: BaseCache + ?Sized> Cache<B> {
     }
 
     /// Asks the store whether it is there and lets this client in: one exchange with every server,
-    /// a look at the directory or the database. Nothing is stored.
+    /// a look at the directory or the database. Nothing is created or stored: a directory or a database
+    /// file that is not there yet is [`Presence::NotYet`].
     ///
     /// # Errors
     /// When the store is out of reach, fails or refuses this client.
-    pub fn ping(&self) -> Result<()> {
+    pub fn ping(&self) -> Result<Presence> {
         run_sync(self.ping_on(Way::Sync))
     }
 

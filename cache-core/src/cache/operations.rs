@@ -10,7 +10,7 @@ use crate::backend::{BATCH, BaseCache};
 use crate::cache::Cache;
 use crate::cache::observe::{Asked, Operation};
 use crate::error::{Error, Result};
-use crate::info::Info;
+use crate::info::{Info, Presence};
 use crate::key::{Key, KeyList, MadeKey};
 use crate::payload::Payload;
 use crate::timeout::{Expiry, Timeout};
@@ -330,7 +330,7 @@ impl<B: BaseCache + ?Sized> Cache<B> {
         self.surfaced(&asked, cleared)
     }
 
-    pub(super) async fn ping_on(&self, way: Way) -> Result<()> {
+    pub(super) async fn ping_on(&self, way: Way) -> Result<Presence> {
         self.reach(way).ping().await
     }
 

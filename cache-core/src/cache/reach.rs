@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::backend::{AsyncCache, AsyncWay, BaseCache};
 use crate::error::Result;
-use crate::info::Info;
+use crate::info::{Info, Presence};
 use crate::key::{KeyList, MadeKey};
 use crate::payload::Payload;
 use crate::timeout::Expiry;
@@ -120,7 +120,7 @@ impl<B: BaseCache + ?Sized> Reach<'_, B> {
     no_key! {
         clear() -> ();
         close() -> ();
-        ping() -> ();
+        ping() -> Presence;
         info() -> Info;
         purge_expired() -> Option<u64>;
     }

@@ -15,7 +15,8 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 use cache_core::{
-    BaseCache, Capabilities, Clock, Codec, Culling, Error, ErrorKind, Expiry, Info, Key, Payload, Result,
+    BaseCache, Capabilities, Clock, Codec, Culling, Error, ErrorKind, Expiry, Info, Key, Payload, Presence,
+    Result,
 };
 
 use crate::cull::Swept;
@@ -164,7 +165,7 @@ impl BaseCache for DjangoStore {
         self.number_of_entries().map(Some)
     }
 
-    fn ping(&self) -> Result<()> {
+    fn ping(&self) -> Result<Presence> {
         self.lock_once()
     }
 

@@ -1,6 +1,6 @@
 //! The whole directory: sweeping, clearing, counting.
 
-use cache_core::Result;
+use cache_core::{Presence, Result};
 
 use super::DjangoStore;
 use super::entry::{Seen, role};
@@ -62,10 +62,10 @@ impl DjangoStore {
     }
 
     /// Locks the directory as a write would; where there is none, looks whether it could be made.
-    pub(super) fn lock_once(&self) -> Result<()> {
+    pub(super) fn lock_once(&self) -> Result<Presence> {
         if self.in_dir(false, |dir| dir.lock().map(|()| true))? {
-            return Ok(());
+            return Ok(Presence::Exists);
         }
-        can_be_made(&self.dir)
+        can_be_made(&self.dir).map(|()| Presence::NotYet)
     }
 }

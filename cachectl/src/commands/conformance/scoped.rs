@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use async_trait::async_trait;
 use cache_core::{
     AsyncCache, AsyncWay, BATCH, BaseCache, Cache, CacheBuilder, Capabilities, Codec, Error, Expiry, Info,
-    Key, KeyPolicy, MEMCACHE_MAX_KEY_LENGTH, MadeKey, Payload, Result,
+    Key, KeyPolicy, MEMCACHE_MAX_KEY_LENGTH, MadeKey, Payload, Presence, Result,
 };
 use sha2::{Digest as _, Sha256};
 
@@ -210,7 +210,7 @@ both_halves! { self:
         ask(&as_keys(&made))
     }
     close() -> () { ask() }
-    ping() -> () { ask() }
+    ping() -> Presence { ask() }
     info() -> Info { ask() }
     purge_expired() -> Option<u64> { ask() }
 }
