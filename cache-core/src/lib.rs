@@ -25,6 +25,7 @@ mod payload;
 mod process;
 #[cfg(feature = "settings")]
 mod settings;
+mod shown;
 mod sync;
 mod timeout;
 mod value;
@@ -54,5 +55,6 @@ pub use settings::{
     BackendSettings, CacheUrl, Caches, CachesBuilder, Compat, DEFAULT_CACHE_ALIAS, FromSettings, Location,
     MaxEntries, Setting,
 };
+pub use shown::{printable, server_text};
 pub use timeout::{DEFAULT_TIMEOUT, DEFAULT_TIMEOUT_SECONDS, Expiry, Timeout};
 pub use way::{Way, run_sync};

@@ -44,6 +44,27 @@ impl<T> PerProcess<T> {
         self.nodes().filter(move |node| node.process != here).filter_map(|node| node.value.as_ref())
     }
 
+    /// The value of this process; made by `make` on its first call.
+    pub fn get_or_make(&self, make: impl Fn() -> T) -> &T {
+        self.of(std::process::id(), make)
+    }
+
+    fn of(&self, process: u32, make: impl Fn() -> T) -> &T {
+        let mut place = &self.0;
+        loop {
+            let Some(node) = place.get() else {
+                // Made beside the lock, which a fork in the middle of `make` would leave held in the child. Where
+                // another thread was faster, its value counts.
+                let _ = place.set(Box::new(Node { process, value: Some(make()), next: OnceLock::new() }));
+                continue;
+            };
+            match &node.value {
+                Some(value) if node.process == process => return value,
+                _ => place = &node.next,
+            }
+        }
+    }
+
     fn nodes(&self) -> impl Iterator<Item = &Node<T>> {
         std::iter::successors(self.0.get(), |node| node.next.get()).map(|node| &**node)
     }
@@ -52,19 +73,7 @@ impl<T> PerProcess<T> {
 impl<T: Default> PerProcess<T> {
     /// The value of this process; made on its first call.
     pub fn get(&self) -> &T {
-        self.of(std::process::id())
-    }
-
-    fn of(&self, process: u32) -> &T {
-        let mut place = &self.0;
-        loop {
-            let node = place
-                .get_or_init(|| Box::new(Node { process, value: Some(T::default()), next: OnceLock::new() }));
-            match &node.value {
-                Some(value) if node.process == process => return value,
-                _ => place = &node.next,
-            }
-        }
+        self.get_or_make(T::default)
     }
 }
 
@@ -96,7 +105,7 @@ mod tests {
         let here = std::process::id();
         values.get().store(1, Ordering::Relaxed);
         for child in [here + 1, here + 2] {
-            assert_eq!(values.of(child).swap(child, Ordering::Relaxed), 0);
+            assert_eq!(values.of(child, AtomicU32::default).swap(child, Ordering::Relaxed), 0);
         }
         assert_eq!(values.get().load(Ordering::Relaxed), 1);
         let inherited: Vec<u32> = values.inherited().map(|value| value.load(Ordering::Relaxed)).collect();
@@ -111,7 +120,7 @@ mod tests {
         let values: PerProcess<Held> = PerProcess::new();
         let here = std::process::id();
         for process in [here + 1, here, here + 2] {
-            values.of(process).0.set(Arc::clone(&alive)).unwrap();
+            values.of(process, Held::default).0.set(Arc::clone(&alive)).unwrap();
         }
         assert_eq!(Arc::strong_count(&alive), 4);
         drop(values);

@@ -2,12 +2,11 @@
 
 use std::future::Future;
 use std::io::{self, Read as _, Write as _};
-use std::net::{SocketAddr, TcpStream};
-use std::pin::pin;
-use std::sync::Arc;
-use std::task::{Context, Poll, Wake, Waker};
-use std::thread::{self, Thread};
+use std::net::TcpStream;
+use std::thread;
 use std::time::Duration;
+
+use cache_pipeline::wait_in_place;
 
 use crate::connection::{Cause, Collected, Connection, Fault, end_abruptly, nothing_came};
 use crate::deadline::Deadline;
@@ -27,10 +26,6 @@ pub(crate) struct Blocking {
 }
 
 impl Blocking {
-    fn over(stream: TcpStream) -> Self {
-        Self { stream, replies: Replies::default(), armed: None, busy: false }
-    }
-
     /// Sets the socket's timeouts to what is left, where they are longer than that by a
     /// twentieth of an operation: most calls set none.
     fn arm(&mut self, deadline: Deadline) -> io::Result<()> {
@@ -96,18 +91,12 @@ impl Connection for Blocking {
     }
 
     fn pool(node: &Node) -> &Pool<Self> {
-        &node.blocking
+        node.blocking()
     }
 
-    async fn connect(to: SocketAddr, deadline: Deadline) -> io::Result<Self> {
-        let stream = TcpStream::connect_timeout(&to, deadline.left()?)?;
-        stream.set_nodelay(true)?;
-        Ok(Self::over(stream))
-    }
-
-    fn adopt(stream: TcpStream) -> io::Result<Self> {
-        stream.set_nonblocking(false)?;
-        Ok(Self::over(stream))
+    async fn connect(node: &Node, deadline: Deadline) -> Result<Self, Cause> {
+        let stream = node.address.connect_in_place(deadline.end())?;
+        Ok(Self { stream, replies: Replies::default(), armed: None, busy: false })
     }
 
     async fn exchange(&mut self, request: &Request, deadline: Deadline) -> Result<Vec<Reply>, Fault> {
@@ -132,14 +121,7 @@ impl Connection for Blocking {
     }
 
     async fn wait<F: Future<Output: Send> + Send>(event: F, deadline: Deadline) -> Option<F::Output> {
-        let mut event = pin!(event);
-        let waker = Waker::from(Arc::new(Unpark(thread::current())));
-        loop {
-            if let Poll::Ready(output) = event.as_mut().poll(&mut Context::from_waker(&waker)) {
-                return Some(output);
-            }
-            thread::park_timeout(deadline.left().ok()?);
-        }
+        wait_in_place(event, deadline.end())
     }
 
     async fn pause(time: Duration) {
@@ -152,14 +134,5 @@ impl Drop for Blocking {
         if self.busy {
             end_abruptly(&self.stream);
         }
-    }
-}
-
-/// Wakes a thread that waits in [`Connection::wait`].
-struct Unpark(Thread);
-
-impl Wake for Unpark {
-    fn wake(self: Arc<Self>) {
-        self.0.unpark();
     }
 }

@@ -2,12 +2,11 @@
 
 use std::future::Future;
 use std::io;
-use std::net::{SocketAddr, TcpStream};
 use std::os::fd::AsFd;
-use std::path::Path;
 use std::time::Duration;
 
-use rustix::net::{AddressFamily, RecvFlags, SocketAddrUnix, SocketType};
+use cache_pipeline::InheritedRuntime;
+use rustix::net::RecvFlags;
 
 use crate::deadline::Deadline;
 use crate::node::{Care, Node};
@@ -28,6 +27,8 @@ pub(crate) enum Cause {
     Version(String),
     /// The async half was called outside of a tokio runtime.
     NoRuntime,
+    /// The async half was called in a runtime that did not survive a fork.
+    InheritedRuntime(InheritedRuntime),
 }
 
 /// A failed exchange.
@@ -41,6 +42,12 @@ pub(crate) struct Fault {
 impl From<io::Error> for Cause {
     fn from(e: io::Error) -> Self {
         Self::Io(e)
+    }
+}
+
+impl From<InheritedRuntime> for Cause {
+    fn from(e: InheritedRuntime) -> Self {
+        Self::InheritedRuntime(e)
     }
 }
 
@@ -73,11 +80,8 @@ pub(crate) trait Connection: Sized + Send + 'static {
     /// The connections of this kind to `node`.
     fn pool(node: &Node) -> &Pool<Self>;
 
-    /// Connects to an address of a host.
-    fn connect(to: SocketAddr, deadline: Deadline) -> impl Future<Output = io::Result<Self>> + Send;
-
-    /// Takes a connection to a unix socket over.
-    fn adopt(stream: TcpStream) -> io::Result<Self>;
+    /// Connects to `node`.
+    fn connect(node: &Node, deadline: Deadline) -> impl Future<Output = Result<Self, Cause>> + Send;
 
     /// Sends `request` and reads all its replies. After an error, and when the future is dropped,
     /// the connection is of no use.
@@ -104,17 +108,6 @@ pub(crate) trait Connection: Sized + Send + 'static {
 
     /// Waits.
     fn pause(time: Duration) -> impl Future<Output = ()> + Send;
-}
-
-/// Connects to a unix socket. Never blocks: the server's queue has room or the call fails.
-pub(crate) fn connect_unix(path: &Path) -> io::Result<TcpStream> {
-    let socket = rustix::net::socket(AddressFamily::UNIX, SocketType::STREAM, None)?;
-    rustix::io::fcntl_setfd(&socket, rustix::io::FdFlags::CLOEXEC)?;
-    // The standard library's stream of any stream socket: both kinds then have one driver.
-    let stream = TcpStream::from(socket);
-    stream.set_nonblocking(true)?;
-    rustix::net::connect(&stream, &SocketAddrUnix::new(path)?)?;
-    Ok(stream)
 }
 
 /// Looks, without waiting, whether anything has come on a socket that should be silent.

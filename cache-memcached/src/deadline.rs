@@ -47,13 +47,6 @@ impl Deadline {
         Self { end: self.end.min(Instant::now() + self.limits.pool_wait), ..self }
     }
 
-    /// The same, not longer than an even share for each of `parts`.
-    pub(crate) fn share(self, parts: usize) -> Self {
-        let left = self.end.saturating_duration_since(Instant::now());
-        let parts = u32::try_from(parts).unwrap_or(u32::MAX).max(1);
-        Self { end: Instant::now() + left / parts, ..self }
-    }
-
     /// The limit of the whole call, for how coarse a socket's own timeout may be.
     pub(crate) const fn operation(self) -> Duration {
         self.limits.operation

@@ -47,6 +47,10 @@ pub(crate) fn of_fault(name: &str, fault: Fault, sent: bool, care: Care, key: Op
             "the async half of the memcached backend was called outside of a tokio runtime: call it in \
              one, or use the sync half",
         ),
+        Cause::InheritedRuntime(e) => {
+            Error::invalid_cache_backend("the async half of the memcached backend cannot be used")
+                .with_source(e)
+        }
     };
     match key {
         Some(key) => error.with_key(key.as_str()),

@@ -44,6 +44,9 @@
 //! - **A value and its key have 1 MiB at most**, unless the server was started with `-I`. A larger
 //!   one is [`ErrorKind::ValueTooLarge`](cache_core::ErrorKind::ValueTooLarge), and what was under its
 //!   key is gone.
+//! - **After `fork` a handle goes on in both processes**: the child opens connections of its own and leaves its
+//!   parent's alone. A tokio runtime does not survive a fork: make one in the child. One that was used with the handle before
+//!   is [`ErrorKind::InvalidCacheBackend`](cache_core::ErrorKind::InvalidCacheBackend) there.
 //! - **memcached may forget anything at any time**: that is what it is for. It has no passwords
 //!   in the protocol spoken here, and no TLS: it belongs on a network that only its clients reach.
 //!   `clear` empties the servers for everybody.
@@ -58,7 +61,6 @@ mod exptime;
 mod fuzz;
 mod hash;
 mod info;
-mod lookup;
 mod many;
 mod node;
 mod ops;

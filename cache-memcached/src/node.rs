@@ -1,19 +1,17 @@
 //! [`Node`]: one server, and how a request reaches it.
 
-use std::io;
-use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use cache_pipeline::Links;
+use cache_core::PerProcess;
+use cache_pipeline::{Address, Links};
 
 use crate::blocking::Blocking;
-use crate::connection::{Cause, Connection, Fault, connect_unix};
+use crate::connection::{Cause, Connection, Fault};
 use crate::deadline::Deadline;
-use crate::lookup::Lookup;
 use crate::pipelined::Pipelined;
 use crate::pool::Pool;
 use crate::replies::Reply;
-use crate::servers::{Address, Server};
+use crate::servers::Server;
 use crate::suspending::Suspending;
 use crate::wire::Request;
 
@@ -51,31 +49,24 @@ impl Care {
 /// One server: its connections, made when they are needed.
 pub(crate) struct Node {
     pub(crate) name: String,
-    target: Target,
+    pub(crate) address: Address,
     /// It has said its version, and no connection has failed since.
     checked: AtomicBool,
-    pub(crate) blocking: Pool<Blocking>,
-    pub(crate) suspending: Pool<Suspending>,
+    max_connections: usize,
+    blocking: PerProcess<Pool<Blocking>>,
+    suspending: PerProcess<Pool<Suspending>>,
     pub(crate) shared: Links<Pipelined>,
-}
-
-enum Target {
-    Tcp(Lookup),
-    Unix(PathBuf),
 }
 
 impl Node {
     pub(crate) fn new(server: Server, max_connections: usize) -> Self {
-        let target = match server.address {
-            Address::Tcp { host, port } => Target::Tcp(Lookup::new(&host, port)),
-            Address::Unix(path) => Target::Unix(path),
-        };
         Self {
             name: server.name,
-            target,
+            address: server.address,
             checked: AtomicBool::new(false),
-            blocking: Pool::new(max_connections),
-            suspending: Pool::new(max_connections),
+            max_connections,
+            blocking: PerProcess::new(),
+            suspending: PerProcess::new(),
             shared: Links::default(),
         }
     }
@@ -123,10 +114,20 @@ impl Node {
         Ok(replies)
     }
 
+    /// The connections of sync calls.
+    pub(crate) fn blocking(&self) -> &Pool<Blocking> {
+        self.blocking.get_or_make(|| Pool::new(self.max_connections))
+    }
+
+    /// The connections of async calls that are used by one call at a time.
+    pub(crate) fn suspending(&self) -> &Pool<Suspending> {
+        self.suspending.get_or_make(|| Pool::new(self.max_connections))
+    }
+
     /// Closes all idle connections.
     pub(crate) fn close(&self) {
-        self.blocking.clear();
-        self.suspending.clear();
+        self.blocking().clear();
+        self.suspending().clear();
         self.shared.close();
     }
 
@@ -150,28 +151,13 @@ impl Node {
 
     pub(crate) async fn connect<C: Connection>(&self, deadline: Deadline) -> Result<C, Cause> {
         let deadline = deadline.for_connecting();
-        let mut connection = match &self.target {
-            Target::Unix(path) => C::adopt(connect_unix(path)?)?,
-            Target::Tcp(lookup) => connect_tcp(lookup, deadline).await?,
-        };
+        let mut connection = C::connect(self, deadline).await?;
         if !self.checked.load(Ordering::Relaxed) {
             check_version(&mut connection, deadline).await?;
             self.checked.store(true, Ordering::Relaxed);
         }
         Ok(connection)
     }
-}
-
-async fn connect_tcp<C: Connection>(lookup: &Lookup, deadline: Deadline) -> io::Result<C> {
-    let addresses = lookup.addresses::<C>(deadline).await?;
-    let mut failure = io::ErrorKind::AddrNotAvailable.into();
-    for (done, &address) in addresses.iter().enumerate() {
-        match C::connect(address, deadline.share(addresses.len() - done)).await {
-            Ok(connection) => return Ok(connection),
-            Err(e) => failure = e,
-        }
-    }
-    Err(failure)
 }
 
 /// Refuses a server that is too old, before it is sent anything: one that does not know `ms` reads

@@ -1,8 +1,7 @@
 //! [`Servers`]: where the memcached servers are, as Django's `LOCATION` says it.
 
-use std::path::PathBuf;
-
 use cache_core::{Error, Result};
+use cache_pipeline::Address;
 
 /// memcached's own port, where a text names none.
 const DEFAULT_PORT: u16 = 11_211;
@@ -63,12 +62,6 @@ pub(crate) struct Server {
     /// from the text and never from DNS, so that it is the same in every process.
     pub(crate) name: String,
     pub(crate) address: Address,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Address {
-    Tcp { host: String, port: u16 },
-    Unix(PathBuf),
 }
 
 impl Servers {

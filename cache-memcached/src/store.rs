@@ -25,7 +25,7 @@ const LATENESS: Duration = Duration::from_secs(2);
 /// A cache on one or several memcached servers.
 ///
 /// Cheap to share behind a [`Cache`](cache_core::Cache); it holds the connections, which are made
-/// when they are needed. A process that forks must not use the same handle on both sides.
+/// when they are needed. After `fork` each side of a handle has connections of its own.
 pub struct MemcachedCache {
     pub(crate) ring: Ring,
     pub(crate) limits: Limits,

@@ -2,7 +2,6 @@
 
 use std::future::Future;
 use std::io;
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -78,17 +77,12 @@ impl Connection for Suspending {
     }
 
     fn pool(node: &Node) -> &Pool<Self> {
-        &node.suspending
+        node.suspending()
     }
 
-    async fn connect(to: SocketAddr, deadline: Deadline) -> io::Result<Self> {
-        let stream = timeout_at(deadline.end().into(), TcpStream::connect(to)).await.map_err(too_late)??;
-        stream.set_nodelay(true)?;
-        Ok(Self::over(stream))
-    }
-
-    fn adopt(stream: std::net::TcpStream) -> io::Result<Self> {
-        TcpStream::from_std(stream).map(Self::over)
+    async fn connect(node: &Node, deadline: Deadline) -> Result<Self, Cause> {
+        node.shared.check(Handle::current().id())?;
+        Ok(Self::over(node.address.connect(deadline.end()).await?))
     }
 
     async fn exchange(&mut self, request: &Request, deadline: Deadline) -> Result<Vec<Reply>, Fault> {

@@ -1,4 +1,6 @@
-//! One connection that all tasks of a runtime share, for backends that talk to servers.
+//! What backends on servers share: connecting by an [`Address`], and one connection for all tasks of a runtime.
+//!
+//! # The shared connection
 //!
 //! Requests go out in one order and their replies come back in the same. What many tasks ask at the
 //! same time goes out in one system call, and what comes is handed out after one. A task of its
@@ -11,19 +13,26 @@
 //! - **When the connection ends, every call is told** how much of its request had been handed to
 //!   the system by then. What did not go out whole was not carried out.
 //!
+//! - **After `fork` the child opens connections of its own** and never touches its parent's: [`Links`].
+//!
 //! This crate knows no protocol: a backend says by [`Protocol`] how its replies are read.
 
+mod address;
 mod driver;
 mod incoming;
 mod link;
 mod links;
+mod names;
 mod queue;
 mod stream;
+mod waiting;
 
+pub use address::Address;
 pub use incoming::{Incoming, Malformed};
 pub use link::{Fault, Link};
-pub use links::Links;
+pub use links::{InheritedRuntime, Links};
 pub use stream::Stream;
+pub use waiting::wait_in_place;
 
 use std::fmt::Debug;
 

@@ -1,17 +1,35 @@
 //! [`Links`]: the connections to one server, one per runtime.
 
+use std::error::Error;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use cache_core::PerProcess;
 use tokio::runtime::Id;
 
 use crate::{Link, Protocol};
 
 /// The connections of async callers to one server. A connection lives on the runtime that opened
-/// it, so each runtime has its own.
+/// it, so each runtime has its own. A child of `fork` has none of its parent's, and opens others.
 pub struct Links<P: Protocol> {
-    gates: Mutex<Vec<Gate<P>>>,
+    gates: PerProcess<Mutex<Vec<Gate<P>>>>,
 }
+
+/// A tokio runtime that was made before the process forked was used in the child, where none of its threads and
+/// timers run: a call on it would never end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct InheritedRuntime;
+
+impl fmt::Display for InheritedRuntime {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(
+            "this tokio runtime was made before the process forked and does not run in the child: make a \
+             runtime in the child, or use the sync half",
+        )
+    }
+}
+
+impl Error for InheritedRuntime {}
 
 /// The way to the connection of one runtime.
 struct Gate<P: Protocol> {
@@ -23,7 +41,7 @@ struct Gate<P: Protocol> {
 
 impl<P: Protocol> Default for Links<P> {
     fn default() -> Self {
-        Self { gates: Mutex::default() }
+        Self { gates: PerProcess::default() }
     }
 }
 
@@ -41,13 +59,25 @@ impl<P: Protocol> Gate<P> {
 
 impl<P: Protocol> Links<P> {
     fn lock(&self) -> MutexGuard<'_, Vec<Gate<P>>> {
-        self.gates.lock().unwrap_or_else(PoisonError::into_inner)
+        self.gates.get().lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The connection of `runtime`, if there is one that may be used.
     pub fn get(&self, runtime: Id) -> Option<Arc<Link<P>>> {
         let gates = self.lock();
         gates.iter().find(|gate| gate.runtime == runtime).and_then(Gate::usable).cloned()
+    }
+
+    /// Looks whether `runtime` may be used in this process, for who is about to connect.
+    ///
+    /// # Errors
+    /// [`InheritedRuntime`] where a process that this one was forked from used it. Not where none of its tasks had
+    /// a connection here.
+    pub fn check(&self, runtime: Id) -> Result<(), InheritedRuntime> {
+        // Another thread of the parent may have held the lock.
+        let mut gates = self.gates.inherited().filter_map(|gates| gates.try_lock().ok());
+        let found = gates.any(|gates| gates.iter().any(|gate| gate.runtime == runtime));
+        if found { Err(InheritedRuntime) } else { Ok(()) }
     }
 
     /// The connection of `runtime`; where there is none, the one that `open` makes. One task at a

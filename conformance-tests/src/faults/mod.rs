@@ -2,7 +2,8 @@
 //! report what came of it. Beside it are [`Server`](crate::servers::Server), which can be paused,
 //! killed and restarted, and [`Proxy`](crate::proxy::Proxy) for a bad network; [`cancelled`] drops
 //! calls on their way, and [`Log`] writes down what a program logs. What is the same for each backend on
-//! a server is here as a whole: [`cancel_calls`], [`restarts`], [`ended_connections`], [`refusals`].
+//! a server is here as a whole: [`cancel_calls`], [`restarts`], [`ended_connections`], [`refusals`]. [`fork`] is
+//! a real fork, and [`fork_calls`] uses a cache on both sides of some.
 //!
 //! A test tries a fault [`effort`] times and [`record`]s the outcome: `FAULTS_EFFORT=long` asks for
 //! the long form, and `FAULTS_REPORT=FILE` for the outcomes as JSON lines.
@@ -22,6 +23,7 @@
 
 mod cancel;
 mod corruption;
+mod fork;
 mod fuzz;
 mod log;
 mod mutate;
@@ -34,6 +36,7 @@ mod strace;
 
 pub use cancel::{Dropped, cancel_calls, cancelled, drop_calls};
 pub use corruption::{Corruption, Damage};
+pub use fork::{Forked, fork, fork_calls};
 pub use fuzz::Fuzz;
 pub use log::{Log, leaked, shown};
 pub use patience::until_ok;
