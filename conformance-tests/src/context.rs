@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use cache_core::{BaseCache, CacheBuilder, Capabilities, Clock, Codec, ManualClock};
@@ -46,6 +46,10 @@ pub struct T {
     hands: Option<ManualClock>,
     capabilities: Capabilities,
     leases: Mutex<HashMap<String, Vec<Server>>>,
+    /// The backends that this check has opened, by location, while they live.
+    opened: Mutex<Vec<(Spec, Weak<dyn BaseCache>)>>,
+    /// What the check did that the suite was not told the backend allows.
+    misuse: Mutex<Option<Stop>>,
     backend: Arc<dyn BaseCache>,
     main: C,
 }
@@ -98,9 +102,16 @@ impl T {
             hands,
             capabilities,
             leases,
+            opened: Mutex::new(vec![(spec, Arc::downgrade(&backend))]),
+            misuse: Mutex::default(),
             backend,
             main,
         })
+    }
+
+    /// The check's own fault, where it asked more of the backend than [`Suite`] allows.
+    pub(crate) fn misuse(&self) -> Outcome {
+        self.misuse.lock().unwrap_or_else(PoisonError::into_inner).take().map_or(Ok(()), Err)
     }
 
     /// The mode of this run.
@@ -173,13 +184,30 @@ impl T {
         spec_in(&self.suite, &self.leases, self.scratch.path(), &unique, &self.clock)
     }
 
-    /// Opens a backend: another handle where the location is open already (see
-    /// [`T::needs_shared_locations`]).
+    /// Opens a backend: another handle where the location is open already. A check that opens one
+    /// location twice says [`T::needs_shared_locations`] first, or it fails on the backends that do not
+    /// allow that.
     ///
     /// # Errors
     /// When the backend refuses the settings.
+    #[track_caller]
     pub fn open(&self, spec: &Spec) -> cache_core::Result<Arc<dyn BaseCache>> {
-        (self.suite.open)(spec)
+        if !self.suite.shared_locations {
+            let mut opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
+            opened.retain(|(_, backend)| backend.strong_count() > 0);
+            if opened.iter().any(|(other, _)| (&other.location, &other.dir) == (&spec.location, &spec.dir)) {
+                let text =
+                    "it opens a location that is open already, and does not call needs_shared_locations";
+                let mut misuse = self.misuse.lock().unwrap_or_else(PoisonError::into_inner);
+                misuse.get_or_insert(Stop::broken(text));
+            }
+        }
+        let backend = (self.suite.open)(spec)?;
+        self.opened
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push((spec.clone(), Arc::downgrade(&backend)));
+        Ok(backend)
     }
 
     /// A cache with default settings on a location of that name.

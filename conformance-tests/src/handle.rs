@@ -2,7 +2,7 @@
 
 use std::fmt::Debug;
 use std::future::{Future, poll_fn};
-use std::pin::pin;
+use std::pin::Pin;
 use std::sync::LazyLock;
 
 use bytes::Bytes;
@@ -17,18 +17,53 @@ use crate::context::Mode;
 static RUNTIME: LazyLock<Option<Runtime>> =
     LazyLock::new(|| Builder::new_multi_thread().worker_threads(1).enable_all().build().ok());
 
-/// Runs an async call of `cache` where it finds a tokio runtime if it needs one: a backend that is
-/// natively async may.
-async fn on_tokio<F: Future>(cache: &Cache<dyn BaseCache>, call: F) -> F::Output {
-    let needs_one =
-        matches!(cache.backend().as_async(), AsyncWay::Native(_)) && Handle::try_current().is_err();
-    let Some(runtime) = needs_one.then(|| RUNTIME.as_ref()).flatten() else { return call.await };
-    let mut call = pin!(call);
-    poll_fn(|context| {
-        let _entered = runtime.enter();
-        call.as_mut().poll(context)
-    })
-    .await
+/// A call under way. It is boxed: the state machine of a check then holds a few pointers instead of the
+/// cache's own machines, which would be most of what the kit has to build.
+pub type Call<'a, R, E = Error> = Pin<Box<dyn Future<Output = Result<R, E>> + Send + 'a>>;
+
+/// A value that a check stores, whatever its type: the cache's calls are then built once for all of them.
+type Value<'a> = dyn erased_serde::Serialize + Send + Sync + 'a;
+
+/// One of many keys, and its place among them: the type of all keys of a call of many.
+struct Place<'a> {
+    number: usize,
+    key: &'a str,
+}
+
+impl AsRef<str> for Place<'_> {
+    fn as_ref(&self) -> &str {
+        self.key
+    }
+}
+
+fn places<K: AsRef<str>>(keys: &[K]) -> Vec<Place<'_>> {
+    let mut places = Vec::with_capacity(keys.len());
+    for key in keys {
+        places.push(Place { number: places.len(), key: key.as_ref() });
+    }
+    places
+}
+
+/// By a loop: the standard library's `collect` takes several times as long to build, for each of many types.
+fn listed<K>(keys: impl IntoIterator<Item = K>) -> Vec<K> {
+    let mut list = Vec::new();
+    for key in keys {
+        list.push(key);
+    }
+    list
+}
+
+/// Keys that are given out by their places.
+struct Takeable<K>(Vec<Option<K>>);
+
+impl<K> Takeable<K> {
+    fn of(keys: Vec<K>) -> Self {
+        Self(listed(keys.into_iter().map(Some)))
+    }
+
+    fn take(&mut self, number: usize) -> Option<K> {
+        self.0.get_mut(number)?.take()
+    }
 }
 
 /// A [`Cache`] whose calls go through the sync or the async API, as the mode says: one check
@@ -40,15 +75,14 @@ pub struct C {
     pub(crate) mode: Mode,
 }
 
-/// `name(args) -> output => sync call, async call`.
+/// `name(args) -> output, async name`: the calls without a type of their own.
 macro_rules! both {
-    ($($(#[$doc:meta])* $name:ident [$($generics:tt)*] ($($arg:ident: $type:ty),*) -> $output:ty, $aname:ident;)*) => {$(
+    ($($(#[$doc:meta])* $name:ident($($arg:ident: $type:ty),*) -> $output:ty, $aname:ident;)*) => {$(
         $(#[$doc])*
-        #[allow(clippy::missing_errors_doc, reason = "the cache's own")]
-        pub async fn $name<$($generics)*>(&self, $($arg: $type),*) -> Result<$output> {
+        pub fn $name<'a>(&'a self, $($arg: $type),*) -> Call<'a, $output> {
             match self.mode {
-                Mode::Sync => self.cache.$name($($arg),*),
-                Mode::Async => on_tokio(&self.cache, self.cache.$aname($($arg),*)).await,
+                Mode::Sync => Box::pin(async move { self.cache.$name($($arg),*) }),
+                Mode::Async => self.on_tokio(Box::pin(self.cache.$aname($($arg),*))),
             }
         }
     )*};
@@ -68,78 +102,250 @@ impl C {
         Self { cache: self.cache.clone(), mode }
     }
 
-    both! {
-        /// `get`.
-        get[T: DeserializeOwned](key: &str) -> Option<T>, aget;
-        /// `get` with a default.
-        get_or[T: DeserializeOwned](key: &str, default: T) -> T, aget_or;
-        /// `get_bytes`.
-        get_bytes[](key: &str) -> Option<Bytes>, aget_bytes;
-        /// `set`.
-        set[V: Serialize + Sync + ?Sized](key: &str, value: &V, timeout: impl Into<Timeout> + Send) -> (), aset;
-        /// `set_bytes`.
-        set_bytes[](key: &str, value: impl Into<Bytes>, timeout: impl Into<Timeout>) -> (), aset_bytes;
-        /// `add`.
-        add[V: Serialize + Sync + ?Sized](key: &str, value: &V, timeout: impl Into<Timeout> + Send) -> bool, aadd;
-        /// `touch`.
-        touch[](key: &str, timeout: impl Into<Timeout>) -> bool, atouch;
-        /// `delete`.
-        delete[](key: &str) -> bool, adelete;
-        /// `has_key`.
-        has_key[](key: &str) -> bool, ahas_key;
-        /// `incr`.
-        incr[](key: &str, delta: i64) -> i64, aincr;
-        /// `decr`.
-        decr[](key: &str, delta: i64) -> i64, adecr;
-        /// `incr_version`.
-        incr_version[](key: &str, delta: i64) -> i64, aincr_version;
-        /// `decr_version`.
-        decr_version[](key: &str, delta: i64) -> i64, adecr_version;
-        /// `get_many`.
-        get_many[T: DeserializeOwned, K: AsRef<str>](keys: impl IntoIterator<Item = K>) -> Vec<(K, T)>, aget_many;
-        /// `set_many`.
-        set_many[V: Serialize, K: AsRef<str>](entries: impl IntoIterator<Item = (K, V)>, timeout: impl Into<Timeout>)
-            -> Vec<K>, aset_many;
-        /// `delete_many`.
-        delete_many[K: AsRef<str>](keys: impl IntoIterator<Item = K>) -> (), adelete_many;
-        /// `clear`.
-        clear[]() -> (), aclear;
-        /// `close`.
-        close[]() -> (), aclose;
+    /// The runtime to poll an async call in: a backend that is natively async may need one, and a check in
+    /// sync mode runs in none.
+    fn missing_runtime(&self) -> Option<&'static Runtime> {
+        let needs_one =
+            matches!(self.cache.backend().as_async(), AsyncWay::Native(_)) && Handle::try_current().is_err();
+        needs_one.then(|| RUNTIME.as_ref()).flatten()
     }
 
-    /// `get_or_set`; in async mode the function runs inside an async one.
-    ///
-    /// # Errors
-    /// The cache's own.
-    pub async fn get_or_set<T: Serialize + DeserializeOwned>(
-        &self,
-        key: &str,
-        timeout: impl Into<Timeout>,
-        function: impl FnOnce() -> T,
-    ) -> Result<T> {
+    fn on_tokio<'a, R: 'a, E: 'a>(&'a self, mut call: Call<'a, R, E>) -> Call<'a, R, E> {
+        let Some(runtime) = self.missing_runtime() else { return call };
+        Box::pin(poll_fn(move |context| {
+            let _entered = runtime.enter();
+            call.as_mut().poll(context)
+        }))
+    }
+
+    both! {
+        /// `get_bytes`.
+        get_bytes(key: &'a str) -> Option<Bytes>, aget_bytes;
+        /// `delete`.
+        delete(key: &'a str) -> bool, adelete;
+        /// `has_key`.
+        has_key(key: &'a str) -> bool, ahas_key;
+        /// `incr`.
+        incr(key: &'a str, delta: i64) -> i64, aincr;
+        /// `decr`.
+        decr(key: &'a str, delta: i64) -> i64, adecr;
+        /// `incr_version`.
+        incr_version(key: &'a str, delta: i64) -> i64, aincr_version;
+        /// `decr_version`.
+        decr_version(key: &'a str, delta: i64) -> i64, adecr_version;
+        /// `clear`.
+        clear() -> (), aclear;
+        /// `close`.
+        close() -> (), aclose;
+    }
+
+    /// `get`.
+    pub fn get<'a, T: DeserializeOwned + Send + 'a>(&'a self, key: &'a str) -> Call<'a, Option<T>> {
         match self.mode {
-            Mode::Sync => self.cache.get_or_set(key, timeout, function),
+            Mode::Sync => Box::pin(async move { self.cache.get(key) }),
+            Mode::Async => self.on_tokio(Box::pin(self.cache.aget(key))),
+        }
+    }
+
+    /// `get` with a default.
+    pub fn get_or<'a, T: DeserializeOwned + Send + 'a>(&'a self, key: &'a str, default: T) -> Call<'a, T> {
+        match self.mode {
+            Mode::Sync => Box::pin(async move { self.cache.get_or(key, default) }),
+            Mode::Async => self.on_tokio(Box::pin(self.cache.aget_or(key, default))),
+        }
+    }
+
+    /// `set`.
+    pub fn set<'a, V: Serialize + Sync + ?Sized>(
+        &'a self,
+        key: &'a str,
+        value: &'a V,
+        timeout: impl Into<Timeout>,
+    ) -> Call<'a, ()> {
+        self.set_value(key, Box::new(value), timeout.into())
+    }
+
+    fn set_value<'a>(&'a self, key: &'a str, value: Box<Value<'a>>, timeout: Timeout) -> Call<'a, ()> {
+        match self.mode {
+            Mode::Sync => Box::pin(async move { self.cache.set(key, &*value, timeout) }),
             Mode::Async => {
-                on_tokio(&self.cache, self.cache.aget_or_set(key, timeout, || async { function() })).await
+                self.on_tokio(Box::pin(async move { self.cache.aset(key, &*value, timeout).await }))
             }
         }
     }
 
-    /// `get_or_set` with a function that can fail.
-    ///
-    /// # Errors
-    /// The function's and the cache's own.
-    pub async fn try_get_or_set<T: Serialize + DeserializeOwned, E: From<Error> + Debug>(
-        &self,
-        key: &str,
+    /// `set_bytes`.
+    pub fn set_bytes<'a>(
+        &'a self,
+        key: &'a str,
+        value: impl Into<Bytes>,
         timeout: impl Into<Timeout>,
-        function: impl FnOnce() -> Result<T, E>,
-    ) -> Result<T, E> {
+    ) -> Call<'a, ()> {
+        let (value, timeout) = (value.into(), timeout.into());
         match self.mode {
-            Mode::Sync => self.cache.try_get_or_set(key, timeout, function),
+            Mode::Sync => Box::pin(async move { self.cache.set_bytes(key, value, timeout) }),
+            Mode::Async => self.on_tokio(Box::pin(self.cache.aset_bytes(key, value, timeout))),
+        }
+    }
+
+    /// `add`.
+    pub fn add<'a, V: Serialize + Sync + ?Sized>(
+        &'a self,
+        key: &'a str,
+        value: &'a V,
+        timeout: impl Into<Timeout>,
+    ) -> Call<'a, bool> {
+        self.add_value(key, Box::new(value), timeout.into())
+    }
+
+    fn add_value<'a>(&'a self, key: &'a str, value: Box<Value<'a>>, timeout: Timeout) -> Call<'a, bool> {
+        match self.mode {
+            Mode::Sync => Box::pin(async move { self.cache.add(key, &*value, timeout) }),
             Mode::Async => {
-                on_tokio(&self.cache, self.cache.try_aget_or_set(key, timeout, || async { function() })).await
+                self.on_tokio(Box::pin(async move { self.cache.aadd(key, &*value, timeout).await }))
+            }
+        }
+    }
+
+    /// `touch`.
+    pub fn touch<'a>(&'a self, key: &'a str, timeout: impl Into<Timeout>) -> Call<'a, bool> {
+        let timeout = timeout.into();
+        match self.mode {
+            Mode::Sync => Box::pin(async move { self.cache.touch(key, timeout) }),
+            Mode::Async => self.on_tokio(Box::pin(self.cache.atouch(key, timeout))),
+        }
+    }
+
+    /// `get_many`.
+    pub fn get_many<'a, T, K>(&'a self, keys: impl IntoIterator<Item = K>) -> Call<'a, Vec<(K, T)>>
+    where
+        T: DeserializeOwned + Send + 'a,
+        K: AsRef<str> + Send + Sync + 'a,
+    {
+        let keys = listed(keys);
+        Box::pin(async move {
+            let found = self.get_places::<T>(places(&keys)).await?;
+            let mut keys = Takeable::of(keys);
+            let mut pairs = Vec::with_capacity(found.len());
+            for (number, value) in found {
+                if let Some(key) = keys.take(number) {
+                    pairs.push((key, value));
+                }
+            }
+            Ok(pairs)
+        })
+    }
+
+    fn get_places<'a, T: DeserializeOwned + Send + 'a>(
+        &'a self,
+        keys: Vec<Place<'a>>,
+    ) -> Call<'a, Vec<(usize, T)>> {
+        let call: Call<'a, Vec<(Place<'a>, T)>> = match self.mode {
+            Mode::Sync => Box::pin(async move { self.cache.get_many(keys) }),
+            Mode::Async => self.on_tokio(Box::pin(self.cache.aget_many(keys))),
+        };
+        Box::pin(async move {
+            let mut found = Vec::new();
+            for (place, value) in call.await? {
+                found.push((place.number, value));
+            }
+            Ok(found)
+        })
+    }
+
+    /// `set_many`.
+    pub fn set_many<'a, V, K>(
+        &'a self,
+        entries: impl IntoIterator<Item = (K, V)>,
+        timeout: impl Into<Timeout>,
+    ) -> Call<'a, Vec<K>>
+    where
+        V: Serialize + Send + Sync + 'a,
+        K: AsRef<str> + Send + Sync + 'a,
+    {
+        let (mut keys, mut values): (Vec<K>, Vec<Box<Value<'a>>>) = (Vec::new(), Vec::new());
+        for (key, value) in entries {
+            keys.push(key);
+            values.push(Box::new(value));
+        }
+        let timeout = timeout.into();
+        Box::pin(async move {
+            let failed = self.set_places(places(&keys), &values, timeout).await?;
+            let mut keys = Takeable::of(keys);
+            Ok(listed(failed.into_iter().filter_map(|number| keys.take(number))))
+        })
+    }
+
+    fn set_places<'a>(
+        &'a self,
+        keys: Vec<Place<'a>>,
+        values: &'a [Box<Value<'a>>],
+        timeout: Timeout,
+    ) -> Call<'a, Vec<usize>> {
+        let entries: Vec<(Place<'a>, &Value<'a>)> =
+            keys.into_iter().zip(values.iter().map(|value| &**value)).collect();
+        let call: Call<'a, Vec<Place<'a>>> = match self.mode {
+            Mode::Sync => Box::pin(async move { self.cache.set_many(entries, timeout) }),
+            Mode::Async => self.on_tokio(Box::pin(self.cache.aset_many(entries, timeout))),
+        };
+        Box::pin(async move { Ok(call.await?.into_iter().map(|place| place.number).collect()) })
+    }
+
+    /// `delete_many`.
+    pub fn delete_many<'a, K>(&'a self, keys: impl IntoIterator<Item = K>) -> Call<'a, ()>
+    where
+        K: AsRef<str> + Send + Sync + 'a,
+    {
+        let keys = listed(keys);
+        Box::pin(async move { self.delete_places(places(&keys)).await })
+    }
+
+    fn delete_places<'a>(&'a self, keys: Vec<Place<'a>>) -> Call<'a, ()> {
+        match self.mode {
+            Mode::Sync => Box::pin(async move { self.cache.delete_many(keys) }),
+            Mode::Async => self.on_tokio(Box::pin(self.cache.adelete_many(keys))),
+        }
+    }
+
+    /// `get_or_set`; in async mode the function runs inside an async one.
+    pub fn get_or_set<'a, T: Serialize + DeserializeOwned + Send + Sync + 'a>(
+        &'a self,
+        key: &'a str,
+        timeout: impl Into<Timeout>,
+        function: impl FnOnce() -> T + Send + 'a,
+    ) -> Call<'a, T> {
+        self.try_get_or_set(key, timeout, move || Ok(function()))
+    }
+
+    /// `get_or_set` with a function that can fail.
+    pub fn try_get_or_set<'a, T, E>(
+        &'a self,
+        key: &'a str,
+        timeout: impl Into<Timeout>,
+        function: impl FnOnce() -> Result<T, E> + Send + 'a,
+    ) -> Call<'a, T, E>
+    where
+        T: Serialize + DeserializeOwned + Send + Sync + 'a,
+        E: From<Error> + Debug + Send + 'a,
+    {
+        self.compute(key, timeout.into(), Box::new(function))
+    }
+
+    fn compute<'a, T, E>(
+        &'a self,
+        key: &'a str,
+        timeout: Timeout,
+        function: Box<dyn FnOnce() -> Result<T, E> + Send + 'a>,
+    ) -> Call<'a, T, E>
+    where
+        T: Serialize + DeserializeOwned + Send + Sync + 'a,
+        E: From<Error> + Debug + Send + 'a,
+    {
+        match self.mode {
+            Mode::Sync => Box::pin(async move { self.cache.try_get_or_set(key, timeout, function) }),
+            Mode::Async => {
+                let call = self.cache.try_aget_or_set(key, timeout, || async { function() });
+                self.on_tokio(Box::pin(call))
             }
         }
     }

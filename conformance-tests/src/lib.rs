@@ -61,6 +61,8 @@
 
 #[macro_use]
 mod outcome;
+mod advice;
+mod arguments;
 mod checks;
 mod context;
 pub mod faults;
@@ -79,9 +81,9 @@ mod watched;
 mod workers;
 
 pub use context::{Mode, T};
-pub use handle::C;
+pub use handle::{C, Call};
 pub use network::Network;
-pub use outcome::{Finished, Outcome, Status, Stop};
+pub use outcome::{Failure, Finished, Outcome, Status, Stop};
 pub use race::Gate;
 pub use spec::Spec;
 pub use suite::Suite;

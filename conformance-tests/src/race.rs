@@ -1,11 +1,15 @@
 //! Races, amplified: threads or tasks that start each round at the same instant.
 
 use std::future::Future;
-use std::sync::Arc;
+use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::context::{Mode, T};
 use crate::outcome::{Outcome, Stop};
+
+/// What a racer says that only noticed another's end.
+const NOTICED: &str = "another racer stopped before this round";
 
 /// A spin gate: [`Gate::wait`] returns in all racers at once. A barrier would wake them one
 /// after the other, which hides most races.
@@ -35,7 +39,7 @@ impl Gate {
         let mut spins = 0_u32;
         while self.shared.arrived.load(Ordering::SeqCst) < all {
             if self.shared.left.load(Ordering::SeqCst) && self.shared.arrived.load(Ordering::SeqCst) < all {
-                return Err(Stop::failed("another racer stopped before this round"));
+                return Err(Stop::failed(NOTICED));
             }
             spins += 1;
             match self.mode {
@@ -69,35 +73,58 @@ impl T {
         R: Send + 'static,
         Fut: Future<Output = Outcome<R>> + Send + 'static,
     {
-        let shared = Arc::new(Shared::default());
-        let gate = || Gate { shared: Arc::clone(&shared), racers, rounds: 0, mode: self.mode() };
-        let mut results = Vec::new();
-        let panicked = |_: Box<dyn std::any::Any + Send>| Stop::failed("a racer panicked");
-        match self.mode() {
-            Mode::Sync => {
-                let body = Arc::new(body);
-                let threads: Vec<_> = (0..racers)
-                    .map(|number| {
-                        let (body, gate) = (Arc::clone(&body), gate());
-                        std::thread::spawn(move || futures_lite::future::block_on(body(number, gate)))
-                    })
-                    .collect();
-                for thread in threads {
-                    results.push(thread.join().map_err(panicked).and_then(|result| result));
-                }
-            }
-            Mode::Async => {
-                let tasks: Vec<_> = (0..racers).map(|number| tokio::spawn(body(number, gate()))).collect();
-                for task in tasks {
-                    results.push(task.await.map_err(|_| panicked(Box::new(()))).and_then(|result| result));
-                }
+        let results = Arc::new(Mutex::new(Vec::new()));
+        results.lock().unwrap_or_else(PoisonError::into_inner).resize_with(racers, || None);
+        let told = Arc::clone(&results);
+        let racer = move |number: usize, gate: Gate| -> Racer {
+            let (racing, told) = (body(number, gate), Arc::clone(&told));
+            Box::pin(async move {
+                let result = racing.await;
+                told.lock().unwrap_or_else(PoisonError::into_inner)[number] = Some(result);
+            })
+        };
+        run_racers(self.mode(), racers, Arc::new(racer)).await;
+        let results = std::mem::take(&mut *results.lock().unwrap_or_else(PoisonError::into_inner));
+        let mut all = Vec::new();
+        let mut stop: Option<Stop> = None;
+        for result in results {
+            match result.unwrap_or_else(|| Err(Stop::failed("a racer panicked"))) {
+                Ok(result) => all.push(result),
+                // The root cause first: a racer that only noticed another's end says less.
+                Err(other) if stop.as_ref().is_none_or(only_noticed) => stop = Some(other),
+                Err(_) => {}
             }
         }
-        // The root cause first: a racer that only noticed another's end says less.
-        let noticed = |stop: &Stop| stop.to_string().contains("another racer stopped");
-        if let Some(Err(cause)) = results.iter().find(|r| r.as_ref().is_err_and(|stop| !noticed(stop))) {
-            return Err(cause.clone());
+        stop.map_or(Ok(all), Err)
+    }
+}
+
+/// A racer under way.
+type Racer = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+fn only_noticed(stop: &Stop) -> bool {
+    stop.to_string().contains(NOTICED)
+}
+
+/// Starts the racers and waits for their ends. It knows nothing of what they return, so that it is built once.
+async fn run_racers(mode: Mode, racers: usize, racer: Arc<dyn Fn(usize, Gate) -> Racer + Send + Sync>) {
+    let shared = Arc::new(Shared::default());
+    let gate = || Gate { shared: Arc::clone(&shared), racers, rounds: 0, mode };
+    match mode {
+        Mode::Sync => {
+            let start = |number| {
+                let (racer, gate) = (Arc::clone(&racer), gate());
+                std::thread::spawn(move || futures_lite::future::block_on(racer(number, gate)))
+            };
+            let threads: Vec<_> = (0..racers).map(start).collect();
+            // A racer that panicked has left no result.
+            threads.into_iter().for_each(|thread| drop(thread.join()));
         }
-        results.into_iter().collect()
+        Mode::Async => {
+            let tasks: Vec<_> = (0..racers).map(|number| tokio::spawn(racer(number, gate()))).collect();
+            for task in tasks {
+                drop(task.await);
+            }
+        }
     }
 }

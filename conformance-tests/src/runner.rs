@@ -7,13 +7,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, mpsc};
 use std::time::{Duration, Instant};
 
-use libtest_mimic::{Arguments, Completion, Trial};
+use libtest_mimic::{Completion, Trial};
 
 use crate::context::{Mode, T};
 use crate::outcome::{Finished, Outcome, Status, Stop};
 use crate::registry::{self, Check};
 use crate::suite::Suite;
-use crate::{report, workers};
+use crate::{advice, arguments, report, workers};
 
 /// A check that has not ended by then hangs.
 const WATCHDOG: Duration = Duration::from_secs(600);
@@ -33,7 +33,7 @@ pub(crate) fn main(mut suite: Suite) -> ! {
     work_if_worker(|_| Some(suite.clone()));
     // What is merely shown, or checked for its bugs, is none of the report's backends.
     suite.recorded = !suite.observed;
-    let mut arguments = Arguments::from_args();
+    let (mut arguments, filters) = arguments::of_program();
     // Checks that wait for a server's clock, or for another program, wait together.
     if (suite.servers.is_some() || suite.observed) && arguments.test_threads.is_none() {
         arguments.test_threads = Some(WAITING_TOGETHER);
@@ -48,6 +48,7 @@ pub(crate) fn main(mut suite: Suite) -> ! {
         trials.push(Trial::ignorable_test(name, move || trial(&suite, check, mode)));
     }
     trials.push(waivers_name_checks(&suite));
+    arguments::select(&mut arguments, &filters, &trials);
     let conclusion = libtest_mimic::run(&arguments, trials);
     // Leaving the process drops nothing.
     if let Some(pool) = &suite.servers {
@@ -83,9 +84,17 @@ fn trial(suite: &Suite, check: &'static Check, mode: Mode) -> Result<Completion,
         Status::Skip => Ok(Completion::ignored_with(finished.reason)),
         Status::Waived => Ok(Completion::ignored_with(format!("waived: {}", finished.reason))),
         Status::Fail if suite.observed && !is_basic(check) => {
-            Ok(Completion::ignored_with(format!("it differs: {}", finished.reason)))
+            let what = finished.reason.lines().next().unwrap_or_default();
+            Ok(Completion::ignored_with(format!("it differs: {what}")))
         }
-        Status::Fail => Err(finished.reason.into()),
+        Status::Fail => {
+            // At once, and not only when the last check has ended.
+            #[allow(clippy::print_stderr, reason = "it is how a test program says what failed")]
+            {
+                eprintln!("\n{name}::{} fails on {}: {}\n", mode.as_str(), suite.name, finished.reason);
+            }
+            Err(finished.reason.into())
+        }
     }
 }
 
@@ -130,7 +139,7 @@ pub(crate) fn run_one(suite: &Suite, check: &'static Check, mode: Mode) -> Finis
             (Status::Fail, format!("it passes, and a waiver ({link}) says it fails: take the waiver out"))
         }
         (Err(Stop::Skipped(reason)), _) => (Status::Skip, reason),
-        (Err(Stop::Failed(why)), None) => (Status::Fail, why),
+        (Err(Stop::Failed(failure)), None) => (Status::Fail, advice::explained(check, &failure)),
         (Err(Stop::Failed(_)), Some((_, link))) => (Status::Waived, link.clone()),
     };
     Finished { status, reason, took }
@@ -146,7 +155,10 @@ fn under_watchdog(suite: Suite, check: &'static Check, mode: Mode) -> Outcome {
     let body = move || {
         let outcome = catch_unwind(AssertUnwindSafe(|| body(&suite, check, mode)));
         // The watchdog may have gone.
-        let _ = done.send(outcome.unwrap_or_else(|panic| Err(Stop::failed(panic_text(&*panic)))));
+        let _ =
+            done.send(outcome.unwrap_or_else(|panic| {
+                Err(Stop::unexpected("the check", "that it ends", panic_text(&*panic)))
+            }));
     };
     std::thread::Builder::new().name(check.name.to_owned()).spawn(body)?;
     ended.recv_timeout(limit).unwrap_or_else(|_| {
@@ -154,7 +166,11 @@ fn under_watchdog(suite: Suite, check: &'static Check, mode: Mode) -> Outcome {
         let seconds = limit.as_secs();
         Err(match may_differ {
             true => Stop::Skipped(format!("it takes longer than {seconds} s")),
-            false => Stop::failed(format!("it had not ended after {seconds} s: a deadlock?")),
+            false => Stop::unexpected(
+                "the check",
+                format_args!("that it ends within {seconds} s"),
+                "it is still running: a deadlock, a lost wake-up, or a wait without a limit",
+            ),
         })
     })
 }
@@ -174,7 +190,8 @@ fn body(suite: &Suite, check: &Check, mode: Mode) -> Outcome {
         if !check.storeless {
             t.needs(t.capabilities().stores, "it stores nothing")?;
         }
-        block_on(mode, (check.run)(&t))?
+        block_on(mode, (check.run)(&t))??;
+        t.misuse()
     };
     run()
 }
