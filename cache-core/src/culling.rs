@@ -44,6 +44,23 @@ impl Culling {
         Self { cull_frequency, ..self }
     }
 
+    /// The limits of a store of so many entries that does not say which it has: Django's defaults, if it
+    /// can have been kept within them, else no limit. An older version made such a store, or the record of
+    /// its limits is damaged: nothing is removed because of a limit that nobody has named.
+    #[must_use]
+    pub fn of_silent_store(entries: u64) -> Self {
+        match Self::DEFAULT.max_entries {
+            Some(limit) if entries > limit => Self::DEFAULT.unlimited(),
+            _ => Self::DEFAULT,
+        }
+    }
+
+    /// The share as [`Culling::cull_frequency`] was given it.
+    #[must_use]
+    pub const fn frequency(self) -> u32 {
+        self.cull_frequency
+    }
+
     /// The most entries there may be; `None` for no limit.
     #[must_use]
     pub const fn limit(self) -> Option<u64> {
@@ -80,6 +97,70 @@ impl fmt::Display for Culling {
 impl Default for Culling {
     fn default() -> Self {
         Self::DEFAULT
+    }
+}
+
+/// The limits that a handle names. What it leaves out, the store decides: a handle that names no limit
+/// never shrinks a store.
+///
+/// ```
+/// use cache_core::{Culling, NamedLimits};
+///
+/// let remembered = Culling::DEFAULT.max_entries(100_000)?;
+/// assert_eq!(NamedLimits::NONE.over(remembered)?, remembered);
+/// assert_eq!(NamedLimits::NONE.cull_frequency(4).over(remembered)?.limit(), Some(100_000));
+/// assert_eq!(NamedLimits::NONE.max_entries(50).over(remembered)?.limit(), Some(50));
+/// # Ok::<(), cache_core::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct NamedLimits {
+    /// `Some(None)` names that there is no limit.
+    max_entries: Option<Option<u64>>,
+    cull_frequency: Option<u32>,
+}
+
+impl NamedLimits {
+    /// Names nothing.
+    pub const NONE: Self = Self { max_entries: None, cull_frequency: None };
+
+    /// Names the most entries.
+    #[must_use]
+    pub const fn max_entries(self, max_entries: u64) -> Self {
+        Self { max_entries: Some(Some(max_entries)), ..self }
+    }
+
+    /// Names that there is no limit.
+    #[must_use]
+    pub const fn unlimited(self) -> Self {
+        Self { max_entries: Some(None), ..self }
+    }
+
+    /// Names the share that goes when the store is full.
+    #[must_use]
+    pub const fn cull_frequency(self, cull_frequency: u32) -> Self {
+        Self { cull_frequency: Some(cull_frequency), ..self }
+    }
+
+    /// Whether it names the most entries, or that there is no limit.
+    #[must_use]
+    pub const fn names_max_entries(self) -> bool {
+        self.max_entries.is_some()
+    }
+
+    /// What it names, and of `store` what it leaves out.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidCacheBackend`](crate::ErrorKind::InvalidCacheBackend) for a limit of 0 entries.
+    pub fn over(self, store: Culling) -> Result<Culling> {
+        let culling = match self.max_entries {
+            None => store,
+            Some(None) => store.unlimited(),
+            Some(Some(max_entries)) => store.max_entries(max_entries)?,
+        };
+        Ok(match self.cull_frequency {
+            None => culling,
+            Some(frequency) => culling.cull_frequency(frequency),
+        })
     }
 }
 

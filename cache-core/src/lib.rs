@@ -39,7 +39,7 @@ pub use clock::{Clock, ManualClock};
 #[cfg(feature = "json")]
 pub use codec::Json;
 pub use codec::{Codec, CodecError, MessagePack, Refusal, Visit};
-pub use culling::Culling;
+pub use culling::{Culling, NamedLimits};
 pub use error::{Error, ErrorKind, Result};
 #[cfg(feature = "zlib")]
 pub use inflate::Inflate;

@@ -26,36 +26,43 @@ pub(crate) const fn sweep_is_due(last_before: i64, last_now: i64) -> bool {
 
 /// Removes the expired of the next few rows. Within a transaction.
 pub(crate) fn sweep_some(ops: &Ops<'_>, now: i64) -> Result<(), Fault> {
+    // A limit that damage has made larger would let the table grow for ever.
+    ops.limits()?;
     let (_, hand) = state(ops)?;
     sweep(ops, hand, SWEEP_ROWS, now).map(drop)
 }
 
-/// Makes room for one entry: the expired go, and if that is not enough the oldest. Within a
-/// transaction.
+/// Makes room for one entry: the expired go, and if that is not enough the oldest. Where the table holds
+/// more than its limit, because the limit was lowered, it goes down step by step: then two rows go at the least and
+/// a [`WINDOW`] of them at the most. Within a transaction.
 pub(crate) fn make_room(ops: &Ops<'_>, now: i64) -> Result<(), Fault> {
-    let limit = ops.limit();
+    let culling = ops.limits()?;
+    let Some(limit) = culling.limit().map(as_i64) else { return Ok(()) };
     let (entries, hand) = state(ops)?;
     if entries < limit {
         return Ok(());
     }
     let from = if entries > WINDOW { hand } else { START };
     let (expired, _) = sweep(ops, from, WINDOW, now)?;
-    let left = entries - expired;
-    if left < limit {
-        return Ok(());
-    }
-    let culling = ops.settings.culling;
-    let share = if culling.drops_all() { left } else { as_i64(culling.victims(as_u64(left.min(WINDOW)))) };
-    // More than the share where the limit was larger when the table was filled.
-    let count = share.max(left - limit + 1);
-    let last = row_after(ops, START, count)?;
-    execute(ops.conn, &ops.sql.drop_oldest, [last.unwrap_or(i64::MAX)])?;
-    let (entries, _) = state(ops)?;
-    if entries >= limit {
+    let mut left = entries - expired;
+    loop {
+        if left < limit {
+            return Ok(());
+        }
+        let share =
+            if culling.drops_all() { left } else { as_i64(culling.victims(as_u64(left.min(WINDOW)))) };
+        let count = share.max((left - limit + 1).min(WINDOW));
+        if let Some(last) = row_after(ops, START, count)? {
+            return execute(ops.conn, &ops.sql.drop_oldest, [last]).map(drop);
+        }
         // Somebody altered the count: the rows say what it is.
         execute(ops.conn, &ops.sql.recount, [])?;
+        let (counted, _) = state(ops)?;
+        if counted >= left {
+            return execute(ops.conn, &ops.sql.drop_oldest, [i64::MAX]).map(drop);
+        }
+        left = counted;
     }
-    Ok(())
 }
 
 /// Removes all expired rows, a window at a time and each in its own transaction. Returns how

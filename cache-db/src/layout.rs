@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use cache_core::{Capabilities, Codec, Expiry, Key, Payload, Result as CoreResult};
+use cache_core::{Capabilities, Codec, Culling, Expiry, Key, Payload, Result as CoreResult};
 use rusqlite::Connection;
 
 use crate::errors::Fault;
@@ -87,6 +87,9 @@ pub(crate) trait Operations {
 
     /// How many entries there are.
     fn entries(&self) -> Result<u64, Fault>;
+
+    /// The limits that a new entry would find.
+    fn limits(&self) -> Result<Culling, Fault>;
 
     /// Removes expired rows, a share of them in a transaction. Returns how many went, and whence to
     /// go on; `None` after the last.

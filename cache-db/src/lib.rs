@@ -21,6 +21,10 @@
 //!   tables without regard to ASCII case: `Sessions` and `sessions` are one cache.
 //! - **At most `max_entries` rows** (300, as Django) at every moment and for everybody. When a new
 //!   key finds the table full, expired rows go first, then the oldest inserted.
+//! - **The table remembers its limits.** A handle that names none adopts them, so that a tool or a second
+//!   service never shrinks a cache by Django's 300. One that names others changes them with its first
+//!   new entry, for all who have the table open; [`Info`](cache_core::Info) shows them. A lower limit empties the
+//!   table step by step: until it holds, each new key removes more rows than it adds, 1,000 at most.
 //! - **Deadlines are wall-clock milliseconds**: a step of the machine's clock moves them all.
 //! - **A write waits for other writers** up to [`DatabaseOptions::busy_timeout`], and then is
 //!   [`ErrorKind::Unavailable`](cache_core::ErrorKind::Unavailable): it never silently stores nothing.
@@ -59,6 +63,8 @@
 //!   after a 64th of the limit in new keys of its own, and several handles together may exceed the
 //!   limit by that each. Then expired rows go first, and the oldest inserted, where Django goes by
 //!   the order of the keys.
+//!   Nothing there remembers the limit: a handle that names none has 300, unless it is built with
+//!   [`DatabaseOptions::no_default_limit`].
 //! - **Every write is one transaction.** In a database without a write-ahead log it waits for
 //!   readers too, and reaches the disk before it returns.
 
@@ -67,6 +73,7 @@ mod cull;
 mod django;
 mod errors;
 mod layout;
+mod limits;
 mod open;
 mod ops;
 mod options;

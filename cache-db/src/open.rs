@@ -150,6 +150,7 @@ fn make(path: &Path, deadline: Instant) -> Result<bool, Fault> {
 /// Gives the file a write-ahead log, which stays with it, and makes the schema of this crate's own
 /// layout.
 pub(crate) fn prepare_own(conn: &Connection, sql: &Sql) -> Result<(), Fault> {
+    sql.told.look_again();
     conn.execute_batch(&format!("PRAGMA page_size = {PAGE_SIZE}"))?;
     // Before anything is changed: the journal mode stays with the file.
     let is_complete = sql.is_complete(conn)?;

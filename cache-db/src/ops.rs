@@ -1,6 +1,6 @@
 //! The operations on one connection, in this crate's own layout.
 
-use cache_core::{Error, Expiry, Key, Payload, Result as CoreResult};
+use cache_core::{Culling, Error, Expiry, Key, Payload, Result as CoreResult};
 use rusqlite::{Connection, Statement, params};
 
 use crate::cull;
@@ -84,7 +84,7 @@ impl Ops<'_> {
         value: &Payload,
         expiry: Expiry,
     ) -> Result<bool, Fault> {
-        if self.put_if_room(put, key, value, expiry)? {
+        if self.put_if_room(put, key, value, expiry, false)? {
             return Ok(true);
         }
         if put == Put::Add {
@@ -96,7 +96,7 @@ impl Ops<'_> {
             }
         }
         cull::make_room(self, self.now())?;
-        if self.put_if_room(put, key, value, expiry)? {
+        if self.put_if_room(put, key, value, expiry, true)? {
             return Ok(true);
         }
         Err(Fault::Final(Error::storage(format!(
@@ -107,9 +107,16 @@ impl Ops<'_> {
         ))))
     }
 
-    /// False where nothing was stored: the table is full and the key is not in it, or `put` is
-    /// `Add` and the entry is live.
-    fn put_if_room(&self, put: Put, key: Key<'_>, value: &Payload, expiry: Expiry) -> Result<bool, Fault> {
+    /// False where nothing was stored: the table is full, without room made for this key, and the key is
+    /// not in it, or `put` is `Add` and the entry is live.
+    fn put_if_room(
+        &self,
+        put: Put,
+        key: Key<'_>,
+        value: &Payload,
+        expiry: Expiry,
+        has_room: bool,
+    ) -> Result<bool, Fault> {
         let now = self.now();
         let sql = if put == Put::Set { &self.sql.set } else { &self.sql.add };
         let (row, key_sum) = (Row::new(value, expiry.deadline_ms(now)), KeySum::of(key.as_str()));
@@ -122,17 +129,12 @@ impl Ops<'_> {
             row.expires,
             row.sum(key_sum),
             row.value,
-            self.limit()
+            has_room
         ];
         match execute(self.conn, sql, row) {
             Err(Fault::Sqlite(e)) if is_no_room(&e) => Ok(false),
             stored => Ok(stored? > 0),
         }
-    }
-
-    /// The most entries, as SQLite's number.
-    pub(crate) fn limit(&self) -> i64 {
-        self.settings.culling.limit().and_then(|n| i64::try_from(n).ok()).unwrap_or(i64::MAX)
     }
 }
 
@@ -167,8 +169,9 @@ impl Operations for Ops<'_> {
     /// Stores in one statement where the key or room for it is there, else in a transaction that
     /// makes room. False: `put` is `Add` and a live entry is there.
     fn put(&self, put: Put, key: Key<'_>, value: &Payload, expiry: Expiry) -> Result<bool, Fault> {
+        self.settle_limits()?;
         let before = self.conn.last_insert_rowid();
-        let stored = self.put_if_room(put, key, value, expiry)?
+        let stored = self.put_if_room(put, key, value, expiry, false)?
             || self.write(|| self.put_making_room(put, key, value, expiry))?;
         // The entry is stored: a sweep that fails is left to the next one.
         if cull::sweep_is_due(before, self.conn.last_insert_rowid())
@@ -180,6 +183,7 @@ impl Operations for Ops<'_> {
     }
 
     fn set_many(&self, entries: &[(Key<'_>, Payload)], expiry: Expiry) -> Result<Vec<usize>, Fault> {
+        self.settle_limits()?;
         self.write(|| {
             // A key that is there needs no room, and within a transaction a look for it costs little.
             let mut replace = self.conn.prepare_cached(&self.sql.replace)?;
@@ -273,6 +277,10 @@ impl Operations for Ops<'_> {
 
     fn entries(&self) -> Result<u64, Fault> {
         cull::entries(self)
+    }
+
+    fn limits(&self) -> Result<Culling, Fault> {
+        self.limits_shown()
     }
 
     fn purge(&self, from: i64) -> Result<(u64, Option<i64>), Fault> {

@@ -3,10 +3,10 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use cache_core::{Clock, Culling, Error, Result};
+use cache_core::{Clock, Culling, Error, NamedLimits, Result};
 
 use crate::layout::{Layout, Table};
-use crate::schema::STATE_SUFFIX;
+use crate::schema::{LIMITS_SUFFIX, STATE_SUFFIX};
 use crate::store::DatabaseCache;
 
 /// The table of a cache that was given no other.
@@ -25,8 +25,8 @@ pub struct DatabaseOptions {
     path: PathBuf,
     table: String,
     layout: Layout,
-    max_entries: Option<u64>,
-    culling: Culling,
+    limits: NamedLimits,
+    has_default_limit: bool,
     busy_timeout: Duration,
     clock: Clock,
 }
@@ -37,7 +37,11 @@ pub(crate) struct Settings {
     /// Absolute, so that a later change of the working directory moves nothing.
     pub(crate) path: PathBuf,
     pub(crate) table: String,
+    /// What this handle goes by where nothing remembers limits.
     pub(crate) culling: Culling,
+    pub(crate) named: NamedLimits,
+    /// Whether a store that remembers no limits gets Django's from this handle.
+    pub(crate) has_default_limit: bool,
     pub(crate) busy_timeout: Duration,
     pub(crate) clock: Clock,
 }
@@ -48,8 +52,8 @@ impl DatabaseOptions {
             path: path.to_owned(),
             table: DEFAULT_TABLE.to_owned(),
             layout: Layout::Own,
-            max_entries: Culling::DEFAULT.limit(),
-            culling: Culling::DEFAULT,
+            limits: NamedLimits::NONE,
+            has_default_limit: true,
             busy_timeout: DEFAULT_BUSY_TIMEOUT,
             clock: Clock::system(),
         }
@@ -57,7 +61,7 @@ impl DatabaseOptions {
 
     /// The table, [`DEFAULT_TABLE`] by default. Any name of 1 to 128 bytes without a NUL byte is
     /// good, blanks and quotes included, but for those that begin with `sqlite_` or end with
-    /// `~state` (which are SQLite's and this crate's own).
+    /// `~state` or `~limits` (which are SQLite's and this crate's own).
     #[must_use]
     pub fn table(mut self, name: impl Into<String>) -> Self {
         self.table = name.into();
@@ -71,17 +75,21 @@ impl DatabaseOptions {
         self
     }
 
-    /// Django's `MAX_ENTRIES`: the most entries at any moment, 300 by default; not zero.
+    /// Django's `MAX_ENTRIES`: the most entries at any moment; not zero. Where no handle names it, it is 300.
+    ///
+    /// The table remembers it ([`Layout::Own`]): a handle that names none adopts it, and one that names
+    /// another changes it with its first new entry, for all handles. Where more rows than that are
+    /// there, each new key removes more than it adds, until the limit holds.
     #[must_use]
     pub const fn max_entries(mut self, entries: u64) -> Self {
-        self.max_entries = Some(entries);
+        self.limits = self.limits.max_entries(entries);
         self
     }
 
-    /// No limit on the number of entries: only expiry removes them.
+    /// No limit on the number of entries: only expiry removes them. The table remembers it, as a limit.
     #[must_use]
     pub const fn unlimited(mut self) -> Self {
-        self.max_entries = None;
+        self.limits = self.limits.unlimited();
         self
     }
 
@@ -90,9 +98,20 @@ impl DatabaseOptions {
     ///
     /// In a table of more than 1,000 entries it is that share of 1,000 entries, so that no write
     /// takes longer than in a small table.
+    ///
+    /// The table remembers it too.
     #[must_use]
     pub const fn cull_frequency(mut self, one_in: u32) -> Self {
-        self.culling = self.culling.cull_frequency(one_in);
+        self.limits = self.limits.cull_frequency(one_in);
+        self
+    }
+
+    /// Has a handle that names no limit evict nothing where nothing remembers one: for tools that look into
+    /// the caches of others. In [`Layout::Django`] it is then as if [`unlimited`](Self::unlimited); a table
+    /// of [`Layout::Own`] that such a handle makes remembers no limit, and takes that of the first other handle.
+    #[must_use]
+    pub const fn no_default_limit(mut self) -> Self {
+        self.has_default_limit = false;
         self
     }
 
@@ -119,16 +138,16 @@ impl DatabaseOptions {
     pub fn build(self) -> Result<DatabaseCache> {
         check_table(&self.table)?;
         let path = absolute(&self.path)?;
-        let culling = match self.max_entries {
-            Some(limit) => self.culling.max_entries(limit)?,
-            None => self.culling.unlimited(),
-        };
+        let default = if self.has_default_limit { Culling::DEFAULT } else { Culling::DEFAULT.unlimited() };
+        let culling = self.limits.over(default)?;
         let table = Table::new(self.layout, &self.table);
         Ok(DatabaseCache::from_settings(
             Settings {
                 path,
                 table: self.table,
                 culling,
+                named: self.limits,
+                has_default_limit: self.has_default_limit,
                 busy_timeout: self.busy_timeout.min(LONGEST_BUSY_TIMEOUT),
                 clock: self.clock,
             },
@@ -149,6 +168,8 @@ fn check_table(name: &str) -> Result<()> {
         "begins with \"sqlite_\", which SQLite keeps for itself"
     } else if lower.ends_with(STATE_SUFFIX) {
         "ends with \"~state\", which is where the count of another cache is kept"
+    } else if lower.ends_with(LIMITS_SUFFIX) {
+        "ends with \"~limits\", which is where the limits of another cache are kept"
     } else {
         return Ok(());
     };

@@ -4,17 +4,23 @@ use cache_core::Error;
 use rusqlite::Connection;
 
 use crate::errors::Fault;
+use crate::limits::Told;
 use crate::sum;
 
 /// What follows a cache's table name in the name of its companion table. No cache may have a
 /// name that ends so.
 pub(crate) const STATE_SUFFIX: &str = "~state";
 
+/// The same of the companion that remembers the limits. A table of its own: older versions, which know
+/// none, go on with the others.
+pub(crate) const LIMITS_SUFFIX: &str = "~limits";
+
 /// Every statement of one cache. Keys, values and numbers are parameters; only names are text.
 #[derive(Debug)]
 pub(crate) struct Sql {
     /// The objects of the schema, in the order in which they are made.
-    objects: [Object; 4],
+    objects: [Object; 5],
+    pub(crate) told: Told,
     pub(crate) get: String,
     pub(crate) has: String,
     pub(crate) set: String,
@@ -28,6 +34,9 @@ pub(crate) struct Sql {
     pub(crate) state: String,
     pub(crate) set_hand: String,
     pub(crate) recount: String,
+    pub(crate) limits: String,
+    pub(crate) remember: String,
+    pub(crate) forget_limits: String,
     pub(crate) boundary: String,
     pub(crate) drop_expired: String,
     pub(crate) drop_oldest: String,
@@ -74,6 +83,7 @@ impl Sql {
         let name = |suffix: &str| format!("{table}{suffix}");
         let t = quote(table);
         let s = quote(&name(STATE_SUFFIX));
+        let l = quote(&name(LIMITS_SUFFIX));
         let trigger = |event: &str, sign: char| Object {
             kind: "trigger",
             name: name(&format!("~{event}")),
@@ -101,22 +111,34 @@ impl Sql {
                      hand INTEGER NOT NULL) STRICT"
                 ),
             },
+            Object {
+                kind: "table",
+                name: name(LIMITS_SUFFIX),
+                definition: format!(
+                    "{l} (id INTEGER PRIMARY KEY CHECK (id = 1), max_entries INTEGER, \
+                     cull_frequency INTEGER NOT NULL, sum INTEGER NOT NULL) STRICT"
+                ),
+            },
             trigger("insert", '+'),
             trigger("delete", '-'),
         ];
-        // A full table takes only keys that it has: any other has no kind then, and is refused. A SELECT
-        // in place of VALUES would say the same, through a temporary table.
+        // A full table takes only keys that it has: any other has no kind then, and is refused, unless
+        // room was just made for it (?9). A SELECT in place of VALUES would say the same, through a
+        // temporary table.
         let upsert = format!(
             "INSERT INTO {t} (key, kind, codec, expires, sum, value) VALUES (?1, CASE WHEN \
-             (SELECT entries FROM {s} WHERE id = 1) < ?9 OR EXISTS (SELECT 1 FROM {t} WHERE key = ?1) \
+             (SELECT entries FROM {s} WHERE id = 1) < ifnull((SELECT max_entries FROM {l} WHERE id = 1), {}) \
+             OR ?9 OR EXISTS (SELECT 1 FROM {t} WHERE key = ?1) \
              THEN ?4 END, ?5, ?6, ?7, ?8) ON CONFLICT (key) DO UPDATE SET kind = excluded.kind, \
-             codec = excluded.codec, expires = excluded.expires, sum = excluded.sum, value = excluded.value"
+             codec = excluded.codec, expires = excluded.expires, sum = excluded.sum, value = excluded.value",
+            i64::MAX
         );
         let live = live();
         let (touched, counted) =
             (sum::with_high_half("?5"), sum::with_low_half(&sum::integer("(value + ?4)", "?3")));
         Self {
             objects,
+            told: Told::default(),
             get: format!("SELECT kind, codec, expires, sum, value FROM {t} WHERE key = ?1"),
             has: format!("SELECT 1 FROM {t} WHERE key = ?1 AND {live}"),
             add: format!("{upsert} WHERE NOT {live}"),
@@ -142,6 +164,13 @@ impl Sql {
                 "INSERT INTO {s} (id, entries, hand) VALUES (1, (SELECT count(*) FROM {t}), 0) \
                  ON CONFLICT (id) DO UPDATE SET entries = excluded.entries"
             ),
+            limits: format!("SELECT max_entries, cull_frequency, sum FROM {l} WHERE id = 1"),
+            remember: format!(
+                "INSERT INTO {l} (id, max_entries, cull_frequency, sum) VALUES (1, ?1, ?2, ?3) \
+                 ON CONFLICT (id) DO UPDATE SET max_entries = excluded.max_entries, \
+                 cull_frequency = excluded.cull_frequency, sum = excluded.sum"
+            ),
+            forget_limits: format!("DELETE FROM {l} WHERE id = 1"),
             boundary: format!("SELECT id FROM {t} WHERE id > ?1 ORDER BY id LIMIT 1 OFFSET ?2"),
             drop_expired: format!("DELETE FROM {t} WHERE id > ?1 AND id <= ?2 AND expires <= ?3"),
             drop_oldest: format!("DELETE FROM {t} WHERE id <= ?1"),
@@ -160,9 +189,9 @@ impl Sql {
     /// When something else has one of the names.
     pub(crate) fn is_complete(&self, conn: &Connection) -> Result<bool, Fault> {
         let names = "SELECT type, name, ifnull(sql, '') FROM sqlite_schema \
-                     WHERE name COLLATE NOCASE IN (?1, ?2, ?3, ?4)";
+                     WHERE name COLLATE NOCASE IN (?1, ?2, ?3, ?4, ?5)";
         let mut statement = conn.prepare(names)?;
-        let mut rows = statement.query([0, 1, 2, 3].map(|i| &self.objects[i].name))?;
+        let mut rows = statement.query([0, 1, 2, 3, 4].map(|i| &self.objects[i].name))?;
         let mut found = 0;
         while let Some(row) = rows.next()? {
             let (kind, name, sql): (String, String, String) = (row.get(0)?, row.get(1)?, row.get(2)?);
@@ -237,6 +266,8 @@ mod tests {
             &sql.move_key,
             &sql.state,
             &sql.set_hand,
+            &sql.limits,
+            &sql.forget_limits,
             &sql.boundary,
             &sql.drop_expired,
             &sql.drop_oldest,

@@ -68,6 +68,9 @@ impl FromSettings for DatabaseCache {
         if let Some(wait) = settings.duration("busy_timeout")? {
             options = options.busy_timeout(wait);
         }
+        if !settings.has_default_limit() {
+            options = options.no_default_limit();
+        }
         if settings.is_django_layout()? {
             options = options.layout(django()?);
         }

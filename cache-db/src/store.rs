@@ -266,10 +266,10 @@ impl BaseCache for DatabaseCache {
 
     /// The bytes are those of the whole database file: SQLite does not count them by table.
     fn info(&self) -> Result<Info> {
-        let (entries, bytes) = self.read(|ops| Ok((ops.entries()?, ops.bytes()?)))?;
+        let (entries, bytes, limits) = self.read(|ops| Ok((ops.entries()?, ops.bytes()?, ops.limits()?)))?;
         let info = Info {
             entries: Some(entries),
-            max_entries: self.settings.culling.limit(),
+            max_entries: limits.limit(),
             bytes: Some(bytes),
             ..Info::default()
         };

@@ -90,18 +90,6 @@ fn a_large_table_loses_a_share_of_a_window() {
 }
 
 #[test]
-fn a_smaller_limit_holds_from_the_first_new_key_on() {
-    let (_dir, path) = place();
-    let cache = common::cache(&path);
-    cache.set_many((0..5_000).map(|i| (i.to_string(), i)), Timeout::Never).unwrap();
-    let smaller = build(DatabaseCache::builder(&path).max_entries(10));
-    smaller.set("new", &1, Timeout::Never).unwrap();
-    assert!(smaller.has_key("new").unwrap());
-    let (rows, entries) = rows_and_count(&path, "cache");
-    assert!(rows == entries && rows <= 10, "{rows}");
-}
-
-#[test]
 fn an_unlimited_table_does_not_grow_with_the_dead() {
     let (_dir, path) = place();
     let (clock, hands) = Clock::manual();

@@ -27,20 +27,27 @@ pub struct Swept {
     pub entries: u64,
 }
 
+/// The most entries that go at once, beyond the share, where the limit was lowered: about what a shard
+/// is meant to hold.
+const STEP: u64 = 256;
+
 impl Store {
-    pub(crate) fn with_shard(
+    pub(crate) fn with_shard<T: Default>(
         &self,
         location: &Location,
         index: u32,
-        op: impl FnOnce(&Shard<'_>) -> Result<(), Fault>,
-    ) -> Result<(), Fault> {
+        op: impl FnOnce(&Shard<'_>) -> Result<T, Fault>,
+    ) -> Result<T, Fault> {
         match self.open_shard(location, index, false)? {
             Some(shard) => {
                 shard.dir.lock()?;
                 op(&shard)
             }
             // Removed underneath: nothing is in it.
-            None => State::open(location, self.lock_timeout)?.listed(index, 0, Some(NEVER)),
+            None => {
+                State::open(location, self.lock_timeout)?.listed(index, 0, Some(NEVER))?;
+                Ok(T::default())
+            }
         }
     }
 
@@ -86,17 +93,19 @@ impl Store {
     }
 
     /// Makes room in a full store by removing from one locked shard: what has expired, else a
-    /// share. Does nothing when another writer has made room meanwhile.
-    pub(crate) fn cull(&self, shard: &Shard<'_>) -> Result<(), Fault> {
-        if !self.is_full(shard)? {
-            return Ok(());
+    /// share, or up to [`STEP`] where the store holds more than its limit. Does nothing when another writer
+    /// has made room meanwhile. Says how many entries went.
+    pub(crate) fn cull(&self, shard: &Shard<'_>) -> Result<u64, Fault> {
+        if shard.state()?.excess(&self.limits).is_none() {
+            return Ok(0);
         }
         let (swept, mut names) = self.sweep_shard(shard, None)?;
-        if swept.expired + swept.damaged > 0 || !self.is_full(shard)? {
-            return Ok(());
-        }
-        let victims = usize::try_from(self.culling.victims(swept.entries)).unwrap_or(usize::MAX);
-        for place in 0..victims.min(names.len()) {
+        let gone = swept.expired + swept.damaged;
+        let excess = shard.state()?.excess(&self.limits);
+        let Some((limits, excess)) = excess.filter(|_| gone == 0) else { return Ok(gone) };
+        let wanted = limits.victims(swept.entries).max(excess.min(STEP));
+        let victims = usize::try_from(wanted).unwrap_or(usize::MAX).min(names.len());
+        for place in 0..victims {
             let chosen = fastrand::usize(place..names.len());
             names.swap(place, chosen);
             if let Some(name) = names.get(place) {
@@ -104,16 +113,11 @@ impl Store {
             }
         }
         shard.give_back(u32::try_from(victims).unwrap_or(u32::MAX));
-        if self.culling.drops_all() && shard.location.shards > 1 {
+        if limits.drops_all() && shard.location.shards > 1 {
             shard.dir.unlock()?;
             self.clear_shards(shard.location)?;
         }
-        Ok(())
-    }
-
-    fn is_full(&self, shard: &Shard<'_>) -> Result<bool, Fault> {
-        let Some(limit) = self.culling.limit() else { return Ok(false) };
-        Ok(shard.state()?.total().is_some_and(|total| total >= limit))
+        Ok(victims as u64)
     }
 
     pub(crate) fn list_unlisted(&self, location: &Location) -> Result<(), Fault> {

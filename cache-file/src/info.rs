@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use cache_core::{Error, Presence, Result};
+use cache_core::{Culling, Error, Presence, Result};
 use rustix::fs::Access;
 
 use crate::layout::role;
@@ -16,6 +16,14 @@ impl Store {
         self.retry(|| match self.location(false)? {
             Some(location) => State::open(&location, self.lock_timeout).map(|_| Presence::Exists),
             None => Ok(can_be_made(&self.dir).map(|()| Presence::NotYet)?),
+        })
+    }
+
+    /// The limits of the store, of so many entries.
+    pub(crate) fn limits_shown(&self, entries: u64) -> Result<Culling> {
+        self.retry(|| {
+            let remembered = self.location(false)?.and_then(|location| state::limits(&location.root));
+            Ok(self.limits.shown(remembered, entries))
         })
     }
 

@@ -21,6 +21,10 @@
 //! - **An exact bound.** At most `max_entries` entries at every moment, in all processes, but for
 //!   the instant in which `incr_version` has an entry of a full store under both keys.
 //!   A write costs the same with many entries as with few.
+//! - **The store remembers its limits.** A handle that names none adopts them, so that a tool or a second
+//!   service never shrinks a cache by Django's 300. One that names others changes them with its first new
+//!   entry, for all handles; [`Info`] shows them. A lower limit empties the store step by step: until it
+//!   holds, each new entry removes at least two others, and the number of entries never grows.
 //! - **Its own files only.** Directories are made with mode 0700 and files with 0600. Symbolic
 //!   links, FIFOs and the like are never followed or opened for long, a hard link is never read or
 //!   written, and files of others in the directory are left alone.
@@ -53,7 +57,8 @@
 //!   listing the directory, so it is exact. Above that a handle lists after `max_entries / 64` new
 //!   keys of its own: what other handles and Django add in between it does not see. When a store
 //!   of more than 512 is full, and less than a 64th of it has expired, entries are removed at
-//!   random until a 64th is free.
+//!   random until a 64th is free. Nothing there remembers the limit: a handle that names none has 300,
+//!   unless it is built with [`FileOptions::no_default_limit`].
 //! - **Without a limit** what has expired is removed as new keys come, so that about half of the
 //!   files are live ones at the least.
 //! - **Two keys with one MD5 are one entry**, since the file does not hold its key. Nobody but an
@@ -77,6 +82,7 @@ mod fs;
 mod fuzz;
 mod info;
 mod layout;
+mod limits;
 mod lock;
 mod options;
 mod own;
@@ -95,6 +101,7 @@ use cache_core::{
     AsyncWay, BaseCache, Capabilities, Codec, Culling, Expiry, Info, Key, Payload, Presence, Result,
 };
 
+use crate::limits::Limits;
 use crate::store::Store;
 use crate::stored::Stored;
 
@@ -109,7 +116,8 @@ pub struct FileCache {
 }
 
 impl FileCache {
-    /// A cache in `dir` with Django's limits: 300 entries, of which a third goes when it is full.
+    /// A cache in `dir` with the limits that it remembers; a new one gets Django's: 300 entries, of which a
+    /// third goes when it is full.
     ///
     /// No I/O: the first write makes the directory, parents included, and refuses one that is a
     /// symbolic link, writable for other users or, unless this process is root's, another user's.
@@ -126,7 +134,10 @@ impl FileCache {
 
     fn from_parts(options: FileOptions, culling: Culling) -> Self {
         let store: Arc<dyn Stored> = match options.layout {
-            Layout::Own => Arc::new(Store::new(options.dir, culling, options.clock, options.lock_timeout)),
+            Layout::Own => {
+                let limits = Limits::new(options.limits, options.has_default_limit);
+                Arc::new(Store::new(options.dir, limits, options.clock, options.lock_timeout))
+            }
             #[cfg(feature = "django")]
             Layout::Django => Arc::new(django::DjangoStore::new(options, culling)),
         };

@@ -4,7 +4,7 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use cache_core::{Clock, Culling, Error, Result};
+use cache_core::{Clock, Culling, Error, NamedLimits, Result};
 
 use crate::FileCache;
 
@@ -19,14 +19,13 @@ use crate::FileCache;
 #[derive(Clone, Debug)]
 pub struct FileOptions {
     pub(crate) dir: PathBuf,
-    pub(crate) max_entries: Option<u64>,
-    pub(crate) cull_frequency: Option<u32>,
+    pub(crate) limits: NamedLimits,
+    pub(crate) has_default_limit: bool,
     pub(crate) clock: Clock,
     pub(crate) lock_timeout: Duration,
     pub(crate) layout: Layout,
     #[cfg(feature = "django")]
     pub(crate) max_inflated: usize,
-    unlimited: bool,
 }
 
 /// How entries lie in the directory. Handles of different layouts do not see each other's entries.
@@ -52,18 +51,21 @@ impl FileOptions {
         let dir = std::path::absolute(&dir).unwrap_or(dir);
         Self {
             dir,
-            max_entries: None,
-            cull_frequency: None,
+            limits: NamedLimits::NONE,
+            has_default_limit: true,
             clock: Clock::system(),
             lock_timeout: Duration::from_secs(5),
             layout: Layout::default(),
             #[cfg(feature = "django")]
             max_inflated: DEFAULT_MAX_INFLATED,
-            unlimited: false,
         }
     }
 
-    /// Django's `MAX_ENTRIES`: the most entries at any moment, in all processes. Default: 300.
+    /// Django's `MAX_ENTRIES`: the most entries at any moment, in all processes. Where no handle names it, 300.
+    ///
+    /// The store remembers it ([`Layout::Own`]): a handle that names none adopts it, and one that names
+    /// another changes it with its first new entry, for all handles. Where more entries than that are
+    /// there, each new one removes more than it adds, until the limit holds.
     ///
     /// Whoever creates the directory also decides into how many subdirectories it is divided: one
     /// up to 512 entries, else about one per 256 entries. Handles that open it later with another
@@ -74,23 +76,33 @@ impl FileOptions {
     /// by its own writes; culling reads the beginning of every file while other writers wait.
     #[must_use]
     pub const fn max_entries(mut self, max_entries: u64) -> Self {
-        self.max_entries = Some(max_entries);
-        self.unlimited = false;
+        self.limits = self.limits.max_entries(max_entries);
         self
     }
 
-    /// No limit on the number of entries; expired ones are still removed as new ones come.
+    /// No limit on the number of entries; expired ones are still removed as new ones come. The store
+    /// remembers it, as a limit.
     #[must_use]
     pub const fn unlimited(mut self) -> Self {
-        self.unlimited = true;
+        self.limits = self.limits.unlimited();
         self
     }
 
     /// Django's `CULL_FREQUENCY`: one in this many entries goes when a new key finds the store
-    /// full and nothing in it has expired; 0 means all of them. Default: 3.
+    /// full and nothing in it has expired; 0 means all of them. Where no handle names it, 3: the store
+    /// remembers it too.
     #[must_use]
     pub const fn cull_frequency(mut self, cull_frequency: u32) -> Self {
-        self.cull_frequency = Some(cull_frequency);
+        self.limits = self.limits.cull_frequency(cull_frequency);
+        self
+    }
+
+    /// Has a handle that names no limit evict nothing where nothing remembers one: for tools that look into
+    /// the caches of others. In [`Layout::Django`] it is then as if [`unlimited`](Self::unlimited); a store of
+    /// [`Layout::Own`] that such a handle makes remembers no limit, and takes that of the first other handle.
+    #[must_use]
+    pub const fn no_default_limit(mut self) -> Self {
+        self.has_default_limit = false;
         self
     }
 
@@ -129,17 +141,8 @@ impl FileOptions {
     }
 
     pub(crate) fn culling(&self) -> Result<Culling> {
-        let mut culling = Culling::DEFAULT;
-        if let Some(max_entries) = self.max_entries {
-            culling = culling.max_entries(max_entries)?;
-        }
-        if self.unlimited {
-            culling = culling.unlimited();
-        }
-        if let Some(cull_frequency) = self.cull_frequency {
-            culling = culling.cull_frequency(cull_frequency);
-        }
-        Ok(culling)
+        let default = if self.has_default_limit { Culling::DEFAULT } else { Culling::DEFAULT.unlimited() };
+        self.limits.over(default)
     }
 
     /// The backend. No I/O: the directory is made by the first write.

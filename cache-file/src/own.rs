@@ -75,9 +75,10 @@ impl BaseCache for Store {
     }
 
     fn info(&self) -> Result<Info> {
+        let entries = self.number_of_entries()?;
         let info = Info {
-            entries: Some(self.number_of_entries()?),
-            max_entries: self.culling.limit(),
+            entries: Some(entries),
+            max_entries: self.limits_shown(entries)?.limit(),
             bytes: Some(self.bytes()?),
             ..Info::default()
         };
@@ -90,6 +91,6 @@ impl BaseCache for Store {
     }
 
     fn capabilities(&self) -> Capabilities {
-        stored::capabilities(self.culling)
+        stored::capabilities(self.limits.of_new_store())
     }
 }

@@ -36,6 +36,9 @@ impl FromSettings for FileCache {
         if let Some(wait) = settings.duration("lock_timeout")? {
             options = options.lock_timeout(wait);
         }
+        if !settings.has_default_limit() {
+            options = options.no_default_limit();
+        }
         if settings.is_django_layout()? {
             options = in_djangos_layout(options, settings)?;
         }

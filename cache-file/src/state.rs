@@ -1,7 +1,8 @@
 //! The state file: how many entries there are, so that nobody has to list to know.
 //!
 //! ```text
-//!  0  header, 32 bytes            magic "RCFSTAT1", shards u32, unlisted u32, total u64, 0, CRC-32
+//!  0  header, 32 bytes            magic "RCFSTAT2", shards u16, unlisted u16, cull_frequency u32,
+//!                                 total u48, max_entries u48, CRC-32
 //! 32  one record of 32 bytes      count u32, inserts u32, soonest i64, index u32, 0, CRC-32
 //!     per shard
 //! ```
@@ -11,6 +12,10 @@
 //! killed in between leaves a count too high, which the next listing of the shard puts right, or
 //! only the total, which a sweep, a clear and a full store put right.
 //!
+//! The header remembers the limits, so that a handle that names none adopts them. A `max_entries` of 0 is that
+//! nothing is remembered, and the largest number is no limit. An older version's header ("RCFSTAT1": shards u32,
+//! unlisted u32, total u64) remembers nothing, and becomes one of these with the next change.
+//!
 //! A file that is missing or damaged is written anew with every existing shard "unlisted"; new
 //! keys wait until each such shard was listed under its lock, which counts in everything that was
 //! under way.
@@ -18,7 +23,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use cache_core::Error;
+use cache_core::{Culling, Error};
 use rustix::fd::OwnedFd;
 use rustix::fs::{FileType, OFlags};
 use rustix::io::{Errno, retry_on_intr};
@@ -26,9 +31,15 @@ use rustix::io::{Errno, retry_on_intr};
 use crate::entry::NEVER;
 use crate::fs::{self, Fault, fault};
 use crate::layout::{self, Location, STATE};
+use crate::limits::Limits;
 use crate::lock::lock;
 
-const MAGIC: [u8; 8] = *b"RCFSTAT1";
+const MAGIC: [u8; 8] = *b"RCFSTAT2";
+const OLDER: [u8; 8] = *b"RCFSTAT1";
+
+/// No limit, as the number of 48 bits that it is in the header; what is larger is no limit either.
+const UNLIMITED: u64 = (1 << 48) - 1;
+
 const RECORD: usize = 32;
 const SUMMED: usize = 28;
 
@@ -51,6 +62,14 @@ fn u64_at(record: &Record, at: usize) -> u64 {
     record.get(at..).and_then(|bytes| bytes.first_chunk()).map_or(0, |bytes| u64::from_le_bytes(*bytes))
 }
 
+fn u16_at(record: &Record, at: usize) -> u32 {
+    u32_at(record, at) & 0xffff
+}
+
+fn u48_at(record: &Record, at: usize) -> u64 {
+    u64_at(record, at) & UNLIMITED
+}
+
 fn sealed(mut record: Record) -> Record {
     let sum = crc32fast::hash(&record[..SUMMED]);
     record[SUMMED..].copy_from_slice(&sum.to_le_bytes());
@@ -66,24 +85,51 @@ struct Header {
     shards: u32,
     unlisted: u32,
     total: u64,
+    /// What the store remembers, if anything.
+    limits: Option<Culling>,
 }
 
 impl Header {
     fn encode(self) -> Record {
         let mut record = [0; RECORD];
         record[..8].copy_from_slice(&MAGIC);
-        record[8..12].copy_from_slice(&self.shards.to_le_bytes());
-        record[12..16].copy_from_slice(&self.unlisted.to_le_bytes());
-        record[16..24].copy_from_slice(&self.total.to_le_bytes());
+        let (shards, unlisted) = (self.shards.to_le_bytes(), self.unlisted.to_le_bytes());
+        record[8..10].copy_from_slice(&shards[..2]);
+        record[10..12].copy_from_slice(&unlisted[..2]);
+        record[16..22].copy_from_slice(&self.total.min(UNLIMITED).to_le_bytes()[..6]);
+        if let Some(limits) = self.limits {
+            record[12..16].copy_from_slice(&limits.frequency().to_le_bytes());
+            let most = limits.limit().unwrap_or(UNLIMITED).min(UNLIMITED);
+            record[22..28].copy_from_slice(&most.to_le_bytes()[..6]);
+        }
         sealed(record)
     }
 
     fn decode(record: &Record, size: u64) -> Option<Self> {
-        let header =
-            Self { shards: u32_at(record, 8), unlisted: u32_at(record, 12), total: u64_at(record, 16) };
-        let good = record[..8] == MAGIC && is_sealed(record) && layout::is_shard_count(header.shards);
+        let header = match record.first_chunk() {
+            Some(&MAGIC) => Self {
+                shards: u16_at(record, 8),
+                unlisted: u16_at(record, 10),
+                total: u48_at(record, 16),
+                limits: remembered(u48_at(record, 22), u32_at(record, 12)),
+            },
+            Some(&OLDER) => Self {
+                shards: u32_at(record, 8),
+                unlisted: u32_at(record, 12),
+                total: u64_at(record, 16),
+                limits: None,
+            },
+            _ => return None,
+        };
+        let good =
+            is_sealed(record) && layout::is_shard_count(header.shards) && header.unlisted <= header.shards;
         (good && size == file_size(header.shards)).then_some(header)
     }
+}
+
+fn remembered(max_entries: u64, frequency: u32) -> Option<Culling> {
+    let limits = Culling::DEFAULT.cull_frequency(frequency);
+    if max_entries == UNLIMITED { Some(limits.unlimited()) } else { limits.max_entries(max_entries).ok() }
 }
 
 const fn file_size(shards: u32) -> u64 {
@@ -135,8 +181,8 @@ impl Shard {
 pub(crate) enum Place {
     /// Taken; `sweep` says that the shard is due.
     Taken { sweep: bool },
-    /// The store is full.
-    Full,
+    /// The store is full; `over` says that it holds more than its limit.
+    Full { over: bool },
     /// A shard must be listed first.
     Unlisted,
 }
@@ -206,6 +252,13 @@ pub(crate) fn shards(root: &Path) -> Result<Option<u32>, Fault> {
     let Some(size) = size_of_file(&file, &path)? else { return Ok(None) };
     let header = read_header(&file, size).map_err(|e| fault(e, "read", &path))?;
     Ok(header.map(|header| header.shards))
+}
+
+/// The limits that the store under `root` remembers, if it does. No lock.
+pub(crate) fn limits(root: &Path) -> Option<Culling> {
+    let file = fs::open(root, STATE, OFlags::RDONLY).ok()?;
+    let size = size_of_file(&file, &layout::state_path(root)).ok()??;
+    read_header(&file, size).ok()??.limits
 }
 
 /// Makes a state file with `wanted` shards where there is no good one, and says how many there are.
@@ -290,7 +343,7 @@ fn write_anew(location: &Location, file: &OwnedFd) -> Result<Header, Fault> {
             unlisted += 1;
         }
     }
-    let header = Header { shards, unlisted, total: 0 };
+    let header = Header { shards, unlisted, total: 0, limits: None };
     let mut bytes = header.encode().to_vec();
     for (index, record) in (0_u32..).zip(records) {
         bytes.extend_from_slice(&record.encode(index));
@@ -349,15 +402,29 @@ impl<'a> State<'a> {
         self.write(&header.encode(), 0)
     }
 
-    /// Takes a place in a shard, under the shard's lock, for an entry with this deadline, unless
-    /// there are `limit` entries already.
-    pub(crate) fn take(&mut self, index: u32, deadline: i64, limit: Option<u64>) -> Result<Place, Fault> {
+    /// Takes a place in a shard, under the shard's lock, for an entry with this deadline, unless the store is
+    /// full by the `limits` of the handle, which it remembers from then on.
+    ///
+    /// `has_paid`: this call has removed two entries at the least. In a store that holds more than its
+    /// limit, because that was lowered, it may take a place for one: so each new entry makes it smaller.
+    pub(crate) fn take(
+        &mut self,
+        index: u32,
+        deadline: i64,
+        limits: Option<&Limits>,
+        has_paid: bool,
+    ) -> Result<Place, Fault> {
         let shard = self.shard(index)?;
         if self.header.unlisted > 0 || !shard.is_listed() {
             return Ok(Place::Unlisted);
         }
-        if limit.is_some_and(|limit| self.header.total >= limit) {
-            return Ok(Place::Full);
+        if let Some(limits) = limits
+            && let Some(limit) = self.limit(limits)?
+        {
+            let over = self.header.total > limit;
+            if self.header.total >= limit && !(over && has_paid) {
+                return Ok(Place::Full { over });
+            }
         }
         let count = shard.count.saturating_add(1).min(UNLISTED - 1);
         let inserts = shard.inserts.saturating_add(1);
@@ -367,6 +434,28 @@ impl<'a> State<'a> {
         // As many new ones as there were: what a sweep reads is then paid for by the inserts.
         let sweep = inserts >= count.saturating_sub(inserts).max(FEWEST_INSERTS);
         Ok(Place::Taken { sweep })
+    }
+
+    /// The most entries, which the store remembers from then on.
+    fn limit(&mut self, limits: &Limits) -> Result<Option<u64>, Fault> {
+        let (in_force, is_new) = limits.in_force(self.header.limits, self.header.total);
+        if is_new {
+            if let Some(before) = self.header.limits {
+                let store = self.location.root.display();
+                tracing::info!(target: "cache_file", %store, %before, now = %in_force, "this program changes the limits");
+            }
+            self.write_header(Header { limits: Some(in_force), ..self.header })?;
+        }
+        limits.have_been_said();
+        Ok(in_force.limit())
+    }
+
+    /// The limits in force, and how many entries have to go so that a new one has a place; `None` where it has one.
+    pub(crate) fn excess(&self, limits: &Limits) -> Option<(Culling, u64)> {
+        let total = self.total()?;
+        let (in_force, _) = limits.in_force(self.header.limits, total);
+        let limit = in_force.limit()?;
+        (total >= limit).then(|| (in_force, total - limit + 1))
     }
 
     /// Gives places of a shard back, under the shard's lock.
@@ -428,12 +517,12 @@ impl<'a> State<'a> {
 
     /// What to do for a new key in the shard `own`. Adds up first; called only when the store is
     /// full or a shard unlisted.
-    pub(crate) fn plan(&mut self, own: u32, now: i64, limit: Option<u64>) -> Result<Plan, Fault> {
+    pub(crate) fn plan(&mut self, own: u32, now: i64, limits: Option<&Limits>) -> Result<Plan, Fault> {
         let shards = self.added_up()?;
         if let Some(&(first, _)) = shards.iter().find(|(_, shard)| !shard.is_listed()) {
             return Ok(Plan::List(first));
         }
-        if limit.is_none_or(|limit| self.header.total < limit) {
+        if limits.is_none_or(|limits| self.excess(limits).is_none()) {
             return Ok(Plan::Room);
         }
         let filled = || shards.iter().filter(|(_, shard)| shard.count > 0);
@@ -452,7 +541,7 @@ mod fuzz;
 mod tests {
     use super::*;
     use crate::store::Store;
-    use cache_core::{BaseCache as _, CacheBuilder, Clock, Culling, Timeout};
+    use cache_core::{BaseCache as _, CacheBuilder, Clock, NamedLimits, Timeout};
     use std::sync::Arc;
 
     /// As a process leaves it that is killed between its two writes of [`State::take`].
@@ -466,7 +555,12 @@ mod tests {
     fn sweeps_and_clears_put_right_what_a_killed_process_left() {
         let dir = tempfile::tempdir().unwrap();
         let root = dir.path().to_path_buf();
-        let store = Arc::new(Store::new(root, Culling::DEFAULT, Clock::system(), Duration::from_secs(5)));
+        let store = Arc::new(Store::new(
+            root,
+            Limits::new(NamedLimits::NONE, true),
+            Clock::system(),
+            Duration::from_secs(5),
+        ));
         let cache = CacheBuilder::from_arc(Arc::clone(&store)).build().unwrap();
         cache.set("key", &1, Timeout::Never).unwrap();
         let location = store.location(false).unwrap().unwrap();

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
-use cache_core::{Clock, Culling, Error, Expiry, Key, Payload, Result};
+use cache_core::{Clock, Error, Expiry, Key, Payload, Result};
 use rustix::fs::{AtFlags, CWD, OFlags};
 use rustix::io::Errno;
 
@@ -12,6 +12,7 @@ use crate::dir::is_no_entry;
 use crate::entry::NEVER;
 use crate::fs::{self, Fault, fault};
 use crate::layout::{self, EntryName, Location};
+use crate::limits::Limits;
 use crate::lock;
 use crate::read::{self, Depth, Found, Seen};
 use crate::shard::{Shard, Temp};
@@ -20,7 +21,7 @@ use crate::state::{self, Place, Plan};
 #[derive(Debug)]
 pub(crate) struct Store {
     pub(crate) dir: PathBuf,
-    pub(crate) culling: Culling,
+    pub(crate) limits: Limits,
     pub(crate) clock: Clock,
     pub(crate) lock_timeout: Duration,
     /// Found on the first use, and again after the directory vanished.
@@ -28,8 +29,8 @@ pub(crate) struct Store {
 }
 
 impl Store {
-    pub(crate) fn new(dir: PathBuf, culling: Culling, clock: Clock, lock_timeout: Duration) -> Self {
-        Self { dir, culling, clock, lock_timeout, location: RwLock::new(None) }
+    pub(crate) fn new(dir: PathBuf, limits: Limits, clock: Clock, lock_timeout: Duration) -> Self {
+        Self { dir, limits, clock, lock_timeout, location: RwLock::new(None) }
     }
 
     pub(crate) fn now(&self) -> i64 {
@@ -58,7 +59,8 @@ impl Store {
         let shards = match state::shards(&root)? {
             Some(shards) => shards,
             None if create => {
-                state::create(&root, layout::shards_for(self.culling.limit()), self.lock_timeout)?
+                let limit = self.limits.of_new_store().limit();
+                state::create(&root, layout::shards_for(limit), self.lock_timeout)?
             }
             None => match state::shards_by_name(&root)? {
                 Some(shards) => shards,
@@ -173,6 +175,7 @@ impl Store {
         add: bool,
     ) -> Result<bool, Fault> {
         let since = Instant::now();
+        let (mut removed, mut has_tried) = (0, false);
         loop {
             shard.dir.lock()?;
             if add && shard.look(name, key.as_bytes(), self.now(), Depth::Whole, OFlags::RDONLY)?.is_live() {
@@ -184,7 +187,7 @@ impl Store {
                 temp.publish(name, true)?;
                 return Ok(true);
             }
-            let taken = shard.state()?.take(shard.index, temp.deadline(), self.culling.limit())?;
+            let taken = shard.state()?.take(shard.index, temp.deadline(), Some(&self.limits), removed > 1)?;
             if let Place::Taken { sweep } = taken {
                 if let Err(fault) = temp.publish(name, false) {
                     shard.give_back(1);
@@ -195,7 +198,8 @@ impl Store {
                 }
                 return Ok(true);
             }
-            if since.elapsed() >= self.lock_timeout {
+            // One that is being emptied has places for whoever makes some.
+            if taken == (Place::Full { over: false }) && has_tried && since.elapsed() >= self.lock_timeout {
                 let dir = self.dir.display();
                 return Err(Error::unavailable(format!(
                     "the file cache {dir} is full and other writers took every place that was freed \
@@ -204,24 +208,26 @@ impl Store {
                 ))
                 .into());
             }
-            self.make_room(shard)?;
+            has_tried = true;
+            removed += self.make_room(shard)?;
         }
     }
 
-    /// Makes room for a new key in `own`, which is locked; the lock may be gone afterwards.
-    fn make_room(&self, own: &Shard<'_>) -> Result<(), Fault> {
-        let plan = own.state()?.plan(own.index, self.now(), self.culling.limit())?;
+    /// Makes room for a new key in `own`, which is locked; the lock may be gone afterwards. Says how many
+    /// entries went.
+    fn make_room(&self, own: &Shard<'_>) -> Result<u64, Fault> {
+        let plan = own.state()?.plan(own.index, self.now(), Some(&self.limits))?;
         match plan {
-            Plan::Room => Ok(()),
+            Plan::Room => Ok(0),
             Plan::Cull(index) if index == own.index => self.cull(own),
-            Plan::List(index) if index == own.index => self.sweep_shard(own, None).map(drop),
+            Plan::List(index) if index == own.index => self.sweep_shard(own, None).map(|_| 0),
             Plan::Cull(index) => {
                 own.dir.unlock()?;
                 self.with_shard(own.location, index, |shard| self.cull(shard))
             }
             Plan::List(_) => {
                 own.dir.unlock()?;
-                self.list_unlisted(own.location)
+                self.list_unlisted(own.location).map(|()| 0)
             }
         }
     }
@@ -349,7 +355,7 @@ impl Store {
         let is_new = !target.dir.has_file(new.as_str())?;
         if !is_new {
             state::expect_deadline(target.location, target.index, deadline, self.lock_timeout)?;
-        } else if target.state()?.take(target.index, deadline, None)? == Place::Unlisted {
+        } else if target.state()?.take(target.index, deadline, None, false)? == Place::Unlisted {
             source.dir.unlock()?;
             target.dir.unlock()?;
             self.list_unlisted(target.location)?;

@@ -37,7 +37,9 @@ impl Chosen {
     /// All caches of the settings. Whoever names a file or a URL wants that, whatever the
     /// environment says.
     pub(crate) fn builder(&self) -> CachesBuilder {
+        // What the settings leave out is the service's affair: this tool evicts nothing because of it.
         let builder = Caches::builder()
+            .no_default_limit()
             .backend::<DatabaseCache>()
             .backend::<DummyCache>()
             .backend::<FileCache>()

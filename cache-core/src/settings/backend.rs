@@ -102,6 +102,7 @@ pub struct BackendSettings {
     pub(super) name: String,
     pub(super) location: Option<Location>,
     pub(super) database: Option<String>,
+    pub(super) has_default_limit: bool,
     pub(super) options: Vec<(String, Setting)>,
     pub(super) known: Vec<&'static str>,
     /// By our name of an option: how the settings called it, where that was another library's.
@@ -151,6 +152,14 @@ impl BackendSettings {
     #[must_use]
     pub fn database(&self) -> Option<&str> {
         self.database.as_deref()
+    }
+
+    /// Whether a cache whose settings name no `max_entries`, on a store that remembers none, has the
+    /// default limit. False: it evicts nothing
+    /// ([`CachesBuilder::no_default_limit`](super::CachesBuilder::no_default_limit)).
+    #[must_use]
+    pub const fn has_default_limit(&self) -> bool {
+        self.has_default_limit
     }
 
     /// A whole number that is not negative, also as text.

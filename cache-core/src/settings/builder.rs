@@ -81,6 +81,15 @@ impl CachesBuilder {
         self
     }
 
+    /// Has caches whose settings name no `max_entries` evict nothing where the store remembers no limit: for
+    /// a tool that looks into the caches of others. Without this they have Django's 300, and a tool with
+    /// incomplete settings would empty a larger cache.
+    #[must_use]
+    pub const fn no_default_limit(mut self) -> Self {
+        self.names.no_default_limit = true;
+        self
+    }
+
     /// How the URLs of all caches are read that do not say so themselves, by the setting `compat`:
     /// for a program that has its URLs in common with a Django application.
     #[must_use]

@@ -39,6 +39,7 @@ pub(super) struct Names {
     pub(super) codecs: Vec<(String, Arc<dyn Codec>)>,
     pub(super) compat: Option<Compat>,
     pub(super) database: Option<String>,
+    pub(super) no_default_limit: bool,
 }
 
 impl Names {
@@ -210,6 +211,7 @@ impl Plan {
             name,
             location,
             database: names.database.clone(),
+            has_default_limit: !names.no_default_limit,
             options: settings.options.clone(),
             known: Vec::new(),
             called: Vec::new(),

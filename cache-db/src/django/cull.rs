@@ -55,7 +55,8 @@ pub(super) fn make_room(ops: &Ops<'_>) -> Result<(), Fault> {
     let expired = drop_expired(ops, WINDOW.max(wanted))?;
     let left = entries - expired;
     // Also where somebody with another limit filled the table.
-    let over = (left + wanted - limit).max(0);
+    // Where it was lowered by much, the next new keys go on.
+    let over = (left + wanted - limit).clamp(0, WINDOW.max(wanted));
     let victims = match expired {
         0 if culling.drops_all() => left,
         0 => over.max(as_i64(culling.victims(as_u64(left.min(WINDOW))))),

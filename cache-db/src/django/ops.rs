@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use cache_core::{Error, Expiry, Key, Payload, Result as CoreResult};
+use cache_core::{Culling, Error, Expiry, Key, Payload, Result as CoreResult};
 use rusqlite::{Connection, params};
 
 use super::{Table, cull, rows};
@@ -203,6 +203,10 @@ impl Operations for Ops<'_> {
 
     fn entries(&self) -> Result<u64, Fault> {
         cull::count(self).map(cull::as_u64)
+    }
+
+    fn limits(&self) -> Result<Culling, Fault> {
+        Ok(self.settings.culling)
     }
 
     fn purge(&self, _from: i64) -> Result<(u64, Option<i64>), Fault> {

@@ -19,6 +19,9 @@ const SHARE: u64 = 64;
 /// expired.
 const SELDOM: u64 = 256;
 
+/// The most entries that go at once where there are more than the limit, because it was lowered.
+const STEP: u64 = 1_024;
+
 /// What a handle knows of the number of entries.
 #[derive(Debug)]
 pub(super) struct Count {
@@ -69,8 +72,18 @@ impl DjangoStore {
         Ok(())
     }
 
-    /// Removes what has expired, else a share; says how many are left.
+    /// Removes what has expired, else a share; says how many are left. Where there are far more than the
+    /// limit, it is some of them, chosen at random: the next new keys go on.
     fn cull(&self, dir: &Dir<'_>, names: Vec<String>, limit: u64) -> Result<u64, Fault> {
+        let all = names.len() as u64;
+        // More than several handles add between two listings.
+        let step = STEP.max(limit / SHARE * 2);
+        if all.saturating_sub(limit) >= step && !self.culling.drops_all() {
+            for name in fastrand::choose_multiple(names, usize::try_from(step).unwrap_or(usize::MAX)) {
+                dir.unlink(&name)?;
+            }
+            return Ok(all - step);
+        }
         let before = names.len();
         let live = self.remove_expired(dir, names)?;
         let left = live.len() as u64;

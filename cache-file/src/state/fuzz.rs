@@ -2,9 +2,12 @@
 
 use std::time::Duration;
 
+use cache_core::NamedLimits;
+
 use super::{Fault, Header, RECORD, Shard, State, create, sealed, shards};
 use crate::fuzz::fuzz;
 use crate::layout::{Location, STATE};
+use crate::limits::Limits;
 
 const WAIT: Duration = Duration::from_secs(5);
 
@@ -17,26 +20,28 @@ fn seal(bytes: &mut [u8]) {
 
 #[test]
 fn records() {
-    fuzz("state records", "file", "state").words(&[b"RCFSTAT1"]).finish(|bytes| seal(bytes)).run(
-        100_000,
-        |bytes| {
+    fuzz("state records", "file", "state")
+        .words(&[b"RCFSTAT1", b"RCFSTAT2"])
+        .finish(|bytes| seal(bytes))
+        .run(100_000, |bytes| {
             let (records, _) = bytes.as_chunks::<RECORD>();
             let header = records.first().and_then(|record| Header::decode(record, bytes.len() as u64));
             let shards =
                 records.iter().skip(1).zip(0..).filter_map(|(record, index)| Shard::decode(record, index));
             shards.count() > 0 && header.is_some()
-        },
-    );
+        });
 }
 
 /// All that is done with a state file, whatever is in it: it counts, or is written anew.
 fn use_state(location: &Location) -> Result<(), Fault> {
     let mut state = State::open(location, WAIT)?;
-    state.plan(0, i64::MAX, Some(1))?;
-    state.take(0, 1, None)?;
+    let limits = |named: NamedLimits| Limits::new(named, true);
+    state.plan(0, i64::MAX, Some(&limits(NamedLimits::NONE.max_entries(1))))?;
+    state.take(0, 1, None, false)?;
     state.give_back(0, u32::MAX)?;
     state.listed(0, u64::MAX, Some(i64::MIN))?;
-    state.take(0, i64::MIN, Some(u64::MAX))?;
+    state.take(0, i64::MIN, Some(&limits(NamedLimits::NONE)), true)?;
+    state.take(0, i64::MIN, Some(&limits(NamedLimits::NONE.unlimited())), false)?;
     state.add_up()?;
     assert!(state.total().is_none_or(|total| total <= u64::from(location.shards) * u64::from(u32::MAX)));
     Ok(())
@@ -46,8 +51,10 @@ fn use_state(location: &Location) -> Result<(), Fault> {
 fn files() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join(STATE);
-    let fuzz =
-        fuzz("state files", "file", "state").words(&[b"RCFSTAT1"]).finish(|bytes| seal(bytes)).one_in(200);
+    let fuzz = fuzz("state files", "file", "state")
+        .words(&[b"RCFSTAT1", b"RCFSTAT2"])
+        .finish(|bytes| seal(bytes))
+        .one_in(200);
     fuzz.run(100_000, |bytes| {
         std::fs::write(&path, bytes).unwrap();
         let found = shards(dir.path()).unwrap();

@@ -7,6 +7,7 @@ mod backends;
 mod commands;
 #[cfg(feature = "conformance")]
 mod conformance;
+mod limits;
 mod session;
 mod settings;
 mod terminal;
