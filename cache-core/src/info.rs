@@ -25,6 +25,9 @@ pub struct Info {
     pub hits: Option<u64>,
     /// Lookups that they answered without one.
     pub misses: Option<u64>,
+    /// Entries that were removed before their end to make room: by the servers since they were started,
+    /// or by this process.
+    pub evictions: Option<u64>,
     /// Whatever else there is to say, as name and text: where it is, a server's version.
     pub more: Vec<(String, String)>,
 }

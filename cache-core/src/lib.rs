@@ -33,6 +33,8 @@ mod way;
 
 pub use backend::{AsyncCache, AsyncWay, BATCH, BaseCache};
 pub use bytes::Bytes;
+#[cfg(feature = "metrics")]
+pub use cache::SECONDS_BUCKETS;
 pub use cache::{Cache, CacheBuilder, OnError, Stats};
 pub use capabilities::Capabilities;
 pub use clock::{Clock, ManualClock};

@@ -52,6 +52,7 @@ fn a_miss_and_a_count_allocate_nothing() {
         none("has_key", || assert!(!cache.has_key(&absent).unwrap()));
         none("incr", || assert!(cache.incr(&number, 1).unwrap() > 1));
         none("get of an integer", || assert!(cache.get::<i64>(&number).unwrap().is_some()));
+        none("delete", || assert!(!cache.delete(&absent).unwrap()));
         none("touch", || assert!(!cache.touch(&absent, DEFAULT_TIMEOUT).unwrap()));
     }
 }

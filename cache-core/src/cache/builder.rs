@@ -234,7 +234,7 @@ impl<B: BaseCache + ?Sized> CacheBuilder<B> {
                     read_also: self.read_also,
                     keeps_kinds: capabilities.keeps_kinds,
                 },
-                flights: Flights::new(self.flight_wait),
+                flights: Arc::new(Flights::new(self.flight_wait)),
                 on_error: self.on_error,
                 counters: Counters::default(),
                 observed: Observed::new(self.name),

@@ -84,6 +84,10 @@ impl<B: BaseCache + ?Sized> Cache<B> {
 
     /// Removes `key`; true if it was there.
     ///
+    /// A [`get_or_set`](Cache::get_or_set) of the key that is computing stores nothing after this. One whose
+    /// value is on its way to the store is waited for: one call of the store, and at most 10 seconds for a
+    /// task that nobody polls any more.
+    ///
     /// # Errors
     /// When the store fails.
     pub fn delete(&self, key: &str) -> Result<bool> {
@@ -170,7 +174,8 @@ impl<B: BaseCache + ?Sized> Cache<B> {
     }
 
     /// Removes everything in the location: other prefixes, other versions and other caches' entries
-    /// there included. Nothing outside it.
+    /// there included. Nothing outside it. Computations of `get_or_set` are overtaken as by
+    /// [`delete`](Cache::delete).
     ///
     /// # Errors
     /// When the store fails.
@@ -237,6 +242,12 @@ impl<B: BaseCache + ?Sized> Cache<B> {
     /// [`flight_wait`](crate::CacheBuilder::flight_wait) and then compute by themselves. A value
     /// that someone else stored meanwhile wins. A call from inside `function` for the same key
     /// does not deadlock. With a zero timeout the value is returned and not stored.
+    ///
+    /// A removal overtakes the computation: after `delete`, `delete_many`, `clear`, `incr_version`,
+    /// `decr_version`, or a `set`, `set_many` or `touch` with a zero timeout, no value is in the cache whose
+    /// computation began before the call. Its callers get that value, and it is not stored. Later callers
+    /// compute anew. This holds for one cache and its clones, versions included; other caches and other
+    /// processes over the same store know nothing of each other's computations.
     ///
     /// # Errors
     /// As [`Cache::get`] and [`Cache::add`].

@@ -1,4 +1,9 @@
 //! Single flight: of all callers that miss one key at once, one computes and the others wait.
+//!
+//! A flight is *computing* until its leader asks to store ([`Leader::begin_storing`]), *storing* until
+//! the store has answered ([`Place`] is dropped), and then it has ended. It changes state under the lock
+//! of its shard. A removal ([`Flights::invalidate`]) takes a computing flight out of the shard, so that
+//! its leader stores nothing, and waits for a storing one.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -7,26 +12,49 @@ use std::hash::{BuildHasher, RandomState};
 use std::pin::pin;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use super::landing::Flight;
+use super::landing::{Flight, Landing};
 use crate::payload::Payload;
 use crate::sync::{AtomicU64, Mutex, MutexGuard, thread_local};
+use crate::way::Way;
 
 const SHARDS: usize = 16;
+
+/// How long a removal waits for a flight that is storing. A call of a store ends within its own, shorter
+/// timeout; this is for a task that nobody polls any more.
+const STORE_WAIT: Duration = Duration::from_secs(10);
 
 /// The computations under way in one cache, by made key.
 pub(crate) struct Flights {
     shards: [Shard; SHARDS],
+    /// How many flights there are in all shards.
+    under_way: AtomicU64,
     hasher: RandomState,
     wait: Duration,
 }
 
 #[derive(Default)]
 struct Shard {
-    flying: Mutex<HashMap<Box<str>, Arc<Flight>>>,
+    flying: Mutex<Flying>,
     /// How many flights have ended here.
     ended: AtomicU64,
+}
+
+/// The flights of each key: one that callers may join, and any number of others.
+type Flying = HashMap<Arc<str>, Vec<Entry>>;
+
+struct Entry {
+    flight: Arc<Flight>,
+    /// Whether callers may join it.
+    is_shared: bool,
+    phase: Phase,
+}
+
+enum Phase {
+    Computing,
+    /// With a flight that ends when the store has answered, if a removal waits for that.
+    Storing(Option<Arc<Flight>>),
 }
 
 /// What a caller is, once it has joined.
@@ -43,13 +71,14 @@ pub(crate) enum Joined<'a> {
 static NEXT_ID: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(0);
 
 thread_local! {
-    /// The flights whose functions are running on this thread's stack right now.
+    /// The flights whose functions are running, or storing, on this thread's stack right now.
     static LEADING: RefCell<Vec<u64>> = const { RefCell::new(Vec::new()) };
 }
 
 impl Flights {
     pub(crate) fn new(wait: Duration) -> Self {
-        Self { shards: Default::default(), hasher: RandomState::new(), wait }
+        let under_way = AtomicU64::new(0);
+        Self { shards: Default::default(), under_way, hasher: RandomState::new(), wait }
     }
 
     /// How long a waiter waits.
@@ -62,19 +91,77 @@ impl Flights {
         self.shard(key).ended.load(Ordering::Acquire)
     }
 
-    pub(crate) fn join(&self, key: &str) -> Joined<'_> {
-        let shard = self.shard(key);
-        let mut flying = shard.lock();
-        if let Some(flight) = flying.get(key) {
-            if LEADING.with(|leading| leading.borrow().contains(&flight.id)) {
+    /// Leads a flight for `key`, or waits for the one that there is.
+    pub(crate) fn join<'a>(self: &'a Arc<Self>, key: &'a str) -> Joined<'a> {
+        let mut flying = self.shard(key).lock();
+        if let Some(entry) = flying.get(key).and_then(|all| all.iter().find(|one| one.is_shared)) {
+            if is_inside(&entry.flight) {
                 return Joined::Inside;
             }
-            return Joined::Waiter(Arc::clone(flight));
+            return Joined::Waiter(Arc::clone(&entry.flight));
         }
-        let id = NEXT_ID.fetch_add(1, Ordering::Relaxed);
-        let flight = Arc::new(Flight::new(id));
-        flying.insert(key.into(), Arc::clone(&flight));
-        Joined::Leader(Leader { shard, key: key.into(), flight, outcome: None })
+        Joined::Leader(self.takes_off(&mut flying, key, true))
+    }
+
+    /// Leads a flight that nobody joins: for a caller that computes though there is a flight.
+    pub(crate) fn solo<'a>(self: &'a Arc<Self>, key: &'a str) -> Leader<'a> {
+        self.takes_off(&mut self.shard(key).lock(), key, false)
+    }
+
+    fn takes_off<'a>(self: &'a Arc<Self>, flying: &mut Flying, key: &'a str, is_shared: bool) -> Leader<'a> {
+        self.under_way.fetch_add(1, Ordering::Relaxed);
+        let flight = Arc::new(Flight::new(NEXT_ID.fetch_add(1, Ordering::Relaxed)));
+        let name: Arc<str> = key.into();
+        let entry = Entry { flight: Arc::clone(&flight), is_shared, phase: Phase::Computing };
+        flying.entry(Arc::clone(&name)).or_default().push(entry);
+        let place = Place { flights: Arc::clone(self), key: name, flight: Arc::clone(&flight) };
+        Leader { flights: self, key, flight, place: Some(place), outcome: None }
+    }
+
+    /// Whether there is no flight.
+    ///
+    /// Relaxed is enough. Who changes what a computation read, and removes the key then, comes after that
+    /// computation's reading, by the lock or the server that both asked: it finds the flight counted. And
+    /// who finds it counted no more asks the store after the leader did.
+    #[inline]
+    pub(crate) fn is_idle(&self) -> bool {
+        self.under_way.load(Ordering::Relaxed) == 0
+    }
+
+    /// To be called before `key` is removed: no flight that is there now stores its value afterwards.
+    /// Says how many it has kept from storing.
+    pub(crate) async fn invalidate(&self, way: Way, key: &str) -> u64 {
+        if self.is_idle() {
+            return 0;
+        }
+        let mut overtaken = Overtaken::default();
+        if let Some(entries) = self.shard(key).lock().get_mut(key) {
+            overtaken.take(entries);
+        }
+        self.overtake(way, overtaken).await
+    }
+
+    /// [`Flights::invalidate`] for all keys.
+    pub(crate) async fn invalidate_all(&self, way: Way) -> u64 {
+        if self.is_idle() {
+            return 0;
+        }
+        let mut overtaken = Overtaken::default();
+        for shard in &self.shards {
+            shard.lock().values_mut().for_each(|entries| overtaken.take(entries));
+        }
+        self.overtake(way, overtaken).await
+    }
+
+    async fn overtake(&self, way: Way, overtaken: Overtaken) -> u64 {
+        let invalidated = overtaken.computing.len() as u64;
+        self.under_way.fetch_sub(invalidated, Ordering::Relaxed);
+        drop(overtaken.computing);
+        if !overtaken.storing.is_empty() {
+            // Boxed: it is rare, and each removal's future would have its size.
+            Box::pin(outlast(way, overtaken.storing)).await;
+        }
+        invalidated
     }
 
     fn shard(&self, key: &str) -> &Shard {
@@ -84,17 +171,97 @@ impl Flights {
 }
 
 impl Shard {
-    fn lock(&self) -> MutexGuard<'_, HashMap<Box<str>, Arc<Flight>>> {
+    fn lock(&self) -> MutexGuard<'_, Flying> {
         self.flying.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The flights that a removal found.
+#[derive(Default)]
+struct Overtaken {
+    /// Taken out of their shards: dropped with the lock free.
+    computing: Vec<Entry>,
+    /// Each with the flight that ends when its store has answered.
+    storing: Vec<(Arc<Flight>, Arc<Flight>)>,
+}
+
+impl Overtaken {
+    /// Takes the flights of one key. The key may stay behind with none, until the next flight's end.
+    fn take(&mut self, entries: &mut Vec<Entry>) {
+        self.computing.extend(entries.extract_if(.., |entry| matches!(entry.phase, Phase::Computing)));
+        for entry in entries {
+            if let Phase::Storing(answered) = &mut entry.phase {
+                let answered = answered.get_or_insert_with(|| Arc::new(Flight::new(entry.flight.id)));
+                self.storing.push((Arc::clone(&entry.flight), Arc::clone(answered)));
+            }
+        }
+    }
+}
+
+/// Waits until these have stored. Who does not in time takes its value away again when it has.
+async fn outlast(way: Way, storing: Vec<(Arc<Flight>, Arc<Flight>)>) {
+    let deadline = Instant::now() + STORE_WAIT;
+    for (flight, answered) in storing {
+        // It would wait for itself: the store has called the cache.
+        if is_inside(&flight) || matches!(answered.wait(way, deadline).await, Landing::TooLong) {
+            flight.overtake();
+        }
+    }
+}
+
+fn is_inside(flight: &Flight) -> bool {
+    LEADING.with(|leading| leading.borrow().contains(&flight.id))
+}
+
+/// A flight's place in its shard: it leaves when this is dropped.
+pub(crate) struct Place {
+    flights: Arc<Flights>,
+    key: Arc<str>,
+    flight: Arc<Flight>,
+}
+
+impl Place {
+    /// Whether a removal has given up waiting for the store's answer: what was stored must go.
+    pub(crate) fn is_overtaken(&self) -> bool {
+        self.flight.is_overtaken()
+    }
+
+    fn entry<'a>(&self, flying: &'a mut Flying) -> Option<&'a mut Entry> {
+        flying.get_mut(&self.key)?.iter_mut().find(|one| one.flight.id == self.flight.id)
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let shard = self.flights.shard(&self.key);
+        let mut flying = shard.lock();
+        // Before the lock is free: whoever finds the key with no flight must see that one ended.
+        shard.ended.fetch_add(1, Ordering::Release);
+        let mut own = None;
+        if let Some(entries) = flying.get_mut(&self.key) {
+            let place = entries.iter().position(|one| one.flight.id == self.flight.id);
+            own = place.map(|place| entries.swap_remove(place));
+            if entries.is_empty() {
+                flying.remove(&self.key);
+            }
+        }
+        drop(flying);
+        let Some(own) = own else { return };
+        self.flights.under_way.fetch_sub(1, Ordering::Relaxed);
+        if let Phase::Storing(Some(answered)) = own.phase {
+            answered.end(None);
+        }
     }
 }
 
 /// The right, and the duty, to end a flight. Dropped without [`Leader::land`] it fails the
 /// flight, so that an error, a panic or a cancelled task lets the next waiter lead.
 pub(crate) struct Leader<'a> {
-    shard: &'a Shard,
-    key: Box<str>,
+    flights: &'a Flights,
+    key: &'a str,
     flight: Arc<Flight>,
+    /// Until it begins to store.
+    place: Option<Place>,
     /// What it lands with.
     outcome: Option<Payload>,
 }
@@ -102,20 +269,32 @@ pub(crate) struct Leader<'a> {
 impl Leader<'_> {
     /// Whether another flight may have stored the key after `mark` was taken: then look again.
     pub(crate) fn others_ended_since(&self, mark: u64) -> bool {
-        self.shard.ended.load(Ordering::Acquire) != mark
+        self.flights.mark(self.key) != mark
     }
 
-    /// Runs `function` so that a call for the same key from inside it is known as such.
-    pub(crate) async fn run<F: Future>(&self, function: F) -> F::Output {
-        let mut function = pin!(function);
+    /// Runs `work`, a function or a call of the store, so that a call for the same key from inside it is
+    /// known as such.
+    pub(crate) async fn run<F: Future>(&self, work: F) -> F::Output {
+        let mut work = pin!(work);
         poll_fn(|cx| {
             let _inside = Inside::enter(self.flight.id);
-            function.as_mut().poll(cx)
+            work.as_mut().poll(cx)
         })
         .await
     }
 
-    /// Ends the flight with what the cache now holds.
+    /// Begins to store: the place is to be kept until the store has answered, wherever that is. `None`:
+    /// the key was removed meanwhile, and the value must not be stored.
+    pub(crate) fn begin_storing(&mut self) -> Option<Place> {
+        let place = self.place.take()?;
+        let was_there = {
+            let mut flying = self.flights.shard(self.key).lock();
+            place.entry(&mut flying).map(|own| own.phase = Phase::Storing(None)).is_some()
+        };
+        was_there.then_some(place)
+    }
+
+    /// Ends the flight with what its callers get.
     pub(crate) fn land(mut self, payload: Payload) {
         self.outcome = Some(payload);
     }
@@ -123,13 +302,19 @@ impl Leader<'_> {
 
 impl Drop for Leader<'_> {
     fn drop(&mut self) {
-        let mut flying = self.shard.lock();
-        // Before the lock is free: whoever finds the key with no flight must see that one ended.
-        self.shard.ended.fetch_add(1, Ordering::Release);
-        flying.remove(&self.key);
-        drop(flying);
+        let outcome = self.outcome.take();
+        match self.place.take() {
+            Some(place) => drop(place),
+            // The call of the store may go on without its caller, on another thread. Nobody joins it: it has failed.
+            None if outcome.is_none() => {
+                let mut flying = self.flights.shard(self.key).lock();
+                let entries = flying.get_mut(self.key).into_iter().flatten();
+                entries.filter(|one| one.flight.id == self.flight.id).for_each(|one| one.is_shared = false);
+            }
+            None => {}
+        }
         // Without a landing it has failed.
-        self.flight.end(self.outcome.take());
+        self.flight.end(outcome);
     }
 }
 

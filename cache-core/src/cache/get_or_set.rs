@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 
 use crate::backend::BaseCache;
 use crate::cache::Cache;
-use crate::cache::flight::Joined;
+use crate::cache::flight::{Joined, Leader};
 use crate::cache::landing::Landing;
 use crate::error::{Error, ErrorKind, Result};
 use crate::key::MadeKey;
@@ -41,7 +41,7 @@ impl<B: BaseCache + ?Sized> Cache<B> {
             return Ok(self.decode(made.as_key(), payload)?);
         }
         let deadline = Instant::now() + flights.wait();
-        let leader = loop {
+        let mut leader = loop {
             match flights.join(name) {
                 Joined::Leader(leader) => {
                     // Someone may have stored the key between our miss and our lead.
@@ -52,40 +52,50 @@ impl<B: BaseCache + ?Sized> Cache<B> {
                         leader.land(payload);
                         return Ok(value);
                     }
-                    break Some(leader);
+                    break leader;
                 }
-                Joined::Waiter(flight) => match flight.wait(way, deadline).await {
-                    Landing::Landed(payload) => return Ok(self.decode(made.as_key(), payload)?),
-                    Landing::Failed => {}
-                    Landing::TooLong => break None,
-                },
-                Joined::Inside => break None,
+                Joined::Waiter(flight) => {
+                    let watch = self.watches();
+                    let landing = flight.wait(way, deadline).await;
+                    self.waited(watch);
+                    match landing {
+                        Landing::Landed(payload) => {
+                            self.coalesced();
+                            return Ok(self.decode(made.as_key(), payload)?);
+                        }
+                        Landing::Failed => {}
+                        Landing::TooLong => break flights.solo(name),
+                    }
+                }
+                Joined::Inside => break flights.solo(name),
             }
         };
         // The function's future has one place in this one: with two, each call within a call doubles it.
         let computing = pin!(async { function().await });
-        let computed = match &leader {
-            Some(leader) => leader.run(computing).await?,
-            None => computing.await?,
-        };
-        let (value, payload) = self.store(way, &made, expiry, computed).await?;
-        if let Some(leader) = leader {
-            leader.land(payload);
-        }
+        let watch = self.watches();
+        let computed = leader.run(computing).await;
+        self.computed(watch);
+        let (value, payload) = self.store(way, &made, expiry, &mut leader, computed?).await?;
+        leader.land(payload);
         Ok(value)
     }
 
-    /// Stores a computed value unless one is there by now; returns the one that the cache holds.
+    /// Stores a computed value unless one is there by now; returns the one that the cache holds. A value
+    /// whose key was removed since its computation began is returned, and not stored.
     async fn store<T: Serialize + DeserializeOwned>(
         &self,
         way: Way,
         key: &MadeKey,
         expiry: Option<Expiry>,
+        leader: &mut Leader<'_>,
         computed: T,
     ) -> Result<(T, Payload)> {
         let payload = self.encode(key.as_key(), &computed)?;
         let Some(expiry) = expiry else { return Ok((computed, payload)) };
-        match self.store_new(way, key, payload.clone(), expiry).await {
+        let Some(place) = leader.begin_storing() else { return Ok((computed, payload)) };
+        // One place, as above.
+        let storing = pin!(self.store_computed(way, key, payload.clone(), expiry, place));
+        match leader.run(storing).await {
             Ok(true) => return Ok((computed, payload)),
             Ok(false) => {}
             // Whether it was stored or not, the value is computed, and a degraded cache gives it.

@@ -2,6 +2,7 @@
 
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::{Duration, Instant};
@@ -18,6 +19,8 @@ pub(crate) struct Flight {
     state: Mutex<State>,
     /// For the threads that wait.
     ended: Condvar,
+    /// Whether what it stores must be removed again.
+    overtaken: AtomicBool,
 }
 
 enum State {
@@ -49,7 +52,17 @@ pub(crate) enum Landing {
 
 impl Flight {
     pub(crate) fn new(id: u64) -> Self {
-        Self { id, state: Mutex::new(State::Flying(Tasks::default())), ended: Condvar::new() }
+        let state = Mutex::new(State::Flying(Tasks::default()));
+        Self { id, state, ended: Condvar::new(), overtaken: AtomicBool::new(false) }
+    }
+
+    /// Says that the key is removed while the flight stores, and that nobody waits for it.
+    pub(crate) fn overtake(&self) {
+        self.overtaken.store(true, Ordering::SeqCst);
+    }
+
+    pub(crate) fn is_overtaken(&self) -> bool {
+        self.overtaken.load(Ordering::SeqCst)
     }
 
     /// Ends the flight, and tells all that wait.

@@ -9,7 +9,11 @@ use std::time::Duration;
 use metrics::{Counter, Gauge, Histogram};
 
 #[cfg(feature = "metrics")]
+use crate::cache::names;
+#[cfg(feature = "metrics")]
 use crate::cache::observe::Operation;
+#[cfg(feature = "metrics")]
+use crate::info::Info;
 
 /// A cache's name, and its metrics.
 pub(super) struct Observed {
@@ -35,6 +39,28 @@ impl Observed {
         &self.name
     }
 
+    /// Tells what the store has said of itself, where a recorder listens: what it cannot say has no metric.
+    #[cfg(feature = "metrics")]
+    #[allow(clippy::cast_precision_loss, reason = "the numbers of a gauge are floats")]
+    pub(super) fn told(&self, info: &Info) {
+        if self.meters().is_none() {
+            return;
+        }
+        let labels = [("cache", self.name.clone())];
+        for (name, number) in [
+            (names::ENTRIES, info.entries),
+            (names::MAX_ENTRIES, info.max_entries),
+            (names::BYTES, info.bytes),
+        ] {
+            if let Some(number) = number {
+                metrics::gauge!(name, &labels).set(number as f64);
+            }
+        }
+        if let Some(number) = info.evictions {
+            metrics::counter!(names::EVICTIONS, &labels).absolute(number);
+        }
+    }
+
     /// Made on the first use; `None` where no recorder was installed by then.
     #[cfg(feature = "metrics")]
     #[inline]
@@ -55,6 +81,11 @@ pub(super) struct Meters {
     misses: Counter,
     /// In the order of [`Operation::ALL`].
     operations: Vec<Meter>,
+    computing: Histogram,
+    waiting: Histogram,
+    computed: Counter,
+    coalesced: Counter,
+    invalidated: Counter,
 }
 
 /// The metrics of one operation.
@@ -69,20 +100,26 @@ struct Meter {
 impl Meters {
     fn new(cache: &str) -> Option<Self> {
         let instances = instances()?;
+        names::describe();
         let meter = |operation: &Operation| {
             let labels = [("cache", cache.to_owned()), ("operation", operation.name().to_owned())];
             Meter {
-                seconds: metrics::histogram!("cache_operation_duration_seconds", &labels),
-                errors: metrics::counter!("cache_errors_total", &labels),
-                degraded: metrics::counter!("cache_degraded_total", &labels),
+                seconds: metrics::histogram!(names::OPERATION_SECONDS, &labels),
+                errors: metrics::counter!(names::ERRORS, &labels),
+                degraded: metrics::counter!(names::DEGRADED, &labels),
             }
         };
         let labels = [("cache", cache.to_owned())];
         Some(Self {
             instances,
-            hits: metrics::counter!("cache_hits_total", &labels),
-            misses: metrics::counter!("cache_misses_total", &labels),
+            hits: metrics::counter!(names::HITS, &labels),
+            misses: metrics::counter!(names::MISSES, &labels),
             operations: Operation::ALL.iter().map(meter).collect(),
+            computing: metrics::histogram!(names::COMPUTE_SECONDS, &labels),
+            waiting: metrics::histogram!(names::FLIGHT_WAIT_SECONDS, &labels),
+            computed: metrics::counter!(names::COMPUTED, &labels),
+            coalesced: metrics::counter!(names::COALESCED, &labels),
+            invalidated: metrics::counter!(names::INVALIDATED, &labels),
         })
     }
 
@@ -103,6 +140,23 @@ impl Meters {
         if let Some(meter) = self.operations.get(operation as usize) {
             meter.degraded.increment(1);
         }
+    }
+
+    pub(super) fn computed(&self, took: Duration) {
+        self.computed.increment(1);
+        self.computing.record(took);
+    }
+
+    pub(super) fn waited(&self, time: Duration) {
+        self.waiting.record(time);
+    }
+
+    pub(super) fn coalesced(&self) {
+        self.coalesced.increment(1);
+    }
+
+    pub(super) fn invalidated(&self, flights: u64) {
+        self.invalidated.increment(flights);
     }
 }
 
@@ -129,7 +183,7 @@ fn instances() -> Option<Gauge> {
     }
 
     let heard = Cell::new(false);
-    let instances = metrics::gauge!("cache_instances");
+    let instances = metrics::gauge!(names::INSTANCES);
     instances.increment(One(&heard));
     heard.get().then_some(instances)
 }

@@ -8,6 +8,8 @@ mod flight;
 mod get_or_set;
 mod landing;
 mod meters;
+#[cfg(feature = "metrics")]
+mod names;
 mod observe;
 mod operations;
 mod reach;
@@ -24,6 +26,8 @@ pub use self::builder::CacheBuilder;
 pub use self::degrade::OnError;
 use self::flight::Flights;
 use self::meters::Observed;
+#[cfg(feature = "metrics")]
+pub use self::names::SECONDS_BUCKETS;
 use self::reach::Reach;
 use self::stats::Counters;
 pub use self::stats::Stats;
@@ -78,7 +82,7 @@ struct Settings {
     keys: KeyMaker,
     timeout: Timeout,
     codecs: Codecs,
-    flights: Flights,
+    flights: Arc<Flights>,
     on_error: OnError,
     counters: Counters,
     #[cfg_attr(not(any(feature = "metrics", feature = "trace")), allow(dead_code))]

@@ -51,6 +51,13 @@ pub(super) struct Asked {
     found: Option<(u64, u64)>,
 }
 
+/// A computation, or the wait for one, that is under way.
+pub(super) struct Watch {
+    /// `None`: no recorder listens, and the clock is not read.
+    #[cfg(feature = "metrics")]
+    since: Option<Instant>,
+}
+
 impl Asked {
     /// Whether somebody wants to know how long it took.
     #[inline]
@@ -151,6 +158,58 @@ impl<B: BaseCache + ?Sized> Cache<B> {
             self.tell(asked, since, answer.as_ref().err());
         }
         answer
+    }
+
+    /// To be called before a computation, or the wait for one, begins.
+    pub(super) fn watches(&self) -> Watch {
+        Watch {
+            #[cfg(feature = "metrics")]
+            since: self.settings.observed.meters().map(|_| Instant::now()),
+        }
+    }
+
+    /// Counts a computation, whatever its end.
+    #[cfg_attr(not(feature = "metrics"), allow(unused_variables, clippy::needless_pass_by_value))]
+    pub(super) fn computed(&self, watch: Watch) {
+        self.settings.counters.more(|lane| &lane.computed, 1);
+        #[cfg(feature = "metrics")]
+        if let (Some(since), Some(meters)) = (watch.since, self.settings.observed.meters()) {
+            meters.computed(since.elapsed());
+        }
+    }
+
+    /// Measures a wait for another caller's computation.
+    #[cfg_attr(
+        not(feature = "metrics"),
+        allow(unused_variables, clippy::needless_pass_by_value, clippy::unused_self)
+    )]
+    pub(super) fn waited(&self, watch: Watch) {
+        #[cfg(feature = "metrics")]
+        if let (Some(since), Some(meters)) = (watch.since, self.settings.observed.meters()) {
+            meters.waited(since.elapsed());
+        }
+    }
+
+    /// Counts a call that got the value of another caller's computation.
+    pub(super) fn coalesced(&self) {
+        self.settings.counters.more(|lane| &lane.coalesced, 1);
+        #[cfg(feature = "metrics")]
+        if let Some(meters) = self.settings.observed.meters() {
+            meters.coalesced();
+        }
+    }
+
+    /// Counts computations that a removal kept from being stored.
+    #[inline]
+    pub(super) fn invalidated(&self, flights: u64) {
+        if flights == 0 {
+            return;
+        }
+        self.settings.counters.more(|lane| &lane.invalidated, flights);
+        #[cfg(feature = "metrics")]
+        if let Some(meters) = self.settings.observed.meters() {
+            meters.invalidated(flights);
+        }
     }
 
     #[cfg(any(feature = "metrics", feature = "trace"))]

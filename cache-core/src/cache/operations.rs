@@ -8,8 +8,9 @@ use serde::de::DeserializeOwned;
 
 use crate::backend::{BATCH, BaseCache};
 use crate::cache::Cache;
+use crate::cache::flight::Place;
 use crate::cache::observe::{Asked, Operation};
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::info::{Info, Presence};
 use crate::key::{Key, KeyList, MadeKey};
 use crate::payload::Payload;
@@ -62,7 +63,46 @@ impl<B: BaseCache + ?Sized> Cache<B> {
         self.answered(&asked, added, || false)
     }
 
+    /// [`Cache::store_new`] for a flight, which keeps its place until the store has answered.
+    pub(super) async fn store_computed(
+        &self,
+        way: Way,
+        key: &MadeKey,
+        payload: Payload,
+        expiry: Expiry,
+        place: Place,
+    ) -> Result<bool> {
+        let asked = self.asks(Operation::Add);
+        let added = self.reach(way).add_in_flight(key, payload, expiry, place).await;
+        self.answered(&asked, added, || false)
+    }
+
+    /// Keeps the computations of a key that is about to be removed from storing their values.
+    async fn invalidate(&self, way: Way, key: Key<'_>) {
+        let flights = self.settings.flights.invalidate(way, key.as_str()).await;
+        self.invalidated(flights);
+    }
+
+    /// The same for each key of a list.
+    async fn invalidate_list(&self, way: Way, list: &KeyList) {
+        if self.settings.flights.is_idle() {
+            return;
+        }
+        for place in 0..list.len() {
+            self.invalidate(way, list.get(place)).await;
+        }
+    }
+
+    /// A value that is too large has removed the older one: a removal like any other.
+    async fn refused(&self, way: Way, key: &MadeKey, error: &Error) {
+        if error.kind() == ErrorKind::ValueTooLarge && !self.settings.flights.is_idle() {
+            // It is the refusal that the caller hears of.
+            let _ = self.remove(way, key).await;
+        }
+    }
+
     async fn remove(&self, way: Way, key: &MadeKey) -> Result<bool> {
+        self.invalidate(way, key.as_key()).await;
         let asked = self.asks(Operation::Delete);
         let removed = self.reach(way).delete(key).await;
         self.answered(&asked, removed, || false)
@@ -117,6 +157,9 @@ impl<B: BaseCache + ?Sized> Cache<B> {
             Some(expiry) => {
                 let asked = self.asks(Operation::Set);
                 let stored = self.backend.set(key, payload, expiry).map_err(|e| e.for_key(key.as_str()));
+                if let Err(error) = &stored {
+                    run_sync(self.refused(Way::Sync, &made, error));
+                }
                 self.answered(&asked, stored, || ())
             }
             None => run_sync(self.remove(Way::Sync, &made)).map(drop),
@@ -136,6 +179,9 @@ impl<B: BaseCache + ?Sized> Cache<B> {
             Some(expiry) => {
                 let asked = self.asks(Operation::Set);
                 let stored = self.reach(Way::Async).set(&made, payload, expiry).await;
+                if let Err(error) = &stored {
+                    self.refused(Way::Async, &made, error).await;
+                }
                 self.answered(&asked, stored, || ())
             }
             None => self.remove(Way::Async, &made).await.map(drop),
@@ -219,6 +265,7 @@ impl<B: BaseCache + ?Sized> Cache<B> {
         let found = if from.as_key() == to.as_key() {
             self.reach(way).has_key(&from).await
         } else {
+            self.invalidate(way, from.as_key()).await;
             self.reach(way).rename(&from, &to).await
         };
         let found = self.surfaced(&asked, found)?;
@@ -293,6 +340,16 @@ impl<B: BaseCache + ?Sized> Cache<B> {
             let (start, len) = (range.start, range.len());
             let asked = self.asks(Operation::SetMany);
             let refused = self.reach(way).set_many(&list, range, batch, expiry).await;
+            if let Ok(places) = &refused
+                && !places.is_empty()
+                && !self.settings.flights.is_idle()
+            {
+                let keys = places.iter().map(|place| start + place).filter(|place| *place < list.len());
+                let mut gone = KeyList::default();
+                keys.for_each(|place| gone.push(list.get(place)));
+                // As in `refused`; boxed, since it is rare.
+                let _ = Box::pin(self.delete_list(way, gone)).await;
+            }
             for place in self.answered(&asked, refused, || (0..len).collect())? {
                 if let Some(failed) = failed.get_mut(start + place) {
                     *failed = true;
@@ -315,6 +372,7 @@ impl<B: BaseCache + ?Sized> Cache<B> {
     }
 
     async fn delete_list(&self, way: Way, list: KeyList) -> Result<()> {
+        self.invalidate_list(way, &list).await;
         let list = Arc::new(list);
         for range in batches(list.len()) {
             let asked = self.asks(Operation::DeleteMany);
@@ -325,6 +383,8 @@ impl<B: BaseCache + ?Sized> Cache<B> {
     }
 
     pub(super) async fn clear_on(&self, way: Way) -> Result<()> {
+        let flights = self.settings.flights.invalidate_all(way).await;
+        self.invalidated(flights);
         let asked = self.asks(Operation::Clear);
         let cleared = self.reach(way).clear().await;
         self.surfaced(&asked, cleared)
@@ -335,7 +395,10 @@ impl<B: BaseCache + ?Sized> Cache<B> {
     }
 
     pub(super) async fn info_on(&self, way: Way) -> Result<Info> {
-        self.reach(way).info().await
+        let info = self.reach(way).info().await?;
+        #[cfg(feature = "metrics")]
+        self.settings.observed.told(&info);
+        Ok(info)
     }
 
     pub(super) async fn purge_expired_on(&self, way: Way) -> Result<Option<u64>> {

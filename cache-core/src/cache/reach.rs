@@ -4,9 +4,10 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use crate::backend::{AsyncCache, AsyncWay, BaseCache};
+use crate::cache::flight::Place;
 use crate::error::Result;
 use crate::info::{Info, Presence};
-use crate::key::{KeyList, MadeKey};
+use crate::key::{Key, KeyList, MadeKey};
 use crate::payload::Payload;
 use crate::timeout::Expiry;
 use crate::way::Way;
@@ -60,6 +61,34 @@ impl<B: BaseCache + ?Sized> Reach<'_, B> {
         delete() -> bool;
         incr(delta: i64) -> i64;
         has_key() -> bool;
+    }
+
+    /// `add` of a computed value. The flight's place is kept until the store has answered: on the thread
+    /// pool, where the call goes on when its caller is dropped, until it is over there.
+    pub(crate) async fn add_in_flight(
+        &self,
+        key: &MadeKey,
+        value: Payload,
+        expiry: Expiry,
+        place: Place,
+    ) -> Result<bool> {
+        let answer = match self.route() {
+            Route::InPlace => add_in_flight(&**self.backend, key.as_key(), value, expiry, place),
+            Route::Native(native) => {
+                let answer = native.add(key.as_key(), value, expiry).await;
+                if must_go(&answer, &place) {
+                    // The removal's own call has had its answer; this one's is nobody's.
+                    let _ = native.delete(key.as_key()).await;
+                }
+                drop(place);
+                answer
+            }
+            Route::ThreadPool => {
+                let key = key.clone();
+                self.on_pool(move |backend| add_in_flight(backend, key.as_key(), value, expiry, place)).await
+            }
+        };
+        answer.map_err(|e| e.for_key(key.as_key().as_str()))
     }
 
     pub(crate) async fn rename(&self, from: &MadeKey, to: &MadeKey) -> Result<bool> {
@@ -142,6 +171,26 @@ impl<B: BaseCache + ?Sized> Reach<'_, B> {
     }
 }
 
-fn entries(keys: &KeyList, range: Range<usize>, values: Vec<Payload>) -> Vec<(crate::key::Key<'_>, Payload)> {
+fn add_in_flight<B: BaseCache + ?Sized>(
+    backend: &B,
+    key: Key<'_>,
+    value: Payload,
+    expiry: Expiry,
+    place: Place,
+) -> Result<bool> {
+    let answer = backend.add(key, value, expiry);
+    if must_go(&answer, &place) {
+        let _ = backend.delete(key);
+    }
+    drop(place);
+    answer
+}
+
+/// Whether a value may have been stored whose key a removal, which waited in vain, has removed already.
+fn must_go(answer: &Result<bool>, place: &Place) -> bool {
+    place.is_overtaken() && !matches!(answer, Ok(false))
+}
+
+fn entries(keys: &KeyList, range: Range<usize>, values: Vec<Payload>) -> Vec<(Key<'_>, Payload)> {
     keys.range(range).into_iter().zip(values).collect()
 }

@@ -21,6 +21,12 @@ pub struct Stats {
     pub errors: u64,
     /// Calls that [`OnError::Degrade`](crate::OnError::Degrade) answered: [`Cache::degraded`].
     pub degraded: u64,
+    /// How often the function of [`get_or_set`](Cache::get_or_set) ran to its end, well or not.
+    pub computed: u64,
+    /// Calls of `get_or_set` that waited for another caller's computation and got its value.
+    pub coalesced: u64,
+    /// Computations whose key was removed meanwhile: their values were returned and not stored.
+    pub invalidated: u64,
 }
 
 impl Stats {
@@ -57,6 +63,9 @@ impl<B: BaseCache + ?Sized> Cache<B> {
             misses: sum(|lane| &lane.misses),
             errors: counters.errors.load(Ordering::Relaxed),
             degraded: counters.degraded.load(Ordering::Relaxed),
+            computed: sum(|lane| &lane.computed),
+            coalesced: sum(|lane| &lane.coalesced),
+            invalidated: sum(|lane| &lane.invalidated),
         }
     }
 }
@@ -78,9 +87,12 @@ pub(super) struct Counters {
 /// A cache line of its own.
 #[derive(Default)]
 #[repr(align(64))]
-struct Lane {
+pub(super) struct Lane {
     hits: AtomicU64,
     misses: AtomicU64,
+    pub(super) computed: AtomicU64,
+    pub(super) coalesced: AtomicU64,
+    pub(super) invalidated: AtomicU64,
 }
 
 impl Default for Counters {
@@ -98,14 +110,25 @@ impl Counters {
     pub(super) fn looked_up(&self, hits: u64, misses: u64) {
         let number = lane_of_thread();
         let Some(lane) = self.lanes.get(number) else { return };
-        for (counter, more) in [(&lane.hits, hits), (&lane.misses, misses)] {
-            if more == 0 {
-            } else if number < OWN_LANES {
-                counter.store(counter.load(Ordering::Relaxed).wrapping_add(more), Ordering::Relaxed);
-            } else {
-                counter.fetch_add(more, Ordering::Relaxed);
-            }
-        }
+        add(number, &lane.hits, hits);
+        add(number, &lane.misses, misses);
+    }
+
+    pub(super) fn more(&self, counter: fn(&Lane) -> &AtomicU64, more: u64) {
+        let number = lane_of_thread();
+        let Some(lane) = self.lanes.get(number) else { return };
+        add(number, counter(lane), more);
+    }
+}
+
+/// Adds to a counter of the lane of that number.
+#[inline]
+fn add(number: usize, counter: &AtomicU64, more: u64) {
+    if more == 0 {
+    } else if number < OWN_LANES {
+        counter.store(counter.load(Ordering::Relaxed).wrapping_add(more), Ordering::Relaxed);
+    } else {
+        counter.fetch_add(more, Ordering::Relaxed);
     }
 }
 

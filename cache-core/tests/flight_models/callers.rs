@@ -30,7 +30,7 @@ pub(crate) enum End {
 pub(crate) struct Callers(Arc<Shared>);
 
 struct Shared {
-    flights: Flights,
+    flights: Arc<Flights>,
     stored: Mutex<Option<i64>>,
     computed: AtomicI64,
 }
@@ -38,7 +38,7 @@ struct Shared {
 impl Default for Callers {
     fn default() -> Self {
         let (stored, computed) = (Mutex::new(None), AtomicI64::new(0));
-        Self(Arc::new(Shared { flights: Flights::new(MINUTE), stored, computed }))
+        Self(Arc::new(Shared { flights: Arc::new(Flights::new(MINUTE)), stored, computed }))
     }
 }
 
@@ -85,7 +85,7 @@ impl Callers {
         let deadline = Instant::now() + flights.wait();
         loop {
             match flights.join(KEY) {
-                Joined::Leader(leader) => {
+                Joined::Leader(mut leader) => {
                     if leader.others_ended_since(mark)
                         && let Some(value) = self.load()
                     {
@@ -93,7 +93,10 @@ impl Callers {
                         return Some(value);
                     }
                     let value = leader.run(self.function(end)).await?;
+                    let place = leader.begin_storing();
+                    assert!(place.is_some(), "nobody removes the key");
                     *self.0.stored.lock().unwrap() = Some(value);
+                    drop(place);
                     leader.land(Payload::Int(value));
                     return Some(value);
                 }

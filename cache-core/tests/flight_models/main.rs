@@ -21,6 +21,7 @@ mod way {
 }
 
 mod callers;
+mod removals;
 mod sync;
 
 use std::pin::pin;
@@ -84,7 +85,7 @@ fn all_but_the_last_may_fail() {
     });
 }
 
-fn leads<'a>(flights: &'a Flights, key: &str) -> Option<Leader<'a>> {
+fn leads<'a>(flights: &'a Arc<Flights>, key: &'a str) -> Option<Leader<'a>> {
     match flights.join(key) {
         Joined::Leader(leader) => Some(leader),
         Joined::Waiter(_) | Joined::Inside => None,
@@ -94,7 +95,8 @@ fn leads<'a>(flights: &'a Flights, key: &str) -> Option<Leader<'a>> {
 #[test]
 fn a_flight_of_another_cache_is_not_the_one_inside() {
     let model = || {
-        let (one, other) = (Flights::new(Duration::ZERO), Flights::new(Duration::ZERO));
+        let flights = || Arc::new(Flights::new(Duration::ZERO));
+        let (one, other) = (flights(), flights());
         let outer = leads(&one, "k").unwrap();
         let _elsewhere = leads(&other, "k").unwrap();
         let inside = || (one.join("k"), other.join("k"));
@@ -120,7 +122,7 @@ fn a_timer_that_is_over_when_it_is_set_holds_no_other_task() {
         let flight = Arc::new(Flight::new(0));
         let now = Instant::now();
         let waits = |seconds| flight.wait(Way::Async, now + Duration::from_secs(seconds));
-        let (mut patient, mut hurried) = (pin!(waits(600)), pin!(waits(20)));
+        let (mut patient, mut hurried) = (pin!(waits(600)), pin!(waits(2)));
         let woken = [Arc::new(Woken::default()), Arc::new(Woken::default())];
         let wakers = [Waker::from(Arc::clone(&woken[0])), Waker::from(Arc::clone(&woken[1]))];
         let [mut first, mut second] = [Context::from_waker(&wakers[0]), Context::from_waker(&wakers[1])];

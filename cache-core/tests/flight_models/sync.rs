@@ -10,14 +10,14 @@ pub(crate) use shuttle::sync::atomic::AtomicU64;
 pub(crate) use shuttle::sync::{Condvar, Mutex, MutexGuard};
 pub(crate) use shuttle::thread_local;
 
-/// A timer that never ends; one of less than half a minute is over before it is first asked.
+/// A timer that never ends; one of less than five seconds is over before it is first asked.
 pub(crate) struct Delay {
     is_over: bool,
 }
 
 impl Delay {
     pub(crate) fn new(time: Duration) -> Self {
-        Self { is_over: time < Duration::from_secs(30) }
+        Self { is_over: time < Duration::from_secs(5) }
     }
 }
 

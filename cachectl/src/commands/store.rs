@@ -34,7 +34,7 @@ pub(super) fn info(chosen: &Chosen) -> Result {
     let cache = chosen.cache()?;
     let info = cache.info()?;
     let ratio = info.hit_ratio().map(|ratio| (ratio * 1_000.0).round() / 1_000.0);
-    let Info { entries, max_entries, bytes, hits, misses, more } = info;
+    let Info { entries, max_entries, bytes, hits, misses, evictions, more } = info;
     let mut object = Map::new();
     for (name, number) in [
         ("entries", entries),
@@ -42,6 +42,7 @@ pub(super) fn info(chosen: &Chosen) -> Result {
         ("bytes", bytes),
         ("hits", hits),
         ("misses", misses),
+        ("evictions", evictions),
     ] {
         if let Some(number) = number {
             object.insert(name.to_owned(), number.into());

@@ -149,6 +149,21 @@ pub(crate) const MUTANTS: &[Row] = &[
     // get_or_set.
     (Handle(S::NoSingleFlight), &["G::single_flight"], Sync),
     (Handle(S::NoSingleFlight), &["G::single_flight"], Async),
+    (
+        Handle(S::NoSingleFlight),
+        &["G::delete_during_computation", "G::delete_while_storing", "G::invalidated_waiters_agree"],
+        Sync,
+    ),
+    (
+        Handle(S::NoSingleFlight),
+        &["G::delete_during_computation", "G::delete_while_storing", "G::invalidated_waiters_agree"],
+        Async,
+    ),
+    (Handle(S::NoSingleFlight), &["G::solo_is_invalidated"], Sync),
+    (Handle(S::NoSingleFlight), &["G::solo_is_invalidated"], Async),
+    (Store(Bug::AddOverwrites), &["G::set_during_computation_wins"], Sync),
+    (Store(Bug::AddOverwrites), &["G::set_during_computation_wins"], Async),
+    (Store(Bug::ClearOnePrefix), &["G::clear_during_computation"], Sync),
     // incr_version.
     (Store(Bug::HasKeyConsumes), &["W::zero_delta_noop"], Sync),
     (Store(Bug::RenameResetsLifetime), &["W::ttl_preserved"], Sync),

@@ -2,11 +2,12 @@
 
 mod alone;
 mod flight;
+mod removal;
 
 use std::future::Future;
 use std::time::Duration;
 
-use self::{alone::*, flight::*};
+use self::{alone::*, flight::*, removal::*};
 use super::MINUTE;
 use crate::context::Mode;
 use crate::handle::C;
@@ -31,6 +32,12 @@ pub(crate) const CHECKS: &[Check] = &[
     check!("G", all_callers_agree).real_time(),
     check!("G", single_flight).real_time(),
     check!("G", leader_failure_wakes_waiters).real_time(),
+    check!("G", delete_during_computation),
+    check!("G", delete_while_storing).real_time(),
+    check!("G", set_during_computation_wins),
+    check!("G", clear_during_computation),
+    check!("G", invalidated_waiters_agree).real_time(),
+    check!("G", solo_is_invalidated).real_time(),
 ];
 
 /// Sleeps as a thread, or as a task.
