@@ -9,6 +9,7 @@ use std::time::Duration;
 use cache_core::{BaseCache, Bytes, Clock, CodecId, ErrorKind, Expiry, Payload, Timeout};
 use cache_db::DatabaseCache;
 use common::{build, cache, look, place, rows_and_count};
+use conformance_tests::faults::in_own_process;
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -217,6 +218,10 @@ fn a_row_that_makes_no_sense_is_a_miss() {
 
 #[test]
 fn the_file_is_closed_with_the_cache() {
+    in_own_process("the_file_is_closed_with_the_cache", closes_the_file);
+}
+
+fn closes_the_file() {
     let (_dir, path) = place();
     let open = || {
         let links = std::fs::read_dir("/proc/self/fd").unwrap();

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use cache_core::{BaseCache, Cache, Clock, ManualClock, Timeout};
 use cache_locmem::{Eviction, LocMemCache, LocMemOptions};
-use conformance_tests::faults::{effort, record};
+use conformance_tests::faults::{effort, in_own_process, record};
 
 const THREADS: u64 = 8;
 const EVICTIONS: [Eviction; 2] = [Eviction::Lru, Eviction::S3Fifo];
@@ -137,9 +137,14 @@ fn steps_of_the_clock_change_nothing() {
     assert_eq!(differ, 0);
 }
 
-/// Writers that never stop, with lifetimes or without, and one thread that watches the bound.
+/// The memory that is looked at is the whole process's.
 #[test]
 fn writes_without_end_stay_within_the_limit() {
+    in_own_process("writes_without_end_stay_within_the_limit", write_without_end);
+}
+
+/// Writers that never stop, with lifetimes or without, and one thread that watches the bound.
+fn write_without_end() {
     let writes = effort(60_000, 3_000_000);
     for eviction in EVICTIONS {
         for max_entries in [1, 300, 4_000] {

@@ -26,6 +26,8 @@ pub(crate) struct Check {
     pub(crate) real_time: bool,
     /// Measures what other checks at work would change: runs while no other does.
     pub(crate) alone: bool,
+    /// Measures what belongs to a whole process, such as its descriptors: runs in one of its own.
+    pub(crate) own_process: bool,
 }
 
 impl Check {
@@ -39,6 +41,7 @@ impl Check {
             async_only: false,
             real_time: false,
             alone: false,
+            own_process: false,
         }
     }
 
@@ -60,6 +63,10 @@ impl Check {
 
     pub(crate) const fn alone(self) -> Self {
         Self { alone: true, ..self }
+    }
+
+    pub(crate) const fn own_process(self) -> Self {
+        Self { own_process: true, ..self }
     }
 
     /// `T::half_second`.

@@ -28,11 +28,20 @@ const TRIES_OBSERVED: usize = 3;
 /// The checks that run at once where most of a check's time is waiting.
 const WAITING_TOGETHER: usize = 8;
 
+/// Where a check runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// In a process of its own, if it measures one.
+    AsItAsks,
+    /// In this process, which has been started for it.
+    Here,
+}
+
 /// The whole of a test program.
 pub(crate) fn main(mut suite: Suite) -> ! {
-    work_if_worker(|_| Some(suite.clone()));
     // What is merely shown, or checked for its bugs, is none of the report's backends.
     suite.recorded = !suite.observed;
+    work_if_worker(|_| Some(suite.clone()));
     let (mut arguments, filters) = arguments::of_program();
     // Checks that wait for a server's clock, or for another program, wait together.
     if (suite.servers.is_some() || suite.observed) && arguments.test_threads.is_none() {
@@ -130,7 +139,7 @@ pub(crate) fn run_one(suite: &Suite, check: &'static Check, mode: Mode) -> Finis
         (None, Some(AT_WORK.read().unwrap_or_else(PoisonError::into_inner)))
     };
     let start = Instant::now();
-    let outcome = under_watchdog(suite.clone(), check, mode);
+    let outcome = under_watchdog(suite.clone(), check, mode, Place::AsItAsks);
     let took = start.elapsed();
     let waiver = suite.waivers.iter().find(|(name, _)| *name == check.full_name());
     let (status, reason) = match (outcome, waiver) {
@@ -145,7 +154,7 @@ pub(crate) fn run_one(suite: &Suite, check: &'static Check, mode: Mode) -> Finis
     Finished { status, reason, took }
 }
 
-fn under_watchdog(suite: Suite, check: &'static Check, mode: Mode) -> Outcome {
+pub(crate) fn under_watchdog(suite: Suite, check: &'static Check, mode: Mode, place: Place) -> Outcome {
     // What must pass is not skipped, however long it takes.
     let may_differ = suite.observed && !is_basic(check);
     let limit = if may_differ { PATIENCE } else { WATCHDOG };
@@ -153,7 +162,7 @@ fn under_watchdog(suite: Suite, check: &'static Check, mode: Mode) -> Outcome {
     let suite = if suite.observed { suite.refusing_once(&given_up) } else { suite };
     let (done, ended) = mpsc::channel();
     let body = move || {
-        let outcome = catch_unwind(AssertUnwindSafe(|| body(&suite, check, mode)));
+        let outcome = catch_unwind(AssertUnwindSafe(|| body(&suite, check, mode, place)));
         // The watchdog may have gone.
         let _ =
             done.send(outcome.unwrap_or_else(|panic| {
@@ -181,10 +190,13 @@ fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
     format!("it panicked: {}", text.unwrap_or_default())
 }
 
-fn body(suite: &Suite, check: &Check, mode: Mode) -> Outcome {
+fn body(suite: &Suite, check: &Check, mode: Mode, place: Place) -> Outcome {
     let run = || -> Outcome {
         if suite.observed && check.async_only {
             return Err(Stop::Skipped("of this backend the sync API alone is run".to_owned()));
+        }
+        if check.own_process && place == Place::AsItAsks {
+            return workers::in_own_process(suite, check, mode);
         }
         let t = T::new(suite, check, mode)?;
         if !check.storeless {

@@ -2,6 +2,7 @@
 
 use std::io::Read;
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use cache_core::Clock;
@@ -10,13 +11,19 @@ use serde::{Deserialize, Serialize};
 use crate::context::{Mode, T};
 use crate::handle::C;
 use crate::outcome::{Outcome, Stop};
-use crate::registry;
-use crate::runner::block_on;
+use crate::registry::{self, Check};
+use crate::runner::{self, Place};
 use crate::spec::Spec;
 use crate::suite::Suite;
 
 /// Holds a worker's [`Job`] as JSON.
 const JOB: &str = "CONFORMANCE_WORKER";
+
+/// Whether this program has asked whether it is a worker: only then may it start itself again.
+static ASKED: AtomicBool = AtomicBool::new(false);
+
+/// Begins the line in which a worker says how it went, as JSON.
+const ANSWER: &str = "worker: ";
 
 /// What a worker process is told.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -24,11 +31,50 @@ struct Job {
     suite: String,
     check: String,
     is_async: bool,
-    number: usize,
-    role: String,
-    spec: Spec,
-    /// When the first round begins, in microseconds since the Unix epoch.
-    start_us: u64,
+    task: Task,
+}
+
+/// What it is to do for the check.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+enum Task {
+    /// The whole check, which measures a process.
+    Check,
+    /// The check's worker function.
+    Work {
+        number: usize,
+        role: String,
+        spec: Spec,
+        /// When the first round begins, in microseconds since the Unix epoch.
+        start_us: u64,
+    },
+}
+
+impl Job {
+    /// Starts this program again with its own arguments, to do the job.
+    fn start(&self) -> Outcome<Process> {
+        if !ASKED.load(Ordering::Relaxed) {
+            return Err(Stop::broken(
+                "it starts this program again, which would do all of its work there: call Suite::work_if_worker \
+                 first in its main",
+            ));
+        }
+        let job = serde_json::to_string(self).map_err(Stop::broken)?;
+        let child = Command::new(std::env::current_exe()?)
+            .args(std::env::args_os().skip(1))
+            .env(JOB, job)
+            // Open while this program lives: see `end_with_parent`.
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()?;
+        Ok(Process(child))
+    }
+}
+
+/// Runs the whole check in a process of its own: for one that measures what belongs to a process, such as its
+/// descriptors, while other checks are at work in this one.
+pub(crate) fn in_own_process(suite: &Suite, check: &Check, mode: Mode) -> Outcome {
+    let (suite, check, is_async) = (suite.name.clone(), check.full_name(), mode == Mode::Async);
+    Job { suite, check, is_async, task: Task::Check }.start()?.finish().map(drop)
 }
 
 /// A worker's context: a cache on the location that the check gave it.
@@ -81,11 +127,13 @@ impl Process {
             out.read_to_string(&mut said)?;
         }
         let status = self.0.wait()?;
-        match said.lines().find_map(|line| line.strip_prefix("worker: ")) {
-            Some(result) if status.success() => Ok(result.to_owned()),
-            Some(failure) => Err(Stop::failed(format!("a worker process: {failure}"))),
-            None => Err(Stop::failed(format!("a worker process ended with {status} and said nothing"))),
-        }
+        let answer = said.lines().find_map(|line| line.strip_prefix(ANSWER));
+        let ended = || {
+            Stop::unexpected("a worker process", "that it says how it went", format_args!("{status}: {said}"))
+        };
+        let outcome: Outcome<String> =
+            answer.and_then(|text| serde_json::from_str(text).ok()).ok_or_else(ended)?;
+        outcome.map_err(|stop| stop.during("in a process of its own"))
     }
 
     /// Kills it at once (SIGKILL) and waits until it is gone.
@@ -115,29 +163,12 @@ impl T {
     /// When a process cannot be started.
     pub fn start_workers(&self, count: usize, spec: &Spec, role: &str) -> Outcome<Vec<Process>> {
         let start_us = now_us() + 300_000;
-        (0..count)
-            .map(|number| {
-                let job = Job {
-                    suite: self.suite.name.clone(),
-                    check: self.check.clone(),
-                    is_async: self.mode() == Mode::Async,
-                    number,
-                    role: role.to_owned(),
-                    spec: spec.clone(),
-                    start_us,
-                };
-                let job = serde_json::to_string(&job).map_err(|e| Stop::failed(e.to_string()))?;
-                let program = std::env::current_exe()?;
-                let child = Command::new(program)
-                    .args(std::env::args_os().skip(1))
-                    .env(JOB, job)
-                    // Open while this program lives: see `end_with_parent`.
-                    .stdin(Stdio::piped())
-                    .stdout(Stdio::piped())
-                    .spawn()?;
-                Ok(Process(child))
-            })
-            .collect()
+        let start = |number| {
+            let task = Task::Work { number, role: role.to_owned(), spec: spec.clone(), start_us };
+            let (suite, check) = (self.suite.name.clone(), self.check.clone());
+            Job { suite, check, is_async: self.mode() == Mode::Async, task }.start()
+        };
+        (0..count).map(start).collect()
     }
 
     /// Starts workers as [`T::start_workers`] does and waits for all their results.
@@ -162,26 +193,32 @@ fn end_with_parent() {
 /// In a worker process: does the job, as the suite of the name it holds, and gives back what to
 /// print, and whether it went well.
 pub(crate) fn run_if_worker(find: impl FnOnce(&str) -> Option<Suite>) -> Option<(String, bool)> {
+    ASKED.store(true, Ordering::Relaxed);
     let job = std::env::var(JOB).ok()?;
     end_with_parent();
-    let result = serde_json::from_str(&job).map_err(|e| Stop::failed(e.to_string())).and_then(|job: Job| {
-        let suite = find(&job.suite).ok_or_else(|| Stop::failed(format!("no suite {:?}", job.suite)))?;
-        work(&suite, job)
+    let outcome = serde_json::from_str(&job).map_err(Stop::broken).and_then(|job: Job| {
+        let suite = find(&job.suite).ok_or_else(|| Stop::broken(format_args!("no suite {:?}", job.suite)))?;
+        work(suite, job)
     });
-    Some(match result {
-        Ok(said) => (format!("worker: {said}"), true),
-        Err(stop) => (format!("worker: {}", stop.to_string().replace('\n', " ")), false),
-    })
+    let answer = serde_json::to_string(&outcome).unwrap_or_default();
+    Some((format!("{ANSWER}{answer}"), outcome.is_ok()))
 }
 
-fn work(suite: &Suite, job: Job) -> Outcome<String> {
-    let no_such = || Stop::failed(format!("{} has no worker", job.check));
+fn work(suite: Suite, job: Job) -> Outcome<String> {
+    let no_such = || Stop::broken(format_args!("{} has no worker", job.check));
     let check = registry::find(&job.check).ok_or_else(no_such)?;
-    let run = check.worker.ok_or_else(no_such)?;
     let mode = if job.is_async { Mode::Async } else { Mode::Sync };
-    let spec = Spec { clock: Clock::system(), ..job.spec };
+    let Task::Work { number, role, spec, start_us } = job.task else {
+        let pool = suite.servers.clone();
+        let outcome = runner::under_watchdog(suite, check, mode, Place::Here);
+        // Leaving the process drops nothing.
+        pool.inspect(|pool| pool.stop());
+        return outcome.map(|()| String::new());
+    };
+    let run = check.worker.ok_or_else(no_such)?;
+    let spec = Spec { clock: Clock::system(), ..spec };
     let cache = suite.builder((suite.open)(&spec)?).build()?;
     let cache = C { cache, mode };
-    let worker = Worker { number: job.number, role: job.role, spec, cache, start_us: job.start_us };
-    block_on(mode, run(&worker))?
+    let worker = Worker { number, role, spec, cache, start_us };
+    runner::block_on(mode, run(&worker))?
 }

@@ -1,13 +1,13 @@
 //! L: clear, close, reopen.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use cache_core::{ErrorKind, KeyPolicy};
 
 use super::LONG;
 use super::every_op::every_op;
-use crate::context::T;
+use crate::context::{Mode, T};
 use crate::outcome::{Outcome, Stop};
 use crate::registry::Check;
 use crate::spec::Spec;
@@ -22,7 +22,7 @@ pub(crate) const CHECKS: &[Check] = &[
     check!("L", usable_after_clear),
     check!("L", close_idempotent).storeless(),
     check!("L", use_after_close),
-    check!("L", drop_releases_fds),
+    check!("L", drop_releases_fds).own_process(),
     check!("L", location_created),
     check!("L", location_deleted_underneath),
     check!("L", reopen_data),
@@ -170,23 +170,35 @@ fn open_files() -> Outcome<usize> {
 }
 
 async fn drop_releases_fds(t: &T) -> Outcome {
-    // Other checks open files in this process meanwhile: a leak grows with the rounds, they
-    // do not.
-    let mut growth = usize::MAX;
+    const HANDLES: usize = 100;
     let spec = t.spec("fd")?;
-    for _ in 0..5 {
-        let before = open_files()?;
-        for _ in 0..100 {
-            let cache = t.over(t.open(&spec)?)?;
-            cache.set("k", &1, LONG).await?;
-            cache.get::<i64>("k").await?;
-        }
-        growth = growth.min(open_files()?.saturating_sub(before));
-        if growth < 50 {
-            return Ok(());
+    let use_one = async || -> Outcome {
+        let cache = t.over(t.open(&spec)?)?;
+        cache.set("k", &1, LONG).await?;
+        cache.get::<i64>("k").await?;
+        Ok(())
+    };
+    // What the first use opens for the whole process stays.
+    use_one().await?;
+    let before = open_files()?;
+    for _ in 0..HANDLES {
+        use_one().await?;
+    }
+    // A thread that closes for another may be late. A leak of one in two handles does not go away.
+    let begun = Instant::now();
+    while open_files()? >= before + HANDLES / 2 && begun.elapsed() < Duration::from_secs(3) {
+        match t.mode() {
+            Mode::Sync => std::thread::sleep(Duration::from_millis(20)),
+            Mode::Async => tokio::time::sleep(Duration::from_millis(20)).await,
         }
     }
-    Err(Stop::failed(format!("100 dropped handles left at least {growth} files open")))
+    let left = open_files()?.saturating_sub(before);
+    ensure!(
+        left < HANDLES / 2,
+        got left,
+        "descriptors that {HANDLES} dropped handles, each used for a set and a get, left open"
+    );
+    Ok(())
 }
 
 async fn location_created(t: &T) -> Outcome {

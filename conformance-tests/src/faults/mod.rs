@@ -5,6 +5,8 @@
 //! a server is here as a whole: [`cancel_calls`], [`restarts`], [`ended_connections`], [`refusals`]. [`fork`] is
 //! a real fork, and [`fork_calls`] uses a cache on both sides of some.
 //!
+//! A test that measures a whole process is run [`in_own_process`].
+//!
 //! A test tries a fault [`effort`] times and [`record`]s the outcome: `FAULTS_EFFORT=long` asks for
 //! the long form, and `FAULTS_REPORT=FILE` for the outcomes as JSON lines.
 //!
@@ -40,7 +42,7 @@ pub use fork::{Forked, fork, fork_calls};
 pub use fuzz::Fuzz;
 pub use log::{Log, leaked, shown};
 pub use patience::until_ok;
-pub use process::{again, job, test_again};
+pub use process::{again, in_own_process, job, test_again};
 pub use record::{effort, record};
 pub use restart::{ended_connections, refusals, restarts};
 pub use small_disk::SmallDisk;

@@ -7,6 +7,7 @@ mod failures;
 mod faults;
 mod fuzz;
 mod histories;
+mod own_process;
 mod proxy;
 mod registry;
 mod servers;

@@ -24,6 +24,9 @@ mod values;
 mod wire;
 
 use std::collections::BTreeSet;
+use std::fs::File;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 
 use conformance_tests::{Mode, Status, Suite};
 use libtest_mimic::{Arguments, Failed, Trial};
@@ -62,6 +65,7 @@ fn main() {
     }
     trials.push(Trial::test("every disagreement of Django's is a mutant", every_disagreement_is_a_mutant));
     trials.push(Trial::test("basics must pass where a suite observes", observed::basics_must_pass));
+    trials.push(Trial::test("what other tests open is not counted", other_tests_are_not_measured));
     libtest_mimic::run(&Arguments::from_args(), trials).exit();
 }
 
@@ -84,6 +88,24 @@ fn passes(control: Seed, check: &str, mode: Mode) -> Result<(), Failed> {
         Status::Pass => Ok(()),
         _ => Err(format!("without a bug: {finished:?}").into()),
     }
+}
+
+/// Other tests open files in this process, and keep them, while a check counts descriptors.
+fn other_tests_are_not_measured() -> Result<(), Failed> {
+    let done = AtomicBool::new(false);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            let mut kept = Vec::new();
+            while !done.load(Ordering::Relaxed) {
+                // Where there are too many, those that there are do.
+                kept.extend(File::open("/dev/null").ok().filter(|_| kept.len() < 500));
+                thread::yield_now();
+            }
+        });
+        let outcome = passes(Disk(FileBug::None), "L::drop_releases_fds", Mode::Sync);
+        done.store(true, Ordering::Relaxed);
+        outcome
+    })
 }
 
 fn every_disagreement_is_a_mutant() -> Result<(), Failed> {

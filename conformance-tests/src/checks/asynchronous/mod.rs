@@ -23,7 +23,7 @@ pub(crate) const CHECKS: &[Check] = &[
     check!("A", cancel_get_or_set).async_only(),
     check!("A", cancel_keeps_connection).async_only(),
     check!("A", cancel_many).async_only(),
-    check!("A", executor_not_blocked).async_only().real_time().alone(),
+    check!("A", executor_not_blocked).async_only().real_time().alone().own_process(),
     check!("A", runtime_shutdown).async_only().real_time(),
     check!("A", send_static).async_only().storeless(),
 ];
