@@ -11,6 +11,7 @@ use rustix::net::RecvFlags;
 use crate::deadline::Deadline;
 use crate::node::{Care, Node};
 use crate::pool::Pool;
+use crate::refusal::Refusal;
 use crate::replies::{Nonsense, Replies, Reply};
 use crate::wire::Request;
 
@@ -25,6 +26,10 @@ pub(crate) enum Cause {
     Nonsense(Nonsense),
     /// The server is too old, or no memcached: what it said it is.
     Version(String),
+    /// The server took the connection and closed it without a word.
+    ClosedAtOnce(io::Error),
+    /// The server answered that it cannot do it, for a reason of its own and not of the item.
+    Refused(String),
     /// The async half was called outside of a tokio runtime.
     NoRuntime,
     /// The async half was called in a runtime that did not survive a fork.
@@ -58,7 +63,38 @@ impl From<Cause> for Fault {
     }
 }
 
+impl Cause {
+    /// Whether the server was not reached, for those that count failures.
+    pub(crate) const fn is_out_of_reach(&self) -> bool {
+        matches!(self, Self::Io(_) | Self::ClosedAtOnce(_))
+    }
+}
+
 impl Fault {
+    /// Whether what came says that this connection leads to a server that is broken or is not the right one, so that a
+    /// new one may lead to another.
+    pub(crate) fn is_misled(&self) -> bool {
+        match &self.cause {
+            Cause::Nonsense(Nonsense::NotUnderstood(reason)) | Cause::Refused(reason) => {
+                Refusal::of(reason) == Refusal::Broken
+            }
+            Cause::Nonsense(Nonsense::Garbled) => true,
+            _ => false,
+        }
+    }
+
+    /// The connection had been used before and was found to have ended.
+    pub(crate) fn is_lost(&self, used: bool) -> bool {
+        used && matches!(self.cause, Cause::Io(_)) && !self.timed_out()
+    }
+
+    /// Whether `request` may be sent once more on a new connection.
+    pub(crate) fn may_repeat(&self, used: bool, request: &Request, care: Care) -> bool {
+        // A command that was not sent whole was not done: the server waits for its end.
+        let unsent = self.written < request.bytes.len();
+        (self.is_lost(used) && (unsent || care.again())) || (self.is_misled() && care.again())
+    }
+
     pub(crate) fn timed_out(&self) -> bool {
         matches!(&self.cause, Cause::Io(e) if e.kind() == io::ErrorKind::TimedOut)
     }
@@ -193,5 +229,27 @@ impl Collected {
 
     pub(crate) fn into_replies(self) -> Vec<Reply> {
         self.found
+    }
+}
+
+/// The replies, unless one of them says that the server cannot do what it is asked, for no reason of the item's, or is a
+/// line that no memcached answers with: then a failed exchange.
+pub(crate) fn accepted(replies: Vec<Reply>, request: &Request) -> Result<Vec<Reply>, Fault> {
+    let wrong = replies.iter().find_map(|reply| match reply {
+        Reply::Refused(reason) if Refusal::of(reason) != Refusal::Item => {
+            Some(Cause::Refused(reason.clone()))
+        }
+        Reply::Line(line) if !fits(line, request) => Some(Cause::Nonsense(Nonsense::Garbled)),
+        _ => None,
+    });
+    wrong.map_or(Ok(replies), |cause| Err(Fault { cause, written: request.bytes.len() }))
+}
+
+fn fits(line: &str, request: &Request) -> bool {
+    match request.name() {
+        "version" => line.starts_with("VERSION "),
+        "flush_all" => line == "OK",
+        "stats" => line.starts_with("STAT ") || line == "END",
+        _ => true,
     }
 }

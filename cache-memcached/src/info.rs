@@ -1,6 +1,6 @@
 //! What an operator asks every server: whether it is there, and what it says of itself.
 
-use cache_core::{Error, Info, Result};
+use cache_core::{Error, Info, Result, server_text};
 use futures_util::future::join_all;
 
 use crate::connection::Connection;
@@ -47,7 +47,7 @@ impl MemcachedCache {
             let memory = stat("limit_maxbytes").unwrap_or("unknown");
             info.more.push((
                 format!("server {}", node.name),
-                format!("memcached {version}, at most {memory} bytes"),
+                format!("memcached {}, at most {} bytes", server_text(version), server_text(memory)),
             ));
         }
         Ok(info)
@@ -70,7 +70,7 @@ impl MemcachedCache {
         let asked = self.ring.nodes.iter().map(|node| async move {
             let replies = node.call::<C>(request, Care::Idempotent, deadline).await;
             let lines = replies
-                .map_err(|fault| errors::of_fault(&node.name, fault, false, Care::Idempotent, None))
+                .map_err(|fault| errors::of_fault(&node.name, fault, request, Care::Idempotent, None))
                 .and_then(|replies| replies.into_iter().map(|reply| line(reply, node)).collect());
             (node, lines)
         });

@@ -31,6 +31,10 @@
 //!   drivers enabled (`enable_all()`: without them tokio panics), and any number of runtimes may
 //!   share a cache. The tasks of a runtime share one connection to each server; requests of more than
 //!   64 KiB have others, and so has every call while a long value is on its way.
+//! - **A server that is broken, or that is not the right one, is left**: after an error reply that says so the connection is closed,
+//!   the name is looked up anew, and what may be sent twice is sent once more. A server with too many connections is
+//!   [`ErrorKind::Unavailable`](cache_core::ErrorKind::Unavailable); one that wants a log-in is
+//!   [`ErrorKind::Rejected`](cache_core::ErrorKind::Rejected).
 //! - **A server out of reach is an error** for its keys. [`MemcachedOptions::ejection`] leaves such
 //!   servers out instead, by pymemcache's rules.
 //! - **Counters are signed and do not wrap**, other than memcached's own: a compare-and-swap loop,
@@ -68,6 +72,7 @@ mod options;
 mod payload;
 mod pipelined;
 mod pool;
+mod refusal;
 mod replies;
 mod ring;
 mod servers;

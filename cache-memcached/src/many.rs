@@ -1,7 +1,7 @@
 //! The operations on many keys: pipelined, one exchange per node and batch, nodes side by side on
 //! the async half.
 
-use cache_core::{Error, Expiry, Key, Payload, Result};
+use cache_core::{Expiry, Key, Payload, Result};
 use futures_util::future::join_all;
 use memcache::exp::ReturnCode;
 
@@ -106,13 +106,9 @@ impl MemcachedCache {
         let mut outcome = Ok(());
         for (node, replies) in self.ring.nodes.iter().zip(join_all(told).await) {
             let done = match replies {
-                Err(fault) => Err(errors::of_fault(&node.name, fault, false, Care::Idempotent, None)),
+                Err(fault) => Err(errors::of_fault(&node.name, fault, &request, Care::Idempotent, None)),
                 Ok(replies) => match replies.as_slice() {
                     [Reply::Line(line)] if line == "OK" => Ok(()),
-                    [Reply::Line(line)] if line.contains("not allowed") => Err(Error::rejected(format!(
-                        "memcached server {} does not let clients clear it: it was started with -F",
-                        node.name
-                    ))),
                     _ => Err(errors::of_misfit(&node.name)),
                 },
             };

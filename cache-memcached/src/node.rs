@@ -1,25 +1,24 @@
 //! [`Node`]: one server, and how a request reaches it.
 
+use std::io::ErrorKind::{BrokenPipe, ConnectionReset, UnexpectedEof};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use cache_core::PerProcess;
 use cache_pipeline::{Address, Links};
 
 use crate::blocking::Blocking;
-use crate::connection::{Cause, Connection, Fault};
+use crate::connection::{Cause, Connection, Fault, accepted};
 use crate::deadline::Deadline;
 use crate::pipelined::Pipelined;
 use crate::pool::Pool;
-use crate::replies::Reply;
+use crate::refusal::Refusal;
+use crate::replies::{Nonsense, Reply};
 use crate::servers::Server;
 use crate::suspending::Suspending;
 use crate::wire::Request;
 
 /// The first memcached whose meta protocol is the one spoken here.
 const OLDEST_VERSION: [u32; 3] = [1, 6, 10];
-
-/// How long a text of a stranger's may be in an error.
-const LONGEST_SHOWN: usize = 60;
 
 /// What may happen to a request that is sent twice, and what is known of one without a reply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,8 +70,9 @@ impl Node {
         }
     }
 
-    /// Sends `request` and returns its replies. A connection that had ended while it was idle is
-    /// replaced once, where that can do no harm.
+    /// Sends `request` and returns its replies. A connection that had ended while it was idle, and one that leads
+    /// to a wrong or broken server, are replaced: the name is looked up anew, and the request is sent once more where
+    /// that can do no harm.
     pub(crate) async fn call<C: Connection>(
         &self,
         request: &Request,
@@ -84,34 +84,37 @@ impl Node {
             return done;
         }
         let place = C::pool(self).place(deadline).await?;
-        let (idle, ended) = place.idle();
-        if ended {
-            self.distrust();
-        }
-        if let Some(mut connection) = idle {
-            match self.exchange(&mut connection, request, deadline).await {
-                Ok(replies) => {
-                    place.give_back(connection);
-                    return Ok(replies);
-                }
-                Err(fault) => {
-                    let lost = matches!(&fault.cause, Cause::Io(_)) && !fault.timed_out();
-                    if lost {
-                        // What else is idle was lost with it.
-                        C::pool(self).clear();
-                    }
-                    // A command that was not sent whole was not done: the server waits for its end.
-                    let harmless = care.again() || fault.written < request.bytes.len();
-                    if !(lost && harmless) {
-                        return Err(fault);
-                    }
-                }
+        let mut again = false;
+        loop {
+            let (idle, ended) = if again { (None, false) } else { place.idle() };
+            if ended {
+                self.distrust();
             }
+            let used = idle.is_some();
+            let mut connection = match idle {
+                Some(connection) => connection,
+                None => self.connect(deadline).await?,
+            };
+            let fault = match connection.exchange(request, deadline).await {
+                Ok(replies) => match accepted(replies, request) {
+                    Ok(replies) => {
+                        place.give_back(connection);
+                        return Ok(replies);
+                    }
+                    Err(fault) => fault,
+                },
+                Err(fault) => fault,
+            };
+            self.distrust();
+            if fault.is_lost(used) || fault.is_misled() {
+                // What else is idle was lost with it, or leads to the same server.
+                C::pool(self).clear();
+            }
+            if again || !fault.may_repeat(used, request, care) {
+                return Err(fault);
+            }
+            again = true;
         }
-        let mut connection = self.connect(deadline).await?;
-        let replies = self.exchange(&mut connection, request, deadline).await?;
-        place.give_back(connection);
-        Ok(replies)
     }
 
     /// The connections of sync calls.
@@ -129,19 +132,6 @@ impl Node {
         self.blocking().clear();
         self.suspending().clear();
         self.shared.close();
-    }
-
-    async fn exchange<C: Connection>(
-        &self,
-        connection: &mut C,
-        request: &Request,
-        deadline: Deadline,
-    ) -> Result<Vec<Reply>, Fault> {
-        let replies = connection.exchange(request, deadline).await;
-        if replies.is_err() {
-            self.distrust();
-        }
-        replies
     }
 
     /// Nothing is taken for granted of the server any more.
@@ -164,15 +154,25 @@ impl Node {
 /// the value after it as commands.
 async fn check_version<C: Connection>(connection: &mut C, deadline: Deadline) -> Result<(), Cause> {
     let request = Request::plain("version\r\n");
-    let replies = connection.exchange(&request, deadline).await.map_err(|fault| fault.cause)?;
-    let said = match replies.as_slice() {
-        [Reply::Line(line)] => line.as_str(),
-        _ => "",
+    let replies = connection.exchange(&request, deadline).await;
+    let said = match replies.map_err(|fault| fault.cause) {
+        Ok(replies) => match replies.into_iter().next() {
+            Some(Reply::Line(line)) => line,
+            Some(Reply::Refused(reason)) => return Err(Cause::Refused(reason)),
+            _ => String::new(),
+        },
+        Err(Cause::Nonsense(Nonsense::NotUnderstood(reason))) if Refusal::of(&reason) == Refusal::Broken => {
+            reason
+        }
+        Err(Cause::Io(e)) if [UnexpectedEof, ConnectionReset, BrokenPipe].contains(&e.kind()) => {
+            return Err(Cause::ClosedAtOnce(e));
+        }
+        Err(cause) => return Err(cause),
     };
-    if version(said).is_some_and(|version| version >= OLDEST_VERSION) {
+    if version(&said).is_some_and(|version| version >= OLDEST_VERSION) {
         return Ok(());
     }
-    Err(Cause::Version(said.chars().take(LONGEST_SHOWN).collect()))
+    Err(Cause::Version(said))
 }
 
 /// The numbers of `VERSION 1.6.18`, whatever follows them.

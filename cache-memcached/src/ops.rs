@@ -4,7 +4,7 @@ use bytes::Bytes;
 use cache_core::{Error, ErrorKind, Expiry, Key, Payload, Result};
 use memcache::exp::{MetaCommandResult, ReturnCode};
 
-use crate::connection::{Cause, Connection};
+use crate::connection::Connection;
 use crate::deadline::Deadline;
 use crate::errors;
 use crate::exptime;
@@ -43,11 +43,10 @@ impl MemcachedCache {
                 Ok(replies)
             }
             Err(fault) => {
-                if matches!(fault.cause, Cause::Io(_)) {
+                if fault.cause.is_out_of_reach() {
                     self.ring.failed(place);
                 }
-                let sent = fault.written >= request.bytes.len();
-                Err(errors::of_fault(&node.name, fault, sent, care, key))
+                Err(errors::of_fault(&node.name, fault, request, care, key))
             }
         }
     }

@@ -6,7 +6,7 @@ use cache_pipeline::{Link, Protocol};
 use tokio::runtime::Handle;
 use tokio::time::timeout_at;
 
-use crate::connection::{Cause, Collected, Fault};
+use crate::connection::{Cause, Collected, Fault, accepted};
 use crate::deadline::Deadline;
 use crate::node::{Care, Node};
 use crate::replies::{Nonsense, Replies, Reply};
@@ -46,7 +46,7 @@ impl Protocol for Pipelined {
 
 /// Sends `request` on the connection that the tasks of this runtime share; `None` where it would
 /// wait behind something long, or others behind it. Sent once more where the connection turned out
-/// to have ended and that can do no harm.
+/// to have ended, or to lead to a wrong or broken server, and that can do no harm.
 pub(crate) async fn exchange(
     node: &Node,
     request: &Request,
@@ -77,19 +77,23 @@ pub(crate) async fn exchange(
             return None;
         }
         let write = |out: &mut Vec<u8>| out.extend_from_slice(&request.bytes);
+        let mut used = true;
         let fault = match link.exchange(write, Collected::of(request), deadline.end()).await {
-            Ok(answer) => return Some(Ok(answer.into_replies())),
-            Err(fault) => fault,
+            Ok(answer) => match accepted(answer.into_replies(), request) {
+                Ok(replies) => return Some(Ok(replies)),
+                Err(fault) => fault,
+            },
+            Err(fault) => {
+                used = fault.used;
+                let cause = fault.nonsense.map_or_else(|| Cause::Io(fault.error.into()), Cause::Nonsense);
+                Fault { cause, written: fault.written }
+            }
         };
         // Perhaps the server is only slow. But perhaps nothing will ever come of it again.
         node.shared.forget(&link);
         node.distrust();
-        let lost = fault.nonsense.is_none() && fault.error != io::ErrorKind::TimedOut && fault.used;
-        // A command that was not sent whole was not done: the server waits for its end.
-        let harmless = care.again() || fault.written < request.bytes.len();
-        if again || !lost || !harmless {
-            let cause = fault.nonsense.map_or_else(|| Cause::Io(fault.error.into()), Cause::Nonsense);
-            return Some(Err(Fault { cause, written: fault.written }));
+        if again || !fault.may_repeat(used, request, care) {
+            return Some(Err(fault));
         }
         again = true;
     }

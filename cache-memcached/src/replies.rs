@@ -11,7 +11,7 @@ const LONGEST_LINE: usize = 4 * 1024;
 pub(crate) enum Reply {
     /// Of the meta protocol.
     Meta(MetaCommandResult),
-    /// `SERVER_ERROR`, with the server's reason: the command was read whole and not done.
+    /// `SERVER_ERROR`, with the server's reason.
     Refused(String),
     /// A plain line.
     Line(String),
@@ -69,7 +69,7 @@ impl Replies {
             if line.len() > LONGEST_LINE {
                 return Err(Nonsense::Garbled);
             }
-            if plain {
+            if plain && !is_error(line) {
                 return Ok(Some(Reply::Line(String::from_utf8_lossy(line).into_owned())));
             }
             match parse(line)? {
@@ -88,8 +88,18 @@ impl Replies {
     }
 }
 
+/// Whether a line of any command's reply says that the command failed.
+fn is_error(line: &[u8]) -> bool {
+    let word = line.split(|&b| b == b' ').next().unwrap_or_default();
+    [&b"ERROR"[..], b"CLIENT_ERROR", b"SERVER_ERROR"].contains(&word)
+}
+
 /// A line of the meta protocol, and the length of the value that follows.
 fn parse(line: &[u8]) -> Result<(Reply, Option<usize>), Nonsense> {
+    // What may follow the word, the crate leaves out.
+    if line.starts_with(b"ERROR ") {
+        return Err(Nonsense::NotUnderstood(String::from_utf8_lossy(line).into_owned()));
+    }
     match MetaResponse::parse_header(line).and_then(parse_meta_result) {
         Ok(result) => {
             // The crate has read the length, as a number up to 1 GiB, and keeps it to itself.
@@ -175,6 +185,7 @@ mod tests {
         for (bytes, expected) in [
             (&b"ERROR\r\n"[..], not_understood("ERROR")),
             (b"CLIENT_ERROR bad data chunk\r\n", not_understood("bad data chunk")),
+            (b"ERROR Too many open connections\r\n", not_understood("ERROR Too many open connections")),
             (b"HTTP/1.1 400 Bad Request\r\n", Nonsense::Garbled),
             (b"\r\n", Nonsense::Garbled),
             (b"VA\r\n", Nonsense::Garbled),

@@ -148,6 +148,12 @@ impl Request {
         Self { last: Some(last), ..Self::plain(line) }
     }
 
+    /// The name of the first command, for an error: never a key or a value.
+    pub(crate) fn name(&self) -> &str {
+        let word = self.bytes.split(|&b| b == b' ' || b == b'\r').next().unwrap_or_default();
+        std::str::from_utf8(word).unwrap_or_default()
+    }
+
     pub(crate) fn push(&mut self, command: Command) -> Result<()> {
         let Command { mut line, data } = command;
         if self.numbered {
