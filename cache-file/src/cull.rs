@@ -1,5 +1,7 @@
 //! Making room and tidying up: sweep, cull, clear, and counting again.
 
+use std::sync::Arc;
+
 use cache_core::Result;
 use rustix::fs::OFlags;
 use rustix::io::Errno;
@@ -132,6 +134,9 @@ impl Store {
     pub(crate) fn number_of_entries(&self) -> Result<u64> {
         self.retry(|| {
             let Some(location) = self.location(false)? else { return Ok(0) };
+            if state::shards(&location.root)?.is_none() {
+                return self.count(&location);
+            }
             loop {
                 let total = State::open(&location, self.lock_timeout)?.total();
                 match total {
@@ -192,7 +197,7 @@ impl Store {
 
     /// Entries that a store with another number of shards left behind here: nobody reads them.
     fn clear_foreign_shard(&self, location: &Location, index: u32, of: u32) -> Result<(), Fault> {
-        let other = Location { root: location.root.clone(), shards: of };
+        let other = Location { root: Arc::clone(&location.root), shards: of };
         match fs::open_dir(&other.root, &other.shard_name(index)) {
             Ok(dir) => {
                 let shard = Shard::new(&other, index, dir, self.lock_timeout);

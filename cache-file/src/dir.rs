@@ -1,25 +1,44 @@
 //! [`Dir`]: a directory of entries, opened for one call, with its lock; and [`TempFile`], through
 //! which entries appear in it.
 
-use std::path::{Path, PathBuf};
+use std::cell::RefCell;
+use std::path::PathBuf;
 use std::time::Duration;
 
-use rustix::fd::OwnedFd;
+use cache_core::Error;
+use cache_fs::{Directory, LockFile, create_file};
+use rustix::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use rustix::fs::{FileType, OFlags};
 use rustix::io::Errno;
 
 use crate::fs::{self, Fault, fault};
 use crate::layout::{self, Role};
-use crate::lock;
 
-/// A directory of entries, opened for one call: so its lock excludes every other call.
+/// The file whose lock is that of the root, where entries lie there: others may be allowed to read the
+/// directory, and so to lock it. With a leading dot, and not of Django's suffix, it is no entry of anybody's.
+const LOCK: &str = ".cache-file-lock";
+
+/// So many entries of a batch are changed under one lock before others get a chance.
+pub(crate) const AT_ONCE: usize = 64;
+
+/// How often to open the lock's file again when it vanishes in between.
+const ATTEMPTS: u32 = 100;
+
+/// A directory of entries, for one call: so its lock excludes every other call.
 #[derive(Debug)]
 pub(crate) struct Dir<'a> {
-    root: &'a Path,
-    /// Below the root; empty for the root itself.
-    name: String,
-    fd: OwnedFd,
+    root: &'a Directory,
+    entries: Entries,
     timeout: Duration,
+}
+
+/// Where the entries of a [`Dir`] are, and what is locked to change them.
+#[derive(Debug)]
+enum Entries {
+    /// In a directory of this name below the root, which nobody else can open and which is its own lock.
+    Shard(String, LockFile),
+    /// In the root itself, with a file for the lock while it is held.
+    Root(RefCell<Option<LockFile>>),
 }
 
 /// The names of what is ours in a directory.
@@ -29,12 +48,27 @@ pub(crate) struct Listing {
 }
 
 impl<'a> Dir<'a> {
-    pub(crate) const fn new(root: &'a Path, name: String, fd: OwnedFd, timeout: Duration) -> Self {
-        Self { root, name, fd, timeout }
+    pub(crate) const fn shard(root: &'a Directory, name: String, fd: OwnedFd, timeout: Duration) -> Self {
+        Self { root, entries: Entries::Shard(name, LockFile::new(fd)), timeout }
+    }
+
+    #[cfg(any(feature = "django", test))]
+    pub(crate) const fn root(root: &'a Directory, timeout: Duration) -> Self {
+        Self { root, entries: Entries::Root(RefCell::new(None)), timeout }
+    }
+
+    fn at(&self) -> BorrowedFd<'_> {
+        match &self.entries {
+            Entries::Shard(_, fd) => fd.as_fd(),
+            Entries::Root(_) => self.root.as_fd(),
+        }
     }
 
     fn path(&self) -> PathBuf {
-        if self.name.is_empty() { self.root.to_path_buf() } else { self.root.join(&self.name) }
+        match &self.entries {
+            Entries::Shard(name, _) => self.root.path().join(name),
+            Entries::Root(_) => self.root.path().to_path_buf(),
+        }
     }
 
     pub(crate) fn fault(&self, errno: Errno, doing: &str, name: &str) -> Fault {
@@ -44,22 +78,73 @@ impl<'a> Dir<'a> {
     /// Locks the directory against every other writer, until this value is dropped or unlocked.
     /// Does nothing where it is locked.
     pub(crate) fn lock(&self) -> Result<(), Fault> {
-        lock::lock(&self.fd, &self.path(), self.timeout)
+        match &self.entries {
+            Entries::Shard(_, fd) => Ok(fd.lock(&self.path(), self.timeout)?),
+            Entries::Root(lock) => self.lock_root(lock, true),
+        }
+    }
+
+    /// The same, but makes no file for the lock where there is none: nobody has written here yet.
+    #[cfg(feature = "django")]
+    pub(crate) fn lock_if_there(&self) -> Result<(), Fault> {
+        match &self.entries {
+            Entries::Shard(..) => self.lock(),
+            Entries::Root(lock) => self.lock_root(lock, false),
+        }
+    }
+
+    fn lock_root(&self, held: &RefCell<Option<LockFile>>, create: bool) -> Result<(), Fault> {
+        if held.borrow().is_some() {
+            return Ok(());
+        }
+        let path = self.path().join(LOCK);
+        for _ in 0..ATTEMPTS {
+            let file = match fs::open(self.root, LOCK, OFlags::RDONLY) {
+                Err(Errno::NOENT) if !create => return Ok(()),
+                Err(Errno::NOENT) => match create_file(self.root, LOCK, self.root.heir()) {
+                    Err(Errno::EXIST) => continue,
+                    made => made.map_err(|e| fault(e, "make", &path))?,
+                },
+                opened => opened.map_err(|e| fault(e, "open", &path))?,
+            };
+            let lock = LockFile::new(file);
+            lock.lock(&path, self.timeout)?;
+            let stat = rustix::fs::fstat(&lock).map_err(|e| fault(e, "look at", &path))?;
+            if stat.st_nlink == 0 {
+                // Removed before it was locked: others lock another one.
+                continue;
+            }
+            if stat.st_nlink > 1 || stat.st_mode & 0o077 != 0 {
+                return Err(Error::invalid_cache_backend(format!(
+                    "the file {} can be opened by other users, who could stop all writers by locking it: remove \
+                     it, and the cache makes its own",
+                    path.display()
+                ))
+                .into());
+            }
+            *held.borrow_mut() = Some(lock);
+            return Ok(());
+        }
+        Err(Fault::Gone(None))
     }
 
     pub(crate) fn unlock(&self) -> Result<(), Fault> {
-        lock::unlock(&self.fd, &self.path())
+        match &self.entries {
+            Entries::Shard(_, fd) => fd.unlock(&self.path())?,
+            Entries::Root(lock) => drop(lock.take()),
+        }
+        Ok(())
     }
 
     /// Waits until nobody writes `file`, which is called `name`, in place.
     #[cfg(feature = "django")]
-    pub(crate) fn lock_to_read(&self, file: &OwnedFd, name: &str) -> Result<(), Fault> {
-        lock::lock_shared(file, &self.path().join(name), self.timeout)
+    pub(crate) fn lock_to_read(&self, file: &LockFile, name: &str) -> Result<(), Fault> {
+        Ok(file.lock_shared(&self.path().join(name), self.timeout)?)
     }
 
     /// Opens an entry's file; `None` where no file of ours is there.
     pub(crate) fn open_file(&self, name: &str, flags: OFlags) -> Result<Option<OwnedFd>, Fault> {
-        match fs::open_file_at(&self.fd, name, flags) {
+        match fs::open_file_at(self.at(), name, flags) {
             Ok(file) => Ok(Some(file)),
             Err(errno) if is_no_entry(errno) => Ok(None),
             Err(errno) => Err(self.fault(errno, "open", name)),
@@ -68,23 +153,23 @@ impl<'a> Dir<'a> {
 
     /// Whether an entry's file is there, good or not: what has a place.
     pub(crate) fn has_file(&self, name: &str) -> Result<bool, Fault> {
-        fs::is_file(&self.fd, name).map_err(|e| self.fault(e, "look at", name))
+        fs::is_file(self.at(), name).map_err(|e| self.fault(e, "look at", name))
     }
 
     /// Removes a file; false where it was not there.
     pub(crate) fn unlink(&self, name: &str) -> Result<bool, Fault> {
-        fs::unlink(&self.fd, name).map_err(|e| self.fault(e, "remove", name))
+        fs::unlink(self.at(), name).map_err(|e| self.fault(e, "remove", name))
     }
 
     /// Puts the file `from` of this directory in the place of `to`, in one step.
     #[cfg(feature = "django")]
     pub(crate) fn rename(&self, from: &str, to: &str) -> Result<(), Fault> {
-        rustix::fs::renameat(&self.fd, from, &self.fd, to).map_err(|e| self.fault(e, "move", from))
+        rustix::fs::renameat(self.at(), from, self.at(), to).map_err(|e| self.fault(e, "move", from))
     }
 
     pub(crate) fn list(&self, role: fn(&[u8]) -> Role) -> Result<Listing, Fault> {
         let mut listing = Listing { entries: Vec::new(), temporary: Vec::new() };
-        fs::list(&self.fd, FileType::RegularFile, |name| {
+        fs::list(self.at(), FileType::RegularFile, |name| {
             let list = match role(name) {
                 Role::Entry => &mut listing.entries,
                 Role::Temporary => &mut listing.temporary,
@@ -98,7 +183,7 @@ impl<'a> Dir<'a> {
 
     /// The bytes in the files of these names.
     pub(crate) fn bytes_of(&self, names: &[String]) -> u64 {
-        names.iter().filter_map(|name| fs::size_at(&self.fd, name)).sum()
+        names.iter().filter_map(|name| fs::size_at(self.at(), name)).sum()
     }
 
     /// Removes the temporary files whose writers are dead, and says how many.
@@ -107,7 +192,7 @@ impl<'a> Dir<'a> {
         for name in names {
             let Some(file) = self.open_file(name, OFlags::RDONLY)? else { continue };
             // A live writer holds this lock.
-            if lock::try_lock(&file).map_err(|e| self.fault(e, "lock", name))? && self.unlink(name)? {
+            if LockFile::new(file).try_lock(&self.path().join(name))? && self.unlink(name)? {
                 removed += 1;
             }
         }
@@ -128,7 +213,7 @@ pub(crate) const fn is_no_entry(errno: Errno) -> bool {
 pub(crate) struct TempFile<'a> {
     dir: &'a Dir<'a>,
     name: String,
-    file: OwnedFd,
+    file: LockFile,
     renamed: bool,
 }
 
@@ -137,14 +222,14 @@ impl<'a> TempFile<'a> {
     pub(crate) fn write(dir: &'a Dir<'a>, parts: [&[u8]; 2]) -> Result<Self, Fault> {
         let temp = loop {
             let name = layout::temp_name();
-            let file = match fs::create_at(&dir.fd, &name) {
+            let file = match create_file(dir.at(), name.as_str(), dir.root.heir()) {
                 Ok(file) => file,
                 Err(Errno::EXIST) => continue,
                 Err(errno) => return Err(dir.fault(errno, "make", &name)),
             };
             // From here on it is removed, also where it cannot be locked.
-            let temp = Self { dir, name, file, renamed: false };
-            if lock::try_lock(&temp.file).map_err(|e| dir.fault(e, "lock", &temp.name))? {
+            let temp = Self { dir, name, file: LockFile::new(file), renamed: false };
+            if temp.file.try_lock(&dir.path().join(&temp.name))? {
                 break temp;
             }
             // A sweep found it before its lock, and removes it too.
@@ -166,7 +251,7 @@ impl<'a> TempFile<'a> {
     /// its cost. An exchange of the two names is one step as well, and spared that: so with `present`,
     /// where a file is there, it is tried first.
     pub(crate) fn publish(&mut self, name: &str, present: bool) -> Result<(), Fault> {
-        let dir = &self.dir.fd;
+        let dir = self.dir.at();
         let fault = |e| self.dir.fault(e, "put a new value in the place of", name);
         if present && exchange(dir, &self.name, name).map_err(fault)? {
             // What is called as the temporary file now is the old value: to be removed when dropped.
@@ -182,14 +267,14 @@ impl Drop for TempFile<'_> {
     fn drop(&mut self) {
         if !self.renamed {
             // Where even this fails, the next sweep of the directory removes it.
-            let _ = fs::unlink(&self.dir.fd, &self.name);
+            let _ = fs::unlink(self.dir.at(), &self.name);
         }
     }
 }
 
 /// Exchanges two names of `dir`, where the system can; false where it cannot, or `to` is gone.
 #[cfg(target_os = "linux")]
-fn exchange(dir: &OwnedFd, from: &str, to: &str) -> Result<bool, Errno> {
+fn exchange(dir: BorrowedFd<'_>, from: &str, to: &str) -> Result<bool, Errno> {
     use rustix::fs::{RenameFlags, renameat_with};
     match renameat_with(dir, from, dir, to, RenameFlags::EXCHANGE) {
         Ok(()) => Ok(true),
@@ -199,7 +284,7 @@ fn exchange(dir: &OwnedFd, from: &str, to: &str) -> Result<bool, Errno> {
 }
 
 #[cfg(not(target_os = "linux"))]
-fn exchange(_: &OwnedFd, _: &str, _: &str) -> Result<bool, Errno> {
+fn exchange(_: BorrowedFd<'_>, _: &str, _: &str) -> Result<bool, Errno> {
     Ok(false)
 }
 
@@ -210,9 +295,9 @@ mod tests {
     #[test]
     fn what_is_published_has_the_name_alone_whatever_was_there() {
         let place = tempfile::tempdir().unwrap();
-        let root = place.path().canonicalize().unwrap();
-        let fd = fs::open_dir(&root, "").unwrap();
-        let dir = Dir::new(&root, String::new(), fd, Duration::from_secs(1));
+        let root = place.path();
+        let held = fs::settle_root(root, false).unwrap().unwrap();
+        let dir = Dir::root(&held, Duration::from_secs(1));
         let publish = |value: &str, present| {
             TempFile::write(&dir, [value.as_bytes(), b"."]).unwrap().publish("entry", present).unwrap();
         };
@@ -223,19 +308,19 @@ mod tests {
             }
             publish(value, present);
             assert_eq!(std::fs::read_to_string(root.join("entry")).unwrap(), format!("{value}."));
-            assert_eq!(std::fs::read_dir(&root).unwrap().count(), 1, "{value}");
+            assert_eq!(std::fs::read_dir(root).unwrap().count(), 1, "{value}");
         }
     }
 
     #[test]
     fn what_is_not_published_goes_and_what_is_there_stays() {
         let place = tempfile::tempdir().unwrap();
-        let root = place.path().canonicalize().unwrap();
+        let root = place.path();
         std::fs::write(root.join("entry"), "old").unwrap();
-        let fd = fs::open_dir(&root, "").unwrap();
-        let dir = Dir::new(&root, String::new(), fd, Duration::from_secs(1));
+        let held = fs::settle_root(root, false).unwrap().unwrap();
+        let dir = Dir::root(&held, Duration::from_secs(1));
         drop(TempFile::write(&dir, [b"new", b""]).unwrap());
         assert_eq!(std::fs::read_to_string(root.join("entry")).unwrap(), "old");
-        assert_eq!(std::fs::read_dir(&root).unwrap().count(), 1);
+        assert_eq!(std::fs::read_dir(root).unwrap().count(), 1);
     }
 }

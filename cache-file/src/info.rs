@@ -1,11 +1,11 @@
 //! What an operator asks for: whether the directory can be used, and how large it is.
 
-use std::path::Path;
+use cache_core::{Culling, Presence, Result};
+use cache_fs::can_be_made;
 
-use cache_core::{Culling, Error, Presence, Result};
-use rustix::fs::Access;
-
-use crate::layout::role;
+use crate::dir::Dir;
+use crate::fs::Fault;
+use crate::layout::{Location, role};
 use crate::state::{self, State};
 use crate::store::Store;
 
@@ -14,7 +14,11 @@ impl Store {
     /// made. Makes nothing.
     pub(crate) fn lock_state(&self) -> Result<Presence> {
         self.retry(|| match self.location(false)? {
-            Some(location) => State::open(&location, self.lock_timeout).map(|_| Presence::Exists),
+            Some(location) if state::shards(&location.root)?.is_some() => {
+                State::open(&location, self.lock_timeout).map(|_| Presence::Exists)
+            }
+            // The next write makes the state anew.
+            Some(_) => Ok(Presence::Exists),
             None => Ok(can_be_made(&self.dir).map(|()| Presence::NotYet)?),
         })
     }
@@ -29,32 +33,30 @@ impl Store {
 
     /// The bytes in the files of all entries.
     pub(crate) fn bytes(&self) -> Result<u64> {
-        self.retry(|| {
-            let mut sum = 0_u64;
-            let Some(location) = self.location(false)? else { return Ok(sum) };
-            for (index, of) in state::shard_dirs(&location.root)? {
-                if of != location.shards {
-                    continue;
-                }
-                if let Some(shard) = self.open_shard(&location, index, false)? {
-                    sum += shard.dir.bytes_of(&shard.dir.list(role)?.entries);
-                }
-            }
-            Ok(sum)
+        self.retry(|| match self.location(false)? {
+            Some(location) => self.sum_of_shards(&location, |dir, entries| dir.bytes_of(entries)),
+            None => Ok(0),
         })
     }
-}
 
-/// Whether the nearest directory that is there lets us make `dir`.
-pub(crate) fn can_be_made(dir: &Path) -> Result<()> {
-    let there = dir.ancestors().skip(1).find(|parent| parent.exists());
-    let Some(parent) = there else { return Ok(()) };
-    rustix::fs::access(parent, Access::WRITE_OK | Access::EXEC_OK).map_err(|errno| {
-        let (dir, parent) = (dir.display(), parent.display());
-        Error::storage(format!(
-            "the cache directory {dir} is not there and cannot be made in {parent}; give another \
-             directory, or permission to write to this one"
-        ))
-        .with_source(errno)
-    })
+    /// The entries, counted one by one: of a store that has lost its state, and is not to be given another.
+    pub(crate) fn count(&self, location: &Location) -> Result<u64, Fault> {
+        self.sum_of_shards(location, |_, entries| entries.len() as u64)
+    }
+
+    fn sum_of_shards(
+        &self,
+        location: &Location,
+        of_one: impl Fn(&Dir<'_>, &[String]) -> u64,
+    ) -> Result<u64, Fault> {
+        let mut sum = 0;
+        for (index, of) in state::shard_dirs(&location.root)? {
+            if of == location.shards
+                && let Some(shard) = self.open_shard(location, index, false)?
+            {
+                sum += of_one(&shard.dir, &shard.dir.list(role)?.entries);
+            }
+        }
+        Ok(sum)
+    }
 }

@@ -1,7 +1,9 @@
 //! Where everything lies: the names of directories and files, and how many shards there are.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
+use std::sync::Arc;
 
+use cache_fs::Directory;
 use sha2::{Digest as _, Sha256};
 
 /// The state file, in the root.
@@ -68,10 +70,10 @@ impl EntryName {
     }
 }
 
-/// A root directory without symbolic links in its path, and the number of shards in it.
-#[derive(Debug, PartialEq, Eq)]
+/// The root directory and the number of shards in it.
+#[derive(Debug)]
 pub(crate) struct Location {
-    pub(crate) root: PathBuf,
+    pub(crate) root: Arc<Directory>,
     pub(crate) shards: u32,
 }
 
@@ -105,7 +107,7 @@ impl Location {
     }
 
     pub(crate) fn shard_path(&self, shard: u32) -> PathBuf {
-        self.root.join(self.shard_name(shard))
+        self.root.path().join(self.shard_name(shard))
     }
 
     pub(crate) fn state_path(&self) -> PathBuf {
@@ -113,8 +115,8 @@ impl Location {
     }
 }
 
-pub(crate) fn state_path(root: &Path) -> PathBuf {
-    root.join(STATE)
+pub(crate) fn state_path(root: &Directory) -> PathBuf {
+    root.path().join(STATE)
 }
 
 /// The number of a shard directory and of how many it is one, from its name.
@@ -183,6 +185,12 @@ pub(crate) fn temp_name() -> String {
 mod tests {
     use super::*;
 
+    fn location(shards: u32) -> Location {
+        let dir = tempfile::tempdir().unwrap();
+        let root = crate::fs::settle_root(dir.path(), false).unwrap().unwrap();
+        Location { root: Arc::new(root), shards }
+    }
+
     #[test]
     fn shard_counts_follow_the_limit() {
         let counts = [1, 300, 512, 513, 1_000, 2_000, 150_000, 10_000_000, u64::MAX].map(Some);
@@ -206,7 +214,7 @@ mod tests {
 
     #[test]
     fn shard_names_go_both_ways() {
-        let location = Location { root: PathBuf::from("/r"), shards: 4_096 };
+        let location = location(4_096);
         for shard in [0, 7, 4_095] {
             let name = location.shard_name(shard);
             assert_eq!(parse_shard(name.as_bytes()), Some((shard, 4_096)), "{name}");
@@ -218,7 +226,7 @@ mod tests {
 
     #[test]
     fn every_shard_is_used() {
-        let location = Location { root: PathBuf::new(), shards: 16 };
+        let location = location(16);
         let mut used = [0_u32; 16];
         for n in 0..1_000 {
             used[location.shard_of(&EntryName::of(format!("k{n}").as_bytes())) as usize] += 1;

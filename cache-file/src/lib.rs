@@ -83,7 +83,6 @@ mod fuzz;
 mod info;
 mod layout;
 mod limits;
-mod lock;
 mod options;
 mod own;
 mod read;

@@ -27,7 +27,7 @@ pub(crate) struct Shard<'a> {
 
 impl<'a> Shard<'a> {
     pub(crate) fn new(location: &'a Location, index: u32, fd: OwnedFd, timeout: Duration) -> Self {
-        let dir = Dir::new(&location.root, location.shard_name(index), fd, timeout);
+        let dir = Dir::shard(&location.root, location.shard_name(index), fd, timeout);
         Self { location, index, dir, timeout }
     }
 

@@ -21,10 +21,12 @@
 //! under way.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use cache_core::{Culling, Error};
-use rustix::fd::OwnedFd;
+use cache_fs::{Directory, LockFile, create_file};
+use rustix::fd::AsFd;
 use rustix::fs::{FileType, OFlags};
 use rustix::io::{Errno, retry_on_intr};
 
@@ -32,7 +34,6 @@ use crate::entry::NEVER;
 use crate::fs::{self, Fault, fault};
 use crate::layout::{self, Location, STATE};
 use crate::limits::Limits;
-use crate::lock::lock;
 
 const MAGIC: [u8; 8] = *b"RCFSTAT2";
 const OLDER: [u8; 8] = *b"RCFSTAT1";
@@ -201,15 +202,15 @@ pub(crate) enum Plan {
 /// The state file, open and locked.
 #[derive(Debug)]
 pub(crate) struct State<'a> {
-    file: OwnedFd,
+    file: LockFile,
     header: Header,
     location: &'a Location,
 }
 
-fn read_at(file: &OwnedFd, at: u64, buffer: &mut [u8]) -> Result<bool, Errno> {
+fn read_at(file: impl AsFd, at: u64, buffer: &mut [u8]) -> Result<bool, Errno> {
     let mut done = 0;
     while let Some(rest) = buffer.get_mut(done..).filter(|rest| !rest.is_empty()) {
-        match retry_on_intr(|| rustix::io::pread(file, &mut *rest, at + done as u64))? {
+        match retry_on_intr(|| rustix::io::pread(&file, &mut *rest, at + done as u64))? {
             0 => return Ok(false),
             read => done += read,
         }
@@ -217,13 +218,13 @@ fn read_at(file: &OwnedFd, at: u64, buffer: &mut [u8]) -> Result<bool, Errno> {
     Ok(true)
 }
 
-fn read_header(file: &OwnedFd, size: u64) -> Result<Option<Header>, Errno> {
+fn read_header(file: impl AsFd, size: u64) -> Result<Option<Header>, Errno> {
     let mut record = [0; RECORD];
     Ok(if read_at(file, 0, &mut record)? { Header::decode(&record, size) } else { None })
 }
 
 /// The size of a state file, checked to be one; `None` where it was unlinked meanwhile.
-fn size_of_file(file: &OwnedFd, path: &Path) -> Result<Option<u64>, Fault> {
+fn size_of_file(file: impl AsFd, path: &Path) -> Result<Option<u64>, Fault> {
     let stat = rustix::fs::fstat(file).map_err(|e| fault(e, "look at", path))?;
     if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
         let path = path.display();
@@ -242,7 +243,7 @@ fn size_of_file(file: &OwnedFd, path: &Path) -> Result<Option<u64>, Fault> {
 }
 
 /// How many shards the store under `root` has; `None` where no good state file says so. No lock.
-pub(crate) fn shards(root: &Path) -> Result<Option<u32>, Fault> {
+pub(crate) fn shards(root: &Directory) -> Result<Option<u32>, Fault> {
     let path = layout::state_path(root);
     let file = match fs::open(root, STATE, OFlags::RDONLY) {
         Ok(file) => file,
@@ -255,16 +256,16 @@ pub(crate) fn shards(root: &Path) -> Result<Option<u32>, Fault> {
 }
 
 /// The limits that the store under `root` remembers, if it does. No lock.
-pub(crate) fn limits(root: &Path) -> Option<Culling> {
+pub(crate) fn limits(root: &Directory) -> Option<Culling> {
     let file = fs::open(root, STATE, OFlags::RDONLY).ok()?;
     let size = size_of_file(&file, &layout::state_path(root)).ok()??;
     read_header(&file, size).ok()??.limits
 }
 
 /// Makes a state file with `wanted` shards where there is no good one, and says how many there are.
-pub(crate) fn create(root: &Path, wanted: u32, timeout: Duration) -> Result<u32, Fault> {
+pub(crate) fn create(root: &Arc<Directory>, wanted: u32, timeout: Duration) -> Result<u32, Fault> {
     // The shards of a location are all that differs between this one and the final one.
-    let location = Location { root: root.to_path_buf(), shards: wanted };
+    let location = Location { root: Arc::clone(root), shards: wanted };
     open_any(&location, timeout).map(|state| state.header.shards)
 }
 
@@ -296,16 +297,14 @@ fn open_any(location: &Location, timeout: Duration) -> Result<State<'_>, Fault> 
     let root = &location.root;
     for _ in 0..ATTEMPTS {
         let file = match fs::open(root, STATE, OFlags::RDWR) {
-            Err(Errno::NOENT) => {
-                let dir = fs::open_dir(root, "").map_err(|e| fault(e, "open", root))?;
-                match fs::create_at(&dir, STATE) {
-                    Err(Errno::EXIST) => continue,
-                    created => created.map_err(|e| fault(e, "make", &path))?,
-                }
-            }
+            Err(Errno::NOENT) => match create_file(root, STATE, root.heir()) {
+                Err(Errno::EXIST) => continue,
+                created => created.map_err(|e| fault(e, "make", &path))?,
+            },
             opened => opened.map_err(|e| fault(e, "open", &path))?,
         };
-        lock(&file, &path, timeout)?;
+        let file = LockFile::new(file);
+        file.lock(&path, timeout)?;
         let Some(size) = size_of_file(&file, &path)? else { continue };
         if let Some(header) = read_header(&file, size).map_err(|e| fault(e, "read", &path))? {
             return Ok(State { file, header, location });
@@ -317,21 +316,20 @@ fn open_any(location: &Location, timeout: Duration) -> Result<State<'_>, Fault> 
 }
 
 /// Of how many shards the shard directories under `root` are, if there are any.
-pub(crate) fn shards_by_name(root: &Path) -> Result<Option<u32>, Fault> {
+pub(crate) fn shards_by_name(root: &Directory) -> Result<Option<u32>, Fault> {
     Ok(shard_dirs(root)?.iter().map(|&(_, of)| of).max())
 }
 
 /// All shard directories under `root`: each one's number, and of how many it is.
-pub(crate) fn shard_dirs(root: &Path) -> Result<Vec<(u32, u32)>, Fault> {
-    let dir = fs::open_dir(root, "").map_err(|e| fault(e, "open", root))?;
+pub(crate) fn shard_dirs(root: &Directory) -> Result<Vec<(u32, u32)>, Fault> {
     let mut found = Vec::new();
-    fs::list(&dir, FileType::Directory, |name| found.extend(layout::parse_shard(name)))
-        .map_err(|e| fault(e, "list", root))?;
+    fs::list(root.as_fd(), FileType::Directory, |name| found.extend(layout::parse_shard(name)))
+        .map_err(|e| fault(e, "list", root.path()))?;
     Ok(found)
 }
 
 /// Writes a new state into `file`, which is locked. The shards that are there decide their number.
-fn write_anew(location: &Location, file: &OwnedFd) -> Result<Header, Fault> {
+fn write_anew(location: &Location, file: &LockFile) -> Result<Header, Fault> {
     let path = location.state_path();
     let found = shard_dirs(&location.root)?;
     let shards = found.iter().map(|&(_, of)| of).max().unwrap_or(location.shards);
@@ -441,7 +439,7 @@ impl<'a> State<'a> {
         let (in_force, is_new) = limits.in_force(self.header.limits, self.header.total);
         if is_new {
             if let Some(before) = self.header.limits {
-                let store = self.location.root.display();
+                let store = self.location.root.path().display();
                 tracing::info!(target: "cache_file", %store, %before, now = %in_force, "this program changes the limits");
             }
             self.write_header(Header { limits: Some(in_force), ..self.header })?;
@@ -542,7 +540,6 @@ mod tests {
     use super::*;
     use crate::store::Store;
     use cache_core::{BaseCache as _, CacheBuilder, Clock, NamedLimits, Timeout};
-    use std::sync::Arc;
 
     /// As a process leaves it that is killed between its two writes of [`State::take`].
     fn leave_total_too_high(location: &Location) {

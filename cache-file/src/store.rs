@@ -4,16 +4,16 @@ use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
-use cache_core::{Clock, Error, Expiry, Key, Payload, Result};
-use rustix::fs::{AtFlags, CWD, OFlags};
+use cache_core::{Clock, Error, Expiry, Key, Payload, PerProcess, Result};
+use cache_fs::make_dir;
+use rustix::fs::{AtFlags, OFlags};
 use rustix::io::Errno;
 
-use crate::dir::is_no_entry;
+use crate::dir::{AT_ONCE, is_no_entry};
 use crate::entry::NEVER;
 use crate::fs::{self, Fault, fault};
 use crate::layout::{self, EntryName, Location};
 use crate::limits::Limits;
-use crate::lock;
 use crate::read::{self, Depth, Found, Seen};
 use crate::shard::{Shard, Temp};
 use crate::state::{self, Place, Plan};
@@ -24,13 +24,19 @@ pub(crate) struct Store {
     pub(crate) limits: Limits,
     pub(crate) clock: Clock,
     pub(crate) lock_timeout: Duration,
-    /// Found on the first use, and again after the directory vanished.
+    here: PerProcess<Here>,
+}
+
+/// What a process knows of the directory.
+#[derive(Debug, Default)]
+struct Here {
+    /// Found on the first use, and again after the directory vanished or was exchanged.
     location: RwLock<Option<Arc<Location>>>,
 }
 
 impl Store {
     pub(crate) fn new(dir: PathBuf, limits: Limits, clock: Clock, lock_timeout: Duration) -> Self {
-        Self { dir, limits, clock, lock_timeout, location: RwLock::new(None) }
+        Self { dir, limits, clock, lock_timeout, here: PerProcess::new() }
     }
 
     pub(crate) fn now(&self) -> i64 {
@@ -42,7 +48,7 @@ impl Store {
     }
 
     pub(crate) fn forget_location(&self) {
-        *self.location.write().unwrap_or_else(PoisonError::into_inner) = None;
+        *self.here.get().location.write().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
     /// Runs `op` until no directory vanishes underneath.
@@ -52,10 +58,13 @@ impl Store {
 
     /// Where the entries are; `None` where there is no store yet and none is to be made.
     pub(crate) fn location(&self, create: bool) -> Result<Option<Arc<Location>>, Fault> {
-        if let Some(location) = &*self.location.read().unwrap_or_else(PoisonError::into_inner) {
-            return Ok(Some(Arc::clone(location)));
+        let known = &self.here.get().location;
+        let held = known.read().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some(location) = held.filter(|location| location.root.is_in_place()) {
+            return Ok(Some(location));
         }
-        let Some(root) = fs::settle_root(&self.dir, create)? else { return Ok(None) };
+        self.forget_location();
+        let Some(root) = fs::settle_root(&self.dir, create)?.map(Arc::new) else { return Ok(None) };
         let shards = match state::shards(&root)? {
             Some(shards) => shards,
             None if create => {
@@ -68,7 +77,7 @@ impl Store {
             },
         };
         let location = Arc::new(Location { root, shards });
-        *self.location.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&location));
+        *known.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&location));
         Ok(Some(location))
     }
 
@@ -95,7 +104,7 @@ impl Store {
                 if !create {
                     return Ok(None);
                 }
-                fs::make_dir(&location.root, &name)
+                make_dir(&*location.root, name.as_str(), location.root.heir())
             }
             opened => opened,
         };
@@ -115,20 +124,20 @@ impl Store {
             let file = match fs::open_to_read(&location.root, &below) {
                 Ok(file) => file,
                 Err(Errno::NOENT) => {
-                    let shard = location.shard_path(index);
-                    if rustix::fs::statat(CWD, &shard, AtFlags::SYMLINK_NOFOLLOW).is_err() {
+                    let shard = location.shard_name(index);
+                    if rustix::fs::statat(&*location.root, shard, AtFlags::SYMLINK_NOFOLLOW).is_err() {
                         Self::check_current(&location)?;
                     }
                     return Ok(None);
                 }
                 Err(errno) if is_no_entry(errno) => return Ok(None),
-                Err(errno) => return Err(fault(errno, "open", &location.root.join(below))),
+                Err(errno) => return Err(fault(errno, "open", &location.root.path().join(below))),
             };
             match read::entry(&file, key.as_bytes(), self.now(), depth) {
                 Ok(Seen::Live(found)) => Ok(Some(found)),
                 Ok(Seen::Damaged) => Ok(self.look_again(&location, &name, key, depth)),
                 Ok(_) => Ok(None),
-                Err(errno) => Err(fault(errno, "read", &location.root.join(below))),
+                Err(errno) => Err(fault(errno, "read", &location.root.path().join(below))),
             }
         })
     }
@@ -296,7 +305,7 @@ impl Store {
             for of_one in named.chunk_by(|a, b| shard_of(a) == shard_of(b)) {
                 let Some(index) = of_one.first().map(shard_of) else { continue };
                 let Some(shard) = self.open_shard(&location, index, false)? else { continue };
-                for some in of_one.chunks(lock::AT_ONCE) {
+                for some in of_one.chunks(AT_ONCE) {
                     shard.dir.lock()?;
                     some.iter().try_for_each(|(name, key)| self.remove_from(&shard, name, *key).map(drop))?;
                     shard.dir.unlock()?;

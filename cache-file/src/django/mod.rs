@@ -15,9 +15,10 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 use cache_core::{
-    BaseCache, Capabilities, Clock, Codec, Culling, Error, ErrorKind, Expiry, Info, Key, Payload, Presence,
-    Result,
+    BaseCache, Capabilities, Clock, Codec, Culling, Error, ErrorKind, Expiry, Info, Key, Payload, PerProcess,
+    Presence, Result,
 };
+use cache_fs::Directory;
 
 use crate::cull::Swept;
 use crate::dir::Dir;
@@ -35,16 +36,26 @@ pub(crate) struct DjangoStore {
     lock_timeout: Duration,
     /// The most bytes of a pickle.
     most: usize,
-    /// The directory without symbolic links: found on the first use, and again after it vanished.
-    root: RwLock<Option<Arc<Path>>>,
+    here: PerProcess<Here>,
+}
+
+/// What a process knows of the directory.
+#[derive(Debug)]
+struct Here {
+    /// Found on the first use, and again after it vanished or was exchanged.
+    root: RwLock<Option<Arc<Directory>>>,
     count: Mutex<Count>,
 }
 
 impl DjangoStore {
     pub(crate) fn new(options: FileOptions, culling: Culling) -> Self {
         let FileOptions { dir, clock, lock_timeout, max_inflated, .. } = options;
-        let (root, count) = (RwLock::new(None), Mutex::new(Count::unknown(culling.limit())));
-        Self { dir, culling, clock, lock_timeout, most: max_inflated, root, count }
+        Self { dir, culling, clock, lock_timeout, most: max_inflated, here: PerProcess::new() }
+    }
+
+    fn here(&self) -> &Here {
+        let limit = self.culling.limit();
+        self.here.get_or_make(|| Here { root: RwLock::default(), count: Mutex::new(Count::unknown(limit)) })
     }
 
     fn now(&self) -> i64 {
@@ -52,21 +63,23 @@ impl DjangoStore {
     }
 
     fn forget_root(&self) {
-        *self.root.write().unwrap_or_else(PoisonError::into_inner) = None;
+        *self.here().root.write().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
     fn retry<T>(&self, op: impl FnMut() -> Result<T, Fault>) -> Result<T> {
         fs::retry(&self.dir, || self.forget_root(), op)
     }
 
-    /// The directory's path; `None` where it is not there and not to be made.
-    fn root(&self, create: bool) -> Result<Option<Arc<Path>>, Fault> {
-        if let Some(root) = &*self.root.read().unwrap_or_else(PoisonError::into_inner) {
-            return Ok(Some(Arc::clone(root)));
+    /// The directory; `None` where it is not there and not to be made.
+    fn root(&self, create: bool) -> Result<Option<Arc<Directory>>, Fault> {
+        let known = &self.here().root;
+        let held = known.read().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some(root) = held.filter(|root| root.is_in_place()) {
+            return Ok(Some(root));
         }
-        let Some(root) = fs::settle_root(&self.dir, create)? else { return Ok(None) };
-        let root: Arc<Path> = root.into();
-        *self.root.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&root));
+        self.forget_root();
+        let Some(root) = fs::settle_root(&self.dir, create)?.map(Arc::new) else { return Ok(None) };
+        *known.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&root));
         Ok(Some(root))
     }
 
@@ -83,11 +96,11 @@ impl DjangoStore {
     fn in_dir<T: Copy>(&self, absent: T, op: impl Fn(&Dir<'_>) -> Result<T, Fault>) -> Result<T> {
         self.retry(|| {
             let Some(root) = self.root(false)? else { return Ok(absent) };
-            match fs::open_dir(&root, "") {
-                Ok(fd) => op(&Dir::new(&root, String::new(), fd, self.lock_timeout)),
+            if root.is_removed() {
                 // Settled anew, it is absent.
-                Err(errno) => Err(fs::fault(errno, "open the directory", &root)),
+                return Err(Fault::Gone(None));
             }
+            op(&Dir::root(&root, self.lock_timeout))
         })
     }
 
@@ -95,9 +108,7 @@ impl DjangoStore {
     fn in_made_dir<T>(&self, op: impl Fn(&Dir<'_>) -> Result<T, Fault>) -> Result<T> {
         self.retry(|| {
             let root = self.root(true)?.ok_or(Fault::Gone(None))?;
-            let fd =
-                fs::open_dir(&root, "").map_err(|errno| fs::fault(errno, "open the directory", &root))?;
-            op(&Dir::new(&root, String::new(), fd, self.lock_timeout))
+            op(&Dir::root(&root, self.lock_timeout))
         })
     }
 }

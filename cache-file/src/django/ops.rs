@@ -1,16 +1,16 @@
 //! The operations on one key.
 
-use std::path::Path;
 use std::time::Duration;
 
 use cache_core::{Error, Expiry, Key, Payload, Result};
+use cache_fs::{Directory, LockFile};
 use rustix::fs::OFlags;
+use rustix::io::Errno;
 
 use super::DjangoStore;
 use super::entry::{self, Found, Seen};
-use crate::dir::{Dir, TempFile, is_no_entry};
+use crate::dir::{AT_ONCE, Dir, TempFile, is_no_entry};
 use crate::fs::{self, Fault};
-use crate::lock;
 use crate::read::{self, Depth, Form};
 
 /// How long to wait before each further look at a young file that seems to be damaged. More than
@@ -34,22 +34,22 @@ impl DjangoStore {
             let Some(root) = self.root(false)? else { return Ok(None) };
             let file = match fs::open_to_read(&root, &name) {
                 Ok(file) => file,
+                Err(Errno::NOENT) if root.is_removed() => return Err(Fault::Gone(None)),
                 Err(errno) if is_no_entry(errno) => return Ok(None),
-                Err(errno) => return Err(fs::fault(errno, "open", &root.join(&name))),
+                Err(errno) => return Err(fs::fault(errno, "open", &root.path().join(&name))),
             };
             match entry::read(&file, self.now(), depth, self.most) {
                 Ok(Seen::Live(found)) => Ok(Some(found)),
                 Ok(Seen::Damaged) => Ok(self.find_again(&root, &name, depth)),
                 Ok(_) => Ok(None),
-                Err(errno) => Err(fs::fault(errno, "read", &root.join(&name))),
+                Err(errno) => Err(fs::fault(errno, "read", &root.path().join(&name))),
             }
         })
     }
 
     /// A failure on the way leaves the entry to others, and is a miss as damage is.
-    fn find_again(&self, root: &Path, name: &str, depth: Depth) -> Option<Found> {
-        let fd = fs::open_dir(root, "").ok()?;
-        let dir = Dir::new(root, String::new(), fd, self.lock_timeout);
+    fn find_again(&self, root: &Directory, name: &str, depth: Depth) -> Option<Found> {
+        let dir = Dir::root(root, self.lock_timeout);
         let mut seen = self.look(&dir, name, depth).ok()?;
         if matches!(seen, Seen::Damaged) {
             dir.lock().ok()?;
@@ -87,15 +87,17 @@ impl DjangoStore {
         depth: Depth,
         locked: bool,
     ) -> Result<Seen, Fault> {
-        let Some(file) = dir.open_file(name, OFlags::RDONLY)? else { return Ok(Seen::Absent) };
+        let Some(file) = dir.open_file(name, OFlags::RDONLY)?.map(LockFile::new) else {
+            return Ok(Seen::Absent);
+        };
         if locked {
             dir.lock_to_read(&file, name)?;
         }
-        let seen =
-            entry::read(&file, self.now(), depth, self.most).map_err(|e| dir.fault(e, "read", name))?;
+        let fd = file.descriptor();
+        let seen = entry::read(fd, self.now(), depth, self.most).map_err(|e| dir.fault(e, "read", name))?;
         // Who writes in place writes to a file of this one name.
-        let is_alone = || read::form(&file).is_ok_and(|form| matches!(form, Form::Alone(_)));
-        let is_young = || is_alone() && read::age_of(&file).is_ok_and(|age| age < YOUNG);
+        let is_alone = || read::form(fd).is_ok_and(|form| matches!(form, Form::Alone(_)));
+        let is_young = || is_alone() && read::age_of(fd).is_ok_and(|age| age < YOUNG);
         Ok(if matches!(seen, Seen::Damaged) && is_young() { Seen::Unclear } else { seen })
     }
 
@@ -200,7 +202,7 @@ impl DjangoStore {
     pub(super) fn remove_many(&self, keys: &[Key<'_>]) -> Result<()> {
         let names: Vec<_> = keys.iter().map(|key| entry::file_name(key.as_bytes())).collect();
         self.in_dir((), |dir| {
-            for some in names.chunks(lock::AT_ONCE) {
+            for some in names.chunks(AT_ONCE) {
                 dir.lock()?;
                 some.iter().try_for_each(|name| self.remove_from(dir, name).map(drop))?;
                 dir.unlock()?;

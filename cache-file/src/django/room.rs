@@ -44,7 +44,7 @@ impl Count {
 
 impl DjangoStore {
     pub(super) fn count(&self) -> MutexGuard<'_, Count> {
-        self.count.lock().unwrap_or_else(PoisonError::into_inner)
+        self.here().count.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Lists the entries, and removes what killed writers left.

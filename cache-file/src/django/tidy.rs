@@ -1,11 +1,11 @@
 //! The whole directory: sweeping, clearing, counting.
 
 use cache_core::{Presence, Result};
+use cache_fs::can_be_made;
 
 use super::DjangoStore;
 use super::entry::{Seen, role};
 use crate::cull::Swept;
-use crate::info::can_be_made;
 use crate::read::Depth;
 
 /// How many files to look at or remove before letting other writers in.
@@ -51,7 +51,7 @@ impl DjangoStore {
     /// see both an entry and the one that took its place.
     pub(super) fn number_of_entries(&self) -> Result<u64> {
         self.in_dir(0, |dir| {
-            dir.lock()?;
+            dir.lock_if_there()?;
             Ok(dir.list(role)?.entries.len() as u64)
         })
     }
@@ -63,7 +63,7 @@ impl DjangoStore {
 
     /// Locks the directory as a write would; where there is none, looks whether it could be made.
     pub(super) fn lock_once(&self) -> Result<Presence> {
-        if self.in_dir(false, |dir| dir.lock().map(|()| true))? {
+        if self.in_dir(false, |dir| dir.lock_if_there().map(|()| true))? {
             return Ok(Presence::Exists);
         }
         can_be_made(&self.dir).map(|()| Presence::NotYet)

@@ -1,5 +1,6 @@
 //! Row 5: state files.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use cache_core::NamedLimits;
@@ -57,10 +58,11 @@ fn files() {
         .one_in(200);
     fuzz.run(100_000, |bytes| {
         std::fs::write(&path, bytes).unwrap();
-        let found = shards(dir.path()).unwrap();
-        let count = create(dir.path(), 4, WAIT).unwrap();
+        let root = Arc::new(crate::fs::settle_root(dir.path(), false).unwrap().unwrap());
+        let found = shards(&root).unwrap();
+        let count = create(&root, 4, WAIT).unwrap();
         assert!(found.is_none_or(|found| found == count));
-        let location = Location { root: dir.path().to_path_buf(), shards: count };
+        let location = Location { root: Arc::clone(&root), shards: count };
         // Damage that only a look at each record shows: it is written anew, and good from then on.
         if let Err(Fault::Failed(e)) = use_state(&location) {
             panic!("{e}");
