@@ -21,6 +21,7 @@ mod error;
 mod inflate;
 mod info;
 mod key;
+mod location;
 mod payload;
 mod process;
 #[cfg(feature = "settings")]
@@ -50,6 +51,7 @@ pub use key::{
     CacheKeyWarning, Key, KeyFunction, KeyPolicy, KeyValidator, MEMCACHE_MAX_KEY_LENGTH, MadeKey,
     default_key_func, memcache_key_warnings,
 };
+pub use location::refuse_url;
 pub use payload::{CodecId, Kind, Payload};
 pub use process::PerProcess;
 #[cfg(feature = "settings")]

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use cache_core::{Clock, Culling, Error, NamedLimits, Result};
+use cache_core::{Clock, Culling, Error, NamedLimits, Result, refuse_url};
 
 use crate::layout::{Layout, Table};
 use crate::schema::{LIMITS_SUFFIX, STATE_SUFFIX};
@@ -23,6 +23,8 @@ const LONGEST_TABLE_NAME: usize = 128;
 #[derive(Clone, Debug)]
 pub struct DatabaseOptions {
     path: PathBuf,
+    /// What is wrong with the path that was given: then `path` is empty, since it may hold a password.
+    problem: Option<String>,
     table: String,
     layout: Layout,
     limits: NamedLimits,
@@ -48,8 +50,10 @@ pub(crate) struct Settings {
 
 impl DatabaseOptions {
     pub(crate) fn new(path: &Path) -> Self {
+        let problem = refuse_url(&path.to_string_lossy(), "the path of a SQLite file").err();
         Self {
-            path: path.to_owned(),
+            path: if problem.is_some() { PathBuf::new() } else { path.to_owned() },
+            problem: problem.map(|problem| problem.to_string()),
             table: DEFAULT_TABLE.to_owned(),
             layout: Layout::Own,
             limits: NamedLimits::NONE,
@@ -136,6 +140,9 @@ impl DatabaseOptions {
     /// [`ErrorKind::InvalidCacheBackend`](cache_core::ErrorKind::InvalidCacheBackend) for a path
     /// that names no file, a table name that cannot be used and a limit of no entries.
     pub fn build(self) -> Result<DatabaseCache> {
+        if let Some(problem) = self.problem {
+            return Err(Error::invalid_cache_backend(problem));
+        }
         check_table(&self.table)?;
         let path = absolute(&self.path)?;
         let default = if self.has_default_limit { Culling::DEFAULT } else { Culling::DEFAULT.unlimited() };
@@ -157,6 +164,7 @@ impl DatabaseOptions {
 }
 
 fn check_table(name: &str) -> Result<()> {
+    refuse_url(name, "the name of a table")?;
     let lower = name.to_ascii_lowercase();
     let problem = if name.is_empty() {
         "is empty"

@@ -21,6 +21,11 @@ impl FromSettings for DatabaseCache {
         if [url.authority(), url.path().trim_start_matches('/')].contains(&MEMORY) {
             return Ok(Location::One(MEMORY.to_owned()));
         }
+        if url.authority().contains('@') {
+            return Err(Error::invalid_cache_backend(
+                "has a user or a password, and a SQLite file has neither; leave it out",
+            ));
+        }
         let is_file = OF_FILES.contains(&url.scheme().to_ascii_lowercase().as_str());
         if is_file && !url.authority().is_empty() {
             return Err(Error::invalid_cache_backend(
@@ -42,11 +47,15 @@ impl FromSettings for DatabaseCache {
             })?;
             (path, settings.text("table")?.unwrap_or_else(|| DEFAULT_TABLE.to_owned()))
         } else {
-            let path = settings.text("path")?.or_else(|| settings.database().map(str::to_owned));
+            let path = match settings.text("path")? {
+                Some(path) => Some(path),
+                None => settings.database()?.map(str::to_owned),
+            };
             let path = path.ok_or_else(|| {
                 Error::invalid_cache_backend(
                     "the location names a table, and nothing says in which SQLite file; add the option \"path\", \
-                     use sqlite:///path?table=name, or give the program's database with CachesBuilder::database",
+                     use sqlite:///path?table=name, or give the program's database with CachesBuilder::database \
+                     (a table in PostgreSQL or MySQL is not supported yet)",
                 )
             })?;
             let table = location.ok_or_else(|| {

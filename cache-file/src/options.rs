@@ -4,7 +4,7 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use cache_core::{Clock, Culling, Error, NamedLimits, Result};
+use cache_core::{Clock, Culling, Error, NamedLimits, Result, refuse_url};
 
 use crate::FileCache;
 
@@ -26,6 +26,8 @@ pub struct FileOptions {
     pub(crate) layout: Layout,
     #[cfg(feature = "django")]
     pub(crate) max_inflated: usize,
+    /// What is wrong with the directory that was named: then `dir` is empty, since it may hold a password.
+    problem: Option<String>,
 }
 
 /// How entries lie in the directory. Handles of different layouts do not see each other's entries.
@@ -47,6 +49,8 @@ const DEFAULT_MAX_INFLATED: usize = 64 << 20;
 
 impl FileOptions {
     pub(crate) fn new(dir: PathBuf) -> Self {
+        let problem = refuse_url(&dir.to_string_lossy(), "the path of a directory").err();
+        let dir = if problem.is_some() { PathBuf::new() } else { dir };
         // A relative directory means the one of now, also after the process has moved elsewhere.
         let dir = std::path::absolute(&dir).unwrap_or(dir);
         Self {
@@ -58,6 +62,7 @@ impl FileOptions {
             layout: Layout::default(),
             #[cfg(feature = "django")]
             max_inflated: DEFAULT_MAX_INFLATED,
+            problem: problem.map(|problem| problem.to_string()),
         }
     }
 
@@ -151,6 +156,9 @@ impl FileOptions {
     /// [`ErrorKind::InvalidCacheBackend`](cache_core::ErrorKind::InvalidCacheBackend) for
     /// `max_entries` 0, and for a directory whose path is empty or has a NUL byte.
     pub fn build(self) -> Result<FileCache> {
+        if let Some(problem) = self.problem {
+            return Err(Error::invalid_cache_backend(problem));
+        }
         let path = self.dir.as_os_str();
         if path.is_empty() {
             return Err(Error::invalid_cache_backend("the cache directory is an empty path: name one"));

@@ -1,6 +1,8 @@
 //! [`Servers`]: where the memcached servers are, as Django's `LOCATION` says it.
 
-use cache_core::{Error, Result};
+use std::fmt;
+
+use cache_core::{Error, Result, refuse_url};
 use cache_pipeline::Address;
 
 /// memcached's own port, where a text names none.
@@ -22,8 +24,22 @@ const SOCKET_PATH_ROOM: usize = 104;
 /// The same text names the same node as in pymemcache, so both find each other's keys. What
 /// pymemcache takes and cannot mean anything (an empty text, a blank before a host, `::1`) is
 /// refused when the cache is built.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Servers(Vec<String>);
+
+impl fmt::Debug for Servers {
+    /// The servers' names. What cannot be read as a server may hold a password and is not shown.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut list = f.debug_list();
+        for text in &self.0 {
+            match parse(text) {
+                Ok(server) => list.entry(&format_args!("{}", server.name)),
+                Err(_) => list.entry(&format_args!("(no memcached server)")),
+            };
+        }
+        list.finish()
+    }
+}
 
 impl From<&str> for Servers {
     fn from(location: &str) -> Self {
@@ -68,11 +84,18 @@ impl Servers {
     /// The servers, each name once.
     pub(crate) fn parse(&self) -> Result<Vec<Server>> {
         let mut servers: Vec<Server> = Vec::with_capacity(self.0.len());
-        for text in &self.0 {
+        for (place, text) in self.0.iter().enumerate() {
+            // A socket's path may begin with several slashes.
+            if !text.starts_with("unix:") {
+                refuse_url(text, "\"host:port\" or \"unix:/path\"")?;
+            }
+            // Without the text, which may hold a password.
             let server = parse(text).map_err(|problem| {
                 Error::invalid_cache_backend(format!(
-                    "the memcached server {text:?} {problem}; write \"host:port\", \"[IPv6]:port\" or \
-                     \"unix:/path\""
+                    "server {} of {} in the memcached location {problem}; write \"host:port\", \"[IPv6]:port\" \
+                     or \"unix:/path\"",
+                    place + 1,
+                    self.0.len()
                 ))
             })?;
             if servers.iter().all(|other| other.name != server.name) {
@@ -228,9 +251,30 @@ mod tests {
         ] {
             let e = Servers::from(text).parse().unwrap_err();
             assert_eq!(e.kind(), cache_core::ErrorKind::InvalidCacheBackend, "{text:?}");
-            let named = text.split([';', ',']).any(|part| e.to_string().contains(&format!("{part:?}")));
-            assert!(named, "{text:?}: {e}");
+            let is_url = e.to_string().contains("is a URL") && text.contains("://");
+            assert!(
+                is_url || e.to_string().contains("server 1 of ") || e.to_string().contains("server 2 of "),
+                "{text:?}: {e}"
+            );
         }
         assert!(Servers::from(Vec::<String>::new()).parse().is_err());
+    }
+
+    #[test]
+    fn nothing_of_what_is_no_server_is_shown() {
+        for text in [
+            "redis://:hunter2@h",
+            "MEMCACHED://u:hunter2@h:1",
+            "u:hunter2@h:1",
+            "h:hunter2",
+            "a:1;u:hunter2@h",
+            "h1;hunter%32@h",
+        ] {
+            let servers = Servers::from(text);
+            let e = servers.parse().unwrap_err();
+            let shown = format!("{e} {e:?} {e:#?} {servers:?}");
+            assert!(!shown.contains("hunter"), "{text:?}: {shown}");
+        }
+        assert_eq!(format!("{:?}", Servers::from("a:1,[::1]")), "[a:1, ::1:11211]");
     }
 }

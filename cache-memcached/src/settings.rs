@@ -27,7 +27,8 @@ impl FromSettings for MemcachedCache {
 
     /// Servers parted by commas, or a unix socket by its path.
     fn location_of_url(url: &CacheUrl<'_>) -> Result<Location> {
-        if url.authority().contains('@') {
+        // Behind a slash too: in a password that is not percent-encoded.
+        if url.authority().contains('@') || (!url.authority().is_empty() && url.path().contains('@')) {
             return Err(Error::invalid_cache_backend(NO_LOGIN));
         }
         match (url.authority(), url.path()) {
@@ -46,9 +47,11 @@ impl FromSettings for MemcachedCache {
             Some(Location::Many(servers)) => Self::builder(servers.as_slice()),
             None => Self::builder(Vec::<String>::new()),
         };
+        // Of a URL the builder says that it is one.
+        let has_login = |server: &String| server.contains('@') && !server.contains("://");
         let has_login = match settings.location() {
-            Some(Location::One(servers)) => servers.contains('@'),
-            Some(Location::Many(servers)) => servers.iter().any(|server| server.contains('@')),
+            Some(Location::One(servers)) => has_login(servers),
+            Some(Location::Many(servers)) => servers.iter().any(has_login),
             None => false,
         };
         if has_login {

@@ -98,8 +98,8 @@ impl Servers {
             read(url).map_err(|problem| {
                 Error::invalid_cache_backend(format!(
                     "server {} of {count} in the Redis location {problem}; write it as \
-                     redis://[[user]:password@]host[:port][/database], with special characters \
-                     percent-encoded",
+                     redis://[[user]:password@]host[:port][/database], with special characters of a \
+                     password percent-encoded: @ as %40, / as %2F, a comma as %2C, ; as %3B",
                     place + 1
                 ))
             })

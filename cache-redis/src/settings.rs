@@ -48,6 +48,13 @@ impl FromSettings for RedisCache {
                 _ => format!("unix://{path}"),
             }]));
         }
+        if has_comma_in_login(authority) {
+            return Err(Error::invalid_cache_backend(
+                "has a server without a user and password before one that has them; write a comma in a password \
+                 as %2C, or, if several servers are meant, give each its user and password, or give them as the \
+                 options username and password",
+            ));
+        }
         let scheme = if tls { "rediss" } else { "redis" };
         Ok(Location::Many(authority.split(',').map(|host| format!("{scheme}://{host}{path}")).collect()))
     }
@@ -164,6 +171,13 @@ fn is_tls(name: &str) -> bool {
 
 fn is_number(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit())
+}
+
+/// Whether a comma that should part servers may be one of a password: a server without a log-in stands before
+/// one that has a log-in.
+fn has_comma_in_login(authority: &str) -> bool {
+    let mut servers = authority.split(',').skip_while(|server| server.contains('@'));
+    servers.any(|server| server.contains('@'))
 }
 
 /// Whether a path without a host is one of the local server: nothing, or a database.

@@ -94,6 +94,31 @@ const CASES: &[(Form, &str)] = &[
     (Toml, "[caches.default]\nbackend = \"rediss\"\nlocation = \"redis://h:6379/0\""),
     (Toml, "[caches.default]\nbackend = \"redis\"\nlocation = \"h:6379\""),
     (Toml, "[caches.default]\nbackend = \"redis\""),
+    // Locations that are another store's URL, or several URLs, or hold a password that is cut.
+    (Toml, "[caches.default]\nbackend = \"file\"\nlocation = \"redis://:hunter2@h\""),
+    (Toml, "[caches.default]\nbackend = \"sqlite\"\nlocation = \"postgres://app:hunter2@h/db\""),
+    (Toml, "[caches.default]\nbackend = \"memcached\"\nlocation = \"redis://:hunter2@h\""),
+    (Toml, "[caches.default]\nbackend = \"memcached\"\nlocation = [\"h:11211\", \"app:hunter2@i:11211\"]"),
+    (Toml, "[caches.default]\nbackend = \"redis\"\nlocation = \"http://:hunter2@h\""),
+    (Url, "redis://a:1,redis://b:2"),
+    (Url, "redis://:hun,ter2@h"),
+    (Url, "locmem://app:hunter2@h"),
+    // Databases that no backend is for.
+    (Url, "postgresql://app:hunter2@h/db"),
+    (
+        Json,
+        r#"{"CACHES": {"default": {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "t"}}, "DATABASES": {"default": {"ENGINE": "django.db.backends.postgresql"}}}"#,
+    ),
+    // Numbers that are not whole, or too large.
+    (Url, "locmem://?max_entries=1e3"),
+    (Url, "locmem://?max_entries=300.5"),
+    (Url, "locmem://?max_entries=99999999999999999999"),
+    (Url, "redis://h?max_connections=18446744073709551616"),
+    (Toml, "[caches.default]\nbackend = \"locmem\"\noptions = { max_entries = 1e3 }"),
+    (Json, r#"{"default": {"backend": "locmem", "options": {"max_entries": 12345678901234567890123}}}"#),
+    (Json, r#"{"default": {"backend": "locmem", "options": {"max_entries": 18446744073709551615}}}"#),
+    (Json, r#"{"default": {"backend": "locmem", "version": 9223372036854775808}}"#),
+    (Json, r#"{"default": {"backend": "locmem", "timeout": 1e400}}"#),
     // Options of Django's that have no meaning here, or another place.
     (
         Json,
@@ -167,6 +192,9 @@ const CASES: &[(Form, &str)] = &[
     (Url, "locmem://?timeout"),
     (Url, "locmem://%ff"),
     (Environment, "CACHE_URL="),
+    (Environment, "CACHE_URL=\"redis://:hunter2@h:6379/1\""),
+    (Environment, "CACHE_URL='locmem://'"),
+    (Environment, "CACHE_URL=postgres://app:hunter2@h/db"),
     (Environment, "CACHE_SESSIONS_URL=http://sessions.example.com/"),
     (Environment, "CACHE_SERVERS=3"),
     (File, "no-such-file.toml"),

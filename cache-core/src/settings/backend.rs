@@ -7,6 +7,7 @@ use super::{CacheUrl, Problem, Setting, quoted, time};
 use crate::backend::BaseCache;
 use crate::culling::Culling;
 use crate::error::{Error, Result};
+use crate::location::{not_supported, refuse_url};
 
 /// A backend that settings can name. A program registers it with one line,
 /// [`CachesBuilder::backend`](super::CachesBuilder::backend).
@@ -48,12 +49,18 @@ pub trait FromSettings: BaseCache + Sized {
     /// the one that error texts use. In lower case, but for dotted paths.
     const NAMES: &'static [&'static str];
 
-    /// The location that a URL names: by default the text between `scheme://` and `?`, decoded.
+    /// The location that a URL names: by default the text between `scheme://` and `?`, decoded, which has
+    /// no user and no password in it.
     ///
     /// # Errors
     /// [`ErrorKind::InvalidCacheBackend`](crate::ErrorKind::InvalidCacheBackend), without a word
     /// of what may be a password.
     fn location_of_url(url: &CacheUrl<'_>) -> Result<Location> {
+        if url.authority().contains('@') {
+            return Err(Error::invalid_cache_backend(
+                "has a user or a password, and the backend has no log-in; leave it out, or write @ as %40",
+            ));
+        }
         Ok(Location::One(url.decoded()?))
     }
 
@@ -103,6 +110,8 @@ pub struct BackendSettings {
     pub(super) location: Option<Location>,
     pub(super) database: Option<String>,
     pub(super) has_default_limit: bool,
+    /// The default of Django's `DATABASES`, where that is a database that no backend is for.
+    pub(super) djangos_database: Option<&'static str>,
     pub(super) options: Vec<(String, Setting)>,
     pub(super) known: Vec<&'static str>,
     /// By our name of an option: how the settings called it, where that was another library's.
@@ -132,14 +141,18 @@ impl BackendSettings {
         self.location.as_ref()
     }
 
-    /// The location of a backend that has one and not a list of them.
+    /// The location of a backend that has one and not a list of them: a path or a name. A backend whose
+    /// location is a URL reads [`BackendSettings::location`].
     ///
     /// # Errors
-    /// For a list.
+    /// For a list, and for a URL, of which nothing is shown: see [`refuse_url`].
     pub fn single_location(&self) -> Result<Option<&str>> {
         match &self.location {
             None => Ok(None),
-            Some(Location::One(text)) => Ok(Some(text)),
+            Some(Location::One(text)) => {
+                refuse_url(text, "a path or a name")?;
+                Ok(Some(text))
+            }
             Some(Location::Many(_)) => Err(Error::invalid_cache_backend(format!(
                 "the location is a list, and the backend {:?} has one location; give a text",
                 self.name
@@ -149,9 +162,18 @@ impl BackendSettings {
 
     /// The database of caches that name a table only:
     /// [`CachesBuilder::database`](super::CachesBuilder::database).
-    #[must_use]
-    pub fn database(&self) -> Option<&str> {
-        self.database.as_deref()
+    ///
+    /// # Errors
+    /// Where the program gives none, and the document has Django's `DATABASES` with a database that no
+    /// backend is for.
+    pub fn database(&self) -> Result<Option<&str>> {
+        match (&self.database, self.djangos_database) {
+            (None, Some(store)) => Err(Error::invalid_cache_backend(format!(
+                "\"DATABASES\" has {store} as \"default\": {}",
+                not_supported(store)
+            ))),
+            (database, _) => Ok(database.as_deref()),
+        }
     }
 
     /// Whether a cache whose settings name no `max_entries`, on a store that remembers none, has the
@@ -167,7 +189,7 @@ impl BackendSettings {
     /// # Errors
     /// For anything else, and for a number that `T` does not hold.
     pub fn number<T: TryFrom<u64>>(&mut self, name: &'static str) -> Result<Option<T>> {
-        self.read(name, |setting| whole(setting).ok_or_else(|| how_number(setting)))
+        self.read(name, |setting| whole(setting, "give a whole number that is not negative"))
     }
 
     /// A time that somebody waits: a number of seconds, or a text such as `"500ms"`.
@@ -217,9 +239,7 @@ impl BackendSettings {
     pub fn max_entries(&mut self) -> Result<Option<MaxEntries>> {
         let asked = self.read("max_entries", |setting| match setting {
             Setting::Text(text) if text == "unlimited" => Ok(MaxEntries::Unlimited),
-            other => whole(other).map(MaxEntries::Limit).ok_or_else(|| {
-                format!("is {}; give a whole number from 1 on, or \"unlimited\"", other.shown())
-            }),
+            other => whole(other, "give a whole number from 1 on, or \"unlimited\"").map(MaxEntries::Limit),
         })?;
         if let Some(MaxEntries::Limit(entries)) = asked {
             Culling::DEFAULT.max_entries(entries)?;
@@ -357,18 +377,18 @@ fn texts_of_python(setting: &Setting, value: &Setting) -> bool {
     }
 }
 
-fn whole<T: TryFrom<u64>>(setting: &Setting) -> Option<T> {
+/// A whole number that is not negative; `how` says what else there is to give. A number with a point or an
+/// exponent is none, even if nothing stands behind the point.
+fn whole<T: TryFrom<u64>>(setting: &Setting, how: &str) -> Result<T, Problem> {
     let number = match setting {
-        Setting::Integer(n) => u64::try_from(*n).ok(),
-        Setting::Text(text) if text.bytes().all(|b| b.is_ascii_digit()) => text.parse().ok(),
-        _ => None,
+        Setting::Integer(n) => u64::try_from(*n).map_err(|_| how),
+        Setting::Text(text) if !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()) => {
+            text.parse::<u64>().map_err(|_| TOO_LARGE)
+        }
+        _ => Err(how),
     };
-    number.and_then(|n| T::try_from(n).ok())
+    let number = number.and_then(|number| T::try_from(number).map_err(|_| TOO_LARGE));
+    number.map_err(|problem| format!("is {}; {problem}", setting.shown()))
 }
 
-fn how_number(setting: &Setting) -> Problem {
-    if whole::<u64>(setting).is_some() {
-        return format!("is {}, which is too large", setting.shown());
-    }
-    format!("is {}; give a whole number that is not negative", setting.shown())
-}
+const TOO_LARGE: &str = "that is too large a number; give a smaller one";

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use super::alias::Compat;
 use super::document;
 use super::plan::{Names, Plan, Registered};
-use super::{Caches, FromSettings, Setting, environment};
+use super::{Caches, FromSettings, Problem, Setting, environment};
 use crate::codec::{Codec, MessagePack};
 use crate::error::{Error, Result};
 use crate::key::default_key_func;
@@ -26,11 +26,27 @@ pub struct CachesBuilder {
     sources: Vec<Result<Vec<Source>>>,
 }
 
-/// A cache's table, and where it stands.
+/// A cache's table, or why there is none, and where it stands.
 struct Source {
     alias: String,
     place: String,
-    table: Setting,
+    table: Result<Setting, Problem>,
+    /// See [`BackendSettings::database`](super::BackendSettings::database).
+    djangos_database: Option<&'static str>,
+}
+
+impl Source {
+    fn new(alias: String, place: String, table: Result<Setting, Problem>) -> Self {
+        Self { alias, place, table, djangos_database: None }
+    }
+}
+
+/// The settings of all sources, read.
+struct Read {
+    /// What is wrong with the settings as a whole: then nobody knows which caches they name.
+    problems: Vec<Error>,
+    /// Each cache by its alias: a plan, or what is wrong with its settings.
+    caches: Vec<(String, Result<Plan, Problem>)>,
 }
 
 impl Default for CachesBuilder {
@@ -133,7 +149,8 @@ impl CachesBuilder {
     pub fn url(mut self, alias: impl Into<String>, url: impl Into<String>) -> Self {
         let alias = alias.into();
         let table = Setting::Table(vec![("url".to_owned(), Setting::Text(url.into()))]);
-        self.sources.push(Ok(vec![Source { place: format!("cache {alias:?}"), alias, table }]));
+        let place = format!("cache {alias:?}");
+        self.sources.push(Ok(vec![Source::new(alias, place, Ok(table))]));
         self
     }
 
@@ -147,22 +164,26 @@ impl CachesBuilder {
     /// As [`CachesBuilder::environment`], from other variables than the process's.
     #[must_use]
     pub fn variables(mut self, variables: impl IntoIterator<Item = (OsString, OsString)>) -> Self {
-        let source = |variable: environment::Variable| Source {
-            place: format!("cache {:?} in {}", variable.alias, variable.name),
-            alias: variable.alias,
-            table: variable.table,
+        let source = |variable: environment::Variable| {
+            let place = format!("cache {:?} in {}", variable.alias, variable.name);
+            Source::new(variable.alias, place, variable.table)
         };
-        self.sources.push(environment::read(variables).map(|found| found.into_iter().map(source).collect()));
+        self.sources.push(Ok(environment::read(variables).into_iter().map(source).collect()));
         self
     }
 
     fn document(mut self, document: Result<Setting>, place: &str) -> Self {
-        let caches = document.and_then(|document| {
-            document::aliases(document)
-                .map_err(|problem| Error::invalid_cache_backend(format!("the settings{place} {problem}")))
+        let sources = document.and_then(|document| {
+            let djangos_database = document::djangos_database(&document);
+            let caches = document::aliases(document)
+                .map_err(|problem| Error::invalid_cache_backend(format!("the settings{place} {problem}")))?;
+            let source = |(alias, table)| {
+                let place = format!("cache {alias:?}{place}");
+                Source { djangos_database, ..Source::new(alias, place, Ok(table)) }
+            };
+            Ok(caches.into_iter().map(source).collect())
         });
-        let source = |(alias, table)| Source { place: format!("cache {alias:?}{place}"), alias, table };
-        self.sources.push(caches.map(|caches| caches.into_iter().map(source).collect()));
+        self.sources.push(sources);
         self
     }
 
@@ -173,9 +194,37 @@ impl CachesBuilder {
     /// [`ErrorKind::InvalidCacheBackend`](crate::ErrorKind::InvalidCacheBackend), the first of
     /// [`CachesBuilder::check`].
     pub fn build(self) -> Result<Caches> {
-        let (plans, problems) = self.plans();
+        let Read { problems, caches } = self.read().checked();
         match problems.into_iter().next() {
-            None => Ok(Caches::new(plans)),
+            None => Ok(Caches::new(caches)),
+            Some(problem) => Err(problem),
+        }
+    }
+
+    /// The caches, each by itself: bad settings of one do not keep the others from being used. They are
+    /// an error of [`Caches::get`] for that alias, each time it is asked for. No I/O.
+    ///
+    /// For tools that look into some cache of a deployment. A service starts with
+    /// [`CachesBuilder::build`], which finds every bad setting at once.
+    ///
+    /// ```
+    /// use cache_core::Caches;
+    /// # use cache_locmem::LocMemCache;
+    ///
+    /// let settings = r#"{"default": {"url": "locmem://"}, "pages": {"backend": "shop.caches.Pages"}}"#;
+    /// let caches = Caches::builder().backend::<LocMemCache>().json(settings).build_each()?;
+    /// assert!(caches.default().is_ok());
+    /// assert!(caches.get("pages").is_err());
+    /// # Ok::<(), cache_core::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidCacheBackend`](crate::ErrorKind::InvalidCacheBackend) where a source cannot be
+    /// read, where the sources name no cache, and where two backends are registered under one name.
+    pub fn build_each(self) -> Result<Caches> {
+        let Read { problems, caches } = self.read();
+        match problems.into_iter().next() {
+            None => Ok(Caches::new(caches)),
             Some(problem) => Err(problem),
         }
     }
@@ -184,10 +233,10 @@ impl CachesBuilder {
     /// good. No I/O.
     #[must_use]
     pub fn check(self) -> Vec<Error> {
-        self.plans().1
+        self.read().checked().problems
     }
 
-    fn plans(self) -> (Vec<(String, Plan)>, Vec<Error>) {
+    fn read(self) -> Read {
         let mut problems = Vec::new();
         if let Err(problem) = self.names.check() {
             problems.push(Error::invalid_cache_backend(problem));
@@ -211,22 +260,29 @@ impl CachesBuilder {
                 "the settings name no cache; give a table such as [caches.default], or set CACHE_URL",
             ));
         }
-        let mut plans = Vec::new();
+        let plan = |Source { alias, place, table, djangos_database }: Source| {
+            let plan = table
+                .and_then(|table| Plan::read(&alias, place.clone(), &table, &self.names, djangos_database))
+                .map_err(|problem| format!("{place}: {problem}"));
+            (alias, plan)
+        };
+        Read { caches: sources.into_iter().map(plan).collect(), problems }
+    }
+}
+
+impl Read {
+    /// The same with what is wrong with each cache among the problems: at most one error a cache.
+    fn checked(mut self) -> Self {
         // Together, so that two caches that claim one location with different limits are found.
         let mut made = Vec::new();
-        for Source { alias, place, table } in sources {
-            match Plan::new(&alias, place, &table, &self.names) {
-                Err(problem) => problems.push(problem),
-                Ok(plan) => {
-                    match plan.make() {
-                        Ok(cache) => made.push(cache),
-                        Err(problem) => problems.push(problem),
-                    }
-                    plans.push((alias, plan));
-                }
+        for (_, plan) in &self.caches {
+            match plan.as_ref().map(Plan::make) {
+                Ok(Ok(cache)) => made.push(cache),
+                Ok(Err(problem)) => self.problems.push(problem),
+                Err(problem) => self.problems.push(Error::invalid_cache_backend(problem)),
             }
         }
-        (plans, problems)
+        self
     }
 }
 
@@ -234,9 +290,10 @@ impl CachesBuilder {
 fn read_file(path: &Path) -> Result<Setting> {
     let shown = path.display();
     let read = || {
-        std::fs::read_to_string(path).map_err(|e| {
+        let bytes = std::fs::read(path).map_err(|e| {
             Error::invalid_cache_backend(format!("the settings in {shown} cannot be read")).with_source(e)
-        })
+        })?;
+        document::text(bytes, &format!("the settings in {shown}"))
     };
     match path.extension().and_then(|ending| ending.to_str()) {
         #[cfg(feature = "toml")]

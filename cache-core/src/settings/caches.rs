@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use super::plan::Plan;
-use super::{CachesBuilder, DEFAULT_CACHE_ALIAS, quoted};
+use super::{CachesBuilder, DEFAULT_CACHE_ALIAS, Problem, quoted};
 use crate::cache::Cache;
 use crate::error::{Error, Result};
 
@@ -35,7 +35,8 @@ pub struct Caches {
 
 struct Slot {
     alias: String,
-    plan: Plan,
+    /// Or what is wrong with the settings.
+    plan: Result<Plan, Problem>,
     cache: OnceLock<Cache>,
     /// Held while the cache is made, so that it is made once.
     making: Mutex<()>,
@@ -48,16 +49,17 @@ impl Caches {
         CachesBuilder::default()
     }
 
-    pub(super) fn new(plans: Vec<(String, Plan)>) -> Self {
+    pub(super) fn new(caches: Vec<(String, Result<Plan, Problem>)>) -> Self {
         let slot = |(alias, plan)| Slot { alias, plan, cache: OnceLock::new(), making: Mutex::default() };
-        Self { slots: plans.into_iter().map(slot).collect() }
+        Self { slots: caches.into_iter().map(slot).collect() }
     }
 
     /// The cache of this alias: made on first use, without I/O, and the same each time.
     ///
     /// # Errors
     /// [`ErrorKind::InvalidCacheBackend`](crate::ErrorKind::InvalidCacheBackend) for an alias
-    /// that the settings do not have, and where a location is open with other limits by now.
+    /// that the settings do not have, where a location is open with other limits by now, and, of caches
+    /// made by [`CachesBuilder::build_each`], where the settings of this alias are bad.
     pub fn get(&self, alias: &str) -> Result<Cache> {
         let slot = self.slots.iter().find(|slot| slot.alias == alias).ok_or_else(|| {
             Error::invalid_cache_backend(format!(
@@ -116,7 +118,8 @@ impl Slot {
         if let Some(cache) = self.cache.get() {
             return Ok(cache.clone());
         }
-        let cache = self.plan.make()?;
+        let plan = self.plan.as_ref().map_err(Error::invalid_cache_backend)?;
+        let cache = plan.make()?;
         Ok(self.cache.get_or_init(|| cache).clone())
     }
 }

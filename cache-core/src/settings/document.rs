@@ -3,6 +3,7 @@
 use super::{Problem, Setting};
 #[cfg(any(feature = "json", feature = "toml"))]
 use crate::error::{Error, Result};
+use crate::location::unsupported;
 
 /// The tables of a document by alias: the entries of its `caches` or `CACHES`, where it has one,
 /// and else its own.
@@ -36,9 +37,43 @@ fn is_misspelt(name: &str, table: &Setting) -> bool {
     name.eq_ignore_ascii_case("cache") && matches!(table, Setting::Table(entries) if of_tables(entries))
 }
 
+/// The default of Django's `DATABASES` beside the caches, where that is a database that no backend is for.
+pub(super) fn djangos_database(document: &Setting) -> Option<&'static str> {
+    let entry = |setting: &Setting, name: &str| match setting {
+        Setting::Table(entries) => {
+            entries.iter().find(|(other, _)| other.eq_ignore_ascii_case(name)).map(|(_, value)| value.clone())
+        }
+        _ => None,
+    };
+    match entry(&entry(&entry(document, "databases")?, "default")?, "engine")? {
+        Setting::Text(engine) => unsupported(engine.rsplit('.').next()?),
+        _ => None,
+    }
+}
+
+/// The text of a settings file.
+#[cfg(any(feature = "json", feature = "toml"))]
+pub(super) fn text(bytes: Vec<u8>, place: &str) -> Result<String> {
+    let problem = match *bytes {
+        [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => "are UTF-16; save them as UTF-8 (PowerShell: -Encoding utf8)",
+        _ => match String::from_utf8(bytes) {
+            Ok(text) => return Ok(text),
+            Err(_) => "are not UTF-8; save them as UTF-8",
+        },
+    };
+    Err(Error::invalid_cache_backend(format!("{place} {problem}")))
+}
+
+/// The text without the byte-order mark that some editors put before UTF-8.
+#[cfg(any(feature = "json", feature = "toml"))]
+fn without_mark(text: &str) -> &str {
+    text.strip_prefix('\u{feff}').unwrap_or(text)
+}
+
 /// A TOML text. The errors show the line, and nothing of what stands there.
 #[cfg(feature = "toml")]
 pub(super) fn toml(text: &str, place: &str) -> Result<Setting> {
+    let text = without_mark(text);
     toml::from_str(text).map_err(|e| {
         let line = e.span().map_or_else(String::new, |span| {
             let before = text.as_bytes().get(..span.start).unwrap_or_default();
@@ -51,6 +86,6 @@ pub(super) fn toml(text: &str, place: &str) -> Result<Setting> {
 /// A JSON text. The errors show the line, and nothing of what stands there.
 #[cfg(feature = "json")]
 pub(super) fn json(text: &str, place: &str) -> Result<Setting> {
-    serde_json::from_str(text)
+    serde_json::from_str(without_mark(text))
         .map_err(|e| Error::invalid_cache_backend(format!("{place} cannot be read as JSON: {e}")))
 }

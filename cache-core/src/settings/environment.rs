@@ -2,36 +2,38 @@
 
 use std::ffi::{OsStr, OsString};
 
-use super::{DEFAULT_CACHE_ALIAS, Setting};
-use crate::error::{Error, Result};
+use super::{DEFAULT_CACHE_ALIAS, Problem, Setting};
 
 /// A cache by its URL, and the variable that says it.
 pub(super) struct Variable {
     pub(super) name: String,
     pub(super) alias: String,
-    pub(super) table: Setting,
+    pub(super) table: Result<Setting, Problem>,
 }
 
 /// The caches that the variables name, in the order of the variables' names: the environment has none.
-pub(super) fn read(variables: impl IntoIterator<Item = (OsString, OsString)>) -> Result<Vec<Variable>> {
+pub(super) fn read(variables: impl IntoIterator<Item = (OsString, OsString)>) -> Vec<Variable> {
+    let named = |(name, value): (OsString, OsString)| alias(&name).map(|(name, alias)| (name, alias, value));
+    let mut named: Vec<(String, String, OsString)> = variables.into_iter().filter_map(named).collect();
+    named.sort();
     let mut found: Vec<Variable> = Vec::new();
-    for (name, value) in variables {
-        let Some((name, alias)) = alias(&name) else { continue };
-        let invalid = |problem: &str| {
-            Err(Error::invalid_cache_backend(format!("the environment variable {name} {problem}")))
-        };
-        let Ok(url) = value.into_string() else { return invalid("is no UTF-8") };
-        if url.trim().is_empty() {
-            return invalid("is empty; give it a URL, such as locmem://, or unset it");
+    for (name, alias, value) in named {
+        if let Some(other) = found.iter_mut().find(|other| other.alias == alias) {
+            let problem = format!("the environment variable {name} means the same cache; unset one of them");
+            other.table = Err(problem);
+            continue;
         }
-        if let Some(other) = found.iter().find(|other| other.alias == alias) {
-            return invalid(&format!("and {} both mean the cache {alias:?}; unset one of them", other.name));
-        }
-        let table = Setting::Table(vec![("url".to_owned(), Setting::Text(url))]);
-        found.push(Variable { name, alias, table });
+        found.push(Variable { name, alias, table: table(value) });
     }
-    found.sort_by(|a, b| a.name.cmp(&b.name));
-    Ok(found)
+    found
+}
+
+fn table(value: OsString) -> Result<Setting, Problem> {
+    let url = value.into_string().map_err(|_| "the environment variable is not UTF-8; give it a URL")?;
+    if url.trim().is_empty() {
+        return Err("the environment variable is empty; give it a URL, such as locmem://, or unset it".into());
+    }
+    Ok(Setting::Table(vec![("url".to_owned(), Setting::Text(url))]))
 }
 
 /// The alias of a variable that means a cache, in lower case.

@@ -10,6 +10,7 @@ use crate::cache::{Cache, CacheBuilder};
 use crate::codec::Codec;
 use crate::error::{Error, Result};
 use crate::key::KeyFunction;
+use crate::location::{not_supported, unsupported};
 
 /// A backend that the program registered.
 #[derive(Clone, Copy)]
@@ -82,7 +83,13 @@ impl Names {
                     quoted(schemes.copied()),
                     how_to_register(&scheme)
                 )
-            })?;
+            });
+            let backend = match unsupported(&scheme) {
+                Some(store) if backend.is_err() => {
+                    return Err(format!("the URL is that of a database: {}", not_supported(store)));
+                }
+                _ => backend?,
+            };
             let location = (backend.location_of_url)(&url).map_err(|e| format!("the URL {e}"))?;
             return Ok((backend, scheme, Some(location)));
         }
@@ -199,12 +206,13 @@ pub(super) struct Plan {
 }
 
 impl Plan {
-    pub(super) fn new(alias: &str, place: String, table: &Setting, names: &Names) -> Result<Self> {
-        Self::read(alias, place.clone(), table, names)
-            .map_err(|problem| Error::invalid_cache_backend(format!("{place}: {problem}")))
-    }
-
-    fn read(alias: &str, place: String, table: &Setting, names: &Names) -> Result<Self, Problem> {
+    pub(super) fn read(
+        alias: &str,
+        place: String,
+        table: &Setting,
+        names: &Names,
+        djangos_database: Option<&'static str>,
+    ) -> Result<Self, Problem> {
         let settings = AliasSettings::read(table, names.compat)?;
         let (backend, name, location) = names.chosen(&settings)?;
         let told = BackendSettings {
@@ -212,6 +220,7 @@ impl Plan {
             location,
             database: names.database.clone(),
             has_default_limit: !names.no_default_limit,
+            djangos_database,
             options: settings.options.clone(),
             known: Vec::new(),
             called: Vec::new(),

@@ -58,7 +58,8 @@ impl Setting {
         const SHOWN: usize = 60;
         match self {
             Self::Integer(n) => n.to_string(),
-            Self::Float(n) => n.to_string(),
+            // With its point, which shows that it is not a whole number.
+            Self::Float(n) => format!("{n:?}"),
             Self::Text(text) if text.chars().count() > SHOWN => {
                 format!("{:?}…", text.chars().take(SHOWN).collect::<String>())
             }

@@ -56,9 +56,16 @@ impl<'a> CacheUrl<'a> {
 /// the scheme.
 pub(super) fn parse(text: &str) -> Result<(CacheUrl<'_>, Vec<(String, String)>), Problem> {
     let no_url = "is no URL; write scheme://location, such as locmem://name or redis://host:6379/1";
-    let (scheme, rest) = text.trim().split_once("://").ok_or(no_url)?;
-    let good = |b: u8| b.is_ascii_alphanumeric() || b"+-._".contains(&b);
-    if scheme.is_empty() || !scheme.bytes().all(good) {
+    let text = text.trim();
+    if text.starts_with(QUOTES) || text.ends_with('"') {
+        return Err(
+            "begins or ends with a quotation mark, which belongs to the value here: leave the quotation \
+                    marks out (docker's --env-file, for one, does not take them off)"
+                .to_owned(),
+        );
+    }
+    let (scheme, rest) = text.split_once("://").ok_or(no_url)?;
+    if scheme.is_empty() || !scheme.bytes().all(is_of_scheme) {
         return Err(no_url.to_owned());
     }
     if rest.contains('#') {
@@ -74,8 +81,28 @@ pub(super) fn parse(text: &str) -> Result<(CacheUrl<'_>, Vec<(String, String)>),
                     percent-encoded: ? as %3F, @ as %40"
             .to_owned());
     }
+    if has_another_url(place) {
+        return Err("holds several URLs; write the scheme once and the servers behind it, parted by commas \
+                    (redis://a:6379,b:6379/1), or give the URLs as a list: \"location\" beside \"backend\""
+            .to_owned());
+    }
     let (authority, path) = place.find('/').map_or((place, ""), |at| place.split_at(at));
     Ok((CacheUrl { scheme, authority, path }, pairs(query)?))
+}
+
+/// What people and programs put around a value.
+const QUOTES: [char; 6] = ['"', '\'', '`', '\u{201c}', '\u{2018}', '\u{201e}'];
+
+/// Whether a URL begins behind a `,` or a `;`.
+fn has_another_url(text: &str) -> bool {
+    text.split([',', ';']).skip(1).any(|part| {
+        let scheme = part.trim_start().split_once("://").map(|(scheme, _)| scheme);
+        scheme.is_some_and(|scheme| !scheme.is_empty() && scheme.bytes().all(is_of_scheme))
+    })
+}
+
+const fn is_of_scheme(b: u8) -> bool {
+    b.is_ascii_alphanumeric() || matches!(b, b'+' | b'-' | b'.' | b'_')
 }
 
 fn pairs(query: &str) -> Result<Vec<(String, String)>, Problem> {
@@ -118,6 +145,31 @@ mod tests {
     }
 
     #[test]
+    fn quotation_marks_and_several_urls_are_named() {
+        for text in [
+            "\"locmem://\"",
+            "'locmem://'",
+            " 'locmem://a'\r",
+            "`locmem://`",
+            "\u{201c}locmem://\u{201d}",
+            "locmem://\"",
+        ] {
+            assert!(parse(text).unwrap_err().contains("quotation mark"), "{text}");
+        }
+        for text in [
+            "redis://a:1,redis://b:2",
+            "redis://a; rediss://b/1",
+            "memcached://a,MEMCACHED://b",
+            "redis://a,redis+unix:///b",
+        ] {
+            assert!(parse(text).unwrap_err().contains("several URLs"), "{text}");
+        }
+        for text in ["redis://a:1,b:2", "file:///a,b://c", "redis://h?x=a,redis://b", "locmem://it's"] {
+            assert!(parse(text).is_ok() || text.contains("b://"), "{text}");
+        }
+    }
+
+    #[test]
     fn what_is_no_url_is_refused_without_its_words() {
         for text in [
             "",
@@ -130,6 +182,10 @@ mod tests {
             "redis://h?hunter2",
             "redis://h?=hunter2",
             "redis://h?x=hunter2%ff",
+            "\"redis://:hunter2@h\"",
+            "'redis://:hunter2@h'",
+            "redis://:hunter2@h\"",
+            "redis://:hunter2@a,redis://:hunter2@b",
         ] {
             let problem = parse(text).unwrap_err();
             assert!(!problem.contains("hunter2"), "{text}: {problem}");
