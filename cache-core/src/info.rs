@@ -28,7 +28,10 @@ pub struct Info {
     /// Entries that were removed before their end to make room: by the servers since they were started,
     /// or by this process.
     pub evictions: Option<u64>,
-    /// Whatever else there is to say, as name and text: where it is, a server's version.
+    /// Each server by its name, and what it says of itself: its version, its memory.
+    pub servers: Vec<(String, String)>,
+    /// Whatever else there is to say, as name and text: where it is, its layout. The names are the same for every
+    /// store of a kind.
     pub more: Vec<(String, String)>,
 }
 

@@ -45,10 +45,8 @@ impl MemcachedCache {
                 *sum = number.map(|number| sum.unwrap_or_default().saturating_add(number)).or(*sum);
             }
             let memory = stat("limit_maxbytes").unwrap_or("unknown");
-            info.more.push((
-                format!("server {}", node.name),
-                format!("memcached {}, at most {} bytes", server_text(version), server_text(memory)),
-            ));
+            let said = format!("memcached {}, at most {} bytes", server_text(version), server_text(memory));
+            info.servers.push((node.name.clone(), said));
         }
         Ok(info)
     }

@@ -186,7 +186,7 @@ pub(crate) fn add_info(info: &mut Info, server: &str, said: &str) {
         (None, Some(version)) => format!("Redis {}", version.trim()),
         (None, None) => "unknown".to_owned(),
     };
-    info.more.push((format!("server {server}"), version));
+    info.servers.push((server.to_owned(), version));
 }
 
 /// A reply that is not what was asked for.
@@ -375,8 +375,8 @@ mod tests {
         add_info(&mut info, "a:1", said);
         add_info(&mut info, "b:1", "redis_version:7.2.4\r\nvalkey_version:8.1.0\r\nused_memory:11\r\n");
         assert_eq!((info.bytes, info.hits, info.misses), (Some(111), Some(3), None));
-        let more = [("server a:1", "Redis 7.0.15"), ("server b:1", "Valkey 8.1.0")];
-        assert_eq!(info.more, more.map(|(name, text)| (name.to_owned(), text.to_owned())));
+        let servers = [("a:1", "Redis 7.0.15"), ("b:1", "Valkey 8.1.0")];
+        assert_eq!(info.servers, servers.map(|(name, text)| (name.to_owned(), text.to_owned())));
     }
 
     #[test]
