@@ -1,26 +1,43 @@
 //! What a command says, and the exit status.
 
-use std::io::Write as _;
+use std::io::{IsTerminal as _, Write as _};
 use std::process::ExitCode;
 
-use cache_core::{Error, ErrorKind};
-use serde_json::Value;
+use serde_json::{Value, json};
+
+use crate::escape::escape;
+use crate::failure::{Failure, Result};
 
 /// What came of a command.
 #[derive(Debug)]
 pub(crate) struct Answer {
     /// The exit status: 0 for done, a hit, true; 1 for a miss or false.
     status: u8,
-    /// For people; nothing is printed where it is empty.
-    text: String,
-    /// For programs.
-    json: Value,
+    said: Said,
+}
+
+#[derive(Debug)]
+enum Said {
+    /// Lines for people, and one object for programs.
+    Text { lines: Vec<String>, json: Value },
+    /// What is stored, as it is.
+    Bytes(Vec<u8>),
 }
 
 impl Answer {
     /// Done.
-    pub(crate) fn done(text: impl Into<String>, json: Value) -> Self {
-        Self { status: 0, text: text.into(), json }
+    pub(crate) fn done(lines: impl IntoIterator<Item = String>, json: Value) -> Self {
+        Self { status: 0, said: Said::Text { lines: lines.into_iter().collect(), json } }
+    }
+
+    /// Done, with nothing to say.
+    pub(crate) fn silent() -> Self {
+        Self::done([], json!({ "done": true }))
+    }
+
+    /// Bytes for a pipe. The caller has refused a terminal.
+    pub(crate) const fn bytes(bytes: Vec<u8>) -> Self {
+        Self { status: 0, said: Said::Bytes(bytes) }
     }
 
     /// The same, a miss or false where `yes` is not so.
@@ -36,82 +53,37 @@ impl Answer {
 
     /// True or false.
     pub(crate) fn bool(yes: bool) -> Self {
-        Self::done(yes.to_string(), serde_json::json!({ "result": yes })).yes(yes)
+        Self::done([yes.to_string()], json!({ "result": yes })).yes(yes)
     }
 
-    pub(crate) fn print(&self, json: bool) -> ExitCode {
-        let status = ExitCode::from(self.status);
-        if json { print(&format!("{}\n", self.json), status) } else { print(&lines(&self.text), status) }
+    pub(crate) fn print(self, json: bool) -> ExitCode {
+        let printed = match self.said {
+            Said::Bytes(bytes) => print_bytes(&bytes),
+            Said::Text { json: object, .. } if json => print_lines([object.to_string()]),
+            Said::Text { lines, .. } => print_lines(lines),
+        };
+        printed.map_or_else(|failure| failure.print(json), |()| ExitCode::from(self.status))
     }
 }
 
-/// The text with an end of line, where there is any.
-fn lines(text: &str) -> String {
-    if text.is_empty() || text.ends_with('\n') { text.to_owned() } else { format!("{text}\n") }
+/// Prints lines; on a terminal with what it would obey escaped, the ends of lines within them too.
+pub(crate) fn print_lines(lines: impl IntoIterator<Item = String>) -> Result<()> {
+    let on_a_terminal = std::io::stdout().is_terminal();
+    let mut text = String::new();
+    for line in lines {
+        text += &*if on_a_terminal { escape(&line) } else { line.as_str().into() };
+        text.push('\n');
+    }
+    print_bytes(text.as_bytes())
 }
 
-/// Prints `text` as it is, and ends with `status`.
-pub(crate) fn print(text: &str, status: ExitCode) -> ExitCode {
-    let written = std::io::stdout().write_all(text.as_bytes());
-    match written {
-        Ok(()) => status,
+fn print_bytes(bytes: &[u8]) -> Result<()> {
+    let mut out = std::io::stdout();
+    match out.write_all(bytes).and_then(|()| out.flush()) {
         // Whoever reads has heard enough.
-        Err(e) if e.kind() == std::io::ErrorKind::BrokenPipe => status,
-        Err(e) => Failure::wrong(format!("the answer cannot be written: {e}")).print(),
-    }
-}
-
-/// Why a command was not done: one sentence.
-#[derive(Debug)]
-pub(crate) struct Failure {
-    status: u8,
-    sentence: String,
-}
-
-pub(crate) type Result<T = Answer> = std::result::Result<T, Failure>;
-
-impl Failure {
-    /// Exit status 2: the command line, a setting, a key or a value is wrong.
-    pub(crate) fn wrong(sentence: impl Into<String>) -> Self {
-        Self { status: 2, sentence: sentence.into() }
-    }
-
-    /// What clap has to say, without the lines about usage.
-    pub(crate) fn usage(e: &clap::Error) -> Self {
-        if e.kind() == clap::error::ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
-            return Self::wrong("no command is given (see cachectl --help)");
+        Err(e) if e.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(Failure::wrong(format!("the answer cannot be written: {e}")))
         }
-        let text = e.to_string();
-        let said: Vec<&str> = text
-            .lines()
-            .take_while(|line| !line.starts_with("Usage:") && !line.starts_with("For more information"))
-            .map(str::trim)
-            .filter(|line| !line.is_empty())
-            .collect();
-        let said = said.join(" ");
-        let said = said.strip_prefix("error: ").unwrap_or(&said);
-        Self::wrong(format!("{said} (see cachectl --help)"))
-    }
-
-    pub(crate) fn print(&self) -> ExitCode {
-        let sentence = self.sentence.replace('\n', " ");
-        // Where not even that can be said, the exit status says it.
-        let _ = writeln!(std::io::stderr(), "cachectl: {sentence}");
-        ExitCode::from(self.status)
-    }
-}
-
-/// The exit status of an error of the cache.
-pub(crate) const fn status(kind: ErrorKind) -> u8 {
-    match kind {
-        ErrorKind::KeyNotFound => 1,
-        ErrorKind::Unavailable | ErrorKind::OutcomeUnknown | ErrorKind::Rejected | ErrorKind::Storage => 3,
-        _ => 2,
-    }
-}
-
-impl From<Error> for Failure {
-    fn from(e: Error) -> Self {
-        Self { status: status(e.kind()), sentence: e.to_string() }
+        _ => Ok(()),
     }
 }

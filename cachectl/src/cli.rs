@@ -69,8 +69,16 @@ pub(crate) struct Keys {
 #[derive(Clone, Copy, Debug, Args)]
 pub(crate) struct Lifetime {
     /// Seconds, or 5m, 1h30m, never; 0 expires at once [default: that of the settings]
-    #[arg(long, value_name = "TIME", allow_negative_numbers = true)]
+    #[arg(long, value_name = "TIME", allow_negative_numbers = true, value_parser = lifetime)]
     timeout: Option<Timeout>,
+}
+
+/// In a program zero or less expires at once; on a command line a minus is a slip.
+fn lifetime(text: &str) -> Result<Timeout, String> {
+    if text.starts_with('-') {
+        return Err("a timeout is not negative; 0 expires at once, and never does not expire".to_owned());
+    }
+    text.parse().map_err(|e: cache_core::Error| e.to_string())
 }
 
 impl Lifetime {
@@ -87,6 +95,9 @@ pub(crate) struct Entry {
     /// JSON; - reads it from standard input
     #[arg(allow_negative_numbers = true)]
     pub(crate) value: String,
+    /// Stores the value as bytes, as it stands: with - those of standard input
+    #[arg(long)]
+    pub(crate) raw: bool,
     #[command(flatten)]
     pub(crate) lifetime: Lifetime,
 }
@@ -103,7 +114,13 @@ pub(crate) struct Step {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// The value of a key
-    Get(Key),
+    Get {
+        #[command(flatten)]
+        key: Key,
+        /// Writes the bytes of a text, of bytes or of an integer as they are stored, for a file or a program
+        #[arg(long)]
+        raw: bool,
+    },
     /// Stores a value
     Set(Entry),
     /// Stores a value where nothing is
@@ -128,7 +145,7 @@ pub(crate) enum Command {
         #[command(flatten)]
         lifetime: Lifetime,
     },
-    /// Removes keys
+    /// Removes keys, and prints how many of them were there
     DeleteMany(Keys),
     /// Adds to a counter
     Incr(Step),

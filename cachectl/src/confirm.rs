@@ -2,7 +2,8 @@
 
 use std::io::{IsTerminal as _, Write as _};
 
-use crate::answer::{Failure, Result};
+use crate::escape::escape;
+use crate::failure::{Failure, Result};
 
 /// Asks on a terminal, unless `yes` was said already; a program is not asked.
 ///
@@ -14,8 +15,8 @@ pub(crate) fn confirm(yes: bool, question: &str) -> Result<()> {
         return Ok(());
     }
     let mut answer = String::new();
-    let asked =
-        write!(std::io::stderr(), "{question} [y/N] ").and_then(|()| std::io::stdin().read_line(&mut answer));
+    let asked = write!(std::io::stderr(), "{} [y/N] ", escape(question))
+        .and_then(|()| std::io::stdin().read_line(&mut answer));
     let failed = |e| Failure::wrong(format!("the terminal cannot be asked: {e}; say --yes"));
     asked.map_err(failed)?;
     if is_yes(&answer) { Ok(()) } else { Err(Failure::wrong("nothing was done")) }

@@ -7,14 +7,18 @@ mod answer;
 mod cli;
 mod commands;
 mod confirm;
+mod escape;
+mod failure;
+mod json;
 mod open;
+mod signals;
 
 use std::process::ExitCode;
 
 use clap::Parser as _;
 
-use crate::answer::Failure;
 use crate::cli::Cli;
+use crate::failure::Failure;
 
 fn main() -> ExitCode {
     #[cfg(feature = "conformance")]
@@ -22,9 +26,17 @@ fn main() -> ExitCode {
     match Cli::try_parse() {
         Ok(cli) => {
             let json = cli.json;
-            commands::run(cli).map_or_else(|failure| failure.print(), |answer| answer.print(json))
+            commands::run(cli).map_or_else(|failure| failure.print(json), |answer| answer.print(json))
         }
-        Err(e) if e.use_stderr() => Failure::usage(&e).print(),
-        Err(help) => answer::print(&help.to_string(), ExitCode::SUCCESS),
+        Err(e) if e.use_stderr() => Failure::usage(&e).print(asks_for_json()),
+        Err(help) => {
+            let printed = answer::print_lines(help.to_string().lines().map(str::to_owned));
+            printed.map_or_else(|failure| failure.print(false), |()| ExitCode::SUCCESS)
+        }
     }
+}
+
+/// Whether a command line that cannot be read asks for JSON.
+fn asks_for_json() -> bool {
+    std::env::args_os().take_while(|argument| argument != "--").any(|argument| argument == "--json")
 }

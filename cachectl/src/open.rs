@@ -9,8 +9,8 @@ use cache_memcached::MemcachedCache;
 use cache_pickle::Pickle;
 use cache_redis::RedisCache;
 
-use crate::answer::{Failure, Result};
 use crate::cli::{Cli, Version};
+use crate::failure::{Failure, Result};
 
 /// Which settings, and which cache of them.
 #[derive(Clone, Debug)]
@@ -36,7 +36,7 @@ impl Chosen {
 
     /// All caches of the settings. Whoever names a file or a URL wants that, whatever the
     /// environment says.
-    pub(crate) fn builder(&self) -> CachesBuilder {
+    fn builder(&self) -> CachesBuilder {
         // What the settings leave out is the service's affair: this tool evicts nothing because of it.
         let builder = Caches::builder()
             .no_default_limit()
@@ -56,10 +56,20 @@ impl Chosen {
         }
     }
 
-    /// The cache. No I/O but that of reading the settings.
-    pub(crate) fn cache(&self) -> Result<Cache> {
-        let alias = self.alias.as_deref().unwrap_or(DEFAULT_CACHE_ALIAS);
-        Ok(self.builder().build()?.get(alias)?)
+    /// All caches of the settings, each by itself: a bad one, or one of a backend that only the
+    /// deployment's program knows, is an error where it is asked for. No I/O but that of reading the settings.
+    pub(crate) fn caches(&self) -> cache_core::Result<Caches> {
+        self.builder().build_each()
+    }
+
+    /// The alias that is meant.
+    pub(crate) fn alias(&self) -> &str {
+        self.alias.as_deref().unwrap_or(DEFAULT_CACHE_ALIAS)
+    }
+
+    /// The cache.
+    pub(crate) fn cache(&self) -> cache_core::Result<Cache> {
+        self.caches()?.get(self.alias())
     }
 
     /// The same with a version of keys.

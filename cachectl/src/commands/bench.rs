@@ -1,14 +1,15 @@
 //! `bench`: what the common operations cost, from here to the store and back.
 
-use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
 use cache_core::{Cache, Timeout};
 use serde_json::json;
 
-use crate::answer::{Answer, Failure, Result};
+use crate::answer::Answer;
 use crate::cli::Bench;
+use crate::failure::{Failure, Result};
 use crate::open::Chosen;
+use crate::signals::Interrupt;
 
 /// Each thread has so many keys of its own.
 const KEYS: usize = 100;
@@ -22,17 +23,24 @@ const LIFETIME: Timeout = Timeout::After(Duration::from_secs(600));
 /// One call, with the keys of its thread and its own number.
 type Call = fn(&Cache, &[String], usize, &[u8]) -> cache_core::Result<()>;
 
-const CALLS: [(&str, Call); 6] = [
-    ("set", |cache, keys, n, value| cache.set_bytes(&keys[n % KEYS], value.to_vec(), LIFETIME)),
-    ("get", |cache, keys, n, _| cache.get_bytes(&keys[n % KEYS]).map(drop)),
-    ("get, a miss", |cache, keys, _, _| cache.get_bytes(&keys[KEYS]).map(drop)),
-    ("has-key", |cache, keys, n, _| cache.has_key(&keys[n % KEYS]).map(drop)),
-    ("touch", |cache, keys, n, _| cache.touch(&keys[n % KEYS], LIFETIME).map(drop)),
-    ("incr", |cache, keys, _, _| cache.incr(&keys[KEYS + 1], 1).map(drop)),
+/// Each by its name for people and by that for programs.
+const CALLS: [(&str, &str, Call); 6] = [
+    ("set", "set", |cache, keys, n, value| cache.set_bytes(&keys[n % KEYS], value.to_vec(), LIFETIME)),
+    ("get", "get", |cache, keys, n, _| cache.get_bytes(&keys[n % KEYS]).map(drop)),
+    ("get, a miss", "get_miss", |cache, keys, _, _| cache.get_bytes(&keys[KEYS]).map(drop)),
+    ("has-key", "has_key", |cache, keys, n, _| cache.has_key(&keys[n % KEYS]).map(drop)),
+    ("touch", "touch", |cache, keys, n, _| cache.touch(&keys[n % KEYS], LIFETIME).map(drop)),
+    ("incr", "incr", |cache, keys, _, _| cache.incr(&keys[KEYS + 1], 1).map(drop)),
 ];
 
 /// The times of an operation's calls.
 struct Measured {
+    name: &'static str,
+    key: &'static str,
+    times: Times,
+}
+
+struct Times {
     calls: usize,
     took: Duration,
     times: Vec<Duration>,
@@ -46,13 +54,33 @@ pub(super) fn bench(chosen: &Chosen, bench: Bench) -> Result {
     let run = fastrand::u64(..);
     let of_thread = |thread| (0..KEYS + 2).map(move |n| format!("cachectl-bench-{run:016x}-{thread}-{n}"));
     let keys: Vec<Vec<String>> = (0..bench.threads).map(|thread| of_thread(thread).collect()).collect();
-    for keys in &keys {
+    let interrupt = Interrupt::listen()?;
+    let measured = measure_all(&cache, &keys, &value, limit, &interrupt);
+    // Whatever happened: a signal ends what is measured, and not before the keys are gone.
+    let removed = cache.delete_many(keys.iter().flatten());
+    let measured = measured?;
+    removed?;
+    match interrupt.failure() {
+        Some(failure) => Err(failure),
+        None => Ok(report(measured)),
+    }
+}
+
+fn measure_all(
+    cache: &Cache,
+    keys: &[Vec<String>],
+    value: &[u8],
+    limit: Duration,
+    interrupt: &Interrupt,
+) -> Result<Vec<Measured>> {
+    for keys in keys {
         cache.set(&keys[KEYS + 1], &0, LIFETIME)?;
     }
-    let measured: Result<Vec<_>> =
-        CALLS.iter().map(|(name, call)| Ok((*name, measure(&cache, &keys, &value, limit, *call)?))).collect();
-    cache.delete_many(keys.iter().flatten())?;
-    report(measured?)
+    let mut all = Vec::new();
+    for (name, key, call) in CALLS {
+        all.push(Measured { name, key, times: measure(cache, keys, value, limit, interrupt, call)? });
+    }
+    Ok(all)
 }
 
 fn measure(
@@ -60,14 +88,15 @@ fn measure(
     keys: &[Vec<String>],
     value: &[u8],
     limit: Duration,
+    interrupt: &Interrupt,
     call: Call,
-) -> Result<Measured> {
+) -> Result<Times> {
     let start = Instant::now();
     let one = |keys: &[String]| -> cache_core::Result<(usize, Vec<Duration>)> {
         let (mut calls, mut times) = (0, Vec::new());
         loop {
             let before = start.elapsed();
-            if before >= limit && calls > 0 {
+            if (before >= limit && calls > 0) || interrupt.came() {
                 return Ok((calls, times));
             }
             call(cache, keys, calls, value)?;
@@ -88,23 +117,23 @@ fn measure(
     let calls = threads.iter().map(|(calls, _)| calls).sum();
     let mut times: Vec<Duration> = threads.into_iter().flat_map(|(_, times)| times).collect();
     times.sort_unstable();
-    Ok(Measured { calls, took, times })
+    Ok(Times { calls, took, times })
 }
 
 #[allow(clippy::cast_precision_loss, reason = "measurements")]
-fn report(measured: Vec<(&str, Measured)>) -> Result {
-    let mut text = format!("{:<12} {:>12} {:>12} {:>12}\n", "", "calls/s", "median µs", "99 % µs");
+fn report(measured: Vec<Measured>) -> Answer {
+    let mut lines = vec![format!("{:<12} {:>12} {:>12} {:>12}", "", "calls/s", "median µs", "99 % µs")];
     let mut json = serde_json::Map::new();
-    for (name, Measured { calls, took, times }) in measured {
+    for Measured { name, key, times: Times { calls, took, times } } in measured {
         let rate = calls as f64 / took.as_secs_f64();
         let at = |percent: usize| {
             let time = times.get(times.len() * percent / 100).copied().unwrap_or_default();
             time.as_nanos() as f64 / 1_000.0
         };
         let (median, most) = (at(50), at(99));
-        let _ = writeln!(text, "{name:<12} {rate:>12.0} {median:>12.1} {most:>12.1}");
+        lines.push(format!("{name:<12} {rate:>12.0} {median:>12.1} {most:>12.1}"));
         let figures = json!({ "calls_per_second": rate.round(), "median_us": median, "p99_us": most });
-        json.insert(name.to_owned(), figures);
+        json.insert(key.to_owned(), figures);
     }
-    Ok(Answer::done(text, json.into()))
+    Answer::done(lines, json.into())
 }

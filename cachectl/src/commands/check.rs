@@ -1,50 +1,91 @@
-//! `check`: what is wrong with the settings, and which stores answer.
+//! `check`: which settings are good, and which stores answer: a line for each cache.
 
-use cache_core::Error;
+use cache_core::{Caches, Presence};
 use serde_json::{Value, json};
 
-use crate::answer::{self, Answer, Result};
+use crate::answer::Answer;
+use crate::failure::{Failure, Result};
 use crate::open::Chosen;
 
 /// One line of the report.
 struct Line {
-    alias: Option<String>,
-    problem: Option<Error>,
+    alias: String,
+    found: Found,
 }
 
+enum Found {
+    Good,
+    /// Nothing is wrong that a write would not put right, if the settings are meant so.
+    Warning(&'static str),
+    Bad(Failure),
+}
+
+/// What `ping` and `check` say of a store that is not there.
+pub(super) const NOT_YET: &str = "the store does not exist yet; the first write creates it";
+
 pub(super) fn check(chosen: &Chosen) -> Result {
-    let problems = chosen.builder().check();
-    let lines: Vec<Line> = if problems.is_empty() {
-        let caches = chosen.builder().build()?;
-        if let Some(alias) = &chosen.alias {
-            caches.get(alias)?;
-        }
-        let chosen = |alias: &&str| chosen.alias.as_deref().is_none_or(|only| only == *alias);
-        let line = |alias: &str| Line {
-            alias: Some(alias.to_owned()),
-            problem: caches.get(alias).and_then(|cache| cache.ping()).err(),
-        };
-        caches.aliases().filter(chosen).map(line).collect()
-    } else {
-        problems.into_iter().map(|problem| Line { alias: None, problem: Some(problem) }).collect()
-    };
-    let status = lines.iter().filter_map(|line| line.problem.as_ref()).map(|e| answer::status(e.kind()));
-    let text: String = lines.iter().map(|line| line.text() + "\n").collect();
+    let caches = chosen.caches()?;
+    if let Some(alias) = &chosen.alias
+        && !caches.aliases().any(|known| known == alias)
+    {
+        // Which says what there is.
+        caches.get(alias)?;
+    }
+    let chosen = |alias: &&str| chosen.alias.as_deref().is_none_or(|only| only == *alias);
+    let lines: Vec<Line> = caches.aliases().filter(chosen).map(|alias| Line::of(&caches, alias)).collect();
+    let status = lines.iter().map(Line::status).max();
     let json = json!({ "checks": lines.iter().map(Line::json).collect::<Vec<_>>() });
-    Ok(Answer::done(text, json).with_status(status.max().unwrap_or_default()))
+    let text: Vec<String> = lines.iter().map(Line::text).collect();
+    Ok(Answer::done(text, json).with_status(status.unwrap_or_default()))
 }
 
 impl Line {
+    fn of(caches: &Caches, alias: &str) -> Self {
+        let found = match caches.get(alias).and_then(|cache| cache.ping()) {
+            Ok(Presence::NotYet) => Found::Warning(NOT_YET),
+            Ok(_) => Found::Good,
+            Err(e) => Found::Bad(e.into()),
+        };
+        Self { alias: alias.to_owned(), found }
+    }
+
+    /// The exit status of this cache alone.
+    const fn status(&self) -> u8 {
+        match &self.found {
+            Found::Good | Found::Warning(_) => 0,
+            Found::Bad(failure) => failure.status(),
+        }
+    }
+
     fn text(&self) -> String {
-        match (&self.alias, &self.problem) {
-            (Some(alias), None) => format!("cache {alias:?}: ok"),
-            (Some(alias), Some(problem)) => format!("cache {alias:?}: {problem}"),
-            (None, problem) => problem.as_ref().map(ToString::to_string).unwrap_or_default(),
+        let alias = &self.alias;
+        match &self.found {
+            Found::Good => format!("cache {alias:?}: ok"),
+            Found::Warning(warning) => format!("cache {alias:?}: warning: {warning}"),
+            // Errors of settings name the cache, and the file or variable that they are in.
+            Found::Bad(failure) => {
+                let sentence = failure.sentence().replace('\n', " ");
+                let place = format!("cache {alias:?}");
+                match sentence.strip_prefix(&place) {
+                    Some(rest) => format!("{place}: error{rest}"),
+                    None => format!("{place}: error: {sentence}"),
+                }
+            }
         }
     }
 
     fn json(&self) -> Value {
-        let error = self.problem.as_ref().map(ToString::to_string);
-        json!({ "cache": self.alias, "ok": error.is_none(), "error": error })
+        let (status, warning, error) = match &self.found {
+            Found::Good => ("ok", None, None),
+            Found::Warning(warning) => ("warning", Some(*warning), None),
+            Found::Bad(failure) => ("error", None, Some(failure.json())),
+        };
+        json!({
+            "cache": self.alias,
+            "status": status,
+            "exit_status": self.status(),
+            "warning": warning,
+            "error": error,
+        })
     }
 }

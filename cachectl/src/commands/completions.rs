@@ -12,5 +12,5 @@ pub(super) fn completions(shell: Shell) -> Answer {
     clap_complete::generate(shell, &mut Cli::command(), "cachectl", &mut script);
     let script = String::from_utf8_lossy(&script).into_owned();
     let json = json!({ "script": script });
-    Answer::done(script, json)
+    Answer::done(script.lines().map(str::to_owned), json)
 }

@@ -2,12 +2,13 @@
 
 use serde_json::json;
 
-use crate::answer::{Answer, Result};
+use crate::answer::Answer;
 use crate::cli::Step;
+use crate::failure::Result;
 use crate::open::Chosen;
 
 fn number(number: i64) -> Answer {
-    Answer::done(number.to_string(), json!({ "result": number }))
+    Answer::done([number.to_string()], json!({ "result": number }))
 }
 
 pub(super) fn incr(chosen: &Chosen, step: &Step) -> Result {

@@ -3,10 +3,13 @@
 use cache_core::{Codec, CodecId, Json, MessagePack, Payload};
 use cache_pickle::{Pickle, Value as Python};
 use miniz_oxide::inflate::decompress_to_vec_zlib_with_limit;
+use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use crate::answer::{Answer, Result};
+use crate::answer::Answer;
 use crate::cli::Key;
+use crate::failure::Result;
+use crate::json::{Stored, inexact};
 use crate::open::Chosen;
 
 /// The most bytes that a compressed value is inflated to.
@@ -32,16 +35,20 @@ pub(super) fn decode(chosen: &Chosen, key: &Key) -> Result {
     let cache = chosen.cache_of(key.version)?;
     let made = cache.make_and_validate_key(&key.key)?;
     let Some(payload) = cache.backend().get(made.as_key())? else {
-        return Ok(Answer::done("", json!({ "found": false })).yes(false));
+        return Ok(Answer::done([], json!({ "found": false })).yes(false));
     };
     let Reading { format, value } = read(&payload);
     let key = made.as_key().as_str();
     let bytes = payload.bytes().len();
-    let size = if matches!(payload, Payload::Int(_)) { String::new() } else { format!("bytes   {bytes}\n") };
-    let text = format!("key     {key}\nformat  {format}\n{size}value   {value}\n");
-    let size = if size.is_empty() { Value::Null } else { bytes.into() };
-    let json = json!({ "found": true, "key": key, "format": format, "bytes": size, "value": value });
-    Ok(Answer::done(text, json))
+    let bytes = (!matches!(payload, Payload::Int(_))).then_some(bytes);
+    let lines = [
+        Some(format!("key     {key}")),
+        Some(format!("format  {format}")),
+        bytes.map(|bytes| format!("bytes   {bytes}")),
+        Some(format!("value   {value}")),
+    ];
+    let json = json!({ "found": true, "key": key, "format": format, "bytes": bytes, "value": value });
+    Ok(Answer::done(lines.into_iter().flatten(), json))
 }
 
 fn read(payload: &Payload) -> Reading {
@@ -61,10 +68,10 @@ fn read(payload: &Payload) -> Reading {
                     return pickle(data).unwrap_or_else(|| damaged("pickle", data));
                 }
                 id if id == MessagePack.id() => ("MessagePack", through(&MessagePack, data)),
-                id if id == Json.id() => ("JSON", through(&Json, data)),
+                id if id == Json.id() => ("JSON", json_text(data)),
                 CodecId(number) => return Reading::new(format!("codec {number}"), shown(data)),
             };
-            read.map_or_else(|| damaged(name, data), |value| Reading { format: name.to_owned(), value })
+            read.unwrap_or_else(|| damaged(name, data))
         }
     }
 }
@@ -78,11 +85,8 @@ fn guess(data: &[u8]) -> Reading {
     if let Some(reading) = digits(data).or_else(|| pickle(data)).or_else(|| compressed(data)) {
         return reading;
     }
-    if let Some(value) = through(&MessagePack, data) {
-        return Reading { format: "MessagePack".to_owned(), value };
-    }
-    if let Some(value) = through(&Json, data) {
-        return Reading { format: "JSON".to_owned(), value };
+    if let Some(reading) = through(&MessagePack, data).or_else(|| json_text(data)) {
+        return reading;
     }
     match std::str::from_utf8(data) {
         Ok(text) => Reading::new("text", text),
@@ -90,13 +94,36 @@ fn guess(data: &[u8]) -> Reading {
     }
 }
 
-fn through(codec: &dyn Codec, data: &[u8]) -> Option<Value> {
+/// What a codec reads; what JSON cannot say of it is shown as Python does.
+fn through(codec: &dyn Codec, data: &[u8]) -> Option<Reading> {
+    let format = codec.name();
+    match decoded::<Stored>(codec, data) {
+        Some(Stored(Ok(value))) => Some(Reading::new(format, value)),
+        _ => {
+            let python: Python = decoded(codec, data)?;
+            Some(Reading::new(format!("{format}, shown as Python does"), python.to_string()))
+        }
+    }
+}
+
+fn decoded<T: DeserializeOwned>(codec: &dyn Codec, data: &[u8]) -> Option<T> {
     let mut value = None;
     let read = codec.decode(data, &mut |deserializer| {
         value = Some(erased_serde::deserialize(deserializer)?);
         Ok(())
     });
     read.ok().and(value)
+}
+
+/// JSON, as it stands where a number in it would not be exact.
+fn json_text(data: &[u8]) -> Option<Reading> {
+    let text = std::str::from_utf8(data).ok()?;
+    let reading = through(&Json, data);
+    let is_json = || reading.is_some() || serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok();
+    match inexact(text).filter(|_| is_json()) {
+        Some(_) => Some(Reading::new("JSON with a number that is not exact, shown as it stands", text)),
+        None => reading,
+    }
 }
 
 /// A pickle of protocol 2 to 5: Python's objects are named, and none is made.
@@ -186,6 +213,14 @@ mod tests {
         let nan = unknown(b"\x80\x04G\x7f\xf8\0\0\0\0\0\0.");
         assert_eq!(nan, Reading::new("pickle, protocol 4, shown as Python does", "nan"));
         assert_eq!(unknown(b"-5"), Reading::new("integer", -5));
+        let nan = unknown(b"\x92\xcb\x7f\xf8\0\0\0\0\0\0\xcb\x7f\xf0\0\0\0\0\0\0");
+        assert_eq!(nan, Reading::new("MessagePack, shown as Python does", "[nan, inf]"));
+        let numbers = unknown(b"\x81\x01\xc4\x01a");
+        assert_eq!(numbers, Reading::new("MessagePack, shown as Python does", "{1: b'a'}"));
+        let large = r#"[12345678901234567890123]"#;
+        let format = "JSON with a number that is not exact, shown as it stands";
+        assert_eq!(unknown(large.as_bytes()), Reading::new(format, large));
+        assert_eq!(unknown(b"[1e400]"), Reading::new(format, "[1e400]"));
         let large = "1000000000000000000000000000001";
         assert_eq!(unknown(large.as_bytes()), Reading::new("integer of more than 64 bits", large));
         let zlib = miniz_oxide::deflate::compress_to_vec_zlib(pickled, 6);

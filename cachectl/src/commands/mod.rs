@@ -11,15 +11,15 @@ mod keys;
 mod many;
 mod store;
 
-use crate::answer::Result;
 use crate::cli::{Cli, Command};
+use crate::failure::Result;
 use crate::open::Chosen;
 
 /// Does what the command line says.
 pub(crate) fn run(cli: Cli) -> Result {
     let chosen = Chosen::of(&cli)?;
     match cli.command {
-        Command::Get(key) => keys::get(&chosen, &key),
+        Command::Get { key, raw } => keys::get(&chosen, &key, raw, cli.json),
         Command::Set(entry) => keys::set(&chosen, &entry),
         Command::Add(entry) => keys::add(&chosen, &entry),
         Command::Touch { key, lifetime } => keys::touch(&chosen, &key, lifetime),

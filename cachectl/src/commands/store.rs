@@ -1,41 +1,45 @@
 //! The commands on a whole store.
 
 use std::any::Any;
-use std::fmt::Write as _;
 
-use cache_core::{Cache, Info};
+use cache_core::{Cache, Caches, Info, Presence};
 use cache_db::DatabaseCache;
 use serde_json::{Map, Value, json};
 
-use crate::answer::{Answer, Failure, Result};
+use crate::answer::Answer;
+use crate::commands::check::NOT_YET;
 use crate::confirm::confirm;
+use crate::failure::{Failure, Result};
 use crate::open::Chosen;
 
 pub(super) fn clear(chosen: &Chosen, yes: bool) -> Result {
     let cache = chosen.cache()?;
-    let alias = chosen.alias.as_deref().unwrap_or("default");
-    confirm(yes, &format!("Remove everything in the location of cache {alias:?}, whoever stored it?"))?;
+    let question =
+        format!("Remove everything in the location of cache {:?}, whoever stored it?", chosen.alias());
+    confirm(yes, &question)?;
     cache.clear()?;
-    Ok(Answer::done("", json!({ "done": true })))
+    Ok(Answer::silent())
 }
 
 pub(super) fn ping(chosen: &Chosen) -> Result {
-    chosen.cache()?.ping()?;
-    Ok(Answer::done("pong", json!({ "pong": true })))
+    match chosen.cache()?.ping()? {
+        Presence::NotYet => Err(Failure::absent(NOT_YET)),
+        _ => Ok(Answer::done(["pong".to_owned()], json!({ "pong": true }))),
+    }
 }
 
 pub(super) fn purge_expired(chosen: &Chosen) -> Result {
     let purged = chosen.cache()?.purge_expired()?;
     let text = purged.map_or_else(|| "the store does that by itself".to_owned(), |n| n.to_string());
-    Ok(Answer::done(text, json!({ "purged": purged })))
+    Ok(Answer::done([text], json!({ "purged": purged })))
 }
 
 pub(super) fn info(chosen: &Chosen) -> Result {
-    let cache = chosen.cache()?;
-    let info = cache.info()?;
+    let info = chosen.cache()?.info()?;
     let ratio = info.hit_ratio().map(|ratio| (ratio * 1_000.0).round() / 1_000.0);
-    let Info { entries, max_entries, bytes, hits, misses, evictions, more } = info;
-    let mut object = Map::new();
+    let Info { entries, max_entries, bytes, hits, misses, evictions, servers, more } = info;
+    // Each by its name for programs, which stays, and by that for people.
+    let mut said: Vec<(String, String, Value)> = Vec::new();
     for (name, number) in [
         ("entries", entries),
         ("max entries", max_entries),
@@ -44,54 +48,98 @@ pub(super) fn info(chosen: &Chosen) -> Result {
         ("misses", misses),
         ("evictions", evictions),
     ] {
-        if let Some(number) = number {
-            object.insert(name.to_owned(), number.into());
-        }
+        said.extend(number.map(|number| (snake_case(name), name.to_owned(), number.into())));
     }
     if let Some(ratio) = ratio {
-        object.insert("hit ratio".to_owned(), ratio.into());
+        said.push(("hit_ratio".to_owned(), "hit ratio".to_owned(), ratio.into()));
     }
-    object.extend(more.into_iter().map(|(name, text)| (name, Value::String(text))));
-    let width = object.keys().map(String::len).max().unwrap_or_default();
-    let mut text = String::new();
-    for (name, value) in &object {
-        let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-        let _ = writeln!(text, "{name:width$}  {value}");
+    said.extend(more.into_iter().map(|(name, text)| (snake_case(&name), name, text.into())));
+    let of_server = |(server, text): &(String, String)| (format!("server {server}"), text.clone());
+    let lines: Vec<(String, String)> = said
+        .iter()
+        .map(|(_, name, value)| {
+            (name.clone(), value.as_str().map_or_else(|| value.to_string(), str::to_owned))
+        })
+        .chain(servers.iter().map(of_server))
+        .collect();
+    let mut object: Map<String, Value> = said.into_iter().map(|(key, _, value)| (key, value)).collect();
+    if !servers.is_empty() {
+        let server = |(server, version)| json!({ "server": server, "version": version });
+        object.insert("servers".to_owned(), servers.into_iter().map(server).collect());
     }
-    if object.is_empty() {
-        text = "the store has nothing to say".to_owned();
+    let width = lines.iter().map(|(name, _)| name.len()).max().unwrap_or_default();
+    let mut text: Vec<String> =
+        lines.into_iter().map(|(name, value)| format!("{name:width$}  {value}")).collect();
+    if text.is_empty() {
+        text.push("the store has nothing to say".to_owned());
     }
     Ok(Answer::done(text, Value::Object(object)))
 }
 
-/// As Django's command: the tables of all caches in a database, unless one cache is chosen.
+/// A name for programs: `max entries` is `max_entries`.
+fn snake_case(name: &str) -> String {
+    name.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '_' }).collect()
+}
+
+/// As Django's command: the tables of all caches in a database, unless one cache is chosen. A cache with bad
+/// settings keeps the others from nothing.
 pub(super) fn create_cache_table(chosen: &Chosen, dry_run: bool) -> Result {
-    let caches = chosen.builder().build()?;
-    let aliases: Vec<&str> = match &chosen.alias {
-        Some(alias) => vec![alias.as_str()],
-        None => caches.aliases().collect(),
-    };
-    let mut statements = Vec::new();
-    let mut done = Vec::new();
-    for alias in aliases {
-        let cache = caches.get(alias)?;
-        if let Some(database) = database(&cache) {
-            statements.extend(database.create_table(dry_run)?);
-            done.push(alias.to_owned());
+    let caches = chosen.caches()?;
+    if chosen.alias.is_some() {
+        caches.get(chosen.alias())?;
+    }
+    let mut made = Made::default();
+    for alias in caches.aliases().filter(|alias| chosen.alias.is_none() || *alias == chosen.alias()) {
+        if let Err(e) = made.table(&caches, alias, dry_run) {
+            made.failed.push((alias.to_owned(), e.into()));
         }
     }
-    if done.is_empty() {
+    if made.done.is_empty() && made.failed.is_empty() {
         return Err(Failure::wrong(
             "there is no table to make: the cache is not in a database; choose one that is, with --cache or \
              --url",
         ));
     }
-    let text = if dry_run {
-        statements.iter().fold(String::new(), |text, statement| text + statement + ";\n")
-    } else {
-        done.iter().fold(String::new(), |text, alias| text + "cache " + alias + ": the table is there\n")
-    };
-    Ok(Answer::done(text, json!({ "caches": done, "dry_run": dry_run, "sql": statements })))
+    Ok(made.answer(dry_run))
+}
+
+/// What came of the caches' tables.
+#[derive(Default)]
+struct Made {
+    done: Vec<String>,
+    statements: Vec<String>,
+    failed: Vec<(String, Failure)>,
+}
+
+impl Made {
+    fn table(&mut self, caches: &Caches, alias: &str, dry_run: bool) -> cache_core::Result<()> {
+        if let Some(database) = database(&caches.get(alias)?) {
+            self.statements.extend(database.create_table(dry_run)?);
+            self.done.push(alias.to_owned());
+        }
+        Ok(())
+    }
+
+    fn answer(self, dry_run: bool) -> Answer {
+        let mut lines: Vec<String> = if dry_run {
+            self.statements.iter().map(|statement| format!("{statement};")).collect()
+        } else {
+            self.done.iter().map(|alias| format!("cache {alias}: the table is there")).collect()
+        };
+        // In front of SQL they are comments.
+        let mark = if dry_run { "-- " } else { "" };
+        lines.extend(self.failed.iter().map(|(_, failure)| format!("{mark}{}", failure.sentence())));
+        let failed =
+            |(alias, failure): &(String, Failure)| json!({ "cache": alias, "error": failure.json() });
+        let json = json!({
+            "caches": self.done,
+            "dry_run": dry_run,
+            "sql": self.statements,
+            "failed": self.failed.iter().map(failed).collect::<Vec<_>>(),
+        });
+        let status = self.failed.iter().map(|(_, failure)| failure.status()).max();
+        Answer::done(lines, json).with_status(status.unwrap_or_default())
+    }
 }
 
 fn database(cache: &Cache) -> Option<&DatabaseCache> {

@@ -7,7 +7,12 @@ mod backends;
 mod commands;
 #[cfg(feature = "conformance")]
 mod conformance;
+mod json;
 mod limits;
+mod numbers;
+mod places;
+mod raw;
 mod session;
 mod settings;
+mod signals;
 mod terminal;

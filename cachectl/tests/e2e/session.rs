@@ -77,25 +77,39 @@ impl Session {
 
     /// A call that is not written down: what it prints, its errors, and its exit status.
     pub(crate) fn run(&self, arguments: &[&str], input: &str) -> (String, String, i32) {
-        let mut process = Command::new(env!("CARGO_BIN_EXE_cachectl"))
+        let (said, errors, status) = self.run_with_bytes(arguments, input.as_bytes());
+        let shown = |bytes: Vec<u8>| {
+            let text = String::from_utf8(bytes).unwrap();
+            self.replaced.iter().fold(text, |text, (what, by)| text.replace(what, by))
+        };
+        (shown(said), shown(errors), status)
+    }
+
+    /// The program with these arguments, in the session's directory and with its variables.
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_cachectl"));
+        command
             .args(&self.before)
             .args(arguments)
             .env_clear()
             .envs(self.variables.iter().map(|(name, value)| (name, value)))
-            .current_dir(self.dir())
+            .current_dir(self.dir());
+        command
+    }
+
+    /// As [`Session::run`], with bytes as they are.
+    pub(crate) fn run_with_bytes(&self, arguments: &[&str], input: &[u8]) -> (Vec<u8>, Vec<u8>, i32) {
+        let mut process = self
+            .command(arguments)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
         // It may end without reading.
-        let _ = process.stdin.take().unwrap().write_all(input.as_bytes());
+        let _ = process.stdin.take().unwrap().write_all(input);
         let ended = process.wait_with_output().unwrap();
-        let shown = |bytes: Vec<u8>| {
-            let text = String::from_utf8(bytes).unwrap();
-            self.replaced.iter().fold(text, |text, (what, by)| text.replace(what, by))
-        };
-        (shown(ended.stdout), shown(ended.stderr), ended.status.code().unwrap())
+        (ended.stdout, ended.stderr, ended.status.code().unwrap())
     }
 
     /// Compares the transcript with the snapshot of this name.

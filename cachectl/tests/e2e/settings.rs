@@ -121,6 +121,14 @@ fn bad_settings() {
         "locmem://?max_entries=-1",
         "locmem://?timeout=soon",
         "locmem://?key_prefix=p:1",
+        "locmem://?max_entries=1e3",
+        "locmem://?max_entries=300.5",
+        "locmem://?max_entries=99999999999999999999",
+        "redis://a:1,redis://b:2",
+        "redis://:hun,ter2@h",
+        "postgres://user:hunter2@h/db",
+        "'locmem://'",
+        "file://user:hunter2@h/var/cache",
         "dummy://?table=t",
     ] {
         let (said, errors, _) = session.run(&["--url", url, "get", "k"], "");
@@ -152,4 +160,120 @@ fn stores_that_cannot_be_used() {
     session.title("a key that memcached does not take is refused before it is asked");
     session.call(&["get", "a key"]);
     session.compare("out_of_reach");
+}
+
+const MIXED: &str = r#"
+[caches.default]
+url = "file://DIR/files"
+
+[caches.custom]
+backend = "shop.caches.PagesCache"
+location = "redis://:hunter2@host"
+
+[caches.option]
+backend = "locmem"
+options = { max_entrys = 5 }
+
+[caches.down]
+url = "redis://127.0.0.1:1"
+
+[caches.table]
+url = "sqlite://DIR/cache.db"
+"#;
+
+#[test]
+fn a_bad_alias_hinders_no_other() {
+    let mut session = Session::new();
+    let file = session.file("mixed.toml", MIXED);
+    session.before(&["--settings", &file.display().to_string()]);
+    for arguments in [
+        &["set", "k", "1"][..],
+        &["get", "k"],
+        &["--cache", "table", "set", "k", "2"],
+        &["--cache", "table", "get", "k"],
+        &["info"],
+        &["check"],
+        &["check", "--json"],
+        &["--cache", "default", "check"],
+        &["--cache", "custom", "check"],
+        &["--cache", "custom", "get", "k"],
+        &["--cache", "option", "set", "k", "1"],
+        &["--cache", "absent", "check"],
+        &["createcachetable"],
+        &["createcachetable", "--json"],
+        &["createcachetable", "--dry-run", "--cache", "custom"],
+        &["clear"],
+    ] {
+        session.call(arguments);
+    }
+    session.compare("mixed");
+}
+
+#[test]
+fn a_variable_that_means_something_else_hinders_no_cache() {
+    let mut session = Session::new();
+    session.variable("CACHE_URL", &format!("file://{}/files", session.dir().display()));
+    session.variable("CACHE_CDN_URL", "https://cdn.example.com/");
+    session.variable("CACHE_EMPTY_URL", "");
+    session.variable("CACHE_QUOTED_URL", "\"redis://:hunter2@h:6379/1\"");
+    session.variable("CACHE_PG_URL", "postgres://app:hunter2@h/db");
+    for arguments in [
+        &["set", "k", "1"][..],
+        &["get", "k"],
+        &["check"],
+        &["--cache", "quoted", "get", "k"],
+        &["--cache", "pg", "get", "k"],
+    ] {
+        session.call(arguments);
+    }
+    session.compare("mixed_environment");
+}
+
+/// A line for each cache, however many are bad, and whatever is wrong with them.
+#[test]
+fn check_prints_a_line_for_each_cache() {
+    let kinds =
+        ["url = \"locmem://x\"", "backend = \"none\"", "url = \"redis://127.0.0.1:1\"", "timeout = 5"];
+    for which in 0..1 << kinds.len() {
+        let session = Session::new();
+        let mut text = String::new();
+        for (n, kind) in kinds.iter().enumerate() {
+            let good = if which >> n & 1 == 1 { kind } else { kinds[0] };
+            text += &format!("[caches.c{n}]\n{good}\n");
+        }
+        let file = session.file("kinds.toml", &text).display().to_string();
+        let (said, errors, _) = session.run(&["--settings", &file, "check"], "");
+        let aliases: Vec<String> = (0..kinds.len()).map(|n| format!("cache \"c{n}\"")).collect();
+        assert_eq!(said.lines().count(), kinds.len(), "{text}: {said}{errors}");
+        for (line, alias) in said.lines().zip(aliases) {
+            assert!(line.starts_with(&alias), "{line}");
+        }
+    }
+}
+
+#[test]
+fn settings_files_as_editors_save_them() {
+    let mut session = Session::new();
+    let text =
+        "[caches.default]\nurl = \"file://DIR/files\"\n".replace("DIR", &session.dir().display().to_string());
+    let json = "{\"default\": {\"url\": \"locmem://\"}}";
+    let utf_16 = |text: &str| -> Vec<u8> { text.encode_utf16().flat_map(u16::to_le_bytes).collect() };
+    let write = |name: &str, bytes: Vec<u8>| {
+        std::fs::write(session.dir().join(name), bytes).unwrap();
+        session.dir().join(name).display().to_string()
+    };
+    let good = [
+        write("mark.toml", format!("\u{feff}{text}").into()),
+        write("mark.json", format!("\u{feff}{json}").into()),
+        write("crlf.toml", text.replace('\n', "\r\n").into()),
+    ];
+    let bad = [
+        write("utf16.toml", utf_16(&format!("\u{feff}{text}"))),
+        write("utf16.json", utf_16(&format!("\u{feff}{json}"))),
+        write("latin1.toml", b"[caches.default]\nurl = \"locmem://caf\xe9\"\n".to_vec()),
+    ];
+    for file in good.iter().chain(&bad) {
+        session.call(&["--settings", file, "make-key", "k"]);
+    }
+    session.compare("encodings");
 }

@@ -14,9 +14,10 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use self::report::Report;
 use self::scoped::Scoped;
-use crate::answer::{Failure, Result};
 use crate::cli::Cli;
+use crate::failure::{Failure, Result};
 use crate::open::Chosen;
+use crate::signals::Interrupt;
 
 /// So many checks run at once where the store is a server's: most of their time they wait for its
 /// clock.
@@ -26,19 +27,18 @@ const AT_ONCE: usize = 8;
 pub(crate) fn work_if_worker() {
     Suite::work_if_worker(|run| {
         let cli = Cli::try_parse().ok()?;
-        Some(suite(Chosen::of(&cli).ok()?, run))
+        // A signal ends a worker at once: what it wrote is listed, and its parent removes it.
+        Some(suite(Chosen::of(&cli).ok()?, run, Interrupt::default()))
     });
 }
 
 /// The suite under the prefix `run`, which also names the directory of the lists of keys.
-fn suite(chosen: Chosen, run: &str) -> Suite {
+fn suite(chosen: Chosen, run: &str, interrupt: Interrupt) -> Suite {
     let name = run.to_owned();
-    let open = move |spec: &conformance_tests::Spec| Scoped::open(backend(&chosen)?, &name, &spec.location);
+    let open = move |spec: &conformance_tests::Spec| {
+        Scoped::open(chosen.cache()?, &name, &spec.location, interrupt.clone())
+    };
     Suite::new(run, open).shared_locations()
-}
-
-fn backend(chosen: &Chosen) -> cache_core::Result<Cache> {
-    chosen.builder().build()?.get(chosen.alias.as_deref().unwrap_or(cache_core::DEFAULT_CACHE_ALIAS))
 }
 
 pub(super) fn conformance(chosen: &Chosen, filter: &[String], json: bool) -> Result {
@@ -63,12 +63,27 @@ pub(super) fn conformance(chosen: &Chosen, filter: &[String], json: bool) -> Res
         AsyncWay::Native(_) => AT_ONCE,
         AsyncWay::Inline | AsyncWay::ThreadPool => 1,
     };
-    let report = run_all(&suite(chosen.clone(), &run), &runs, threads, json);
+    let interrupt = Interrupt::listen()?;
+    let suite = suite(chosen.clone(), &run, interrupt.clone());
+    let report = run_all(&suite, &runs, threads, json, &interrupt);
     remove_all(&cache, dir.path())?;
-    Ok(report.answer())
+    match interrupt.failure() {
+        Some(failure) => {
+            // A signal ends this process without the destructor of the directory.
+            let _ = dir.close();
+            Err(failure)
+        }
+        None => Ok(report.answer()),
+    }
 }
 
-fn run_all(suite: &Suite, runs: &[(String, Mode)], threads: usize, json: bool) -> Report {
+fn run_all(
+    suite: &Suite,
+    runs: &[(String, Mode)],
+    threads: usize,
+    json: bool,
+    interrupt: &Interrupt,
+) -> Report {
     let progress = ProgressBar::new(runs.len() as u64);
     // The template is a constant; without it the bar is the usual one.
     if let Ok(style) = ProgressStyle::with_template("{bar:30} {pos}/{len} {elapsed} {msg}") {
@@ -79,8 +94,13 @@ fn run_all(suite: &Suite, runs: &[(String, Mode)], threads: usize, json: bool) -
         for _ in 0..threads {
             scope.spawn(|| {
                 while let Some((name, mode)) = runs.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    if interrupt.came() {
+                        break;
+                    }
                     progress.set_message(name.clone());
-                    if let Some(finished) = suite.check(name, *mode) {
+                    let finished = suite.check(name, *mode);
+                    // What failed because of the signal says nothing.
+                    if let Some(finished) = finished.filter(|_| !interrupt.came()) {
                         report
                             .lock()
                             .unwrap_or_else(std::sync::PoisonError::into_inner)

@@ -1,8 +1,6 @@
 //! What the checks came to.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
-use std::process::ExitCode;
 
 use conformance_tests::{Finished, Mode, Status};
 use serde_json::json;
@@ -49,14 +47,14 @@ impl Report {
                 "ms": u64::try_from(finished.took.as_millis()).unwrap_or(u64::MAX),
             });
             // A failure to print shows when the sum is printed.
-            let _ = answer::print(&format!("{line}\n"), ExitCode::SUCCESS);
+            let _ = answer::print_lines([line.to_string()]);
         }
     }
 
     pub(super) fn answer(&self) -> Answer {
-        let mut text = format!("{:<8} {:>6} {:>6} {:>6}\n", "family", "pass", "fail", "skip");
+        let mut lines = vec![format!("{:<8} {:>6} {:>6} {:>6}", "family", "pass", "fail", "skip")];
         let mut row = |name: &str, Counts { pass, fail, skip }: Counts| {
-            let _ = writeln!(text, "{name:<8} {pass:>6} {fail:>6} {skip:>6}");
+            lines.push(format!("{name:<8} {pass:>6} {fail:>6} {skip:>6}"));
         };
         let mut all = Counts::default();
         for (family, &counts) in &self.families {
@@ -66,11 +64,8 @@ impl Report {
             all.skip += counts.skip;
         }
         row("all", all);
-        for failure in &self.failures {
-            text += failure;
-            text += "\n";
-        }
+        lines.extend(self.failures.iter().cloned());
         let json = json!({ "pass": all.pass, "fail": all.fail, "skip": all.skip });
-        Answer::done(text, json).yes(all.fail == 0)
+        Answer::done(lines, json).yes(all.fail == 0)
     }
 }

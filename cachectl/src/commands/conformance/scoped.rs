@@ -14,12 +14,15 @@ use cache_core::{
 };
 use sha2::{Digest as _, Sha256};
 
+use crate::signals::Interrupt;
+
 /// A backend in a corner of another one.
 pub(super) struct Scoped {
     /// The other one; its cache makes keys and nothing else.
     inner: Cache,
     prefix: String,
     written: Written,
+    interrupt: Interrupt,
 }
 
 /// A cache whose made keys are the keys that it is given.
@@ -40,14 +43,19 @@ pub(super) fn remove(cache: &Cache, list: &Path) -> Result<()> {
 impl Scoped {
     /// The corner of this name within those of a run. Its list of keys is in the directory of the
     /// run, where the processes that the suite starts find it.
-    pub(super) fn open(cache: Cache, run: &str, location: &str) -> Result<Self> {
+    ///
+    /// After a signal it takes no key any more, so that the checks come to their end.
+    pub(super) fn open(cache: Cache, run: &str, location: &str, interrupt: Interrupt) -> Result<Self> {
         let list = std::env::temp_dir().join(run).join(location);
         let prefix = format!("{run}:{location}:");
-        Ok(Self { inner: plain_keys(&cache)?, prefix, written: Written::new(list) })
+        Ok(Self { inner: plain_keys(&cache)?, prefix, written: Written::new(list), interrupt })
     }
 
     /// The key in the corner. One that would be too long for memcached is put in by its hash.
     fn key(&self, key: Key<'_>) -> Result<MadeKey> {
+        if self.interrupt.came() {
+            return Err(Error::unavailable("a signal ended the suite"));
+        }
         let mut whole = format!("{}{key}", self.prefix);
         if whole.len() > MEMCACHE_MAX_KEY_LENGTH && self.capabilities().strict_keys {
             let hash = Sha256::digest(key.as_bytes());
