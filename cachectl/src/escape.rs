@@ -10,6 +10,7 @@ use unicode_properties::{GeneralCategory, UnicodeGeneralCategory as _};
 /// line and paragraph separators, and what Unicode has not assigned.
 ///
 /// The form is JSON's, so that JSON stays the same JSON: outside of the Basic Multilingual Plane it is a pair.
+/// ([`cache_core::printable`], for the texts of servers in errors, has Rust's form.)
 pub(crate) fn escape(text: &str) -> Cow<'_, str> {
     if !text.chars().any(is_obeyed) {
         return Cow::Borrowed(text);
