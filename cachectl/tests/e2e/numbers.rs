@@ -87,7 +87,7 @@ fn what_json_does_not_have_is_an_error_that_names_decode() {
         ("nan", "nan"),
         ("infinity", "[1.0, inf]"),
         ("float", "-inf"),
-        ("large", "[b'\\xff"),
+        ("large", "[b'"),
         ("keys", "{1: 2}"),
         ("bytes", "ff"),
     ] {
