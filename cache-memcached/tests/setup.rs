@@ -28,7 +28,7 @@ fn building_does_no_io() {
 fn bad_settings_are_named() {
     let builder = || MemcachedCache::builder("127.0.0.1:1");
     for (built, named) in [
-        (MemcachedCache::new("h:99999"), "h:99999"),
+        (MemcachedCache::new("g;h:99999"), "server 2 of 2 in the memcached location has a port"),
         (MemcachedCache::new(Vec::<String>::new()), "no memcached server"),
         (builder().timeout(Duration::ZERO).build(), "timeout"),
         (builder().connect_timeout(Duration::ZERO).build(), "connect_timeout"),

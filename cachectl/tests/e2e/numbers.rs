@@ -82,14 +82,14 @@ fn what_json_does_not_have_is_an_error_that_names_decode() {
     cache.set("float", &BTreeMap::from([("a", f32::NEG_INFINITY)]), DEFAULT_TIMEOUT).unwrap();
     cache.set("large", &[u128::MAX], DEFAULT_TIMEOUT).unwrap();
     cache.set("keys", &BTreeMap::from([(1, 2)]), DEFAULT_TIMEOUT).unwrap();
-    cache.set_bytes("bytes", b"\xff".to_vec(), DEFAULT_TIMEOUT).unwrap();
+    cache.set_bytes("bytes", b"\xc1\xff".to_vec(), DEFAULT_TIMEOUT).unwrap();
     for (key, shown) in [
         ("nan", "nan"),
         ("infinity", "[1.0, inf]"),
         ("float", "-inf"),
         ("large", "[b'"),
         ("keys", "{1: 2}"),
-        ("bytes", "ff"),
+        ("bytes", "c1ff"),
     ] {
         for command in ["get", "get-many"] {
             let (said, errors, status) = session.run(&[command, key], "");
