@@ -45,7 +45,7 @@ pub(super) fn conformance(chosen: &Chosen, filter: &[String], json: bool) -> Res
     let cache = chosen.cache()?;
     cache.ping()?;
     // Its settings may name none, and the store remember one.
-    if cache.backend().capabilities().evicting && cache.info()?.max_entries.is_some() {
+    if cache.info()?.max_entries.is_some() {
         return Err(Failure::wrong(
             "the cache has a limit of entries, and the suite would drive out what others have stored; lift it \
              for as long with ?max_entries=unlimited in the URL, or give another location",
