@@ -42,6 +42,8 @@ pub(crate) struct Driver<P: Protocol> {
     watch: Option<(Instant, Pin<Box<Sleep>>)>,
     /// Others were let run since there was something to write.
     yielded: bool,
+    /// The other side takes nothing more.
+    broken: bool,
     /// How the connection ended, for those who still wait.
     error: io::ErrorKind,
 }
@@ -57,6 +59,7 @@ impl<P: Protocol> Driver<P> {
             waiting: VecDeque::new(),
             watch: None,
             yielded: false,
+            broken: false,
             error: io::ErrorKind::BrokenPipe,
         }
     }
@@ -177,10 +180,19 @@ impl<P: Protocol> Driver<P> {
         let queue = shared.queue();
         let to_write = !queue.out.is_empty();
         drop(queue);
-        if wire.at < wire.writing.len() || wire.unflushed || self.yielded {
+        if self.broken {
+            // Nothing more goes out.
+        } else if wire.at < wire.writing.len() || wire.unflushed || self.yielded {
             self.yielded = false;
             if let Poll::Ready(Err(e)) = shared.poll_write(&mut wire, context) {
-                return Poll::Ready(End::Io(e.kind()));
+                use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset};
+                if !matches!(e.kind(), BrokenPipe | ConnectionReset | ConnectionAborted) {
+                    return Poll::Ready(End::Io(e.kind()));
+                }
+                // A server that closes in the middle of a request may have said why. What it said is read before the
+                // end of the stream, which is about to come.
+                shared.retired.store(true, Ordering::Release);
+                self.broken = true;
             }
         } else if to_write {
             // Whoever else is about to ask does so first: one system call takes it all.
@@ -225,6 +237,7 @@ impl<P: Protocol> Drop for Driver<P> {
         self.shared.retired.store(true, Ordering::Release);
         let mut queue = self.shared.queue();
         queue.ended = true;
+        queue.error = self.error;
         self.waiting.append(&mut queue.waiting);
         drop(queue);
         self.shared.fewer.notify_waiters();

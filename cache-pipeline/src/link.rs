@@ -126,6 +126,7 @@ struct Queued {
 pub struct Link<P: Protocol> {
     shared: Arc<Shared<P>>,
     runtime: Id,
+    opened: Instant,
     driver: AbortHandle,
 }
 
@@ -159,6 +160,7 @@ impl<P: Protocol> Link<P> {
             driver: None,
             used: false,
             ended: false,
+            error: io::ErrorKind::BrokenPipe,
         };
         let wire = Wire { stream: Some(stream), writing: Vec::new(), at: 0, unflushed: false };
         let shared = Arc::new(Shared {
@@ -170,12 +172,17 @@ impl<P: Protocol> Link<P> {
             fewer: Notify::new(),
         });
         let driver = runtime.spawn(Driver::new(Arc::clone(&shared), protocol));
-        Self { shared, runtime: runtime.id(), driver: driver.abort_handle() }
+        Self { shared, runtime: runtime.id(), opened: Instant::now(), driver: driver.abort_handle() }
     }
 
     /// The runtime that the connection belongs to.
     pub fn runtime(&self) -> Id {
         self.runtime
+    }
+
+    /// When it was made.
+    pub fn opened(&self) -> Instant {
+        self.opened
     }
 
     /// Whether new calls may go on it: no call on it was too late, and it has not ended as far
@@ -265,7 +272,8 @@ impl<P: Protocol> Link<P> {
         if std::mem::take(&mut queue.idle) {
             let now = Instant::now();
             let rested = now.duration_since(std::mem::replace(&mut queue.last, now)) > TRUSTED;
-            if rested && self.shared.idle_wire().is_some_and(|wire| !wire.is_quiet()) {
+            // Of a new connection the driver finds out why it ended.
+            if rested && queue.used && self.shared.idle_wire().is_some_and(|wire| !wire.is_quiet()) {
                 queue.ended = true;
                 self.retire();
             }
@@ -277,7 +285,7 @@ impl<P: Protocol> Link<P> {
         let Some((request, mut waiting)) = call.take() else { return Ok(None) };
         waiting.used = std::mem::replace(&mut queue.used, true);
         if queue.ended {
-            return Err(waiting.fault(io::ErrorKind::BrokenPipe, 0));
+            return Err(waiting.fault(queue.error, 0));
         }
         let before = queue.out.len();
         request(&mut queue.out);

@@ -70,6 +70,8 @@ pub(crate) struct Queue<P: Protocol> {
     pub(crate) used: bool,
     /// The driver is gone.
     pub(crate) ended: bool,
+    /// In which way the connection ended.
+    pub(crate) error: io::ErrorKind,
 }
 
 /// The side of the connection that is written to.

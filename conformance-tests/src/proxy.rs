@@ -42,7 +42,7 @@ pub struct Proxy {
 
 #[derive(Debug)]
 struct Shared {
-    upstream: SocketAddr,
+    upstream: Mutex<SocketAddr>,
     ended: AtomicBool,
     fault: Mutex<Fault>,
     connections: Mutex<Vec<Arc<Connection>>>,
@@ -79,7 +79,7 @@ impl Proxy {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
         let address = listener.local_addr()?;
         let shared = Arc::new(Shared {
-            upstream,
+            upstream: Mutex::new(upstream),
             ended: AtomicBool::new(false),
             fault: Mutex::new(Fault::None),
             connections: Mutex::default(),
@@ -96,6 +96,11 @@ impl Proxy {
     #[must_use]
     pub const fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Leads new connections to `upstream`, as a name does after a failover. Present connections stay where they are.
+    pub fn lead_to(&self, upstream: SocketAddr) {
+        *self.shared.upstream.lock().unwrap_or_else(PoisonError::into_inner) = upstream;
     }
 
     /// Does `fault` from now on, to connections that are there and to those that come.
@@ -170,7 +175,8 @@ impl Shared {
         if *self.fault() == Fault::Refuse {
             return Ok(());
         }
-        let server = TcpStream::connect(self.upstream)?;
+        let upstream = *self.upstream.lock().unwrap_or_else(PoisonError::into_inner);
+        let server = TcpStream::connect(upstream)?;
         client.set_nodelay(true)?;
         server.set_nodelay(true)?;
         let (from_client, from_server) = (client.try_clone()?, server.try_clone()?);
