@@ -4,17 +4,18 @@
 //! has the same deadlines, and both halves say the same.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use cache_core::{Error, ErrorKind, Key, Result};
+use cache_core::{Error, ErrorKind, Key, PerProcess, Result};
 use futures_util::future::join_all;
 use redis::{Cmd, ServerError, ServerErrorKind, Value};
 
 use crate::call::Call;
 use crate::commands::{self, Commands, Request, Twice, Wrong};
 use crate::location::{Address, Server};
-use crate::node::Node;
+use crate::node::{Node, Replied};
 use crate::options::Settings;
+use crate::refusal;
 use crate::scripts::{self, Script};
 
 /// How often one command follows where it is sent: a cluster at rest sends it once.
@@ -25,7 +26,7 @@ pub(crate) struct Cluster {
     settings: Settings,
     /// The members named in the location.
     seeds: Vec<Arc<Node>>,
-    map: Mutex<Arc<Map>>,
+    map: PerProcess<Mutex<Arc<Map>>>,
 }
 
 /// Who has which slots.
@@ -33,6 +34,8 @@ pub(crate) struct Cluster {
 struct Map {
     /// First and last slot, in order.
     ranges: Vec<(u16, u16, Arc<Node>)>,
+    /// Replicas. One of them may have the slots of its primary when nobody else is left to say so.
+    replicas: Vec<Arc<Node>>,
 }
 
 impl Map {
@@ -40,7 +43,7 @@ impl Map {
         self.ranges.iter().find(|(first, last, _)| (*first..=*last).contains(&slot)).map(|(_, _, node)| node)
     }
 
-    /// Every server once.
+    /// Every server that has slots, once.
     fn nodes(&self) -> Vec<Arc<Node>> {
         let mut nodes: Vec<Arc<Node>> = Vec::new();
         for (_, _, node) in &self.ranges {
@@ -98,17 +101,22 @@ impl Cluster {
     pub(crate) fn new(settings: Settings) -> Self {
         let seeds =
             settings.servers.iter().map(|seed| Arc::new(Node::new(seed.clone(), &settings))).collect();
-        Self { seeds, map: Mutex::default(), settings }
+        Self { seeds, map: PerProcess::default(), settings }
+    }
+
+    fn locked(&self) -> MutexGuard<'_, Arc<Map>> {
+        self.map.get().lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn map(&self) -> Arc<Map> {
-        Arc::clone(&self.map.lock().unwrap_or_else(PoisonError::into_inner))
+        Arc::clone(&self.locked())
     }
 
     /// All members known.
     fn known(&self) -> Vec<Arc<Node>> {
-        let mut nodes = self.map().nodes();
-        for seed in &self.seeds {
+        let map = self.map();
+        let mut nodes = map.nodes();
+        for seed in map.replicas.iter().chain(&self.seeds) {
             if !nodes.iter().any(|node| node.target.server.address == seed.target.server.address) {
                 nodes.push(Arc::clone(seed));
             }
@@ -128,22 +136,28 @@ impl Cluster {
         )
     }
 
-    /// Asks the members, `first` before the others, who has which slots.
+    /// Asks the members who has which slots: `first` before the others, and those last that did not answer lately.
+    /// Each has an even share of the time, so that one that is gone does not use up all of it.
     async fn refresh(&self, call: Call, first: Option<&Arc<Node>>) -> Result<Arc<Map>> {
         let known = self.known();
         let mut cmd = redis::cmd("CLUSTER");
         cmd.arg("SLOTS");
         let request = Request::one(cmd, Twice::Harmless);
+        let mut members: Vec<&Arc<Node>> = first.into_iter().chain(&known).collect();
+        members.sort_by_key(|node| node.is_suspect());
         let mut error = None;
-        for node in first.into_iter().chain(known.iter()) {
-            let told = match node.ask(call, &request).await {
-                Ok(reply) => node.told(commands::understood(reply, |reply| self.read(reply, node, &known))),
+        for (place, node) in members.iter().enumerate() {
+            let told = match node.ask(call.share(members.len() - place), &request).await {
+                Ok(reply) => {
+                    let map = commands::understood(reply, |reply| self.read(reply, node, &known));
+                    node.told(&request, map)
+                }
                 Err(e) => Err(e),
             };
             match told {
                 Ok(map) => {
                     let map = Arc::new(map);
-                    *self.map.lock().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&map);
+                    *self.locked() = Arc::clone(&map);
                     return Ok(map);
                 }
                 Err(e) => error = Some(e),
@@ -156,50 +170,61 @@ impl Cluster {
     fn read(&self, reply: Value, asked: &Node, known: &[Arc<Node>]) -> Option<Map> {
         let Value::Array(rows) = reply else { return None };
         let mut known = known.to_vec();
-        let mut ranges = Vec::with_capacity(rows.len());
+        let mut map = Map { ranges: Vec::with_capacity(rows.len()), replicas: Vec::new() };
         for row in rows {
             let Value::Array(row) = row else { return None };
-            let [Value::Int(first), Value::Int(last), Value::Array(primary), ..] = row.as_slice() else {
-                return None;
-            };
-            let [host, Value::Int(port), ..] = primary.as_slice() else { return None };
-            let host = match host {
-                Value::BulkString(host) if !host.is_empty() => String::from_utf8(host.clone()).ok()?,
-                // It does not know its own address: it is the one that was asked at.
-                _ => match &asked.target.server.address {
-                    Address::Tcp { host, .. } => host.clone(),
-                    Address::Unix(_) => "localhost".to_owned(),
-                },
-            };
-            let node = self.node_at(&host, u16::try_from(*port).ok()?, &known);
-            known.push(Arc::clone(&node));
-            ranges.push((u16::try_from(*first).ok()?, u16::try_from(*last).ok()?, node));
+            let [Value::Int(first), Value::Int(last), members @ ..] = row.as_slice() else { return None };
+            for (place, member) in members.iter().enumerate() {
+                let (host, port) = announced(member, asked)?;
+                let node = self.node_at(&host, port, &known);
+                known.push(Arc::clone(&node));
+                if place == 0 {
+                    map.ranges.push((u16::try_from(*first).ok()?, u16::try_from(*last).ok()?, node));
+                } else {
+                    map.replicas.push(node);
+                }
+            }
         }
-        Some(Map { ranges })
+        Some(map)
     }
 
     async fn owner(&self, call: Call, slot: u16) -> Result<Arc<Node>> {
-        if let Some(node) = self.map().owner(slot) {
+        let known = self.map().owner(slot).map(Arc::clone);
+        // One that did not answer may be gone for good, and another have its slots by now.
+        if let Some(node) = known.as_ref().filter(|node| !node.is_suspect()) {
             return Ok(Arc::clone(node));
         }
-        let map = self.refresh(call, None).await?;
+        let map = match (self.refresh(call.half(), None).await, known) {
+            (Ok(map), _) => map,
+            (Err(_), Some(node)) => return Ok(node),
+            (Err(e), None) => return Err(e),
+        };
         map.owner(slot).map(Arc::clone).ok_or_else(|| {
             Error::unavailable(format!("no member of the Redis Cluster has slot {slot}; see CLUSTER INFO"))
         })
     }
 
-    /// The node that a redirection names; without a host, the one of the node that said so.
-    fn named(&self, address: &str, by: &Arc<Node>) -> Result<Arc<Node>> {
+    /// The node that a redirection names; without a host, the one of the node that said so. A host of `?` says that
+    /// the member has none to announce: then one that is known by its port.
+    fn named(&self, address: &str, by: &Arc<Node>, request: &Request) -> Result<Arc<Node>> {
         let parsed =
             address.rsplit_once(':').and_then(|(host, port)| Some((host, port.parse::<u16>().ok()?)));
-        let Some((host, port)) = parsed else {
-            return by.told(Err(Wrong::Shape));
+        let Some((host, port)) = parsed.filter(|(host, _)| host.is_empty() || *host == "?" || is_host(host))
+        else {
+            return by.told(request, Err(Wrong::Shape));
         };
+        let known = self.known();
+        if host == "?" {
+            let same = |node: &&Arc<Node>| matches!(node.target.server.address, Address::Tcp { port: one, .. } if one == port);
+            if let Some(node) = known.iter().find(same) {
+                return Ok(Arc::clone(node));
+            }
+        }
         let host = match &by.target.server.address {
-            Address::Tcp { host: own, .. } if host.is_empty() => own,
+            Address::Tcp { host: own, .. } if host.is_empty() || host == "?" => own,
             _ => host,
         };
-        Ok(self.node_at(host, port, &self.known()))
+        Ok(self.node_at(host, port, &known))
     }
 
     /// The reply to a request about `key`, from whoever has it.
@@ -215,6 +240,15 @@ impl Cluster {
         loop {
             let node = self.owner(call, slot).await?;
             let reply = match node.ask(call, request).await {
+                // Another may have its slots by now. What it refused was not carried out.
+                Ok(reply) if refusal::is_elsewhere(&reply) && !failed => {
+                    failed = true;
+                    node.suspect();
+                    if self.refresh(call, None).await.is_err() || self.is_owner(&node, slot) {
+                        return Ok((node, reply));
+                    }
+                    continue;
+                }
                 Ok(reply) => reply,
                 // It may be gone for good, and another have its slots by now. What must not be
                 // done twice was not sent, or the error were another.
@@ -234,11 +268,11 @@ impl Cluster {
             hops += 1;
             match redirect(&reply) {
                 Some(Redirect::Moved(address)) if hops < MOST_HOPS => {
-                    let there = self.named(&address, &node)?;
+                    let there = self.named(&address, &node, request)?;
                     self.refresh(call, Some(&there)).await?;
                 }
                 Some(Redirect::Ask(address)) if hops < MOST_HOPS => {
-                    let there = self.named(&address, &node)?;
+                    let there = self.named(&address, &node, request)?;
                     let reply = asking(call, &there, request).await?;
                     if redirect(&reply).is_none() {
                         return Ok((there, reply));
@@ -265,7 +299,7 @@ impl Cluster {
         call: Call,
         keys: &[Key<'_>],
         make: impl Fn(usize) -> Cmd + Send + Sync,
-    ) -> Result<Vec<(Arc<Node>, Value)>> {
+    ) -> Result<Vec<Replied>> {
         let mut groups: BTreeMap<String, (Arc<Node>, Vec<usize>)> = BTreeMap::new();
         for (place, &key) in keys.iter().enumerate() {
             let node = self.owner(call, slot(key)).await?;
@@ -276,22 +310,29 @@ impl Cluster {
         let asked = groups.into_values().map(|(node, places)| async move {
             let request = Request::many(places.iter().map(|&place| make(place)), Twice::Harmless);
             let reply = node.ask(call, &request).await;
-            let replies = reply.and_then(|reply| node.told(commands::elements(reply, places.len())));
-            (node, places, replies)
+            let replies = reply.and_then(|reply| node.told(&request, commands::replies(reply, places.len())));
+            (node, places, Arc::new(request), replies)
         });
-        let mut all: Vec<Option<(Arc<Node>, Value)>> = vec![None; keys.len()];
-        for (node, places, replies) in join_all(asked).await {
+        let mut all: Vec<Option<Replied>> = keys.iter().map(|_| None).collect();
+        for (node, places, request, replies) in join_all(asked).await {
+            let still_owner = |places: &[usize]| places.iter().any(|&p| self.is_owner(&node, slot(keys[p])));
             match replies {
                 Ok(replies) => {
-                    for (place, reply) in places.into_iter().zip(replies) {
-                        all[place] = redirect(&reply).is_none().then(|| (Arc::clone(&node), reply));
+                    let refused = replies.iter().any(refusal::is_elsewhere);
+                    if refused {
+                        node.suspect();
+                    }
+                    // Singly they find out where their slots are now; so do those that stood behind one with which
+                    // the server closed the connection.
+                    let moved = refused && self.refresh(call, None).await.is_ok() && !still_owner(&places);
+                    for (place, (&of, value)) in places.iter().zip(replies).enumerate() {
+                        let final_ = redirect(&value).is_none() && !(moved && refusal::is_elsewhere(&value));
+                        let (node, request) = (Arc::clone(&node), Arc::clone(&request));
+                        all[of] = final_.then(|| Replied { node, request, place, value });
                     }
                 }
-                // Singly they find out where their slots are now.
                 Err(e) if e.kind() == ErrorKind::Unavailable => {
-                    if self.refresh(call, None).await.is_err()
-                        || places.iter().any(|&p| self.is_owner(&node, slot(keys[p])))
-                    {
+                    if self.refresh(call, None).await.is_err() || still_owner(&places) {
                         return Err(e);
                     }
                 }
@@ -299,10 +340,14 @@ impl Cluster {
             }
         }
         let mut found = Vec::with_capacity(keys.len());
-        for (place, reply) in all.into_iter().enumerate() {
-            found.push(match reply {
-                Some(reply) => reply,
-                None => self.ask(call, keys[place], &Request::one(make(place), Twice::Harmless)).await?,
+        for (place, replied) in all.into_iter().enumerate() {
+            found.push(match replied {
+                Some(replied) => replied,
+                None => {
+                    let request = Request::one(make(place), Twice::Harmless);
+                    let (node, value) = self.ask(call, keys[place], &request).await?;
+                    Replied { node, request: Arc::new(request), place: 0, value }
+                }
             });
         }
         Ok(found)
@@ -324,30 +369,31 @@ impl Cluster {
     pub(crate) async fn move_across(&self, call: Call, from: Key<'_>, to: Key<'_>) -> Result<bool> {
         let mut copied = false;
         loop {
-            let (node, reply) = self.script(call, &scripts::READ, from, None).await?;
-            let Some((data, ttl)) = node.told(commands::read(reply))? else {
+            let read = self.script(call, &scripts::READ, from, None, commands::read).await?;
+            let Some((data, ttl)) = read else {
                 return Ok(copied);
             };
             let request = Request::one(commands::set_raw(to, &data, ttl), Twice::Harmless);
             let (node, reply) = self.ask(call, to, &request).await?;
-            node.told(commands::stored(reply))?;
+            node.told(&request, commands::stored(reply))?;
             copied = true;
-            let (node, reply) = self.script(call, &scripts::REMOVE, from, Some(&data)).await?;
-            if node.told(commands::count(reply))? > 0 {
+            if self.script(call, &scripts::REMOVE, from, Some(&data), commands::count).await? > 0 {
                 return Ok(true);
             }
         }
     }
 
-    async fn script(
+    async fn script<T>(
         &self,
         call: Call,
         script: &Script,
         key: Key<'_>,
         argument: Option<&[u8]>,
-    ) -> Result<(Arc<Node>, Value)> {
+        read: impl FnOnce(Value) -> Result<T, Wrong>,
+    ) -> Result<T> {
         let request = Request::one(script.cmd(true, &[key.as_str()], argument), Twice::Harmless);
-        self.ask(call, key, &request).await
+        let (node, reply) = self.ask(call, key, &request).await?;
+        node.told(&request, read(reply))
     }
 
     pub(crate) fn close(&self) {
@@ -358,11 +404,48 @@ impl Cluster {
 /// Sends `request` with the word that lets a server answer for a slot that is on its way to it.
 async fn asking(call: Call, node: &Arc<Node>, request: &Request) -> Result<Value> {
     let Commands::One(cmd) = &request.commands else {
-        return node.told(Err(Wrong::Shape));
+        return node.told(request, Err(Wrong::Shape));
     };
     let both = Request::many([redis::cmd("ASKING"), cmd.clone()], request.twice);
-    let replies = node.told(commands::elements(node.ask(call, &both).await?, 2))?;
-    replies.into_iter().next_back().ok_or(Wrong::Shape).map_or_else(|wrong| node.told(Err(wrong)), Ok)
+    let mut replies = node.told(&both, commands::elements(node.ask(call, &both).await?, 2))?;
+    node.told_at(&both, 1, replies.pop().ok_or(Wrong::Shape))
+}
+
+/// The host and port that a row of `CLUSTER SLOTS` gives for a member, told by `asked`.
+fn announced(member: &Value, asked: &Node) -> Option<(String, u16)> {
+    let Value::Array(member) = member else { return None };
+    let [host, Value::Int(port), rest @ ..] = member.as_slice() else { return None };
+    let host = match text(host) {
+        // It is to announce a host name and has none: its address stands beside it.
+        Some("?") => beside(rest, "ip").map(str::to_owned),
+        Some(host) if !host.is_empty() => Some(host.to_owned()),
+        _ => None,
+    };
+    // It does not know its own address: it is the one that was asked at.
+    let host = host.unwrap_or_else(|| match &asked.target.server.address {
+        Address::Tcp { host, .. } => host.clone(),
+        Address::Unix(_) => "localhost".to_owned(),
+    });
+    is_host(&host).then_some((host, u16::try_from(*port).ok()?))
+}
+
+/// What is called `name` in the list behind a member's port and identity.
+fn beside<'a>(rest: &'a [Value], name: &str) -> Option<&'a str> {
+    let [_, Value::Array(more), ..] = rest else { return None };
+    more.chunks_exact(2).find(|pair| text(&pair[0]) == Some(name)).and_then(|pair| text(&pair[1]))
+}
+
+fn text(value: &Value) -> Option<&str> {
+    match value {
+        Value::BulkString(text) => std::str::from_utf8(text).ok(),
+        Value::SimpleString(text) => Some(text),
+        _ => None,
+    }
+}
+
+/// Whether a server's word for a host can be one. It is shown in errors.
+fn is_host(host: &str) -> bool {
+    host.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._:%".contains(&b)) && !host.is_empty()
 }
 
 #[cfg(test)]

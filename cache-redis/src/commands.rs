@@ -1,7 +1,10 @@
 //! The protocol as plain data: commands as they are sent, replies as they are understood. No I/O.
 
-use cache_core::{Bytes, CodecId, Expiry, Info, Key, Payload};
-use redis::{Cmd, Pipeline, ServerError, Value};
+use cache_core::{Bytes, CodecId, Expiry, Info, Key, Payload, server_text};
+use redis::{Arg, Cmd, Pipeline, ServerError, Value};
+
+use crate::refusal;
+use crate::scripts::PERSIST;
 
 /// The longest lifetime in milliseconds that is sent: beyond it, Redis' own sum with the clock
 /// may overflow.
@@ -44,6 +47,24 @@ impl Request {
             pipeline.add_command(cmd);
         }
         Self { commands: Commands::Many(pipeline), twice }
+    }
+
+    /// The name of the command at `place`, for an error.
+    pub(crate) fn name(&self, place: usize) -> String {
+        let cmd = match &self.commands {
+            Commands::One(cmd) => Some(cmd),
+            Commands::Many(pipeline) => pipeline.cmd_iter().nth(place),
+        };
+        match cmd.and_then(|cmd| cmd.args_iter().next()) {
+            Some(Arg::Simple(name)) => String::from_utf8_lossy(name).into_owned(),
+            _ => "a command".to_owned(),
+        }
+    }
+
+    /// Whether it may be sent again after a refusal: what was refused was not carried out, but of several commands
+    /// others may have been.
+    pub(crate) fn may_follow_a_refusal(&self) -> bool {
+        matches!(self.commands, Commands::One(_)) || self.twice == Twice::Harmless
     }
 
     /// The bytes on the wire, appended to `out`.
@@ -166,6 +187,31 @@ pub(crate) fn ping() -> Cmd {
     redis::cmd("PING")
 }
 
+/// Commands that show whether calls will work, `PING` first: on keys that are not there, and without changing anything.
+/// In a cluster, the two keys are on different servers.
+pub(crate) fn trials(writes: bool) -> Vec<Cmd> {
+    let unique = fastrand::u128(..);
+    let [one, other] = ["a", "b"].map(|tag| format!("cache-ping:{{{tag}}}:{unique:032x}"));
+    let with = |name: &str, words: &[&str]| {
+        let mut cmd = redis::cmd(name);
+        words.iter().for_each(|word| {
+            cmd.arg(*word);
+        });
+        cmd
+    };
+    let mut trials =
+        vec![ping(), with("GET", &[&one]), with("MGET", &[&one, &other]), with("EXISTS", &[&one])];
+    if writes {
+        trials.extend([
+            with("SET", &[&one, "", "XX", "PX", "1"]),
+            with("PEXPIRE", &[&one, "1"]),
+            with("DEL", &[&one, &other]),
+            PERSIST.cmd(false, &[&one], None),
+        ]);
+    }
+    trials
+}
+
 pub(crate) fn info() -> Cmd {
     redis::cmd("INFO")
 }
@@ -182,8 +228,8 @@ pub(crate) fn add_info(info: &mut Info, server: &str, said: &str) {
         *sum = number.map(|number| sum.unwrap_or_default().saturating_add(number)).or(*sum);
     }
     let version = match (field("valkey_version"), field("redis_version")) {
-        (Some(version), _) => format!("Valkey {}", version.trim()),
-        (None, Some(version)) => format!("Redis {}", version.trim()),
+        (Some(version), _) => format!("Valkey {}", server_text(version)),
+        (None, Some(version)) => format!("Redis {}", server_text(version)),
         (None, None) => "unknown".to_owned(),
     };
     info.servers.push((server.to_owned(), version));
@@ -220,8 +266,26 @@ pub(crate) fn payload(value: Value) -> Result<Option<Payload>, Wrong> {
 
 /// Of several commands, or of `MGET`: as many elements as were asked for.
 pub(crate) fn elements(value: Value, count: usize) -> Result<Vec<Value>, Wrong> {
+    let mut values = replies(value, count)?;
+    match values.pop() {
+        Some(Value::ServerError(e)) if values.len() + 1 < count => Err(Wrong::Server(e)),
+        last => {
+            values.extend(last);
+            Ok(values)
+        }
+    }
+}
+
+/// Of several commands: as many elements as were asked for, or fewer of which the last is the refusal with which the
+/// server closed the connection.
+pub(crate) fn replies(value: Value, count: usize) -> Result<Vec<Value>, Wrong> {
     understood(value, |value| match value {
         Value::Array(values) if values.len() == count => Some(values),
+        Value::Array(values)
+            if values.len() < count && matches!(values.last(), Some(Value::ServerError(_))) =>
+        {
+            Some(values)
+        }
         _ => None,
     })
 }
@@ -270,6 +334,14 @@ pub(crate) fn okay(value: Value) -> Result<(), Wrong> {
 /// Of `PING`.
 pub(crate) fn pong(value: Value) -> Result<(), Wrong> {
     understood(value, |value| matches!(value, Value::SimpleString(said) if said == "PONG").then_some(()))
+}
+
+/// Of one of the [`trials`], on a server that is a member of a cluster or is not.
+pub(crate) fn tried(value: Value, in_cluster: bool) -> Result<(), Wrong> {
+    match value {
+        Value::ServerError(e) if !refusal::is_no_matter(&e, in_cluster) => Err(Wrong::Server(e)),
+        _ => Ok(()),
+    }
 }
 
 /// Of `INFO`.

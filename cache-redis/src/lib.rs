@@ -32,7 +32,18 @@
 //!   closed, and only where that cannot do anything twice.** An `add`, `incr` or `incr_version`
 //!   whose reply got lost is [`ErrorKind::OutcomeUnknown`](cache_core::ErrorKind::OutcomeUnknown).
 //! - **Several servers**: the first takes the writes, reads go to the others at random, as in
-//!   Django. Replicas lag: what was just written may not be read yet.
+//!   Django. Replicas lag: what was just written may not be read yet. While a replica does not answer, the primary does.
+//! - **A failover is followed.** A server that has become a read-only replica, is loading or cannot save refuses a call:
+//!   its connections are closed, its name is looked up again and the call is repeated once. It is
+//!   [`ErrorKind::Unavailable`](cache_core::ErrorKind::Unavailable) while the name leads nowhere else.
+//! - **A wrong setting is [`ErrorKind::Rejected`](cache_core::ErrorKind::Rejected)**, which no degrading cache hides: a
+//!   cluster's server without `cluster`, a missing permission, a command that the server does not know. `ping` tries the
+//!   commands that calls need. A user that may only read therefore fails it.
+//! - **After `fork`** the child opens connections of its own and leaves its parent's alone. Async callers make a tokio
+//!   runtime in the child: one from before the fork is
+//!   [`ErrorKind::InvalidCacheBackend`](cache_core::ErrorKind::InvalidCacheBackend).
+//! - **The largest value** is 512 MB, or the server's `proto-max-bulk-len`. Beyond it a call is
+//!   [`ErrorKind::ValueTooLarge`](cache_core::ErrorKind::ValueTooLarge) and the old value is gone.
 //! - **`clear` empties the selected database** (`FLUSHDB`), whoever else keeps things there.
 //! - **Lifetimes count on the server's clock**, in milliseconds.
 //!
@@ -56,8 +67,10 @@ mod fuzz;
 mod location;
 mod node;
 mod options;
+mod refusal;
 mod replies;
 mod scripts;
+mod server_list;
 #[cfg(feature = "settings")]
 mod settings;
 mod sync;

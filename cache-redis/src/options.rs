@@ -120,7 +120,7 @@ impl RedisOptions {
     }
 
     /// The certificates in PEM that servers' certificates are checked against, in place of the
-    /// system's.
+    /// system's. A server's self-signed certificate may be its own root.
     #[cfg(feature = "tls")]
     #[must_use]
     pub fn root_certificates(mut self, pem: impl Into<Vec<u8>>) -> Self {

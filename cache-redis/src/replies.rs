@@ -7,6 +7,7 @@ use cache_pipeline::{Incoming, Malformed, Protocol};
 use redis::{Value, parse_redis_value};
 
 use crate::commands::Commands;
+use crate::refusal;
 
 /// Replies to what is asked here are three deep at most. With [`FIRST_ELEMENTS`] at each depth and a block that
 /// never comes, less than 64 KiB are held.
@@ -16,12 +17,16 @@ const DEEPEST: usize = 8;
 const FIRST_ELEMENTS: usize = 32;
 
 /// Bytes that are no reply.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Garbled;
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Garbled {
+    /// They begin as a record of TLS does.
+    Tls,
+    Other,
+}
 
 impl From<Malformed> for Garbled {
     fn from(_: Malformed) -> Self {
-        Self
+        Self::Other
     }
 }
 
@@ -42,7 +47,7 @@ impl Answer {
         }
     }
 
-    /// Takes a reply; true when that was the last.
+    /// Takes a reply; true when that was the last, also because the server closes the connection with it.
     fn take(&mut self, value: Value) -> bool {
         match self {
             Self::One(place) => {
@@ -50,13 +55,14 @@ impl Answer {
                 true
             }
             Self::Many { found, wanted } => {
+                let ends = matches!(&value, Value::ServerError(e) if refusal::is_last(e));
                 found.push(value);
-                found.len() >= *wanted
+                ends || found.len() >= *wanted
             }
         }
     }
 
-    /// The reply, or an array of those to all commands.
+    /// The reply, or an array of those to all commands; up to the one with which the server closed the connection.
     pub(crate) fn into_value(self) -> Value {
         match self {
             Self::One(value) => value.unwrap_or(Value::Nil),
@@ -84,8 +90,10 @@ impl Replies {
                 }
             } else {
                 // What is no reply may be a while without a line's end.
-                if self.incoming.first().is_some_and(|kind| !b"+-:$*".contains(&kind)) {
-                    return Err(Garbled);
+                match self.incoming.first() {
+                    Some(0x14..=0x17) => return Err(Garbled::Tls),
+                    Some(kind) if !b"+-:$*".contains(&kind) => return Err(Garbled::Other),
+                    _ => {}
                 }
                 let Some(line) = self.incoming.line()? else { return Ok(None) };
                 match Head::parse(line)? {
@@ -94,7 +102,7 @@ impl Replies {
                         self.incoming.expect(length);
                         continue;
                     }
-                    Head::Array(_) if self.open.len() >= DEEPEST => return Err(Garbled),
+                    Head::Array(_) if self.open.len() >= DEEPEST => return Err(Garbled::Other),
                     Head::Array(0) => Value::Array(Vec::new()),
                     Head::Array(count) => {
                         self.open.push((Vec::with_capacity(count.min(FIRST_ELEMENTS)), count));
@@ -134,28 +142,30 @@ enum Head {
 
 impl Head {
     fn parse(line: &[u8]) -> Result<Self, Garbled> {
-        let line = line.strip_suffix(b"\r").ok_or(Garbled)?;
-        let (kind, rest) = line.split_first().ok_or(Garbled)?;
+        let line = line.strip_suffix(b"\r").ok_or(Garbled::Other)?;
+        let (kind, rest) = line.split_first().ok_or(Garbled::Other)?;
         match kind {
             b'+' if rest == b"OK" => Ok(Self::Whole(Value::Okay)),
             b'+' => Ok(Self::Whole(Value::SimpleString(text(rest)?.to_owned()))),
             b':' => Ok(Self::Whole(Value::Int(number(rest)?))),
             b'$' | b'*' if rest == b"-1" => Ok(Self::Whole(Value::Nil)),
-            b'$' => Ok(Self::Bulk(usize::try_from(number(rest)?).map_err(|_| Garbled)?)),
-            b'*' => Ok(Self::Array(usize::try_from(number(rest)?).map_err(|_| Garbled)?)),
-            // What kinds of errors there are is the crate's to say.
-            b'-' => parse_redis_value(&[line, b"\r\n"].concat()).map(Self::Whole).map_err(|_| Garbled),
-            _ => Err(Garbled),
+            b'$' => Ok(Self::Bulk(usize::try_from(number(rest)?).map_err(|_| Garbled::Other)?)),
+            b'*' => Ok(Self::Array(usize::try_from(number(rest)?).map_err(|_| Garbled::Other)?)),
+            // What kinds of errors there are is the crate's to say. A server may quote what is no text.
+            b'-' => parse_redis_value((String::from_utf8_lossy(line) + "\r\n").as_bytes())
+                .map(Self::Whole)
+                .map_err(|_| Garbled::Other),
+            _ => Err(Garbled::Other),
         }
     }
 }
 
 fn text(bytes: &[u8]) -> Result<&str, Garbled> {
-    std::str::from_utf8(bytes).map_err(|_| Garbled)
+    std::str::from_utf8(bytes).map_err(|_| Garbled::Other)
 }
 
 fn number(digits: &[u8]) -> Result<i64, Garbled> {
-    text(digits)?.parse().map_err(|_| Garbled)
+    text(digits)?.parse().map_err(|_| Garbled::Other)
 }
 
 impl Protocol for Replies {
@@ -262,11 +272,18 @@ mod tests {
             b"+\xff\r\n",
             b"\x15\x03\x03\0",
         ] {
-            assert_eq!(read(bytes, 5).unwrap_err(), Garbled, "{}", String::from_utf8_lossy(bytes));
+            let kind = if bytes[0] == 0x15 { Garbled::Tls } else { Garbled::Other };
+            assert_eq!(read(bytes, 5).unwrap_err(), kind, "{}", String::from_utf8_lossy(bytes));
         }
-        assert_eq!(read(&b"*1\r\n".repeat(100), 100).unwrap_err(), Garbled);
+        assert_eq!(read(&b"*1\r\n".repeat(100), 100).unwrap_err(), Garbled::Other);
         // An array's memory grows with what comes.
         assert_eq!(read(b"*1000000000000\r\n:1\r\n", 100).unwrap(), (Vec::new(), true));
+    }
+
+    #[test]
+    fn an_error_may_quote_what_is_no_text() {
+        let (found, _) = read(b"-ERR unknown command '\xff\xfe'\r\n", 100).unwrap();
+        assert!(matches!(&found[..], [Value::ServerError(e)] if e.code() == "ERR"), "{found:?}");
     }
 
     #[test]

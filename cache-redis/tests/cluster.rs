@@ -7,7 +7,7 @@ mod common;
 
 use std::time::{Duration, Instant};
 
-use cache_core::{BaseCache as _, Cache, ErrorKind, Timeout};
+use cache_core::{BaseCache as _, Cache, Error, ErrorKind, Timeout};
 use cache_redis::{RedisCache, RedisOptions};
 use common::{MINUTE, backend, build, inline, run, to};
 use conformance_tests::servers::{Server, or_skip};
@@ -201,4 +201,163 @@ fn a_member_that_is_gone_fails_its_own_keys_only() {
     assert_eq!(cache.get_many::<i64, _>(&keys).unwrap_err().kind(), ErrorKind::Unavailable);
     let database = RedisCache::builder(["redis://h/0", "redis://h/1"]).cluster().build();
     assert_eq!(database.unwrap_err().kind(), ErrorKind::InvalidCacheBackend);
+}
+
+/// A member and a replica of it, which alone has the slots of the first once it takes over; two more members with the
+/// other slots, or none.
+fn with_replica(others: u32) -> Option<(Vec<Server>, Server)> {
+    let member =
+        || or_skip(Server::redis(&["--cluster-enabled", "yes", "--cluster-require-full-coverage", "no"]));
+    let mut servers = vec![member()?];
+    for _ in 0..others {
+        servers.push(member()?);
+    }
+    let count = others + 1;
+    for (place, server) in (0..).zip(&servers) {
+        let (first, last) = (SLOTS * place / count, SLOTS * (place + 1) / count - 1);
+        inline(server.address(), &format!("CLUSTER ADDSLOTSRANGE {first} {last}"), "OK");
+        inline(server.address(), &format!("CLUSTER SET-CONFIG-EPOCH {}", place + 1), "OK");
+    }
+    let replica = member()?;
+    let first = servers[0].address();
+    for server in servers[1..].iter().chain([&replica]) {
+        inline(server.address(), &format!("CLUSTER MEET 127.0.0.1 {}", first.port()), "OK");
+    }
+    let id = inline(first, "CLUSTER MYID", "\r\n")[5..45].to_owned();
+    wait_for("the replica knows its primary", || {
+        inline(replica.address(), "CLUSTER NODES", "myself").contains(&id)
+            && inline(replica.address(), &format!("CLUSTER REPLICATE {id}"), "\r\n").starts_with("+OK")
+    });
+    wait_for("the replica is up", || {
+        inline(replica.address(), "INFO replication", "master_link_status").contains("master_link_status:up")
+    });
+    let slots = format!("cluster_slots_assigned:{SLOTS}");
+    let agreed = |server: &Server| {
+        let info = inline(server.address(), "CLUSTER INFO", "total_cluster_links");
+        // Every member lists the replica.
+        info.contains("cluster_state:ok")
+            && info.contains(&slots)
+            && slots_of(server).contains(&replica.address().port().to_string())
+    };
+    wait_for("the members agree", || servers.iter().all(agreed));
+    Some((servers, replica))
+}
+
+fn slots_of(server: &Server) -> String {
+    inline(server.address(), "CLUSTER SLOTS", &format!(":{}\r\n", SLOTS - 1))
+}
+
+fn wait_for(what: &str, mut is: impl FnMut() -> bool) {
+    let begun = Instant::now();
+    while !is() {
+        assert!(begun.elapsed() < Duration::from_secs(30), "waited in vain: {what}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// A host that is gone says nothing, neither to a call nor to who asks for the new owner of its slots.
+#[test]
+fn a_member_that_hangs_is_left_once_another_has_its_slots() {
+    for others in [2, 0] {
+        let Some((servers, replica)) = with_replica(others) else { return };
+        let timeout = Duration::from_secs(2);
+        let urls: Vec<String> =
+            servers.iter().map(|server| format!("redis://{}", server.address())).collect();
+        let cache = build(to(&urls[..]).cluster().operation_timeout(timeout));
+        let runtime = common::runtime();
+        // One of the first member's.
+        let key = (0..).map(|n| format!("k{n}")).find(|key| {
+            let slot = inline(servers[0].address(), &format!("CLUSTER KEYSLOT :1:{key}"), "\r\n");
+            slot[1..].trim().parse::<u32>().unwrap() < SLOTS / 3
+        });
+        let key = key.unwrap();
+        cache.set(&key, &1, MINUTE).unwrap();
+        runtime.block_on(cache.aset(&key, &1, MINUTE)).unwrap();
+        servers[0].pause();
+        inline(replica.address(), "CLUSTER FAILOVER TAKEOVER", "OK");
+        for server in &servers[1..] {
+            let port = replica.address().port();
+            wait_for("the others hear of it", || {
+                inline(server.address(), "CLUSTER NODES", "myself")
+                    .lines()
+                    .any(|line| line.contains(&format!(":{port}@")) && line.contains("master"))
+            });
+        }
+        // Whoever meets it first waits in vain.
+        let first = [cache.set(&key, &2, MINUTE), runtime.block_on(cache.aset(&key, &2, MINUTE))];
+        assert!(
+            first.iter().all(|one| one.as_ref().map_err(Error::kind) != Err(ErrorKind::Rejected)),
+            "{first:?}"
+        );
+        for _ in 0..5 {
+            cache.set(&key, &3, MINUTE).unwrap_or_else(|e| panic!("{others} others: {e}"));
+            assert_eq!(cache.get_many::<i64, _>([&key]).unwrap().len(), 1);
+            runtime.block_on(cache.aset(&key, &4, MINUTE)).unwrap_or_else(|e| panic!("{others} others: {e}"));
+            assert_eq!(runtime.block_on(cache.aget::<i64>(&key)).unwrap(), Some(4));
+        }
+        servers[0].resume();
+    }
+}
+
+/// A member that does not know of its slot any more, and another one has it.
+#[test]
+fn a_member_that_is_down_for_a_slot_is_left_for_its_owner() {
+    let Some(members) = Members::start() else { return };
+    let (cache, other) = (members.cache(), members.cache());
+    let runtime = common::runtime();
+    let key = (0..).map(|n| format!("k{n}")).find(|key| {
+        let answer = inline(members.0[0].address(), &format!("CLUSTER KEYSLOT :1:{key}"), "\r\n");
+        answer[1..].trim().parse::<u32>().unwrap() < SLOTS / 3
+    });
+    let key = key.unwrap();
+    let slot =
+        inline(members.0[0].address(), &format!("CLUSTER KEYSLOT :1:{key}"), "\r\n")[1..].trim().to_owned();
+    cache.set("x", &1, MINUTE).unwrap();
+    cache.get::<i64>(&key).unwrap();
+    runtime.block_on(other.aget::<i64>(&key)).unwrap();
+    for server in &members.0[1..] {
+        inline(server.address(), &format!("CLUSTER SETSLOT {slot} NODE {}", members.id(1)), "OK");
+    }
+    // It would hear of the new owner, and say MOVED, were it not alone.
+    inline(members.0[0].address(), "CONFIG SET cluster-node-timeout 600000", "OK");
+    inline(members.0[0].address(), &format!("CLUSTER DELSLOTS {slot}"), "OK");
+    let answer = inline(members.0[0].address(), &format!("GET :1:{key}"), "\r\n");
+    assert!(answer.starts_with("-CLUSTERDOWN") || answer.starts_with("-MOVED"), "{answer}");
+    cache.set(&key, &1, MINUTE).unwrap();
+    assert_eq!(runtime.block_on(other.aincr(&key, 1)).unwrap(), 2);
+    assert!(cache.set_many([(key.as_str(), 5)], MINUTE).unwrap().is_empty());
+}
+
+/// Members that are to announce host names and have none, or nothing at all.
+#[test]
+fn members_without_a_name_are_found_by_their_address() {
+    for kind in ["hostname", "unknown-endpoint"] {
+        let Some(members) = Members::start() else { return };
+        for server in &members.0 {
+            inline(server.address(), &format!("CONFIG SET cluster-preferred-endpoint-type {kind}"), "OK");
+        }
+        let told = inline(members.0[0].address(), "CLUSTER SLOTS", ":16383\r\n");
+        assert!(told.contains(if kind == "hostname" { "$1\r\n?\r\n" } else { "$-1\r\n" }), "{told}");
+        let cache = members.cache();
+        let runtime = common::runtime();
+        for n in 0..60 {
+            let key = format!("k{n}");
+            cache.set(&key, &n, MINUTE).unwrap_or_else(|e| panic!("{kind}: {e}"));
+            assert_eq!(runtime.block_on(cache.aget::<i64>(&key)).unwrap(), Some(n));
+        }
+        // A slot that moves is announced without a host, too.
+        let owned: u32 = SLOTS / 3 - 1;
+        for server in &members.0 {
+            inline(server.address(), &format!("CLUSTER SETSLOT {owned} NODE {}", members.id(1)), "OK");
+        }
+        let key = (0..).map(|n| format!("m{n}")).find(|key| {
+            let answer = inline(members.0[0].address(), &format!("CLUSTER KEYSLOT :1:{key}"), "\r\n");
+            answer[1..].trim().parse::<u32>().unwrap() == owned
+        });
+        let key = key.unwrap();
+        let answer = inline(members.0[0].address(), &format!("GET :1:{key}"), "\r\n");
+        assert!(answer.starts_with("-MOVED"), "{answer}");
+        cache.set(&key, &1, MINUTE).unwrap_or_else(|e| panic!("{kind}: {e}"));
+        assert_eq!(runtime.block_on(cache.aincr(&key, 1)).unwrap(), 2);
+    }
 }

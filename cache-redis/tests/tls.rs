@@ -42,9 +42,12 @@ impl Authority {
 
 /// A server that speaks TLS only; `None` where its build has none.
 fn start(authority: &Authority, clients: &'static str) -> Option<Server> {
+    start_with(authority.sign("127.0.0.1"), authority.pem.clone(), clients)
+}
+
+/// With a certificate and its key, which knows clients by `root`.
+fn start_with((certificate, key): (String, String), root: String, clients: &'static str) -> Option<Server> {
     redis()?;
-    let (certificate, key) = authority.sign("127.0.0.1");
-    let root = authority.pem.clone();
     let started = Server::start("redis-server", move |port, dir| {
         for (name, pem) in [("cert", &certificate), ("key", &key), ("root", &root)] {
             fs::write(dir.join(name), pem).unwrap();
@@ -61,6 +64,9 @@ fn start(authority: &Authority, clients: &'static str) -> Option<Server> {
             clients,
             "--tls-port",
             &port,
+            // Few enough bytes for a test that sends more.
+            "--proto-max-bulk-len",
+            "20mb",
         ]
         .iter()
         .map(Into::into)
@@ -80,6 +86,115 @@ fn start(authority: &Authority, clients: &'static str) -> Option<Server> {
 
 fn at(server: &Server) -> RedisOptions {
     to(format!("rediss://{}/1", server.address()))
+}
+
+/// The errors of both halves.
+fn errors(options: RedisOptions) -> [cache_core::Error; 2] {
+    let cache = build(options);
+    [cache.get::<i64>("k").unwrap_err(), run(cache.aget::<i64>("k")).unwrap_err()]
+}
+
+fn are_rejected(options: RedisOptions, words: &[&str]) {
+    for error in errors(options) {
+        assert_eq!(error.kind(), ErrorKind::Rejected, "{error}");
+        for word in words {
+            assert!(error.to_string().contains(word), "{word}: {error}");
+        }
+    }
+}
+
+/// A certificate for 127.0.0.1 that signs itself, as `openssl req -x509` makes it, or is not an authority's.
+fn self_signed(is_ca: bool, change: impl FnOnce(&mut CertificateParams)) -> (String, String) {
+    let mut params = CertificateParams::new(vec!["127.0.0.1".to_owned()]).unwrap();
+    params.distinguished_name.push(DnType::CommonName, "self-signed");
+    if is_ca {
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    }
+    change(&mut params);
+    let key = KeyPair::generate().unwrap();
+    (params.self_signed(&key).unwrap().pem(), key.serialize_pem())
+}
+
+/// OpenSSL takes both kinds.
+#[test]
+fn a_self_signed_certificate_is_its_own_root() {
+    for is_ca in [true, false] {
+        let both = self_signed(is_ca, |_| {});
+        let root = both.0.clone();
+        let Some(server) = start_with(both, root.clone(), "no") else { return };
+        let cache = build(at(&server).root_certificates(root.as_str()));
+        cache.set("n", &1, MINUTE).unwrap_or_else(|e| panic!("is_ca {is_ca}: {e}"));
+        assert_eq!(run(cache.aincr("n", 1)).unwrap(), 2);
+        // Its name is looked at,
+        let by_name = to(format!("rediss://localhost:{}", server.address().port()));
+        are_rejected(by_name.root_certificates(root.as_str()), &["other hosts"]);
+        // and no other of the same name is taken for it.
+        let (other, _) = self_signed(is_ca, |_| {});
+        assert_eq!(refusals(at(&server).root_certificates(other.as_str())), [ErrorKind::Rejected; 2]);
+        assert_eq!(refusals(at(&server)), [ErrorKind::Rejected; 2], "by the system's");
+    }
+}
+
+/// So are its dates.
+#[test]
+fn a_self_signed_certificate_that_has_expired_is_refused() {
+    let both = self_signed(true, |params| {
+        params.not_before = rcgen::date_time_ymd(2020, 1, 1);
+        params.not_after = rcgen::date_time_ymd(2021, 1, 1);
+    });
+    let root = both.0.clone();
+    let Some(server) = start_with(both, root.clone(), "no") else { return };
+    are_rejected(at(&server).root_certificates(root.as_str()), &["has expired"]);
+}
+
+#[test]
+fn each_refusal_names_the_way_out() {
+    let (authority, other) = (Authority::new(), Authority::new());
+    let Some(server) = start(&authority, "no") else { return };
+    let pem = authority.pem.as_str();
+    are_rejected(at(&server).root_certificates(other.pem.as_str()), &["root_certificates"]);
+    are_rejected(at(&server), &["root_certificates"]);
+    let by_name = to(format!("rediss://localhost:{}", server.address().port()));
+    are_rejected(by_name.root_certificates(pem), &["other hosts"]);
+    // Without TLS here.
+    for error in errors(to(format!("redis://{}", server.address()))) {
+        assert!(error.to_string().contains("rediss://"), "{error}");
+    }
+    // Without TLS there: it waits for the end of a line, and may find one.
+    let Some(plain) = redis() else { return };
+    for _ in 0..8 {
+        let no_tls = at(&plain).root_certificates(pem).operation_timeout(Duration::from_millis(500));
+        for error in errors(no_tls) {
+            assert!(error.to_string().contains("write redis://"), "{error}");
+        }
+    }
+    // It wants to know its clients.
+    let Some(strict) = start(&authority, "yes") else { return };
+    are_rejected(at(&strict).root_certificates(pem), &["client_certificate"]);
+    let (certificate, key) = other.sign("client");
+    are_rejected(
+        at(&strict).root_certificates(pem).client_certificate(certificate, key),
+        &["client_certificate"],
+    );
+}
+
+/// The limit of a server that closes in the middle of what it reads.
+#[test]
+fn a_value_beyond_the_servers_limit_is_too_large() {
+    let authority = Authority::new();
+    let Some(server) = start(&authority, "no") else { return };
+    let cache = build(at(&server).root_certificates(authority.pem.as_str()));
+    let large = "x".repeat(40 << 20);
+    for _ in 0..5 {
+        cache.set("k", "old", MINUTE).unwrap();
+        for (half, outcome) in
+            [("sync", cache.set("k", &large, MINUTE)), ("async", run(cache.aset("k", &large, MINUTE)))]
+        {
+            let error = outcome.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::ValueTooLarge, "{half}: {error}");
+            assert!(!cache.has_key("k").unwrap());
+        }
+    }
 }
 
 fn refusals(options: RedisOptions) -> [ErrorKind; 2] {

@@ -9,6 +9,9 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
 
+/// How much is written in one go.
+const PIECE: usize = 64 << 10;
+
 pub(super) struct Encrypted(pub(super) TlsStream<TcpStream>);
 
 impl AsyncRead for Encrypted {
@@ -17,7 +20,7 @@ impl AsyncRead for Encrypted {
         context: &mut Context<'_>,
         room: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_read(context, room)
+        Pin::new(&mut self.0).poll_read(context, room).map_err(crate::tls::with_kind)
     }
 }
 
@@ -27,7 +30,9 @@ impl AsyncWrite for Encrypted {
         context: &mut Context<'_>,
         data: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.0).poll_write(context, data)
+        // What it takes before it fails it does not say: that is little.
+        let piece = &data[..data.len().min(PIECE)];
+        Pin::new(&mut self.0).poll_write(context, piece)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {

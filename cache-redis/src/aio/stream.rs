@@ -1,37 +1,25 @@
 //! Connecting, by TCP, TLS or a unix socket.
 
-#[cfg(not(unix))]
-use std::io;
+use std::time::Instant;
 
 use cache_pipeline::Stream;
-use tokio::net::TcpStream;
 
 use crate::failure::{self, Failure};
-use crate::location::Address;
 use crate::node::Target;
 
-/// Connects. Waits without end: the caller has the deadline.
-pub(super) async fn connect(target: &Target) -> Result<Box<dyn Stream>, Failure> {
+/// Connects, all of it before `deadline`.
+pub(super) async fn connect(target: &Target, deadline: Instant) -> Result<Box<dyn Stream>, Failure> {
     let failed = |e| Failure::before(failure::io(e, &target.server));
-    match &target.server.address {
-        Address::Tcp { host, port, .. } => {
-            let stream = TcpStream::connect((host.as_str(), *port)).await.map_err(failed)?;
-            stream.set_nodelay(true).map_err(failed)?;
-            match target.tls_name().map_err(Failure::before)? {
-                None => Ok(Box::new(stream)),
-                #[cfg(feature = "tls")]
-                Some((config, name)) => {
-                    let connector = tokio_rustls::TlsConnector::from(config);
-                    let stream = connector.connect(name, stream).await.map_err(failed)?;
-                    Ok(Box::new(super::encrypted::Encrypted(stream)))
-                }
-            }
-        }
-        #[cfg(unix)]
-        Address::Unix(path) => Ok(Box::new(tokio::net::UnixStream::connect(path).await.map_err(failed)?)),
-        #[cfg(not(unix))]
-        Address::Unix(_) => {
-            Err(failed(io::Error::new(io::ErrorKind::Unsupported, "no unix sockets on this system")))
+    let stream = target.address.connect(deadline).await.map_err(failed)?;
+    match target.tls_name().map_err(Failure::before)? {
+        None => Ok(Box::new(stream)),
+        #[cfg(feature = "tls")]
+        Some((config, name)) => {
+            let connector = tokio_rustls::TlsConnector::from(config);
+            let shaken = tokio::time::timeout_at(deadline.into(), connector.connect(name, stream)).await;
+            let shaken = shaken.unwrap_or_else(|_| Err(std::io::ErrorKind::TimedOut.into()));
+            let stream = shaken.map_err(|e| Failure::before(crate::tls::handshake(e, &target.server)))?;
+            Ok(Box::new(super::encrypted::Encrypted(stream)))
         }
     }
 }

@@ -6,10 +6,12 @@ use conformance_tests::faults::record;
 use redis::Value;
 
 use super::{Garbled, Replies};
-use crate::commands::{add_info, count, counted, elements, okay, payload, pong, stored, text};
-use crate::failure;
+use crate::commands::{
+    Request, Twice, add_info, count, counted, elements, okay, payload, pong, stored, text,
+};
 use crate::fuzz::fuzz;
 use crate::location::Servers;
+use crate::refusal;
 
 /// An element takes three bytes at least, and a place of a value in memory; a vector of them doubles.
 fn allowed(length: usize) -> u64 {
@@ -63,6 +65,7 @@ fn replies_in_pieces() {
 #[test]
 fn replies_to_commands() {
     let server = Servers::from("redis://h").parse().unwrap().remove(0);
+    let request = Request::one(redis::cmd("GET"), Twice::Harmless);
     fuzz("replies to commands", "replies", |length| 4 * allowed(length)).run(30_000, |bytes| {
         let found = read(bytes, usize::MAX).unwrap_or_default();
         found.into_iter().any(|value| {
@@ -83,7 +86,7 @@ fn replies_to_commands() {
             }
             let understood = told.iter().any(Result::is_ok);
             for wrong in told.into_iter().filter_map(Result::err) {
-                assert!(!failure::wrong(wrong, &server).to_string().is_empty());
+                assert!(!refusal::error(wrong, &server, &request, 0).to_string().is_empty());
             }
             understood
         })

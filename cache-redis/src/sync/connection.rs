@@ -6,7 +6,6 @@ use std::time::{Duration, Instant};
 use cache_pipeline::Protocol as _;
 use redis::Value;
 
-use super::connect::connect;
 use super::socket::Socket;
 use crate::commands::Request;
 use crate::failure::{self, Failure};
@@ -31,6 +30,24 @@ impl Stream {
             Self::Plain(socket) => socket,
             #[cfg(feature = "tls")]
             Self::Tls(stream) => &mut stream.sock,
+        }
+    }
+}
+
+impl Stream {
+    /// Reads what has come; TLS' own reading would write first, which failed.
+    fn read_only(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::Plain(socket) => socket.read(buffer),
+            #[cfg(feature = "tls")]
+            Self::Tls(stream) => loop {
+                match stream.conn.reader().read(buffer) {
+                    Err(e) if e.kind() == io::ErrorKind::WouldBlock => {}
+                    outcome => return outcome,
+                }
+                stream.conn.read_tls(&mut stream.sock)?;
+                stream.conn.process_new_packets().map_err(io::Error::other)?;
+            },
         }
     }
 }
@@ -69,6 +86,7 @@ pub(super) struct Connection {
     stream: Stream,
     replies: Replies,
     out: Vec<u8>,
+    pub(super) opened: Instant,
     idle_since: Instant,
     used: bool,
 }
@@ -79,7 +97,7 @@ impl Connection {
         let server = &target.server;
         let deadline = deadline.min(Instant::now() + target.connect_timeout);
         let failed = |e| Failure::before(failure::io(e, server));
-        let socket = connect(&server.address, deadline).map_err(failed)?;
+        let socket = target.address.connect_in_place(deadline).map_err(failed)?;
         let socket = Socket::new(socket, deadline, target.operation_timeout);
         let stream = match target.tls_name().map_err(Failure::before)? {
             None => Stream::Plain(socket),
@@ -89,16 +107,19 @@ impl Connection {
                     .map_err(|e| Failure::before(failure::rejected("TLS cannot be set up").with_source(e)))?;
                 let mut stream = rustls::StreamOwned::new(session, socket);
                 while stream.conn.is_handshaking() {
-                    stream.conn.complete_io(&mut stream.sock).map_err(failed)?;
+                    let shaken = stream.conn.complete_io(&mut stream.sock);
+                    shaken.map_err(|e| Failure::before(crate::tls::handshake(e, server)))?;
                 }
                 Stream::Tls(Box::new(stream))
             }
         };
+        let now = Instant::now();
         let connection = Self {
             stream,
             replies: Replies::default(),
             out: Vec::new(),
-            idle_since: Instant::now(),
+            opened: now,
+            idle_since: now,
             used: false,
         };
         let Some(log_in) = target.log_in() else { return Ok(connection) };
@@ -124,21 +145,27 @@ impl Connection {
         self.stream.socket().set_deadline(deadline);
         self.out.clear();
         request.write(&mut self.out);
+        let mut answer = Answer::to(&request.commands);
         // A command that did not go out whole is not carried out: the connection closes first.
         if let Err(e) = self.stream.write_all(&self.out).and_then(|()| self.stream.flush()) {
-            return Err(self.failed(target, false, e));
+            let closed = !matches!(e.kind(), io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock);
+            return match closed.then(|| self.has_last_words(&mut answer)) {
+                Some(Ok(true)) => Ok((self, answer.into_value())),
+                #[cfg(feature = "tls")]
+                Some(Err(said)) if crate::tls::is_of_tls(&said) => Err(self.failed(target, false, said)),
+                _ => Err(self.failed(target, false, e)),
+            };
         }
-        let mut answer = Answer::to(&request.commands);
-        while !self.replies.read(&mut answer).map_err(|Garbled| garbled(target))? {
+        while !self.replies.read(&mut answer).map_err(|wrong| garbled(target, wrong))? {
             match self.stream.read(self.replies.room()) {
-                Ok(0) => return Err(self.unread(target, &io::ErrorKind::UnexpectedEof.into())),
+                Ok(0) => return Err(self.failed(target, true, io::ErrorKind::UnexpectedEof.into())),
                 Ok(count) => self.replies.filled(count),
-                Err(e) => return Err(self.unread(target, &e)),
+                Err(e) => return Err(self.failed(target, true, e)),
             }
         }
         // More than was asked for would be taken for the next reply.
         if !self.replies.is_empty() {
-            return Err(garbled(target));
+            return Err(garbled(target, Garbled::Other));
         }
         self.out.shrink_to(KEPT_BUFFER);
         self.idle_since = Instant::now();
@@ -146,18 +173,26 @@ impl Connection {
         Ok((self, answer.into_value()))
     }
 
+    /// Whether the server said why it closed the connection, in the middle of a command that it does not take.
+    fn has_last_words(&mut self, answer: &mut Answer) -> io::Result<bool> {
+        loop {
+            match self.replies.read(answer) {
+                Ok(false) => {}
+                other => return Ok(other.is_ok()),
+            }
+            match self.stream.read_only(self.replies.room())? {
+                0 => return Ok(false),
+                count => self.replies.filled(count),
+            }
+        }
+    }
+
     fn failed(&self, target: &Target, sent: bool, e: io::Error) -> Failure {
         let stale = self.used && !matches!(e.kind(), io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock);
         Failure { error: failure::io(e, &target.server), sent, stale }
     }
-
-    fn unread(&self, target: &Target, e: &io::Error) -> Failure {
-        let late = matches!(e.kind(), io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock);
-        let kind = if late { io::ErrorKind::TimedOut } else { io::ErrorKind::UnexpectedEof };
-        self.failed(target, true, kind.into())
-    }
 }
 
-fn garbled(target: &Target) -> Failure {
-    Failure { error: failure::garbled(&target.server), sent: true, stale: false }
+fn garbled(target: &Target, wrong: Garbled) -> Failure {
+    Failure { error: failure::garbled(&target.server, wrong), sent: true, stale: false }
 }

@@ -4,7 +4,6 @@
 //! now and then holds a call for ever, and after a timeout it looks as usable as before. What is
 //! used of the crate is its encoder.
 
-mod connect;
 mod connection;
 mod pool;
 mod socket;

@@ -4,19 +4,25 @@ use std::fmt;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use cache_core::Error;
-use redis::Value;
+use cache_core::{Error, PerProcess};
 
 use super::connection::Connection;
 use crate::commands::Request;
 use crate::failure::Failure;
-use crate::node::Target;
+use crate::node::{Reply, Target};
+use crate::refusal::Connection as Connected;
 
 pub(crate) struct Pool {
-    state: Mutex<State>,
-    returned: Condvar,
+    /// A child of `fork` has none of its parent's connections, nor of its locks.
+    shared: PerProcess<Shared>,
     limit: usize,
     wait: Duration,
+}
+
+#[derive(Default)]
+struct Shared {
+    state: Mutex<State>,
+    returned: Condvar,
 }
 
 #[derive(Default)]
@@ -49,7 +55,7 @@ impl fmt::Debug for Pool {
 
 impl Pool {
     pub(crate) fn new(limit: usize, wait: Duration) -> Self {
-        Self { state: Mutex::default(), returned: Condvar::new(), limit, wait }
+        Self { shared: PerProcess::new(), limit, wait }
     }
 
     /// Sends `request` and reads its reply, all before `deadline`.
@@ -58,7 +64,7 @@ impl Pool {
         target: &Target,
         request: &Request,
         deadline: Instant,
-    ) -> Result<Value, Failure> {
+    ) -> Result<Reply, Failure> {
         let mut lease = self.lease(target, deadline).map_err(Failure::before)?;
         let connection = match lease.connection.take() {
             Some(connection) => connection,
@@ -66,8 +72,14 @@ impl Pool {
         };
         match connection.exchange(target, request, deadline) {
             Ok((connection, value)) => {
-                lease.connection = Some(connection);
-                Ok(value)
+                let reply = Reply::new(value, connection.opened);
+                match reply.connection {
+                    Connected::Good => lease.connection = Some(connection),
+                    // What else is open leads there too.
+                    Connected::Elsewhere => self.close_if(|generation| generation == lease.generation),
+                    Connected::Ends => {}
+                }
+                Ok(reply)
             }
             Err(failure) => {
                 if failure.stale {
@@ -93,7 +105,7 @@ impl Pool {
         let idle = std::mem::take(&mut state.idle);
         state.open -= idle.len();
         drop(state);
-        self.returned.notify_all();
+        self.shared.get().returned.notify_all();
         drop(idle);
     }
 
@@ -127,13 +139,19 @@ impl Pool {
                 )));
             }
             state.waiting += 1;
-            state = self.returned.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
+            state = self
+                .shared
+                .get()
+                .returned
+                .wait_timeout(state, left)
+                .unwrap_or_else(PoisonError::into_inner)
+                .0;
             state.waiting -= 1;
         }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.shared.get().state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -151,7 +169,7 @@ impl Drop for Lease<'_> {
         let waiting = state.waiting > 0;
         drop(state);
         if waiting {
-            self.pool.returned.notify_one();
+            self.pool.shared.get().returned.notify_one();
         }
         drop(closed);
     }
