@@ -34,12 +34,36 @@
 //! [`Capabilities`](cache_core::Capabilities) and in [`Suite`], shows as ignored with the reason,
 //! never as passed. The letter is the family: K keys, V versions, B basic operations, F values,
 //! T timeouts, I counters, M many-operations, G `get_or_set`, W `incr_version`, L clear and close,
-//! E culling, A async, C concurrency, X isolation and faults.
+//! E culling, A async, C concurrency, X isolation and faults. `cargo test --test conformance -- T:: K::ascii` runs
+//! what matches one of several filters.
+//!
+//! A failure is printed when it happens. It says what was looked at, what was expected and what came, where in the
+//! check that is, what the check is about, and what is usually wrong with a backend that fails it:
+//!
+//! ```text
+//! B::add_keeps_ttl::sync fails on mine: add made it live longer
+//!   expected: None
+//!   got:      Some(1), from `cache.get::<i64>("short").await?`
+//!   at:       conformance-tests/src/checks/basic.rs:184
+//!   checked:  B::add_keeps_ttl: add keeps ttl
+//!   usually:  an add that stores nothing still writes the new lifetime
+//! ```
+//!
+//! The suite is large, and most of what it takes to build is debug information that a user of it never reads. Two
+//! lines in the `Cargo.toml` of the workspace leave it out:
+//!
+//! ```toml
+//! [profile.dev.package.conformance-tests]
+//! debug = false
+//! ```
 //!
 //! - **Time**: a backend that takes its time from [`Spec::clock`] says so with
 //!   [`Suite::manual_clock`], and the suite waits for nothing. Otherwise it waits, briefly.
 //! - **Races** start at a spin gate and run for enough rounds to catch a planted bug.
-//! - **Processes**: the test program runs itself again as workers.
+//! - **Processes**: the test program runs itself again as workers. A check that measures a whole process, such
+//!   as its descriptors, runs in one of its own too: what other tests do beside it does not count.
+//! - **Locations**: a check opens one location twice only where the suite was told
+//!   [`Suite::shared_locations`].
 //! - **Servers**: a suite told how to start one ([`Suite::servers`]) gives each location servers
 //!   of its own, and puts a fault proxy in front of them where a check is about the network.
 //!   Without the server's program all is ignored by hand, and fails in CI (the variable `CI`).

@@ -34,8 +34,8 @@ const SHOWN: usize = 400;
 
 impl Failure {
     fn new(at: &str, what: &dyn Display, expected: &dyn Display, got: &dyn Display) -> Self {
-        let [what, expected, got] = [what, expected, got].map(shortened);
-        Self { what, expected, got, at: at.to_owned() }
+        let [expected, got] = [expected, got].map(shortened);
+        Self { what: what.to_string(), expected, got, at: at.to_owned() }
     }
 
     /// Whether the check could not do its own work: then the backend has not been judged.
@@ -51,7 +51,7 @@ impl Failure {
     }
 }
 
-/// The text, without line breaks that its source has for its width, and cut where it is very long.
+/// The text, cut where it is very long.
 fn shortened(text: &dyn Display) -> String {
     let text = text.to_string();
     match text.char_indices().nth(SHOWN) {
@@ -85,12 +85,6 @@ impl Stop {
     #[track_caller]
     pub fn broken(text: impl Display) -> Self {
         Self::unexpected(CHECK_ITSELF, "that it can do its own work", text)
-    }
-
-    /// A failure with a text that says by itself what was expected. [`Stop::unexpected`] is better.
-    #[track_caller]
-    pub fn failed(text: impl Into<String>) -> Self {
-        Self::unexpected(text.into(), "see the check", "see above")
     }
 
     /// The same, and where in the check it was.

@@ -39,7 +39,7 @@ impl Gate {
         let mut spins = 0_u32;
         while self.shared.arrived.load(Ordering::SeqCst) < all {
             if self.shared.left.load(Ordering::SeqCst) && self.shared.arrived.load(Ordering::SeqCst) < all {
-                return Err(Stop::failed(NOTICED));
+                return Err(Stop::broken(NOTICED));
             }
             spins += 1;
             match self.mode {
@@ -88,7 +88,7 @@ impl T {
         let mut all = Vec::new();
         let mut stop: Option<Stop> = None;
         for result in results {
-            match result.unwrap_or_else(|| Err(Stop::failed("a racer panicked"))) {
+            match result.unwrap_or_else(|| Err(Stop::unexpected("a racer", "that it ends", "it panicked"))) {
                 Ok(result) => all.push(result),
                 // The root cause first: a racer that only noticed another's end says less.
                 Err(other) if stop.as_ref().is_none_or(only_noticed) => stop = Some(other),

@@ -311,7 +311,7 @@ impl Pool {
                 let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
                 idle.map_or_else(|| (self.start)(), Ok).map_err(|e| match e.kind() {
                     ErrorKind::NotFound if !in_ci() => Stop::Skipped(e.to_string()),
-                    _ => Stop::failed(format!("a server for this check: {e}")),
+                    _ => Stop::broken(format_args!("a server for it does not start: {e}")),
                 })
             })
             .collect()

@@ -82,16 +82,32 @@ impl Suite {
         self
     }
 
-    /// Opening one location twice in a process gives two handles on the same entries.
+    /// Opening one location twice in a process gives two handles on the same entries. Without this no check
+    /// opens a location that it has open; it closes and drops the handle first.
     #[must_use]
     pub const fn shared_locations(mut self) -> Self {
         self.shared_locations = true;
         self
     }
 
-    /// The backend keeps its data below [`Spec::dir`] and nowhere else. Every directory that it makes
-    /// there, nested ones too, must be 0700 and every file 0600, and a path with a NUL must be refused when
-    /// the cache is built.
+    /// The backend keeps its data below [`Spec::dir`] and nowhere else. More checks apply then, and these are the
+    /// duties that they look at:
+    ///
+    /// - **Building** makes nothing on the disk. It refuses a path that contains a NUL with
+    ///   `InvalidCacheBackend` (`L::bad_location_err`).
+    /// - **The first write** makes the directory, with those above it that are missing; so does a later one when
+    ///   somebody has removed the directory under the open handle. Where there is no directory, reading finds
+    ///   nothing, and removing removes nothing (`L::location_created`, `L::location_deleted_underneath`).
+    /// - **Modes**: every directory that it makes, nested ones too, is 0700 and every file 0600, whatever the
+    ///   umask (`L::file_modes`).
+    /// - **Out of reach**: with a file where the directory should be, each operation is an error of the kind
+    ///   `Storage`, `Unavailable` or `InvalidCacheBackend` within 2 seconds, the file stays as it is, and the
+    ///   handle works again once the file is gone (`L::readonly_location_err`, `X::unreachable_every_op`,
+    ///   `X::unreachable_bounded`, `X::reconnect`).
+    /// - **Files of others** in the directory are not read as entries, counted, evicted or removed, by `clear`
+    ///   neither (`L::clear_spares_foreign_data`, `X::foreign_files_ignored`).
+    /// - **A full disk** refuses a `set` with an error and keeps the old value or none (`X::disk_full`, where
+    ///   `CONFORMANCE_SMALL_DISK` names a small file system).
     #[must_use]
     pub const fn directory(mut self) -> Self {
         self.directory = true;

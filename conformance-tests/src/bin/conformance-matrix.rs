@@ -128,8 +128,12 @@ On a backend of your own the suite is a test of four lines, `examples/tests/cust
 
 ```sh
 cargo test --test conformance                     # all of them
-cargo test --test conformance T::half_second      # one, or a family: T::
+cargo test --test conformance T::half_second      # one
+cargo test --test conformance -- T:: K::ascii     # a family, and all whose names begin so
 ```
+
+A failure is printed when it happens, and again at the end: what was looked at, what was expected, what came, where
+in the check, what the check is about, and what is usually wrong with a backend that fails it.
 
 What the backend says of itself, in `capabilities()` and to `Suite`, decides which checks apply.
 

@@ -175,7 +175,7 @@ async fn add_keeps_ttl(t: &T) -> Outcome {
         if t.overslept(start, SHORT) {
             return Ok(());
         }
-        ensure!(!stored, "{timeout:?}");
+        ensure!(!stored, "add({timeout:?}) over an entry that lives");
     }
     ensure!(!cache.add("long", &2, SHORT).await?);
     ensure!(!cache.add("never", &2, SHORT).await?);
@@ -381,7 +381,7 @@ async fn no_alias_after_set(t: &T) -> Outcome {
     cache.set("list", &list, LONG).await?;
     cache.set("shared", &shared, LONG).await?;
     list.push(4);
-    shared.lock().map_err(|e| Stop::failed(e.to_string()))?.push_str(" and after");
+    shared.lock().map_err(|e| Stop::broken(e))?.push_str(" and after");
     ensure_eq!(cache.get::<Vec<i64>>("list").await?, Some(vec![1, 2, 3]));
     ensure_eq!(cache.get::<String>("shared").await?.as_deref(), Some("before"));
     // Two halves of one buffer: what is written to the one must not show in the other.

@@ -32,5 +32,7 @@ pub(super) fn of_key(dir: &Path, made_key: &str) -> Outcome<PathBuf> {
             return Ok(path);
         }
     }
-    Err(Stop::failed(format!("no file below {} holds the key {made_key:?}", dir.display())))
+    let what = "the file of an entry, for a backend that declares file_per_entry";
+    let expected = format!("that one below {} holds the bytes of the key {made_key:?}", dir.display());
+    Err(Stop::unexpected(what, expected, "none does"))
 }

@@ -72,7 +72,7 @@ async fn all_distinct(cache: &C, keys: &[String]) -> Outcome {
     }
     let all: Vec<_> = keys.iter().map(String::as_str).zip(0..keys.len()).collect();
     ensure_eq!(cache.get_many::<usize, _>(keys.iter().map(String::as_str)).await?, all);
-    let (gone, rest) = keys.split_first().ok_or_else(|| crate::Stop::failed("no keys"))?;
+    let (gone, rest) = keys.split_first().ok_or_else(|| crate::Stop::broken("no keys"))?;
     cache.delete(gone).await?;
     for key in rest {
         ensure!(cache.has_key(key).await?, "{key:?} went with {gone:?}");
@@ -151,8 +151,8 @@ async fn same_verdict(t: &T, key: &str) -> Outcome {
             let invalid = kind == Some(ErrorKind::InvalidCacheKey);
             ensure_eq!(invalid, refused, "whether {op} refuses {key:?}");
             // A key too long for a file name or a column is no excuse; a missing key is.
-            let fine = invalid || matches!(kind, None | Some(ErrorKind::KeyNotFound));
-            ensure!(fine, "{op} of {key:?} failed with {kind:?}");
+            let is_as_the_policy_says = invalid || matches!(kind, None | Some(ErrorKind::KeyNotFound));
+            ensure!(is_as_the_policy_says, "{op} of {key:?} failed with {kind:?}");
         }
     }
     Ok(())
@@ -268,13 +268,15 @@ async fn error_names_key(t: &T) -> Outcome {
     let cache = t.build(|b| b.key_prefix("app").key_policy(KeyPolicy::Refuse))?;
     let failures = every_op(&cache, "not good").await;
     for (op, failure) in failures {
-        let Some(e) = failure else { return Err(crate::Stop::failed(format!("{op} took the key"))) };
+        let Some(e) = failure else {
+            return Err(crate::Stop::unexpected(op, "that it refuses the key", "it took it"));
+        };
         ensure_eq!(e.key(), Some("app:1:not good"), "the key in {op}'s error");
         ensure!(e.to_string().contains("app:1:not good"), "{op}'s text: {e}");
     }
     let missing: Error = match cache.incr("missing", 1).await {
         Err(e) => e,
-        Ok(n) => return Err(crate::Stop::failed(format!("incr of a missing key gave {n}"))),
+        Ok(n) => return Err(crate::Stop::unexpected("incr of a missing key", "Err(KeyNotFound)", n)),
     };
     ensure!(missing.to_string().contains("app:1:missing"), "incr's text: {missing}");
     Ok(())
@@ -325,9 +327,9 @@ async fn custom_validator(t: &T) -> Outcome {
     let cache = t.build(|b| b.key_validator(only_lower))?;
     for (op, failure) in every_op(&cache, "Key").await {
         let text = failure.map(|e| (e.kind(), e.to_string()));
-        let said =
+        let names_the_key =
             matches!(&text, Some((ErrorKind::InvalidCacheKey, text)) if text.contains("no capitals here"));
-        ensure!(said, "{op}: {text:?}");
+        ensure!(names_the_key, "{op}: {text:?}");
     }
     means_itself(&cache, "key").await?;
     if !t.capabilities().strict_keys {
@@ -366,7 +368,9 @@ async fn keyfunc_err_propagates(t: &T) -> Outcome {
     };
     let cache = C { cache: builder.key_function(function).build()?, mode: t.mode() };
     for (op, failure) in every_op(&cache, "refused").await {
-        let Some(e) = failure else { return Err(crate::Stop::failed(format!("{op} took the key"))) };
+        let Some(e) = failure else {
+            return Err(crate::Stop::unexpected(op, "that it refuses the key", "it took it"));
+        };
         ensure_eq!(e.kind(), ErrorKind::InvalidCacheKey, "{op} reached the backend");
         ensure!(e.to_string().contains("no such key here"), "{op}'s text: {e}");
     }

@@ -388,7 +388,9 @@ async fn never_invisible(t: &T) -> Outcome {
                 };
                 if !found && moving.load(Ordering::SeqCst) == from {
                     done.store(true, Ordering::SeqCst);
-                    return Err(Stop::failed(format!("neither under version {from} nor under the next")));
+                    let what = "a reader while incr_version moves an entry";
+                    let expected = format!("that it finds it under version {from} or the next");
+                    return Err(Stop::unexpected(what, expected, "neither has it"));
                 }
                 yield_now().await;
             }

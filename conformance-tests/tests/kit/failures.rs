@@ -82,6 +82,13 @@ fn a_failure_says_what_was_expected_what_came_and_the_usual_cause() {
     ensure_said(&reason("W::moves"), &["that it succeeds", "it cannot rename"]);
     // A lifetime that is not kept.
     ensure_said(&reason("T::half_second"), &["0.5 s"]);
+    // The step that does not hold, with its values.
+    let suite = Suite::new("wrong", |_| Ok(Wrong::default())).manual_clock();
+    let reason = suite.check("T::clock_step", Mode::Sync).unwrap().reason;
+    ensure_said(
+        &reason,
+        &["an entry of three hours, after the wall clock stepped by 3600000 ms", "expected: 2"],
+    );
 }
 
 /// Every failure of a backend that does everything wrong.

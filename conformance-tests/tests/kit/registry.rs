@@ -24,3 +24,21 @@ fn every_check_of_the_list_is_here_once_and_none_besides() {
     assert!(missing.is_empty() && extra.is_empty(), "missing {missing:?}, extra {extra:?}");
     assert_eq!(listed.len(), 322);
 }
+
+#[test]
+fn every_check_says_what_usually_fails_it() {
+    let list: serde_json::Value = serde_json::from_str(include_str!("../../checks.json")).unwrap();
+    for family in list["families"].as_object().unwrap().keys() {
+        assert!(
+            list["causes"][family].as_str().is_some_and(|cause| cause.len() > 20),
+            "{family} has no usual cause"
+        );
+    }
+    for check in list["checks"].as_array().unwrap() {
+        assert!(check["expect"].as_str().is_some_and(|expect| !expect.is_empty()), "{check}");
+        assert!(
+            check["cause"].is_null() || check["cause"].as_str().is_some_and(|cause| cause.len() > 20),
+            "{check}"
+        );
+    }
+}

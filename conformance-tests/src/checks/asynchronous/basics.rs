@@ -62,7 +62,7 @@ pub(super) async fn incr_atomic(t: &T) -> Outcome {
     }
     let mut results = Vec::new();
     for task in joined {
-        results.push(task.await.map_err(|e| crate::Stop::failed(e.to_string()))??);
+        results.push(task.await.map_err(crate::Stop::broken)??);
     }
     results.sort_unstable();
     let expected: Vec<i64> = (done - 50..done).collect();

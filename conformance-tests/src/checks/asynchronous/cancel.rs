@@ -210,8 +210,14 @@ pub(super) async fn cancel_get_or_set(t: &T) -> Outcome {
         let mut values = Vec::new();
         for waiter in waiters {
             let released = tokio::time::timeout(Duration::from_secs(20), waiter).await;
-            let value = released.map_err(|_| Stop::failed("a waiter was not released"))?;
-            values.push(value.map_err(|e| Stop::failed(e.to_string()))??);
+            let value = released.map_err(|_| {
+                Stop::unexpected(
+                    "a waiter whose leader was dropped",
+                    "that it gets a value",
+                    "it still waits",
+                )
+            })?;
+            values.push(value.map_err(Stop::broken)??);
         }
         ensure!(values.iter().all(|value| *value == values[0]), "the waiters got {values:?}");
         ensure_eq!(computed.load(Ordering::SeqCst), 1, "waiters that computed");
@@ -230,7 +236,7 @@ pub(super) async fn cancel_get_or_set(t: &T) -> Outcome {
     for polls in 0..4 {
         poll_and_drop(cache.aget_or_set("slow", LONG, || async { 2 }), polls).await;
     }
-    let value = leader.await.map_err(|e| Stop::failed(e.to_string()))??;
+    let value = leader.await.map_err(Stop::broken)??;
     ensure_eq!(cache.aget("slow").await?, Some(value), "after waiters were dropped");
     Ok(())
 }

@@ -153,8 +153,8 @@ pub(super) async fn runtime_shutdown(t: &T) -> Outcome {
         // The cache belongs to no runtime: this one and the sync API go on with it.
         for task in 0..TASKS {
             let value = cache.aget::<String>(&format!("k{task}")).await?;
-            let whole = value.as_ref().is_some_and(|v| v == "old" || v.starts_with("new"));
-            ensure!(whole, "round {round}: k{task} is {value:?}");
+            let is_old_or_new = value.as_ref().is_some_and(|v| v == "old" || v.starts_with("new"));
+            ensure!(is_old_or_new, got value, "round {round}: k{task} after its runtime was shut down");
         }
         let made =
             tokio::time::timeout(Duration::from_secs(20), cache.aget_or_set("shared", LONG, || async { 1 }));

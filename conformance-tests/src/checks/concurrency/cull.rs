@@ -37,8 +37,8 @@ pub(super) async fn cull_vs_get(t: &T) -> Outcome {
                     2 => drop(cache.touch(&key, LONG).await?),
                     _ => {
                         let value = cache.get::<String>(&key).await?;
-                        let right = value.as_deref().is_none_or(|v| v == format!("value of {key}"));
-                        ensure!(right, "under {key} there is {value:?}");
+                        let is_of_its_key = value.as_deref().is_none_or(|v| v == format!("value of {key}"));
+                        ensure!(is_of_its_key, got value, "the value under {key}");
                     }
                 }
             }

@@ -50,8 +50,9 @@ fn naming(key: &str, note: usize) -> String {
 }
 
 fn ensure_names(key: &str, value: &str) -> Outcome {
-    let whole = value.starts_with(&format!("{key}#")) && value.ends_with(&format!("#{}", key.repeat(50)));
-    ensure!(whole, "under {key} there is {value:.40}");
+    let is_whole_and_of_its_key =
+        value.starts_with(&format!("{key}#")) && value.ends_with(&format!("#{}", key.repeat(50)));
+    ensure!(is_whole_and_of_its_key, "under {key} there is {value:.40}");
     Ok(())
 }
 

@@ -109,10 +109,10 @@ pub(super) async fn stores_null(t: &T) -> Outcome {
 
 pub(super) async fn err_propagates_nothing_stored(t: &T) -> Outcome {
     let cache = t.cache();
-    let fail = || Err::<i64, _>(Stop::failed("the function says no"));
+    let fail = || Err::<i64, _>(Stop::broken("the function says no"));
     for _ in 0..2 {
         let failed = cache.try_get_or_set("k", MINUTE, fail).await;
-        ensure_eq!(failed, Err(Stop::failed("the function says no")));
+        ensure_eq!(failed, Err(Stop::broken("the function says no")));
         ensure!(!cache.has_key("k").await?, "something was stored");
     }
     // A value that cannot be written is an error, too.
@@ -136,7 +136,8 @@ pub(super) async fn panic_propagates_nothing_stored(t: &T) -> Outcome {
         // As a panic does, but without its message on the terminal.
         let call = cache.get_or_set::<i64>("k", MINUTE, || resume_unwind(Box::new("a planned panic")));
         let Err(panic) = AssertUnwindSafe(call).catch_unwind().await else {
-            return Err(Stop::failed("the panic did not come through"));
+            let what = "get_or_set with a function that panics";
+            return Err(Stop::unexpected(what, "that the panic comes through", "a value or an error"));
         };
         ensure_eq!(panic.downcast_ref::<&str>(), Some(&"a planned panic"), "the panic");
         ensure!(!cache.has_key("k").await?, "something was stored");

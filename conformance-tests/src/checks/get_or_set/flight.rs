@@ -194,7 +194,7 @@ async fn next_waiter_leads(t: &T, failure: Failure) -> Outcome {
                 leading.store(true, Ordering::SeqCst);
                 sleep(cache.mode, 5 * WORK).await;
                 match failure {
-                    Failure::Error => Err(Stop::failed("planned")),
+                    Failure::Error => Err(Stop::broken("planned")),
                     // As a panic does, but without its message on the terminal.
                     Failure::Panic => resume_unwind(Box::new("planned")),
                     Failure::Cancelled => pending().await,
@@ -203,7 +203,7 @@ async fn next_waiter_leads(t: &T, failure: Failure) -> Outcome {
             let call = AssertUnwindSafe(computing(&cache, "k", work)).catch_unwind();
             let as_planned = match failure {
                 Failure::Cancelled => tokio::time::timeout(10 * WORK, call).await.is_err(),
-                Failure::Error => matches!(call.await, Ok(Err(stop)) if stop == Stop::failed("planned")),
+                Failure::Error => matches!(call.await, Ok(Err(stop)) if stop == Stop::broken("planned")),
                 Failure::Panic => call.await.is_err(),
             };
             ensure!(as_planned, "the leader's {failure:?} did not come through");

@@ -298,7 +298,7 @@ pub(super) async fn solo_is_invalidated(t: &T) -> Outcome {
                 until(cache.mode, || leading.load(SeqCst) || late()).await;
             }
             let got = computing(&cache, "off", work).await?;
-            let own = i64::try_from(number).map_err(|_| Stop::failed("two racers"))?;
+            let own = i64::try_from(number).map_err(|_| Stop::broken("two racers"))?;
             ensure_eq!(got, own, "what caller {number} gets with single flight off");
             Ok(())
         }

@@ -97,8 +97,8 @@ pub(super) async fn bit_flip(t: &T) -> Outcome {
             flipped[bit / 8] ^= 1 << (bit % 8);
             for op in [bit % OPS, 0] {
                 target.put(&flipped)?;
-                let absent = takes_as_absent(&target.cache, op).await?;
-                ensure!(absent, "operation {op} takes an entry with bit {bit} flipped for one");
+                let is_a_miss = takes_as_absent(&target.cache, op).await?;
+                ensure!(is_a_miss, "operation {op} takes an entry with bit {bit} flipped for one");
             }
         }
         target.put(&target.whole)?;

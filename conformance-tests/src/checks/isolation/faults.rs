@@ -70,8 +70,8 @@ pub(super) async fn unreachable_every_op(t: &T) -> Outcome {
     ensure_eq!(fs::read_to_string(&away.dir)?, "in the way", "the file in the way");
     away.bring_back()?;
     for (op, error) in every_op(cache, "k").await {
-        let fine = error.as_ref().is_none_or(|e| e.kind() == ErrorKind::KeyNotFound);
-        ensure!(fine, "{op} within reach again: {error:?}");
+        let succeeded = error.as_ref().is_none_or(|e| e.kind() == ErrorKind::KeyNotFound);
+        ensure!(succeeded, got error, "{op}, within reach again");
     }
     if t.needs_persistent().is_ok() {
         ensure_eq!(cache.get::<String>("kept").await?.as_deref(), Some("value"), "within reach again");
@@ -205,7 +205,7 @@ pub(super) async fn db_locked(t: &T) -> Outcome {
     });
     cache.set("k", "new", LONG).await?;
     ensure_eq!(cache.get::<String>("k").await?.as_deref(), Some("new"), "after the lock had gone");
-    release.join().map_err(|_| Stop::failed("the lock was not let go"))?;
+    release.join().map_err(|_| Stop::broken("the lock was not let go"))?;
     // One that stays: an error in bounded time, and the old value.
     let held = lock(&spec)?;
     let begun = Instant::now();

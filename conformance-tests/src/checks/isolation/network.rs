@@ -70,8 +70,9 @@ pub(super) async fn unreachable_every_op(t: &T) -> Outcome {
     for round in 0..3 {
         for (op, error) in every_op(&cache, "k").await {
             // A connection that is there still may take a first request.
-            let fine = is_unreachable(&error.map_or(Ok(()), Err), round == 0);
-            ensure!(fine, "round {round}: {op} out of reach");
+            let answer = error.map_or(Ok(()), Err);
+            let is_as_it_may_be = is_unreachable(&answer, round == 0);
+            ensure!(is_as_it_may_be, got answer, "round {round}: {op} out of reach is Err(Unavailable)");
         }
         let clear = cache.clear().await;
         ensure!(is_unreachable(&clear, false), "round {round}: clear out of reach: {clear:?}");
@@ -80,8 +81,8 @@ pub(super) async fn unreachable_every_op(t: &T) -> Outcome {
     }
     network.restart()?;
     for (op, error) in every_op(&cache, "k").await {
-        let fine = error.as_ref().is_none_or(|e| e.kind() == ErrorKind::KeyNotFound);
-        ensure!(fine, "{op} within reach again: {error:?}");
+        let is_as_it_may_be = error.as_ref().is_none_or(|e| e.kind() == ErrorKind::KeyNotFound);
+        ensure!(is_as_it_may_be, got error, "{op}, within reach again, succeeds or finds nothing");
     }
     Ok(())
 }
@@ -198,7 +199,7 @@ async fn fails_in_time<V, F: Future<Output = Result<V>>>(what: &str, mut call: i
             return Ok(());
         }
     }
-    Err(Stop::failed(format!("{what} took {took:?}, more than {:?}", bound())))
+    Err(Stop::unexpected(what, format_args!("that it ends within {:?}", bound()), format_args!("{took:?}")))
 }
 
 pub(super) async fn slow_reply(t: &T) -> Outcome {

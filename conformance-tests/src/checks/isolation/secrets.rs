@@ -28,7 +28,7 @@ fn texts(error: &Error) -> String {
 
 /// The error must be there, and without the secret.
 fn ensure_quiet<V>(what: &str, result: Result<V, Error>) -> Outcome {
-    let Err(error) = result else { return Err(crate::Stop::failed(format!("{what}: no error"))) };
+    let Err(error) = result else { return Err(crate::Stop::unexpected(what, "an error", "none")) };
     let texts = texts(&error);
     // In full, in part, and as the bytes of a Debug list.
     let bytes = format!("{:?}", &SECRET.as_bytes()[..4]);

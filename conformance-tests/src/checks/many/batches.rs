@@ -72,7 +72,7 @@ pub(super) async fn many_equals_singles(t: &T) -> Outcome {
             }
             same_on_both_sides(&batch, &single, &all)
                 .await
-                .map_err(|stop| crate::outcome::Stop::failed(format!("seed {seed}, step {step}: {stop}")))?;
+                .map_err(|stop| stop.during(format_args!("seed {seed}, step {step}")))?;
         }
         batch.delete_many(&all).await?;
         single.delete_many(&all).await?;

@@ -138,10 +138,8 @@ pub(in crate::checks) async fn run_seeds(
         }
         let (_, said, expected) = parting;
         let trace: Vec<String> = ops.iter().map(|op| format!("{op:?}")).collect();
-        return Err(Stop::failed(format!(
-            "seed {seed}: the last of these steps returned {said:?}, expected {expected:?}:\n  {}",
-            trace.join("\n  ")
-        )));
+        let what = format!("seed {seed}: the last of these steps\n    {}", trace.join("\n    "));
+        return Err(Stop::unexpected(what, format_args!("{expected:?}"), format_args!("{said:?}")));
     }
     Ok(())
 }

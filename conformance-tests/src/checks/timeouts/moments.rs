@@ -224,29 +224,46 @@ pub(super) async fn clock_step(t: &T) -> Outcome {
         cache.set("minute", &1, MINUTE).await?;
         cache.set("never", &1, Timeout::Never).await?;
         hands.step_wall_ms(step);
-        ensure_eq!(cache.incr("hours", 1).await?, 2, "step {step}");
-        ensure_eq!(cache.incr("never", 1).await?, 2, "step {step}");
+        let after = format!("after the wall clock stepped by {step} ms");
+        ensure_eq!(cache.incr("hours", 1).await?, 2, "an entry of three hours, {after}");
+        ensure_eq!(cache.incr("never", 1).await?, 2, "an entry without a deadline, {after}");
         // Whatever is there, the operations agree on it.
         if cache.has_key("minute").await? {
-            ensure!(found(&cache, "minute").await?, "step {step}");
+            ensure!(
+                found(&cache, "minute").await?,
+                "has_key finds an entry {after}, and not all operations do"
+            );
         } else {
-            ensure!(step > 0, "the clock went back, and an entry is gone");
+            ensure!(step > 0, "an entry of a minute is gone {after}: only a step forward may do that");
             ensure_absent(&cache, "minute", "after the clock went forward").await?;
         }
         // New entries are none the worse.
         cache.set("new", &1, SECOND).await?;
         hands.advance(SECOND - MS);
-        ensure!(found(&cache, "new").await?, "step {step}: a new entry is gone early");
+        ensure!(found(&cache, "new").await?, "a new entry of a second, 1 ms before its end, {after}");
         t.outlive(MS).await;
-        ensure_absent(&cache, "new", &format!("a new entry after the step {step}")).await?;
+        ensure_absent(
+            &cache,
+            "new",
+            &format!("a new entry of a second, 1 ms and the resolution after its end, {after}"),
+        )
+        .await?;
         // By the step at most, either way.
         hands.advance(2 * HOUR - MINUTE);
-        ensure!(found(&cache, "hours").await?, "step {step}: gone more than the step early");
+        ensure!(
+            found(&cache, "hours").await?,
+            "an entry of three hours is gone before two have passed, {after}"
+        );
         t.outlive(2 * HOUR + MINUTE).await;
         for key in ["hours", "minute"] {
-            ensure_absent(&cache, key, &format!("{key}, step {step}: more than the step late")).await?;
+            ensure_absent(
+                &cache,
+                key,
+                &format!("{key} lives longer than its lifetime and the step, {after}"),
+            )
+            .await?;
         }
-        ensure_eq!(cache.get::<i64>("never").await?, Some(2), "step {step}");
+        ensure_eq!(cache.get::<i64>("never").await?, Some(2), "an entry without a deadline, {after}");
     }
     Ok(())
 }

@@ -207,7 +207,7 @@ async fn contained<V>(what: &str, call: impl Future<Output = cache_core::Result<
             ensure!(kinds.contains(&e.kind()), "{what}: got {e:?}");
             Ok(())
         }
-        Ok(Ok(_)) => Err(crate::outcome::Stop::failed(format!("{what}: it came through"))),
+        Ok(Ok(_)) => Err(crate::outcome::Stop::unexpected(what, "a decode error", "a value")),
     }
 }
 

@@ -270,7 +270,7 @@ struct Moments {
 pub(super) async fn datetime_duration_uuid(t: &T) -> Outcome {
     let id = Uuid::from_u128(0x0123_4567_89ab_cdef_0000_ff00_8000_0001);
     let at = UNIX_EPOCH + Duration::new(1_700_000_000, 123_456_789);
-    let stamp = |text: &str| text.parse::<jiff::Timestamp>().map_err(|e| Stop::failed(e.to_string()));
+    let stamp = |text: &str| text.parse::<jiff::Timestamp>().map_err(Stop::broken);
     let civil = jiff::civil::date(2024, 2, 29).at(23, 59, 59, 999_999_999);
     let zoned = stamp("2024-02-29T23:59:59.999999999Z")?;
     let address = IpAddr::V6(Ipv6Addr::LOCALHOST);
