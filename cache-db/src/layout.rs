@@ -91,6 +91,9 @@ pub(crate) trait Operations {
     /// The limits that a new entry would find.
     fn limits(&self) -> Result<Culling, Fault>;
 
+    /// Has the table remember these limits, where it can.
+    fn remember_limits(&self, limits: Culling) -> Result<(), Fault>;
+
     /// Removes expired rows, a share of them in a transaction. Returns how many went, and whence to
     /// go on; `None` after the last.
     fn purge(&self, from: i64) -> Result<(u64, Option<i64>), Fault>;
@@ -142,6 +145,15 @@ impl Table {
             Self::Own(sql) => sql.create(),
             #[cfg(feature = "django")]
             Self::Django(table) => table.create(),
+        }
+    }
+
+    /// Whether the database holds this table and nothing else.
+    pub(crate) fn is_alone_in(&self, conn: &Connection) -> Result<bool, Fault> {
+        match self {
+            Self::Own(sql) => crate::empty::has_only(conn, &sql.names()),
+            #[cfg(feature = "django")]
+            Self::Django(table) => crate::empty::has_only(conn, &table.names()),
         }
     }
 

@@ -71,6 +71,7 @@
 mod cull;
 #[cfg(feature = "django")]
 mod django;
+mod empty;
 mod errors;
 mod layout;
 mod limits;
@@ -78,12 +79,14 @@ mod open;
 mod ops;
 mod options;
 mod pool;
+mod queue;
 mod row;
 mod schema;
 #[cfg(feature = "settings")]
 mod settings;
 mod store;
 mod sum;
+mod sync;
 mod watch;
 
 pub use layout::Layout;

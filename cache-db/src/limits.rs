@@ -35,7 +35,7 @@ pub(crate) enum Remembered {
 }
 
 impl Remembered {
-    const fn limits(self) -> Option<Culling> {
+    pub(crate) const fn limits(self) -> Option<Culling> {
         match self {
             Self::Limits(limits) => Some(limits),
             Self::Nothing | Self::Damaged => None,

@@ -1,6 +1,6 @@
 //! Opening a connection: the directories and the file as they must be, then SQLite's settings.
 
-use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
+use std::fs::{DirBuilder, File, Metadata, OpenOptions, TryLockError};
 use std::io::ErrorKind;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
@@ -17,6 +17,12 @@ use crate::schema::Sql;
 /// Which file it is, whatever its name: device and inode.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct FileId(u64, u64);
+
+impl FileId {
+    pub(crate) fn of(meta: &Metadata) -> Self {
+        Self(meta.dev(), meta.ino())
+    }
+}
 
 /// A page of a new database in bytes. A set writes two or three pages, and 2 KiB made a set of
 /// 100 B a quarter faster than SQLite's 4 KiB; reads cost the same.
@@ -35,8 +41,7 @@ static OPENING: Mutex<()> = Mutex::new(());
 
 /// The file at `path`, without following a symbolic link; `None` if there is none or it cannot be seen.
 pub(crate) fn file_id(path: &Path) -> Option<FileId> {
-    let meta = path.symlink_metadata().ok()?;
-    Some(FileId(meta.dev(), meta.ino()))
+    path.symlink_metadata().ok().as_ref().map(FileId::of)
 }
 
 /// A new connection to `path`. The directories, the file and the schema of `table` are made if
@@ -57,7 +62,7 @@ pub(crate) fn open(path: &Path, table: &Table, deadline: Instant) -> Result<(Con
         match before {
             Some(id) if before == file_id(path) => (conn, id, is_new),
             // Removed or replaced meanwhile: which of the files this is cannot be said.
-            _ => return Err(Fault::Sqlite(rusqlite::Error::SqliteFailure(moved(), None))),
+            _ => return Err(Fault::Sqlite(moved())),
         }
     };
     // Waiting is done in one place for all kinds of locks, with the clock read anew each time.
@@ -68,8 +73,12 @@ pub(crate) fn open(path: &Path, table: &Table, deadline: Instant) -> Result<(Con
     Ok((conn, id))
 }
 
-fn moved() -> ffi::Error {
-    ffi::Error::new(ffi::SQLITE_BUSY)
+/// The path leads to another file than it did: a further attempt finds that.
+pub(crate) const fn moved() -> rusqlite::Error {
+    rusqlite::Error::SqliteFailure(
+        ffi::Error { code: rusqlite::ErrorCode::DatabaseBusy, extended_code: ffi::SQLITE_BUSY },
+        None,
+    )
 }
 
 /// The path with the directory's symbolic links resolved, and the directory made.
@@ -125,7 +134,7 @@ fn make(path: &Path, deadline: Instant) -> Result<bool, Fault> {
                 std::thread::sleep(Duration::from_millis(1));
             }
             TryLockError::WouldBlock => {
-                return Err(Fault::Sqlite(rusqlite::Error::SqliteFailure(moved(), None)));
+                return Err(Fault::Sqlite(moved()));
             }
             TryLockError::Error(e) => return Err(io(e, "locking the directory of", path)),
         }

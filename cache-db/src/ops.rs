@@ -283,6 +283,10 @@ impl Operations for Ops<'_> {
         self.limits_shown()
     }
 
+    fn remember_limits(&self, limits: Culling) -> Result<(), Fault> {
+        self.record(limits)
+    }
+
     fn purge(&self, from: i64) -> Result<(u64, Option<i64>), Fault> {
         cull::purge(self, from)
     }

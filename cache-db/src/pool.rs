@@ -5,16 +5,17 @@
 
 use std::cell::Cell;
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError, TryLockError};
+use std::sync::atomic::{AtomicU64, Ordering, fence};
+use std::sync::{Mutex, MutexGuard, TryLockError};
 use std::time::{Duration, Instant};
 
-use cache_core::{Clock, Error};
+use cache_core::Error;
 use rusqlite::Connection;
 
 use crate::errors::Fault;
 use crate::layout::Table;
 use crate::open;
+use crate::queue::Queue;
 use crate::watch::{Board, Watch};
 
 /// The most connections of one handle, each three file descriptors and up to 16 MB of cached pages.
@@ -22,14 +23,6 @@ const MOST: usize = 8;
 
 /// The place of the connection that writes.
 const WRITER: usize = 0;
-
-/// Where places are given back and taken again all the time, a waiting caller has its turn once in this
-/// time: what a connection holds in memory is near to the processor that used it last, and dear to others.
-const TURN: Duration = Duration::from_micros(500);
-
-/// How long a caller whose turn it is tries again and again: in between two calls a place is free for
-/// a moment.
-const TRIES: Duration = Duration::from_micros(20);
 
 thread_local! {
     /// The place of the connection that this thread used last, whatever the handle.
@@ -101,18 +94,6 @@ struct Lease<'a> {
     held: Option<Held<'a>>,
 }
 
-/// Callers that wait until a place is given back, or a [`TURN`] is over.
-#[derive(Debug, Default)]
-struct Queue {
-    waiting: Mutex<u32>,
-    returned: Condvar,
-    /// Whether one of them has to be woken. Not while one is on its way: to wake is a system call, and
-    /// until the one woken has come the place may be used many times.
-    asleep: AtomicBool,
-    /// When one was woken last, in monotonic nanoseconds.
-    woken_ns: AtomicU64,
-}
-
 impl Pool {
     /// Calls `work` with a connection to the file that is at `path` now.
     ///
@@ -126,8 +107,8 @@ impl Pool {
         patience: &Patience,
         work: impl FnOnce(&Connection) -> Result<T, Fault>,
     ) -> Result<T, Fault> {
-        let mut lease = self.lease(usage, patience).ok_or_else(|| in_use(usage, path))?;
-        let Some(held) = &mut lease.held else { return Err(in_use(usage, path)) };
+        let mut lease = self.lease(usage, patience).ok_or_else(|| in_use(usage, path, patience))?;
+        let Some(held) = &mut lease.held else { return Err(in_use(usage, path, patience)) };
         let generation = self.generation.load(Ordering::SeqCst);
         let is_stale = |p: &mut Pooled| p.generation != generation || !p.watch.is_there(path, &self.board);
         if let Some(stale) = held.take_if(is_stale) {
@@ -136,13 +117,29 @@ impl Pool {
             drop(stale);
             self.reset();
         }
-        if let Some(pooled) = held.as_ref() {
-            return work(&pooled.conn);
+        if let Some(pooled) = held.as_mut() {
+            return self.work(pooled, path, usage, work);
         }
         let generation = self.generation.load(Ordering::SeqCst);
         let (conn, file) = open::open(path, table, patience.deadline())?;
         let watch = Watch::new(path, file, &self.board);
-        work(&held.insert(Pooled { conn, watch, generation }).conn)
+        self.work(held.insert(Pooled { conn, watch, generation }), path, usage, work)
+    }
+
+    /// Calls `work`. What it wrote into a file that was removed meanwhile is lost: then the error has the caller
+    /// write it once more.
+    fn work<T>(
+        &self,
+        pooled: &mut Pooled,
+        path: &Path,
+        usage: Use,
+        work: impl FnOnce(&Connection) -> Result<T, Fault>,
+    ) -> Result<T, Fault> {
+        let done = work(&pooled.conn)?;
+        if usage == Use::Write && pooled.watch.has_gone(path) {
+            return Err(Fault::Sqlite(open::moved()));
+        }
+        Ok(done)
     }
 
     /// Closes the idle connections, and those in use once they come back.
@@ -164,14 +161,12 @@ impl Pool {
 
     /// A place for `usage`; `None` if the time for waiting is up.
     fn lease(&self, usage: Use, patience: &Patience) -> Option<Lease<'_>> {
-        if let Some(lease) = self.try_lease(usage) {
-            return Some(lease);
-        }
         let (queue, places) = match usage {
             Use::Write => (&self.for_writer, 1),
             Use::Read => (&self.for_any, MOST),
         };
-        queue.wait(patience, places, || self.try_lease(usage))
+        let at_once = if queue.is_closed() { None } else { self.try_lease(usage) };
+        at_once.or_else(|| queue.wait(|| patience.left(), places, || self.try_lease(usage)))
     }
 
     fn try_lease(&self, usage: Use) -> Option<Lease<'_>> {
@@ -185,7 +180,12 @@ impl Pool {
         let last = LAST.get();
         let mut empty = None;
         // The writer's place comes last, so that reading and writing threads part.
-        for place in std::iter::once(last).chain((0..MOST).rev().filter(|place| *place != last)) {
+        let others = (0..MOST).rev().filter(|place| *place != last);
+        for place in std::iter::once(last).chain(others) {
+            // Readers have other places.
+            if place == WRITER && self.for_writer.is_closed() {
+                continue;
+            }
             match self.try_hold(place) {
                 Some(held) if held.is_some() => return Some(lease((place, held))),
                 // Another is opened only where all that there are are in use.
@@ -215,80 +215,18 @@ impl Pool {
     }
 }
 
-fn in_use(usage: Use, path: &Path) -> Fault {
+fn in_use(usage: Use, path: &Path, patience: &Patience) -> Fault {
     let which = match usage {
         Use::Read => format!("all {MOST} connections"),
         Use::Write => "the connection that writes".to_owned(),
     };
     Fault::Final(Error::unavailable(format!(
-        "{which} to the database {} stayed in use by this process for as long as busy_timeout allows; \
-         nothing was done",
-        path.display()
+        "{which} to the database {} stayed in use by other calls of this process for {:?}, and nothing was done: \
+         they come in turn, so the machine has too much to do, or a call takes that long; raise busy_timeout, or \
+         make fewer calls at once",
+        path.display(),
+        patience.limit
     )))
-}
-
-impl Queue {
-    /// Waits until `attempt` gives one of so many places; `None` if the time is up before.
-    fn wait<T>(&self, patience: &Patience, places: usize, attempt: impl Fn() -> Option<T>) -> Option<T> {
-        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        *waiting += 1;
-        let got = loop {
-            // Before the look: what is given back after it wakes this caller.
-            self.asleep.store(true, Ordering::SeqCst);
-            fence(Ordering::SeqCst);
-            if let Some(got) = attempt() {
-                break Some(got);
-            }
-            let left = patience.left();
-            if left.is_zero() {
-                break None;
-            }
-            let turn = left.min(TURN * *waiting);
-            waiting = self.returned.wait_timeout(waiting, turn).unwrap_or_else(PoisonError::into_inner).0;
-            if let Some(got) = try_for(TRIES, &attempt) {
-                break Some(got);
-            }
-        };
-        *waiting -= 1;
-        let is_another = *waiting > 0;
-        self.asleep.store(is_another, Ordering::SeqCst);
-        drop(waiting);
-        if is_another && places > 1 {
-            // More than one place may have been given back since the last one was woken.
-            self.returned.notify_one();
-        }
-        got
-    }
-
-    fn wake_one(&self) {
-        if self.asleep.load(Ordering::SeqCst) && self.is_turn() {
-            let waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-            self.asleep.store(false, Ordering::SeqCst);
-            drop(waiting);
-            self.returned.notify_one();
-        }
-    }
-
-    /// Whether the last turn is over.
-    fn is_turn(&self) -> bool {
-        let now = Clock::system().monotonic_ns();
-        let last = self.woken_ns.load(Ordering::Relaxed);
-        let is_over = now.saturating_sub(last) >= TURN.as_nanos() as u64;
-        if is_over {
-            self.woken_ns.store(now, Ordering::Relaxed);
-        }
-        is_over
-    }
-}
-
-fn try_for<T>(time: Duration, attempt: impl Fn() -> Option<T>) -> Option<T> {
-    let until = Instant::now() + time;
-    loop {
-        match attempt() {
-            None if Instant::now() < until => std::hint::spin_loop(),
-            tried => return tried,
-        }
-    }
 }
 
 impl Drop for Lease<'_> {

@@ -177,6 +177,11 @@ impl Sql {
         }
     }
 
+    /// The names of the table and its companions.
+    pub(crate) fn names(&self) -> Vec<&str> {
+        self.objects.iter().map(|object| &*object.name).collect()
+    }
+
     /// What makes the table and its companions where they are missing.
     pub(crate) fn create(&self) -> Vec<String> {
         let objects = self.objects.iter().map(Object::create);

@@ -23,9 +23,9 @@ const LONGEST_PAUSE_US: u64 = 5_000;
 /// A set, an `incr`, a touch or a delete is one statement too. Dropping the cache closes the file.
 #[derive(Debug)]
 pub struct DatabaseCache {
-    settings: Settings,
-    table: Table,
-    pool: Pool,
+    pub(crate) settings: Settings,
+    pub(crate) table: Table,
+    pub(crate) pool: Pool,
 }
 
 impl DatabaseCache {
@@ -99,7 +99,7 @@ impl DatabaseCache {
         self.run(Use::Read, work)
     }
 
-    fn write<T>(&self, work: impl Fn(&dyn Operations) -> Result<T, Fault>) -> Result<T> {
+    pub(crate) fn write<T>(&self, work: impl Fn(&dyn Operations) -> Result<T, Fault>) -> Result<T> {
         self.run(Use::Write, work)
     }
 
@@ -234,8 +234,10 @@ impl BaseCache for DatabaseCache {
         self.write(|ops| ops.rename(from, to))
     }
 
+    /// Gives the room back to the system, unless something else is in the file. Where the disk is full, this
+    /// crate's own file is made anew in place of that.
     fn clear(&self) -> Result<()> {
-        self.write(|ops| ops.clear())
+        self.empty()
     }
 
     fn has_key(&self, key: Key<'_>) -> Result<bool> {

@@ -4,6 +4,7 @@
 //! It can instead be asked to say when the file or a directory on the way is moved or removed. It says
 //! so before the call that did it returns, and that nothing was said costs a fifth of a look.
 
+use std::io::ErrorKind;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
@@ -58,6 +59,18 @@ impl Watch {
         }
         self.looked_ns = coarse_ns();
         file_id(path) == Some(self.file)
+    }
+
+    /// Whether `path` surely leads to the file no more. Where that cannot be told it is still there: what was
+    /// written must not be written twice.
+    pub(crate) fn has_gone(&self, path: &Path) -> bool {
+        if self.notices.as_ref().is_some_and(|notices| notices.are_none()) {
+            return false;
+        }
+        match path.symlink_metadata() {
+            Ok(meta) => FileId::of(&meta) != self.file,
+            Err(e) => matches!(e.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory),
+        }
     }
 }
 

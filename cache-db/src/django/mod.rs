@@ -4,6 +4,7 @@
 //! The database may be the application's own. Nothing in it is changed but the rows of the cache's
 //! table, and no companion stands beside that.
 
+pub(crate) mod ballast;
 mod cull;
 mod ops;
 mod rows;

@@ -1,12 +1,13 @@
 //! The operations on one connection. Every write is one transaction that takes the write lock
 //! first, so that what it read is still so when it writes.
 
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use cache_core::{Culling, Error, Expiry, Key, Payload, Result as CoreResult};
 use rusqlite::{Connection, params};
 
-use super::{Table, cull, rows};
+use super::{Table, ballast, cull, rows};
 use crate::cull::START;
 use crate::errors::{Fault, Remedy, coded, is_too_large, remedy};
 use crate::layout::{Operations, Seen};
@@ -68,6 +69,9 @@ impl Ops<'_> {
         let row = params![key.as_str(), value, rows::expires(expiry, self.now())];
         if execute(self.conn, &self.table.update, row)? > 0 {
             return Ok(());
+        }
+        if !self.table.has_ballast.swap(true, Ordering::Relaxed) {
+            ballast::load(&self.settings.path);
         }
         cull::make_room(self)?;
         execute(self.conn, &self.table.insert, row)?;
@@ -198,6 +202,8 @@ impl Operations for Ops<'_> {
     }
 
     fn clear(&self) -> Result<(), Fault> {
+        // What a clear may have needed is made anew by the next row.
+        self.table.has_ballast.store(false, Ordering::Relaxed);
         self.write(|| execute(self.conn, &self.table.clear, []).map(drop))
     }
 
@@ -207,6 +213,10 @@ impl Operations for Ops<'_> {
 
     fn limits(&self) -> Result<Culling, Fault> {
         Ok(self.settings.culling)
+    }
+
+    fn remember_limits(&self, _limits: Culling) -> Result<(), Fault> {
+        Ok(())
     }
 
     fn purge(&self, _from: i64) -> Result<(u64, Option<i64>), Fault> {

@@ -1,5 +1,7 @@
 //! The SQL text: Django's table and its index, and every statement.
 
+use std::sync::atomic::AtomicBool;
+
 use cache_core::Error;
 use rusqlite::Connection;
 
@@ -31,6 +33,8 @@ pub(crate) struct Table {
     pub(super) drop_expired: String,
     pub(super) drop_oldest: String,
     pub(super) trust: Trust,
+    /// This handle has seen to it that there is a ballast.
+    pub(super) has_ballast: AtomicBool,
 }
 
 impl Table {
@@ -74,8 +78,14 @@ impl Table {
                 "DELETE FROM {t} WHERE rowid IN (SELECT rowid FROM {t} ORDER BY rowid LIMIT ?1)"
             ),
             trust: Trust::default(),
+            has_ballast: AtomicBool::new(false),
             name: name.to_owned(),
         }
+    }
+
+    /// The names of the table and its index.
+    pub(crate) fn names(&self) -> [&str; 2] {
+        [&self.name, &self.index]
     }
 
     /// What Django's `createcachetable` runs.
