@@ -38,7 +38,7 @@
 //! - **A server out of reach is an error** for its keys. [`MemcachedOptions::ejection`] leaves such
 //!   servers out instead, by pymemcache's rules.
 //! - **Counters are signed and do not wrap**, other than memcached's own: a compare-and-swap loop,
-//!   two round trips a call. When an `add`, `incr` or `incr_version` was sent and no answer came it is
+//!   two round trips a call. A number below zero is not a counter to other clients: pymemcache's `incr` of it fails. When an `add`, `incr` or `incr_version` was sent and no answer came it is
 //!   [`ErrorKind::OutcomeUnknown`](cache_core::ErrorKind::OutcomeUnknown), and it is not sent again.
 //! - **Lifetimes are whole seconds of the server's clock**, rounded up and one added, so that no
 //!   value is gone early; it may be read up to two seconds longer. More than 30 days are told as a

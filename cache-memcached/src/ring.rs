@@ -3,7 +3,7 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use cache_core::{Clock, Error, Result};
+use cache_core::{Clock, Error, PerProcess, Result};
 
 use crate::hash;
 use crate::node::Node;
@@ -42,7 +42,9 @@ pub(crate) struct Ring {
 struct Watch {
     rules: Ejection,
     clock: Clock,
-    health: Mutex<Health>,
+    nodes: usize,
+    /// Another thread may have held the lock when the process forked.
+    health: PerProcess<Mutex<Health>>,
 }
 
 #[derive(Debug, Default)]
@@ -63,12 +65,10 @@ struct Failed {
 impl Ring {
     pub(crate) fn new(nodes: Vec<Node>, rules: Option<Ejection>, clock: &Clock) -> Self {
         let watch = rules.map(|rules| {
-            let health = Health {
-                failed: vec![None; nodes.len()],
-                dead: vec![None; nodes.len()],
-                last_look: clock.monotonic_ns(),
-            };
-            Watch { rules, clock: clock.clone(), health: Mutex::new(health) }
+            let watch = Watch { rules, clock: clock.clone(), nodes: nodes.len(), health: PerProcess::new() };
+            // From now on it looks for those that may come back.
+            drop(watch.health());
+            watch
         });
         Self { nodes, watch }
     }
@@ -133,7 +133,14 @@ impl Ring {
 
 impl Watch {
     fn health(&self) -> MutexGuard<'_, Health> {
-        self.health.lock().unwrap_or_else(PoisonError::into_inner)
+        let none_failed = || {
+            Mutex::new(Health {
+                failed: vec![None; self.nodes],
+                dead: vec![None; self.nodes],
+                last_look: self.clock.monotonic_ns(),
+            })
+        };
+        self.health.get_or_make(none_failed).lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn eject(&self, health: &mut Health, place: usize, name: &str) {

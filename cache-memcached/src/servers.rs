@@ -130,7 +130,7 @@ fn parse(text: &str) -> Result<Server, &'static str> {
     if host.is_empty() {
         return Err("has no host");
     }
-    if host.contains(|c: char| c.is_whitespace() || c.is_control() || "[]/@".contains(c)) {
+    if host.contains(|c: char| c.is_whitespace() || c.is_control() || "[]/@?#&=".contains(c)) {
         return Err("has a host with a character that no host has");
     }
     let address = Address::Tcp { host: host.to_owned(), port };
@@ -225,6 +225,32 @@ mod tests {
             ("unix:relative.sock", Address::Unix("relative.sock".into())),
         ] {
             assert_eq!(parse(text).unwrap().address, address, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn no_text_shows_a_password() {
+        for location in [
+            "redis://:HUNTER2@h",
+            "memcached://app:HUNTER2@h:11211",
+            "app:HUNTER2@h",
+            "h:11211;app:HUNTER2@h:1",
+            // A password with a comma, a semicolon, a slash.
+            "redis://:HUNTER2,HUNTER2@h:1",
+            "redis://:HUNTER2;HUNTER2@h",
+            "app:HUNTER2,x@h",
+            "redis://:HUN/HUNTER2@h",
+            "h:11211?password=HUNTER2",
+            "h:11211#HUNTER2",
+            "https://h/HUNTER2",
+            "password=HUNTER2",
+        ] {
+            let servers = Servers::from(location);
+            let e = servers.parse().unwrap_err();
+            let options = crate::MemcachedCache::builder(location);
+            for shown in [format!("{e} {e:?} {e:#?}"), format!("{servers:?} {options:?}")] {
+                assert!(!shown.contains("HUNTER2"), "{location:?}: {shown}");
+            }
         }
     }
 

@@ -4,10 +4,24 @@ use cache_core::{BackendSettings, CacheUrl, Error, FromSettings, Location, Resul
 
 use crate::options::MemcachedOptions;
 use crate::ring::Ejection;
+use crate::servers::Servers;
 use crate::store::MemcachedCache;
 
 const NO_LOGIN: &str = "has a user or a password, and the protocol spoken here has neither; leave it out and \
                         let only the program's machines reach the server";
+
+/// Names of Django's backends over other clients. With one server they find the same entries; with several they spread
+/// the keys by rules of their own.
+const SPREAD_OTHERWISE: [(&str, &str); 5] = [
+    ("pylibmc", "libmemcached"),
+    ("djangopylibmc", "libmemcached"),
+    ("django.core.cache.backends.memcached.PyLibMCCache", "libmemcached"),
+    ("django_pylibmc.memcached.PyLibMCCache", "libmemcached"),
+    ("django.core.cache.backends.memcached.MemcachedCache", "python-memcached"),
+];
+
+/// Names of a backend that learns its servers from the one that it is told.
+const DISCOVERING: [&str; 2] = ["elasticache", "django_elasticache.memcached.ElastiCache"];
 
 impl FromSettings for MemcachedCache {
     const NAMES: &'static [&'static str] = &[
@@ -42,10 +56,10 @@ impl FromSettings for MemcachedCache {
     }
 
     fn from_settings(settings: &mut BackendSettings) -> Result<Self> {
-        let mut options = match settings.location() {
-            Some(Location::One(servers)) => Self::builder(servers.as_str()),
-            Some(Location::Many(servers)) => Self::builder(servers.as_slice()),
-            None => Self::builder(Vec::<String>::new()),
+        let servers = match settings.location() {
+            Some(Location::One(servers)) => Servers::from(servers.as_str()),
+            Some(Location::Many(servers)) => Servers::from(servers.as_slice()),
+            None => Servers::from(Vec::<String>::new()),
         };
         // Of a URL the builder says that it is one.
         let has_login = |server: &String| server.contains('@') && !server.contains("://");
@@ -57,7 +71,9 @@ impl FromSettings for MemcachedCache {
         if has_login {
             return Err(Error::invalid_cache_backend(format!("the location {NO_LOGIN}")));
         }
+        promises_no_more(settings.name(), &servers)?;
         of_other_clients(settings)?;
+        let mut options = Self::builder(servers);
         if let Some(timeout) = settings.duration("operation_timeout")? {
             options = options.timeout(timeout);
         }
@@ -75,6 +91,28 @@ impl FromSettings for MemcachedCache {
         }
         with_ejection(options, settings)?.build()
     }
+}
+
+/// Refuses a name under which a Django project would ask other servers for the same keys.
+fn promises_no_more(name: &str, servers: &Servers) -> Result<()> {
+    if DISCOVERING.contains(&name) {
+        return Err(Error::invalid_cache_backend(format!(
+            "the backend {name:?} asks a configuration endpoint for its servers and spreads keys by libmemcached's rules, \
+             and neither is done here; name each node under \"memcached\", and in Django under PyMemcacheCache"
+        )));
+    }
+    let Some((_, client)) = SPREAD_OTHERWISE.iter().find(|(theirs, _)| *theirs == name) else {
+        return Ok(());
+    };
+    let count = servers.parse()?.len();
+    if count == 1 {
+        return Ok(());
+    }
+    Err(Error::invalid_cache_backend(format!(
+        "the backend {name:?} spreads keys over its {count} servers by the rules of {client}, and here they are spread by those of \
+         pymemcache: most keys would be asked of another server than in Django. Name one server; or use PyMemcacheCache \
+         there and \"memcached\" here"
+    )))
 }
 
 /// The options of pymemcache and pylibmc, as a Django project has them.

@@ -338,3 +338,52 @@ fn a_dead_node_is_an_error_or_left_out() {
     hands.advance(Duration::from_secs(61));
     assert_eq!(get(), Ok(None), "it has its keys back, and is empty");
 }
+
+/// A burst of callers finds the queue of a Unix socket full.
+#[test]
+fn a_full_queue_of_a_unix_socket_is_waited_for() {
+    use rustix::net::{AddressFamily, SocketAddrUnix, SocketType, bind, listen, socket};
+    const CALLERS: usize = 20;
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("s");
+    let server = socket(AddressFamily::UNIX, SocketType::STREAM, None).unwrap();
+    bind(&server, &SocketAddrUnix::new(&path).unwrap()).unwrap();
+    listen(&server, 1).unwrap();
+    let server = std::os::unix::net::UnixListener::from(server);
+    std::thread::spawn(move || {
+        // Long enough for all to find it full.
+        std::thread::sleep(Duration::from_millis(200));
+        for mut stream in server.incoming().map_while(Result::ok) {
+            std::thread::spawn(move || {
+                let read = BufReader::new(stream.try_clone().unwrap());
+                for line in read.lines().map_while(Result::ok) {
+                    let reply = if line == "version" { "VERSION 1.6.18\r\n" } else { "EN\r\n" };
+                    if stream.write_all(reply.as_bytes()).is_err() {
+                        return;
+                    }
+                }
+            });
+        }
+    });
+    let build = || {
+        let options =
+            MemcachedCache::builder([path.to_str().unwrap()]).timeout(MINUTE).connect_timeout(MINUTE);
+        Cache::new(options.build().unwrap())
+    };
+    let runtime = runtime();
+    std::thread::scope(|scope| {
+        let calls: Vec<_> = (0..CALLERS).map(|_| scope.spawn(|| build().get::<i32>("k"))).collect();
+        let tasks: Vec<_> = (0..CALLERS)
+            .map(|_| {
+                let cache = build();
+                runtime.spawn(async move { cache.aget::<i32>("k").await })
+            })
+            .collect();
+        for task in tasks {
+            assert_eq!(runtime.block_on(task).unwrap().unwrap(), None);
+        }
+        for call in calls {
+            assert_eq!(call.join().unwrap().unwrap(), None);
+        }
+    });
+}

@@ -71,6 +71,14 @@ impl FromSettings for RedisCache {
                 settings.name()
             )));
         }
+        if settings.name().starts_with("redis_cache.") && servers.parse()?.len() > 1 {
+            return Err(Error::invalid_cache_backend(format!(
+                "the backend {:?} chooses among its {} servers by rules of its own (MASTER_CACHE, or a hash of the key), and \
+                 here the first takes the writes and the others are its replicas; name one server, or write \"redis\"",
+                settings.name(),
+                servers.parse()?.len()
+            )));
+        }
         of_other_clients(settings)?;
         let mut options = Self::builder(servers);
         if let Some(user) = settings.text("username")? {

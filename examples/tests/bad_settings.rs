@@ -85,6 +85,30 @@ const CASES: &[(Form, &str)] = &[
     (Url, "memcached://h:port"),
     (Url, "memcached://h1:11211/prefix"),
     (Url, "djangopylibmc://app:hunter2@h:11211"),
+    (Toml, "[caches.default]\nbackend = \"memcached\"\nlocation = \"redis://h:6379/1\""),
+    (Toml, "[caches.default]\nbackend = \"memcached\"\nlocation = \"h:11211?password=hunter2\""),
+    (Toml, "[caches.default]\nbackend = \"memcached\"\nlocation = \"http://:hunter2,hunter2\""),
+    // Names that spread keys otherwise in Django.
+    (
+        Json,
+        r#"{"default": {"BACKEND": "django.core.cache.backends.memcached.PyLibMCCache", "LOCATION": ["h1:11211", "h2:11211"]}}"#,
+    ),
+    (
+        Json,
+        r#"{"default": {"BACKEND": "django.core.cache.backends.memcached.MemcachedCache", "LOCATION": "h1:11211;h2:11211"}}"#,
+    ),
+    (
+        Json,
+        r#"{"default": {"BACKEND": "django_pylibmc.memcached.PyLibMCCache", "LOCATION": "h1:11211,h2:11211"}}"#,
+    ),
+    (Url, "pylibmc://h1:11211,h2:11211"),
+    (Url, "djangopylibmc://h1,h2"),
+    (Url, "elasticache://my.cfg.cache.example.com:11211"),
+    (
+        Json,
+        r#"{"default": {"BACKEND": "django_elasticache.memcached.ElastiCache", "LOCATION": "h.cfg.x:11211"}}"#,
+    ),
+    (Json, r#"{"default": {"BACKEND": "redis_cache.RedisCache", "LOCATION": ["redis://h1", "redis://h2"]}}"#),
     (Url, "redis://:hunter2@h:port/0"),
     (Url, "redis://:hunter2@h/shop"),
     (Url, "redis://:hun#ter2@h/0"),

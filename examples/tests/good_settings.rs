@@ -214,7 +214,7 @@ fn urls_of_servers_are_taken_without_io() {
         "pymemcached:///run/memcached.sock",
         "pylibmc://127.0.0.1",
         "djangopylibmc://127.0.0.1:11211?operation_timeout=500ms&connect_timeout=0.2&pool_wait=0",
-        "elasticache://my.cfg.cache.example.com:11211",
+        "pylibmc://127.0.0.1:11211,127.0.0.1:11211",
         "redis://",
         "redis:///3",
         "redis://app:p%40ss@h:6379/1?timeout=5m&operation_timeout=250ms",

@@ -95,7 +95,7 @@ fn urls_of_memcached() {
     let at = server.address();
     let cache = |url: &str| common::registered().url("default", url).build().unwrap().default().unwrap();
     cache(&format!("memcached://{at}")).set("k", "v", DEFAULT_TIMEOUT).unwrap();
-    for scheme in ["memcache", "pymemcache", "pymemcached", "pylibmc", "djangopylibmc", "elasticache"] {
+    for scheme in ["memcache", "pymemcache", "pymemcached", "pylibmc", "djangopylibmc"] {
         let url = format!("{scheme}://{at}/?operation_timeout=2s");
         assert_eq!(cache(&url).get::<String>("k").unwrap().as_deref(), Some("v"), "{url}");
     }
