@@ -113,7 +113,15 @@ mod metrics_crate {
     type Heard = Arc<Mutex<Vec<String>>>;
 
     #[derive(Default)]
-    struct Listener(Heard);
+    struct Listener(Heard, Heard);
+
+    impl Listener {
+        fn describe(&self, name: &KeyName, unit: Option<Unit>, meaning: &SharedString) {
+            assert!(!meaning.is_empty(), "{}", name.as_str());
+            let unit = unit.map_or("none", |unit| unit.as_str());
+            self.1.lock().unwrap().push(format!("{} {unit}", name.as_str()));
+        }
+    }
 
     struct Handle(String, Heard);
 
@@ -133,7 +141,9 @@ mod metrics_crate {
                 self.hear(value);
             }
         }
-        fn absolute(&self, _: u64) {}
+        fn absolute(&self, value: u64) {
+            self.hear(format!("= {value}"));
+        }
     }
     impl GaugeFn for Handle {
         fn increment(&self, value: f64) {
@@ -142,7 +152,9 @@ mod metrics_crate {
         fn decrement(&self, value: f64) {
             self.hear(-value);
         }
-        fn set(&self, _: f64) {}
+        fn set(&self, value: f64) {
+            self.hear(format!("= {value}"));
+        }
     }
     impl HistogramFn for Handle {
         fn record(&self, value: f64) {
@@ -152,9 +164,15 @@ mod metrics_crate {
     }
 
     impl Recorder for Listener {
-        fn describe_counter(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
-        fn describe_gauge(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
-        fn describe_histogram(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+        fn describe_counter(&self, name: KeyName, unit: Option<Unit>, meaning: SharedString) {
+            self.describe(&name, unit, &meaning);
+        }
+        fn describe_gauge(&self, name: KeyName, unit: Option<Unit>, meaning: SharedString) {
+            self.describe(&name, unit, &meaning);
+        }
+        fn describe_histogram(&self, name: KeyName, unit: Option<Unit>, meaning: SharedString) {
+            self.describe(&name, unit, &meaning);
+        }
         fn register_counter(&self, key: &Key, _: &Metadata<'_>) -> Counter {
             Counter::from_arc(Handle::new(key, &self.0))
         }
@@ -194,5 +212,108 @@ mod metrics_crate {
                 "cache_instances  -1",
             ]
         );
+    }
+
+    #[test]
+    fn a_recorder_hears_of_computations_waits_and_removals() {
+        let listener = Listener::default();
+        metrics::with_local_recorder(&listener, || {
+            let cache = Cache::builder(LocMemCache::default()).name("pages").build().unwrap();
+            cache.get_or_set("k", DEFAULT_TIMEOUT, || cache.delete("k").unwrap()).unwrap();
+            // Two callers on one thread: the second finds the first at it.
+            let cached = cache.clone();
+            let first = cached.aget_or_set("two", DEFAULT_TIMEOUT, || async {
+                futures_lite::future::yield_now().await;
+                1
+            });
+            let second = cache.aget_or_set("two", DEFAULT_TIMEOUT, || async { 2 });
+            let both = futures_lite::future::block_on(futures_lite::future::zip(first, second));
+            assert_eq!((both.0.unwrap(), both.1.unwrap()), (1, 1));
+        });
+        let heard = listener.0.lock().unwrap().clone();
+        let of_flights: Vec<&str> = heard
+            .iter()
+            .map(String::as_str)
+            .filter(|line| {
+                ["comput", "coalesced", "flight", "invalid"].iter().any(|part| line.contains(part))
+            })
+            .collect();
+        assert_eq!(
+            of_flights,
+            [
+                "cache_invalidated_total cache=pages 1",
+                "cache_computed_total cache=pages 1",
+                "cache_compute_seconds cache=pages s",
+                "cache_computed_total cache=pages 1",
+                "cache_compute_seconds cache=pages s",
+                "cache_flight_wait_seconds cache=pages s",
+                "cache_coalesced_total cache=pages 1",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_recorder_hears_what_the_store_says_of_itself_and_nothing_that_it_does_not() {
+        let listener = Listener::default();
+        metrics::with_local_recorder(&listener, || {
+            let store = LocMemCache::builder().max_entries(2).build().unwrap();
+            let cache = Cache::builder(store).name("pages").build().unwrap();
+            ["a", "b", "c"].iter().for_each(|key| cache.set(key, &1, DEFAULT_TIMEOUT).unwrap());
+            cache.info().unwrap();
+            futures_lite::future::block_on(cache.ainfo()).unwrap();
+            Cache::builder(super::Gone).name("gone").build().unwrap().info().unwrap();
+        });
+        let heard = listener.0.lock().unwrap().clone();
+        let of_the_store: Vec<&str> =
+            heard.iter().map(String::as_str).filter(|line| line.contains("= ")).collect();
+        let said = [
+            "cache_entries cache=pages = 2",
+            "cache_max_entries cache=pages = 2",
+            "cache_evictions_total cache=pages = 1",
+        ];
+        assert_eq!(of_the_store, [said, said].concat());
+    }
+
+    #[test]
+    fn each_metric_has_a_unit_and_a_meaning() {
+        let listener = Listener::default();
+        metrics::with_local_recorder(&listener, || {
+            let cache = Cache::new(LocMemCache::default());
+            cache.get_or_set("k", DEFAULT_TIMEOUT, || cache.delete("k").unwrap()).unwrap();
+            cache.info().unwrap();
+        });
+        let mut described = listener.1.lock().unwrap().clone();
+        described.sort_unstable();
+        assert_eq!(
+            described,
+            [
+                "cache_bytes bytes",
+                "cache_coalesced_total count",
+                "cache_compute_seconds seconds",
+                "cache_computed_total count",
+                "cache_degraded_total count",
+                "cache_entries count",
+                "cache_errors_total count",
+                "cache_evictions_total count",
+                "cache_flight_wait_seconds seconds",
+                "cache_hits_total count",
+                "cache_instances count",
+                "cache_invalidated_total count",
+                "cache_max_entries count",
+                "cache_misses_total count",
+                "cache_operation_duration_seconds seconds",
+            ]
+        );
+        let heard = listener.0.lock().unwrap().clone();
+        let has_meaning = |line: &String| {
+            let name = line.split(' ').next().unwrap_or_default();
+            described.iter().any(|known| known.split(' ').next() == Some(name))
+        };
+        assert!(heard.iter().all(has_meaning), "{heard:?}");
+    }
+
+    #[test]
+    fn the_bounds_of_buckets_grow() {
+        assert!(cache_core::SECONDS_BUCKETS.is_sorted_by(|low, high| low < high));
     }
 }

@@ -123,7 +123,8 @@ impl BaseCache for LocMemCache {
 
     fn info(&self) -> Result<Info> {
         let max_entries = self.store.culling().limit();
-        Ok(Info { entries: Some(self.store.len() as u64), max_entries, ..Info::default() })
+        let (entries, evictions) = (Some(self.store.len() as u64), Some(self.store.evicted()));
+        Ok(Info { entries, max_entries, evictions, ..Info::default() })
     }
 
     fn capabilities(&self) -> Capabilities {

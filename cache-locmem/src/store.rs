@@ -136,6 +136,11 @@ impl Store {
         self.count.load(Ordering::Acquire)
     }
 
+    /// How many entries had to make room since the store was made.
+    pub(crate) fn evicted(&self) -> u64 {
+        self.shards.iter().map(|shard| shard.read().evicted()).sum()
+    }
+
     #[inline]
     pub(crate) fn get(&self, key: Key<'_>) -> Option<Payload> {
         let (hash, shard) = self.place(key);
@@ -266,6 +271,12 @@ impl Store {
         self.shards.iter().for_each(|shard| self.empty(shard.write()));
     }
 
+    fn evict_all(&self, mut table: RwLockWriteGuard<'_, Table>) {
+        let evicted = table.len();
+        table.made_room(evicted);
+        self.empty(table);
+    }
+
     fn empty(&self, mut table: RwLockWriteGuard<'_, Table>) {
         let taken = table.take_all();
         self.release(taken.len());
@@ -297,12 +308,16 @@ impl Store {
                 return;
             }
             if self.culling.drops_all() {
-                self.empty(table);
+                self.evict_all(table);
                 let others = self.shards.iter().filter(|other| !std::ptr::eq(*other, shard));
-                return others.for_each(|other| self.empty(other.write()));
+                return others.for_each(|other| self.evict_all(other.write()));
             }
             let victims = self.culling.victims(table.len() as u64);
             let dropped = table.drop_victims(usize::try_from(victims).unwrap_or(usize::MAX));
+            // With queues each eviction has counted itself.
+            if !table.has_queues() {
+                table.made_room(dropped);
+            }
             self.release(dropped);
             if dropped > 0 {
                 return;

@@ -59,6 +59,8 @@ pub(crate) struct Table {
     deadlines: BinaryHeap<Reverse<(u64, u64)>>,
     /// Which entry goes next, where that is not the least recently used.
     queues: Option<Queues>,
+    /// How many entries had to make room.
+    evicted: u64,
 }
 
 impl Table {
@@ -166,7 +168,18 @@ impl Table {
 
     /// Takes out the entry that has to make room for a new one, by S3-FIFO.
     pub(crate) fn evict(&mut self, newcomer: Option<u64>) -> Option<Box<Entry>> {
-        self.queues.as_mut()?.evict(&mut self.entries, newcomer)
+        let evicted = self.queues.as_mut()?.evict(&mut self.entries, newcomer);
+        self.made_room(usize::from(evicted.is_some()));
+        evicted
+    }
+
+    /// Counts entries that had to make room.
+    pub(crate) const fn made_room(&mut self, evicted: usize) {
+        self.evicted += evicted as u64;
+    }
+
+    pub(crate) const fn evicted(&self) -> u64 {
+        self.evicted
     }
 
     /// Removes the `victims` entries that are to go first; returns how many.
@@ -195,7 +208,7 @@ impl Table {
     /// Empties the table and hands the old one over, to be freed outside the lock.
     pub(crate) fn take_all(&mut self) -> Self {
         let queues = self.queues.as_ref().map(Queues::emptied);
-        std::mem::replace(self, Self { queues, ..Self::default() })
+        std::mem::replace(self, Self { queues, evicted: self.evicted, ..Self::default() })
     }
 }
 

@@ -33,6 +33,32 @@ impl Random {
     }
 }
 
+/// Entries that expire, are removed or overwritten are no evictions.
+#[test]
+fn evictions_are_counted() {
+    let counts = |cache: &Cache<LocMemCache>| {
+        let info = cache.info().unwrap();
+        (info.evictions, info.entries)
+    };
+    for eviction in [Eviction::Lru, Eviction::S3Fifo] {
+        for max_entries in [10, 5_000] {
+            let cache = cache(eviction, max_entries);
+            (0..max_entries / 2).for_each(|key| set(&cache, key));
+            (0..max_entries / 2).for_each(|key| set(&cache, key));
+            cache.delete("0").unwrap();
+            cache.clear().unwrap();
+            assert_eq!(counts(&cache), (Some(0), Some(0)), "{eviction:?} {max_entries}");
+            (0..3 * max_entries).for_each(|key| set(&cache, key));
+            let (evictions, entries) = counts(&cache);
+            assert_eq!(evictions.unwrap() + entries.unwrap(), 3 * max_entries, "{eviction:?} {max_entries}");
+        }
+    }
+    let all = LocMemCache::builder().max_entries(10).cull_frequency(0).build().unwrap();
+    let all = Cache::new(all);
+    (0..11).for_each(|key| set(&all, key));
+    assert_eq!(counts(&all), (Some(10), Some(1)));
+}
+
 #[test]
 fn the_bound_holds_while_several_set() {
     for max_entries in [1, 50, 3_000] {

@@ -40,6 +40,7 @@ impl MemcachedCache {
                 (&mut info.bytes, "bytes"),
                 (&mut info.hits, "get_hits"),
                 (&mut info.misses, "get_misses"),
+                (&mut info.evictions, "evictions"),
             ] {
                 let number = stat(name).and_then(|text| text.parse::<u64>().ok());
                 *sum = number.map(|number| sum.unwrap_or_default().saturating_add(number)).or(*sum);

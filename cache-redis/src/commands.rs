@@ -223,6 +223,7 @@ pub(crate) fn add_info(info: &mut Info, server: &str, said: &str) {
         (&mut info.bytes, "used_memory"),
         (&mut info.hits, "keyspace_hits"),
         (&mut info.misses, "keyspace_misses"),
+        (&mut info.evictions, "evicted_keys"),
     ] {
         let number = field(name).and_then(|text| text.trim().parse::<u64>().ok());
         *sum = number.map(|number| sum.unwrap_or_default().saturating_add(number)).or(*sum);
@@ -443,10 +444,11 @@ mod tests {
     #[test]
     fn what_servers_say_is_added_up() {
         let mut info = Info::default();
-        let said = "# Server\r\nredis_version:7.0.15\r\n# Stats\r\nused_memory:100\r\nkeyspace_hits:3\r\n";
+        let said = "# Server\r\nredis_version:7.0.15\r\n# Stats\r\nused_memory:100\r\nkeyspace_hits:3\r\nevicted_keys:2\r\n";
         add_info(&mut info, "a:1", said);
         add_info(&mut info, "b:1", "redis_version:7.2.4\r\nvalkey_version:8.1.0\r\nused_memory:11\r\n");
         assert_eq!((info.bytes, info.hits, info.misses), (Some(111), Some(3), None));
+        assert_eq!(info.evictions, Some(2));
         let servers = [("a:1", "Redis 7.0.15"), ("b:1", "Valkey 8.1.0")];
         assert_eq!(info.servers, servers.map(|(name, text)| (name.to_owned(), text.to_owned())));
     }
