@@ -343,6 +343,22 @@ fn a_reply_cut_anywhere_is_no_value() {
     }
 }
 
+/// `info` asks twice, and has the time of one call.
+#[test]
+fn info_has_one_deadline() {
+    let Some((_server, proxy)) = behind_proxy() else { return };
+    let timeout = Duration::from_secs(1);
+    let cache = build(at(proxy.address()).operation_timeout(timeout));
+    let runtime = runtime();
+    until_ok(|| cache.info());
+    until_ok(|| runtime.block_on(cache.ainfo()));
+    // Each reply is in time, and both are not.
+    proxy.set(Fault::Delay(timeout * 7 / 10));
+    for info in [cache.info(), runtime.block_on(cache.ainfo())] {
+        assert_eq!(info.map_err(|e| e.kind()).unwrap_err(), ErrorKind::Unavailable);
+    }
+}
+
 /// What was sent and not answered may have happened: it is neither done twice nor said to be undone.
 #[test]
 fn a_count_without_a_reply_is_unknown() {
