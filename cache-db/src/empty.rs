@@ -22,8 +22,9 @@ const LITTLE: u64 = 64 << 10;
 impl DatabaseCache {
     /// Removes all rows, and the room that they took.
     pub(crate) fn empty(&self) -> Result<()> {
-        match self.write(|ops| ops.clear()) {
-            Ok(()) => {
+        match self.change(|ops| ops.clear()) {
+            Ok(None) => Ok(()),
+            Ok(Some(())) => {
                 self.give_back();
                 Ok(())
             }
@@ -35,7 +36,7 @@ impl DatabaseCache {
     /// The rows are gone: a failure here is not the caller's, and the room is there for the next rows.
     fn give_back(&self) {
         let (settings, patience) = (&self.settings, Patience::new(self.settings.busy_timeout));
-        let given = self.pool.with(&settings.path, &self.table, Use::Write, &patience, |conn| {
+        let given = self.pool.get().with(settings, &self.table, Use::Change, &patience, |conn| {
             if self.table.is_alone_in(conn)? { shrink(conn, &settings.path) } else { Ok(()) }
         });
         if let Err(e) = given {
@@ -51,7 +52,7 @@ impl DatabaseCache {
             Table::Own(sql) => self.make_anew(sql, full),
             #[cfg(feature = "django")]
             Table::Django(_) => {
-                self.write(|ops| {
+                self.change(|ops| {
                     ballast::drop(&self.settings.path)?;
                     ops.clear()
                 })?;
@@ -64,7 +65,7 @@ impl DatabaseCache {
     fn make_anew(&self, sql: &Sql, full: Error) -> Result<()> {
         let (settings, patience) = (&self.settings, Patience::new(self.settings.busy_timeout));
         let mut removed = None;
-        let done = self.pool.with(&settings.path, &self.table, Use::Write, &patience, |conn| {
+        let done = self.pool.get().with(settings, &self.table, Use::Change, &patience, |conn| {
             if self.table.is_alone_in(conn)? {
                 let limits = Ops { conn, sql, settings }.remembered()?.limits();
                 remove(conn, &settings.path)?;
@@ -78,11 +79,11 @@ impl DatabaseCache {
                 _ => Err(full),
             };
         };
-        self.pool.reset();
+        self.pool.get().reset();
         let file = settings.path.display();
         tracing::warn!(target: "cache_db", %file, "the disk was full: the file was made anew");
         // It has to go on with the limits that it had.
-        limits.map_or(Ok(()), |limits| self.write(|ops| ops.remember_limits(limits)))
+        limits.map_or(Ok(()), |limits| self.store(|ops| ops.remember_limits(limits)))
     }
 }
 

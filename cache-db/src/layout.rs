@@ -128,14 +128,14 @@ impl Table {
         }
     }
 
-    /// Makes a new connection ready, and the schema where it is missing. `is_new`: this process has
-    /// just made the file.
+    /// Makes a new connection ready, and with `create` the schema where it is missing; false where it is
+    /// missing still. `is_new`: this process has just made the file.
     #[cfg_attr(not(feature = "django"), allow(unused_variables, reason = "the other layout asks"))]
-    pub(crate) fn prepare(&self, conn: &Connection, is_new: bool) -> Result<(), Fault> {
+    pub(crate) fn prepare(&self, conn: &Connection, is_new: bool, create: bool) -> Result<bool, Fault> {
         match self {
-            Self::Own(sql) => crate::open::prepare_own(conn, sql),
+            Self::Own(sql) => crate::open::prepare_own(conn, sql, create),
             #[cfg(feature = "django")]
-            Self::Django(table) => table.prepare(conn, is_new),
+            Self::Django(table) => table.prepare(conn, is_new, create),
         }
     }
 

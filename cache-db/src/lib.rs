@@ -14,9 +14,19 @@
 //!
 //! # What to know
 //!
-//! - **Nothing has to be set up.** The first use makes the missing directories (mode 0700), the
+//! - **Nothing has to be set up.** The first write makes the missing directories (mode 0700), the
 //!   file (mode 0600, and so its `-wal` and `-shm`) and the table.
-//!   [`DatabaseCache::create_table`] does it beforehand, or only says the SQL.
+//!   [`DatabaseCache::create_table`] does it beforehand, or only says the SQL. Until then reads and removals
+//!   find nothing and make nothing, and `ping` is [`Presence::NotYet`](cache_core::Presence::NotYet).
+//! - **Only this user and root.** The file, what SQLite has beside it and every directory on the way belong to
+//!   this user or root, and nobody else may write there, by the [rule of `cache-fs`](cache_fs#the-rule):
+//!   otherwise every call is
+//!   [`ErrorKind::InvalidCacheBackend`](cache_core::ErrorKind::InvalidCacheBackend). What root makes in the directory of
+//!   another user belongs to that user. A database that Django makes and uses as another user needs
+//!   [`DatabaseOptions::trusted_group`].
+//! - **After `fork` the database is the parent's.** In a child every call on a file that the parent had open is
+//!   [`ErrorKind::Rejected`](cache_core::ErrorKind::Rejected), by whatever handle: SQLite would use it without locks. Close the
+//!   cache before the fork (`Cache::close`), or use it only afterwards; then both sides go on.
 //! - **Several caches can share a file**, each with its own table. SQLite compares the names of
 //!   tables without regard to ASCII case: `Sessions` and `sessions` are one cache.
 //! - **At most `max_entries` rows** (300, as Django) at every moment and for everybody. When a new
@@ -32,8 +42,7 @@
 //!   damaged logs a warning (target `cache_db`) and removes it.
 //! - **A crash loses no more than the last writes** and never tears an entry. After a loss of power
 //!   the last writes may be missing, and the file is intact (WAL with `synchronous = NORMAL`).
-//! - The file belongs on a local disk: SQLite's WAL cannot be shared over a network. A process that
-//!   forks must not use the same handle on both sides.
+//! - The file belongs on a local disk: SQLite's WAL cannot be shared over a network.
 //!
 //! Removing the file while it is in use is safe for this crate's own handles, which then start
 //! anew. Do not truncate it or copy another file over it while it is in use.
@@ -48,7 +57,8 @@
 //! - **Only rows change.** A database that is there keeps its journal mode and all its other
 //!   settings, and no trigger and no second table is made. The table is made, where it is missing,
 //!   as `createcachetable` makes it. A file that this crate makes has a write-ahead log, and mode
-//!   0600: where Django runs as another user, let it make the file.
+//!   0600: where Django runs as another user, let it make the file, and name a group of both as
+//!   [`DatabaseOptions::trusted_group`].
 //! - **Times are UTC**: Django's `USE_TZ = True`, its default, and no `TIME_ZONE` for the database.
 //! - **Deadlines are whole seconds**, rounded up here and down by Django: an entry lives up to a
 //!   second longer, and never shorter, than asked for.
@@ -76,6 +86,7 @@ mod errors;
 mod layout;
 mod limits;
 mod open;
+mod opened;
 mod ops;
 mod options;
 mod pool;

@@ -1,28 +1,20 @@
 //! Opening a connection: the directories and the file as they must be, then SQLite's settings.
 
-use std::fs::{DirBuilder, File, Metadata, OpenOptions, TryLockError};
-use std::io::ErrorKind;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
-use std::path::{Path, PathBuf};
+use std::ffi::{OsStr, OsString};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use cache_core::Error;
+use cache_core::{Error, PerProcess};
+use cache_fs::{Directory, FileId, LockFile, Rule};
 use rusqlite::{Connection, OpenFlags, ffi};
+use rustix::fs::{AtFlags, Mode, OFlags};
+use rustix::io::Errno;
 
 use crate::errors::{Fault, io};
 use crate::layout::Table;
+use crate::opened::Opened;
+use crate::options::Settings;
 use crate::schema::Sql;
-
-/// Which file it is, whatever its name: device and inode.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct FileId(u64, u64);
-
-impl FileId {
-    pub(crate) fn of(meta: &Metadata) -> Self {
-        Self(meta.dev(), meta.ino())
-    }
-}
 
 /// A page of a new database in bytes. A set writes two or three pages, and 2 KiB made a set of
 /// 100 B a quarter faster than SQLite's 4 KiB; reads cost the same.
@@ -35,141 +27,177 @@ const WAL_PAGES: u32 = 8_192;
 /// More statements than this crate has.
 const STATEMENTS: usize = 32;
 
+/// What SQLite has beside a database, by the end of the name.
+const COMPANIONS: [&str; 3] = ["-wal", "-shm", "-journal"];
+
+/// How often to open the lock's file again when it vanishes in between.
+const ATTEMPTS: u32 = 100;
+
 /// Held while a file is made and opened. Closing any descriptor of a file drops the locks that
 /// this process has on it, SQLite's too, so nobody may open what is still being made.
-static OPENING: Mutex<()> = Mutex::new(());
+static OPENING: PerProcess<Mutex<()>> = PerProcess::new();
 
-/// The file at `path`, without following a symbolic link; `None` if there is none or it cannot be seen.
-pub(crate) fn file_id(path: &Path) -> Option<FileId> {
-    path.symlink_metadata().ok().as_ref().map(FileId::of)
+/// A connection, ready to use.
+#[derive(Debug)]
+pub(crate) struct Ready {
+    pub(crate) conn: Connection,
+    pub(crate) file: Opened,
 }
 
-/// A new connection to `path`. The directories, the file and the schema of `table` are made if
-/// they are missing.
+/// A new connection to the database of the settings. `None` where the file or the schema of `table` is not there;
+/// with `create` they are made, the directories too.
 ///
 /// # Errors
-/// When the file system refuses, or something else is in the place of the file or of a table.
-pub(crate) fn open(path: &Path, table: &Table, deadline: Instant) -> Result<(Connection, FileId), Fault> {
-    let real = real_path(path)?;
-    let (conn, id, is_new) = {
-        let _one_at_a_time = OPENING.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_new = !is_there(&real)? && make(&real, deadline)?;
+/// When the file system refuses, somebody else may write to the file or exchange it, something else is in the place
+/// of the file or of a table, or the process that forked this one has the file open.
+pub(crate) fn open(
+    settings: &Settings,
+    table: &Table,
+    deadline: Instant,
+    create: bool,
+) -> Result<Option<Ready>, Fault> {
+    let path = &settings.path;
+    let (Some(dir), Some(name)) = (path.parent(), path.file_name()) else {
+        return Err(Fault::Final(Error::storage(format!("the path {} names no file", path.display()))));
+    };
+    let rule = Rule::file().group(settings.trusted_group);
+    let Some(dir) = Directory::open(dir, rule, create).map_err(Fault::Final)? else { return Ok(None) };
+    let (conn, file, is_new) = {
+        let _one_at_a_time = OPENING.get().lock().unwrap_or_else(PoisonError::into_inner);
+        judge_companions(&dir, name)?;
+        let is_new = match dir.file(name).map_err(Fault::Final)? {
+            Some(_) => false,
+            None if create => make(&dir, name, deadline)?,
+            None => return Ok(None),
+        };
+        let Some(before) = dir.file(name).map_err(Fault::Final)? else { return Err(moved()) };
+        let file = Opened::new(before, path)?;
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
             | OpenFlags::SQLITE_OPEN_NO_MUTEX
             | OpenFlags::SQLITE_OPEN_NOFOLLOW;
-        let before = file_id(path);
-        let conn = Connection::open_with_flags(&real, flags)?;
-        match before {
-            Some(id) if before == file_id(path) => (conn, id, is_new),
+        let conn = Connection::open_with_flags(dir.path().join(name), flags)?;
+        if FileId::at(path) != Some(before) {
             // Removed or replaced meanwhile: which of the files this is cannot be said.
-            _ => return Err(Fault::Sqlite(moved())),
+            return Err(moved());
         }
+        (conn, file, is_new)
     };
     // Waiting is done in one place for all kinds of locks, with the clock read anew each time.
     conn.busy_timeout(Duration::ZERO)?;
     conn.set_prepared_statement_cache_capacity(STATEMENTS);
     conn.execute_batch("PRAGMA cache_size = -16000; PRAGMA trusted_schema = OFF")?;
-    table.prepare(&conn, is_new)?;
-    Ok((conn, id))
+    if !table.prepare(&conn, is_new, create)? {
+        return Ok(None);
+    }
+    // SQLite opens them by their names, in between.
+    judge_companions(&dir, name)?;
+    Ok(Some(Ready { conn, file }))
 }
 
 /// The path leads to another file than it did: a further attempt finds that.
-pub(crate) const fn moved() -> rusqlite::Error {
-    rusqlite::Error::SqliteFailure(
-        ffi::Error { code: rusqlite::ErrorCode::DatabaseBusy, extended_code: ffi::SQLITE_BUSY },
-        None,
-    )
+pub(crate) fn moved() -> Fault {
+    Fault::Sqlite(rusqlite::Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_BUSY), None))
 }
 
-/// The path with the directory's symbolic links resolved, and the directory made.
-fn real_path(path: &Path) -> Result<PathBuf, Fault> {
-    let (Some(dir), Some(name)) = (path.parent(), path.file_name()) else {
-        return Err(Fault::Final(Error::storage(format!("the path {} names no file", path.display()))));
-    };
-    let dir = match dir.canonicalize() {
-        Err(e) if e.kind() == ErrorKind::NotFound => {
-            let made = DirBuilder::new().recursive(true).mode(0o700).create(dir);
-            made.and_then(|()| dir.canonicalize())
-        }
-        found => found,
-    };
-    let dir = dir.map_err(|e| io(e, "making or entering the directory of", path))?;
-    Ok(dir.join(name))
+fn beside(name: &OsStr, suffix: &str) -> OsString {
+    let mut beside = name.to_owned();
+    beside.push(suffix);
+    beside
 }
 
-/// Whether the file is there, as a regular file.
-fn is_there(path: &Path) -> Result<bool, Fault> {
-    match path.symlink_metadata() {
-        Ok(meta) if meta.is_file() => Ok(true),
-        Ok(meta) => {
-            let what = if meta.is_symlink() {
-                "a symbolic link"
-            } else if meta.is_dir() {
-                "a directory"
-            } else {
-                "no regular file"
-            };
-            Err(Fault::Final(Error::storage(format!(
-                "{} is {what} and was not opened as a database; move it away, or give the path of a file",
-                path.display()
-            ))))
-        }
-        Err(e) if e.kind() == ErrorKind::NotFound => Ok(false),
-        Err(e) => Err(io(e, "looking at the database", path)),
-    }
+fn judge_companions(dir: &Directory, name: &OsStr) -> Result<(), Fault> {
+    COMPANIONS.iter().try_for_each(|suffix| dir.file(&beside(name, suffix)).map(drop)).map_err(Fault::Final)
 }
 
 /// Makes an empty file with mode 0600, which SQLite gives to -wal and -shm too. False: another
 /// process was faster.
 ///
 /// What an older database of this name left beside it goes first: its -shm, still mapped by
-/// another process, would mislead the new one. The directory's lock keeps two processes from
-/// removing what the other has just made.
-fn make(path: &Path, deadline: Instant) -> Result<bool, Fault> {
-    let dir = path.parent().unwrap_or(path);
-    let lock = File::open(dir).map_err(|e| io(e, "opening the directory of", path))?;
-    while let Err(e) = lock.try_lock() {
-        match e {
-            TryLockError::WouldBlock if Instant::now() < deadline => {
-                std::thread::sleep(Duration::from_millis(1));
-            }
-            TryLockError::WouldBlock => {
-                return Err(Fault::Sqlite(moved()));
-            }
-            TryLockError::Error(e) => return Err(io(e, "locking the directory of", path)),
-        }
-    }
-    if is_there(path)? {
+/// another process, would mislead the new one. A lock keeps two processes from removing what the
+/// other has just made.
+fn make(dir: &Directory, name: &OsStr, deadline: Instant) -> Result<bool, Fault> {
+    let _lock = MakersLock::take(dir, name, deadline)?;
+    if dir.file(name).map_err(Fault::Final)?.is_some() {
         return Ok(false);
     }
-    for suffix in ["-wal", "-shm", "-journal"] {
-        let mut left = path.as_os_str().to_owned();
-        left.push(suffix);
-        match std::fs::remove_file(&left) {
-            Err(e) if e.kind() != ErrorKind::NotFound => {
-                return Err(io(e, "removing what an older database left behind,", Path::new(&left)));
+    for suffix in COMPANIONS {
+        let left = beside(name, suffix);
+        match rustix::fs::unlinkat(dir, &left, AtFlags::empty()) {
+            Ok(()) | Err(Errno::NOENT) => {}
+            Err(errno) => {
+                let left = dir.path().join(left);
+                return Err(io(errno.into(), "removing what an older database left behind,", &left));
             }
-            _ => {}
         }
     }
-    let made = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
-    made.map(|_| true).map_err(|e| io(e, "making the database", path))
+    Ok(dir.create_file(name).map_err(Fault::Final)?.is_some())
+}
+
+/// The lock of those who make a database: on a file beside it, which others cannot open, and which goes with it.
+#[derive(Debug)]
+struct MakersLock<'a> {
+    dir: &'a Directory,
+    name: OsString,
+    _held: LockFile,
+}
+
+impl<'a> MakersLock<'a> {
+    fn take(dir: &'a Directory, database: &OsStr, deadline: Instant) -> Result<Self, Fault> {
+        let name = beside(database, "-lock");
+        let path = dir.path().join(&name);
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        for _ in 0..ATTEMPTS {
+            let file = if dir.file(&name).map_err(Fault::Final)?.is_some() {
+                match rustix::fs::openat(dir, &name, flags, Mode::empty()) {
+                    Err(Errno::NOENT) => continue,
+                    opened => opened.map_err(|errno| io(errno.into(), "opening the lock", &path))?,
+                }
+            } else {
+                match dir.create_file(&name).map_err(Fault::Final)? {
+                    Some(made) => made,
+                    None => continue,
+                }
+            };
+            let held = LockFile::new(file);
+            let left = deadline.saturating_duration_since(Instant::now());
+            held.lock(&path, left).map_err(Fault::Final)?;
+            let stat = rustix::fs::fstat(&held);
+            if stat.is_ok_and(|stat| stat.st_nlink > 0) {
+                return Ok(Self { dir, name, _held: held });
+            }
+            // Who had it has removed it: others lock another one.
+        }
+        Err(moved())
+    }
+}
+
+impl Drop for MakersLock<'_> {
+    fn drop(&mut self) {
+        // Before it is unlocked, so that nobody who comes later shares it with one who waits.
+        let _ = rustix::fs::unlinkat(self.dir, &self.name, AtFlags::empty());
+    }
 }
 
 /// Gives the file a write-ahead log, which stays with it, and makes the schema of this crate's own
-/// layout.
-pub(crate) fn prepare_own(conn: &Connection, sql: &Sql) -> Result<(), Fault> {
+/// layout. False where it is missing and not to be made, and then nothing is changed.
+pub(crate) fn prepare_own(conn: &Connection, sql: &Sql, create: bool) -> Result<bool, Fault> {
     sql.told.look_again();
     conn.execute_batch(&format!("PRAGMA page_size = {PAGE_SIZE}"))?;
     // Before anything is changed: the journal mode stays with the file.
     let is_complete = sql.is_complete(conn)?;
+    if !is_complete && !create {
+        return Ok(false);
+    }
     use_wal(conn)?;
     conn.execute_batch(&format!(
         "PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = {WAL_PAGES}; \
          PRAGMA journal_size_limit = {}",
         PAGE_SIZE * WAL_PAGES
     ))?;
-    if is_complete { Ok(()) } else { sql.ensure(conn) }
+    if !is_complete {
+        sql.ensure(conn)?;
+    }
+    Ok(true)
 }
 
 /// Sets the journal mode of the file for good.

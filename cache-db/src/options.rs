@@ -31,6 +31,7 @@ pub struct DatabaseOptions {
     has_default_limit: bool,
     busy_timeout: Duration,
     clock: Clock,
+    trusted_group: Option<u32>,
 }
 
 /// Checked settings.
@@ -46,6 +47,7 @@ pub(crate) struct Settings {
     pub(crate) has_default_limit: bool,
     pub(crate) busy_timeout: Duration,
     pub(crate) clock: Clock,
+    pub(crate) trusted_group: Option<u32>,
 }
 
 impl DatabaseOptions {
@@ -60,6 +62,7 @@ impl DatabaseOptions {
             has_default_limit: true,
             busy_timeout: DEFAULT_BUSY_TIMEOUT,
             clock: Clock::system(),
+            trusted_group: None,
         }
     }
 
@@ -134,6 +137,18 @@ impl DatabaseOptions {
         self
     }
 
+    /// Trusts the members of a group, by its number: the database file, what SQLite has beside it and the
+    /// directories on the way may belong to the group and be writable for it. None by default: they
+    /// belong to this user or root alone.
+    ///
+    /// For a database that a Django application makes and uses as another user. **Whoever is in the group decides
+    /// what this cache finds.** What this process makes has mode 0600 all the same, so let Django make the file.
+    #[must_use]
+    pub const fn trusted_group(mut self, group: u32) -> Self {
+        self.trusted_group = Some(group);
+        self
+    }
+
     /// Checks the settings. No I/O: the first use opens the file and makes what is missing.
     ///
     /// # Errors
@@ -157,6 +172,7 @@ impl DatabaseOptions {
                 has_default_limit: self.has_default_limit,
                 busy_timeout: self.busy_timeout.min(LONGEST_BUSY_TIMEOUT),
                 clock: self.clock,
+                trusted_group: self.trusted_group,
             },
             table,
         ))

@@ -14,7 +14,9 @@ use rusqlite::Connection;
 
 use crate::errors::Fault;
 use crate::layout::Table;
-use crate::open;
+use crate::open::{self, Ready};
+use crate::opened::Opened;
+use crate::options::Settings;
 use crate::queue::Queue;
 use crate::watch::{Board, Watch};
 
@@ -32,8 +34,18 @@ thread_local! {
 /// What a call does with its connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Use {
+    /// Reads, from what is there.
     Read,
-    Write,
+    /// Changes what is there.
+    Change,
+    /// Stores, and so makes what is missing: the directories, the file, the table.
+    Store,
+}
+
+impl Use {
+    const fn writes(self) -> bool {
+        matches!(self, Self::Change | Self::Store)
+    }
 }
 
 /// How long a call waits in all. The clock is read when it first has to.
@@ -84,6 +96,7 @@ struct Pooled {
     conn: Connection,
     watch: Watch,
     generation: u64,
+    _file: Opened,
 }
 
 /// A connection for the time of one attempt. Goes back on drop, without a transaction.
@@ -95,18 +108,20 @@ struct Lease<'a> {
 }
 
 impl Pool {
-    /// Calls `work` with a connection to the file that is at `path` now.
+    /// Calls `work` with a connection to the file that is at the path of the settings now. `None` where it
+    /// is not there, or has no such table, and `usage` makes neither.
     ///
     /// # Errors
     /// What `work` says; or when no connection can be opened or is free in time.
     pub(crate) fn with<T>(
         &self,
-        path: &Path,
+        settings: &Settings,
         table: &Table,
         usage: Use,
         patience: &Patience,
         work: impl FnOnce(&Connection) -> Result<T, Fault>,
-    ) -> Result<T, Fault> {
+    ) -> Result<Option<T>, Fault> {
+        let path = settings.path.as_path();
         let mut lease = self.lease(usage, patience).ok_or_else(|| in_use(usage, path, patience))?;
         let Some(held) = &mut lease.held else { return Err(in_use(usage, path, patience)) };
         let generation = self.generation.load(Ordering::SeqCst);
@@ -118,26 +133,26 @@ impl Pool {
             self.reset();
         }
         if let Some(pooled) = held.as_mut() {
-            return self.work(pooled, path, usage, work);
+            return Self::work(pooled, path, usage, work).map(Some);
         }
         let generation = self.generation.load(Ordering::SeqCst);
-        let (conn, file) = open::open(path, table, patience.deadline())?;
-        let watch = Watch::new(path, file, &self.board);
-        self.work(held.insert(Pooled { conn, watch, generation }), path, usage, work)
+        let opened = open::open(settings, table, patience.deadline(), usage == Use::Store)?;
+        let Some(Ready { conn, file }) = opened else { return Ok(None) };
+        let watch = Watch::new(path, file.id(), &self.board);
+        Self::work(held.insert(Pooled { conn, watch, generation, _file: file }), path, usage, work).map(Some)
     }
 
     /// Calls `work`. What it wrote into a file that was removed meanwhile is lost: then the error has the caller
     /// write it once more.
     fn work<T>(
-        &self,
-        pooled: &mut Pooled,
+        pooled: &Pooled,
         path: &Path,
         usage: Use,
         work: impl FnOnce(&Connection) -> Result<T, Fault>,
     ) -> Result<T, Fault> {
         let done = work(&pooled.conn)?;
-        if usage == Use::Write && pooled.watch.has_gone(path) {
-            return Err(Fault::Sqlite(open::moved()));
+        if usage.writes() && pooled.watch.has_gone(path) {
+            return Err(open::moved());
         }
         Ok(done)
     }
@@ -162,8 +177,8 @@ impl Pool {
     /// A place for `usage`; `None` if the time for waiting is up.
     fn lease(&self, usage: Use, patience: &Patience) -> Option<Lease<'_>> {
         let (queue, places) = match usage {
-            Use::Write => (&self.for_writer, 1),
             Use::Read => (&self.for_any, MOST),
+            Use::Change | Use::Store => (&self.for_writer, 1),
         };
         let at_once = if queue.is_closed() { None } else { self.try_lease(usage) };
         at_once.or_else(|| queue.wait(|| patience.left(), places, || self.try_lease(usage)))
@@ -174,7 +189,7 @@ impl Pool {
             LAST.set(place);
             Lease { pool: self, place, held: Some(held) }
         };
-        if usage == Use::Write {
+        if usage.writes() {
             return self.try_hold(WRITER).map(|held| lease((WRITER, held)));
         }
         let last = LAST.get();
@@ -218,7 +233,7 @@ impl Pool {
 fn in_use(usage: Use, path: &Path, patience: &Patience) -> Fault {
     let which = match usage {
         Use::Read => format!("all {MOST} connections"),
-        Use::Write => "the connection that writes".to_owned(),
+        Use::Change | Use::Store => "the connection that writes".to_owned(),
     };
     Fault::Final(Error::unavailable(format!(
         "{which} to the database {} stayed in use by other calls of this process for {:?}, and nothing was done: \

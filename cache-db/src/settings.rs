@@ -80,6 +80,9 @@ impl FromSettings for DatabaseCache {
         if !settings.has_default_limit() {
             options = options.no_default_limit();
         }
+        if let Some(group) = settings.number("trusted_group")? {
+            options = options.trusted_group(group);
+        }
         if settings.is_django_layout()? {
             options = options.layout(django()?);
         }

@@ -4,7 +4,10 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use cache_core::{BaseCache, Capabilities, Codec, Error, Expiry, Info, Key, Payload, Result};
+use cache_core::{
+    BaseCache, Capabilities, Codec, Error, Expiry, Info, Key, Payload, PerProcess, Presence, Result,
+};
+use cache_fs::can_be_made;
 
 use crate::cull;
 use crate::errors::{Fault, Remedy, remedy, surface};
@@ -25,7 +28,7 @@ const LONGEST_PAUSE_US: u64 = 5_000;
 pub struct DatabaseCache {
     pub(crate) settings: Settings,
     pub(crate) table: Table,
-    pub(crate) pool: Pool,
+    pub(crate) pool: PerProcess<Pool>,
 }
 
 impl DatabaseCache {
@@ -58,7 +61,7 @@ impl DatabaseCache {
     }
 
     pub(crate) fn from_settings(settings: Settings, table: Table) -> Self {
-        Self { settings, table, pool: Pool::default() }
+        Self { settings, table, pool: PerProcess::new() }
     }
 
     /// Makes the file, the table and its companions where they are missing, as Django's
@@ -73,7 +76,7 @@ impl DatabaseCache {
     /// otherwise when the store fails.
     pub fn create_table(&self, dry_run: bool) -> Result<Vec<String>> {
         if !dry_run {
-            self.write(|ops| ops.ensure())?;
+            self.store(|ops| ops.ensure())?;
         }
         Ok(self.table.create())
     }
@@ -88,31 +91,38 @@ impl DatabaseCache {
         let mut total = 0;
         let mut from = Some(cull::START);
         while let Some(at) = from {
-            let (removed, next) = self.write(|ops| ops.purge(at))?;
+            let (removed, next) = self.change(|ops| ops.purge(at))?.unwrap_or_default();
             total += removed;
             from = next;
         }
         Ok(total)
     }
 
-    fn read<T>(&self, work: impl Fn(&dyn Operations) -> Result<T, Fault>) -> Result<T> {
+    /// `None` where there is no store yet.
+    fn read<T>(&self, work: impl Fn(&dyn Operations) -> Result<T, Fault>) -> Result<Option<T>> {
         self.run(Use::Read, work)
     }
 
-    pub(crate) fn write<T>(&self, work: impl Fn(&dyn Operations) -> Result<T, Fault>) -> Result<T> {
-        self.run(Use::Write, work)
+    /// `None` where there is no store yet, and so nothing to change.
+    pub(crate) fn change<T>(&self, work: impl Fn(&dyn Operations) -> Result<T, Fault>) -> Result<Option<T>> {
+        self.run(Use::Change, work)
+    }
+
+    pub(crate) fn store<T>(&self, work: impl Fn(&dyn Operations) -> Result<T, Fault>) -> Result<T> {
+        let stored = self.run(Use::Store, work)?;
+        stored.ok_or_else(|| Error::storage("the database was not made, which is a mistake of this crate"))
     }
 
     /// Attempts `work` until it succeeds, the time for waiting is up, or it fails for good. A
     /// failed attempt has changed nothing, so that the next may do all of it.
-    fn run<T>(&self, usage: Use, work: impl Fn(&dyn Operations) -> Result<T, Fault>) -> Result<T> {
+    fn run<T>(&self, usage: Use, work: impl Fn(&dyn Operations) -> Result<T, Fault>) -> Result<Option<T>> {
         let Settings { path, busy_timeout, .. } = &self.settings;
         let patience = Patience::new(*busy_timeout);
         let (mut reopened, mut written_back) = (false, false);
         let mut pause_us = 0;
         loop {
             // The connection goes back before each pause: readers need it.
-            let attempt = self.pool.with(path, &self.table, usage, &patience, |conn| {
+            let attempt = self.pool.get().with(&self.settings, &self.table, usage, &patience, |conn| {
                 self.table.with(conn, &self.settings, &work)
             });
             let e = match attempt {
@@ -127,11 +137,11 @@ impl DatabaseCache {
                 Remedy::Wait if !busy_timeout.is_zero() => {
                     // It may be a lock of this process that could not be released, which goes with
                     // its connections.
-                    self.pool.reset();
+                    self.pool.get().reset();
                     return Err(surface(&e, path, *busy_timeout));
                 }
                 Remedy::Reopen => {
-                    self.pool.reset();
+                    self.pool.get().reset();
                     if reopened {
                         return Err(surface(&e, path, *busy_timeout));
                     }
@@ -140,7 +150,13 @@ impl DatabaseCache {
                 Remedy::WriteBack if !written_back => {
                     written_back = true;
                     // Where the database must grow for it this fails too, and the next attempt says so.
-                    drop(self.pool.with(path, &self.table, usage, &patience, open::write_back));
+                    drop(self.pool.get().with(
+                        &self.settings,
+                        &self.table,
+                        usage,
+                        &patience,
+                        open::write_back,
+                    ));
                 }
                 _ => return Err(surface(&e, path, *busy_timeout)),
             }
@@ -164,16 +180,16 @@ impl DatabaseCache {
     fn remove_damaged(&self, key: Key<'_>) {
         let Settings { path, table, .. } = &self.settings;
         let patience = Patience::new(Duration::ZERO);
-        let removed = self.pool.with(path, &self.table, Use::Write, &patience, |conn| {
+        let removed = self.pool.get().with(&self.settings, &self.table, Use::Change, &patience, |conn| {
             self.table.with(conn, &self.settings, |ops| ops.remove_damaged(key))
         });
-        let removed = removed.unwrap_or(false);
+        let removed = removed.ok().flatten().unwrap_or(false);
         tracing::warn!(target: "cache_db", file = %path.display(), table, removed, "a damaged entry");
     }
 
     /// As [`DatabaseCache::run`], for one entry: of a value too large the older one goes too.
     fn put(&self, put: Put, key: Key<'_>, value: &Payload, expiry: Expiry) -> Result<bool> {
-        self.write(|ops| match ops.put(put, key, value, expiry) {
+        self.store(|ops| match ops.put(put, key, value, expiry) {
             Err(Fault::Sqlite(e)) if remedy(&e) == Remedy::TooLarge => {
                 if put == Put::Set {
                     ops.remove(key)?;
@@ -199,7 +215,7 @@ fn pause(last_us: u64, left: Duration) -> u64 {
 
 impl BaseCache for DatabaseCache {
     fn get(&self, key: Key<'_>) -> Result<Option<Payload>> {
-        Ok(self.value(key, self.read(|ops| ops.get(key))?))
+        Ok(self.read(|ops| ops.get(key))?.and_then(|seen| self.value(key, seen)))
     }
 
     fn set(&self, key: Key<'_>, value: Payload, expiry: Expiry) -> Result<()> {
@@ -208,30 +224,33 @@ impl BaseCache for DatabaseCache {
 
     fn add(&self, key: Key<'_>, value: Payload, expiry: Expiry) -> Result<bool> {
         // Most adds that fail need no lock to know it.
-        if self.read(|ops| ops.is_taken(key))? {
+        if self.read(|ops| ops.is_taken(key))? == Some(true) {
             return Ok(false);
         }
         self.put(Put::Add, key, &value, expiry)
     }
 
     fn touch(&self, key: Key<'_>, expiry: Expiry) -> Result<bool> {
-        self.write(|ops| ops.touch(key, expiry))
+        Ok(self.change(|ops| ops.touch(key, expiry))?.unwrap_or(false))
     }
 
     fn delete(&self, key: Key<'_>) -> Result<bool> {
-        self.write(|ops| ops.remove(key))
+        Ok(self.change(|ops| ops.remove(key))?.unwrap_or(false))
     }
 
     fn incr(&self, key: Key<'_>, delta: i64) -> Result<i64> {
         loop {
-            if let Some(sum) = self.write(|ops| ops.incr(key, delta))? {
-                return sum;
+            match self.change(|ops| ops.incr(key, delta))? {
+                None => return Err(Error::key_not_found(key.as_str())),
+                Some(Some(sum)) => return sum,
+                // It changed in between.
+                Some(None) => {}
             }
         }
     }
 
     fn rename(&self, from: Key<'_>, to: Key<'_>) -> Result<bool> {
-        self.write(|ops| ops.rename(from, to))
+        Ok(self.change(|ops| ops.rename(from, to))?.unwrap_or(false))
     }
 
     /// Gives the room back to the system, unless something else is in the file. Where the disk is full, this
@@ -241,34 +260,43 @@ impl BaseCache for DatabaseCache {
     }
 
     fn has_key(&self, key: Key<'_>) -> Result<bool> {
-        self.read(|ops| ops.has(key))
+        Ok(self.read(|ops| ops.has(key))?.unwrap_or(false))
     }
 
     fn get_many(&self, keys: &[Key<'_>]) -> Result<Vec<Option<Payload>>> {
-        let seen = self.read(|ops| ops.get_many(keys))?;
+        let Some(seen) = self.read(|ops| ops.get_many(keys))? else { return Ok(vec![None; keys.len()]) };
         Ok(keys.iter().zip(seen).map(|(&key, seen)| self.value(key, seen)).collect())
     }
 
     fn set_many(&self, entries: &[(Key<'_>, Payload)], expiry: Expiry) -> Result<Vec<usize>> {
-        self.write(|ops| ops.set_many(entries, expiry))
+        self.store(|ops| ops.set_many(entries, expiry))
     }
 
     fn delete_many(&self, keys: &[Key<'_>]) -> Result<()> {
-        self.write(|ops| ops.delete_many(keys))
+        self.change(|ops| ops.delete_many(keys)).map(drop)
     }
 
     fn close(&self) -> Result<()> {
-        self.pool.reset();
+        self.pool.get().reset();
         Ok(())
     }
 
     fn entries(&self) -> Result<Option<u64>> {
-        self.read(|ops| ops.entries()).map(Some)
+        Ok(Some(self.read(|ops| ops.entries())?.unwrap_or_default()))
+    }
+
+    fn ping(&self) -> Result<Presence> {
+        if self.read(|ops| ops.bytes())?.is_some() {
+            return Ok(Presence::Exists);
+        }
+        let dir = self.settings.path.parent().unwrap_or(&self.settings.path);
+        can_be_made(dir).map(|()| Presence::NotYet)
     }
 
     /// The bytes are those of the whole database file: SQLite does not count them by table.
     fn info(&self) -> Result<Info> {
-        let (entries, bytes, limits) = self.read(|ops| Ok((ops.entries()?, ops.bytes()?, ops.limits()?)))?;
+        let seen = self.read(|ops| Ok((ops.entries()?, ops.bytes()?, ops.limits()?)))?;
+        let (entries, bytes, limits) = seen.unwrap_or((0, 0, self.settings.culling));
         let info = Info {
             entries: Some(entries),
             max_entries: limits.limit(),

@@ -8,7 +8,7 @@ use std::io::ErrorKind;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
-use crate::open::{FileId, file_id};
+use cache_fs::FileId;
 
 /// Whatever the kernel does not tell of, such as a file system mounted over a directory of the path,
 /// is found by a look every so often.
@@ -58,7 +58,7 @@ impl Watch {
             self.notices = board.notices(path);
         }
         self.looked_ns = coarse_ns();
-        file_id(path) == Some(self.file)
+        FileId::at(path) == Some(self.file)
     }
 
     /// Whether `path` surely leads to the file no more. Where that cannot be told it is still there: what was
@@ -68,7 +68,7 @@ impl Watch {
             return false;
         }
         match path.symlink_metadata() {
-            Ok(meta) => FileId::of(&meta) != self.file,
+            Ok(_) => FileId::at(path).is_some_and(|there| there != self.file),
             Err(e) => matches!(e.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory),
         }
     }

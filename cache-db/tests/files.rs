@@ -226,7 +226,7 @@ fn what_is_no_regular_file_is_refused() {
     assert_eq!(fs::read(&target).unwrap(), b"", "something was written through the link");
     fs::remove_file(&path).unwrap();
     assert!(Command::new("mkfifo").arg(&path).status().unwrap().success());
-    refused("no regular file");
+    refused("not a regular file");
     fs::remove_file(&path).unwrap();
     cache.set("k", &1, Timeout::Never).unwrap();
     // A link in place of an open file is refused, too.
@@ -236,7 +236,7 @@ fn what_is_no_regular_file_is_refused() {
     fs::remove_file(&path).unwrap();
     fs::write(dir.path().join("file"), "").unwrap();
     let below = common::cache(&dir.path().join("file/cache.db"));
-    assert_eq!(below.get::<i64>("k").unwrap_err().kind(), ErrorKind::Storage);
+    assert_eq!(below.get::<i64>("k").unwrap_err().kind(), ErrorKind::InvalidCacheBackend);
 }
 
 #[test]

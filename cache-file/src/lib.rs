@@ -25,6 +25,16 @@
 //!   service never shrinks a cache by Django's 300. One that names others changes them with its first new
 //!   entry, for all handles; [`Info`] shows them. A lower limit empties the store step by step: until it
 //!   holds, each new entry removes at least two others, and the number of entries never grows.
+//! - **Only this user and root.** The directory and every directory on the way belong to this user or root, and
+//!   nobody else may write there, by the [rule of `cache-fs`](cache_fs#the-rule): otherwise every call is
+//!   [`ErrorKind::InvalidCacheBackend`](cache_core::ErrorKind::InvalidCacheBackend). A directory that is
+//!   exchanged later, under a running process, is not read. What root makes in the directory of another
+//!   user belongs to that user.
+//! - **Reading makes nothing.** Where there is no directory yet, reads and removals find nothing, and
+//!   `ping` is [`Presence::NotYet`](cache_core::Presence::NotYet). The first write makes it.
+//! - **After `fork` a handle goes on in both processes.** A child keeps no lock of its parent's; where the parent
+//!   is killed while it writes, its locks end with its children. Async calls in a child run in place and block
+//!   the task, since the threads of the pool stay with the parent.
 //! - **Its own files only.** Directories are made with mode 0700 and files with 0600. Symbolic
 //!   links, FIFOs and the like are never followed or opened for long, a hard link is never read or
 //!   written, and files of others in the directory are left alone.
@@ -50,7 +60,8 @@
 //!
 //! - **A Python reader executes what it unpickles**, so who may write into the directory may run
 //!   code in the Django application.
-//! - **Atomic among Rust programs**, as above. Django locks nothing: a `set`, `incr` or `delete` of
+//! - **Atomic among Rust programs**, as above, by `flock` on the file `.cache-file-lock`, which others
+//!   cannot open; earlier states of this crate locked the directory, and do not exclude this one. Django locks nothing: a `set`, `incr` or `delete` of
 //!   Django's at the same moment may win or be lost, as between two Django processes. Django's
 //!   `incr` gives the entry its default timeout again; ours keeps the one that it has.
 //! - **The bound** counts Django's files. Up to `max_entries` of 512 each new key counts by
@@ -69,7 +80,9 @@
 //!
 //! # Limits
 //! Unix only. The directory must be on a file system with `flock` between all its users: a local
-//! one, not a network share. Deadlines are by the wall clock: setting it back by an hour lets
+//! one, not a network share. NFS before Linux 2.6.12 and some FUSE file systems lock on one machine alone, and
+//! others show rights that are not the server's. Without `flock` a write is
+//! [`ErrorKind::Storage`](cache_core::ErrorKind::Storage), which says so. Deadlines are by the wall clock: setting it back by an hour lets
 //! entries live an hour longer.
 
 mod cull;

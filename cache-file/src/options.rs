@@ -13,7 +13,7 @@ use crate::FileCache;
 /// ```
 /// use cache_file::FileCache;
 ///
-/// let backend = FileCache::builder("/var/tmp/app-cache").max_entries(10_000).cull_frequency(4).build()?;
+/// let backend = FileCache::builder("/var/cache/app/files").max_entries(10_000).cull_frequency(4).build()?;
 /// # Ok::<(), cache_core::Error>(())
 /// ```
 #[derive(Clone, Debug)]

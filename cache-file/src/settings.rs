@@ -11,7 +11,7 @@ impl FromSettings for FileCache {
     fn location_of_url(url: &CacheUrl<'_>) -> Result<Location> {
         if !url.authority().is_empty() {
             return Err(Error::invalid_cache_backend(
-                "names a host where a directory is meant; write it with three slashes, file:///var/tmp/cache",
+                "names a host where a directory is meant; write it with three slashes, file:///var/cache/app/files",
             ));
         }
         Ok(Location::One(url.decoded()?))
@@ -21,7 +21,7 @@ impl FromSettings for FileCache {
     fn from_settings(settings: &mut BackendSettings) -> Result<Self> {
         let Some(dir) = settings.single_location()? else {
             return Err(Error::invalid_cache_backend(
-                "no location is given; name the directory, such as \"/var/tmp/cache\"",
+                "no location is given; name the directory, such as \"/var/cache/app/files\"",
             ));
         };
         let mut options = Self::builder(dir);

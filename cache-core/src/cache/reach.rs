@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use crate::backend::{AsyncCache, AsyncWay, BaseCache};
 use crate::cache::flight::Place;
@@ -159,7 +160,8 @@ impl<B: BaseCache + ?Sized> Reach<'_, B> {
             Way::Sync => Route::InPlace,
             Way::Async => match self.backend.as_async() {
                 AsyncWay::Inline => Route::InPlace,
-                AsyncWay::ThreadPool => Route::ThreadPool,
+                AsyncWay::ThreadPool if has_pool() => Route::ThreadPool,
+                AsyncWay::ThreadPool => Route::InPlace,
                 AsyncWay::Native(native) => Route::Native(native),
             },
         }
@@ -189,6 +191,18 @@ fn add_in_flight<B: BaseCache + ?Sized>(
 /// Whether a value may have been stored whose key a removal, which waited in vain, has removed already.
 fn must_go(answer: &Result<bool>, place: &Place) -> bool {
     place.is_overtaken() && !matches!(answer, Ok(false))
+}
+
+/// Whether the pool has its threads here: those of a process stay behind when it forks. The child then calls the
+/// backend in place.
+fn has_pool() -> bool {
+    /// The process that used the pool first.
+    static USED_BY: AtomicU32 = AtomicU32::new(0);
+    let here = std::process::id();
+    match USED_BY.compare_exchange(0, here, Ordering::Relaxed, Ordering::Relaxed) {
+        Ok(_) => true,
+        Err(process) => process == here,
+    }
 }
 
 fn entries(keys: &KeyList, range: Range<usize>, values: Vec<Payload>) -> Vec<(Key<'_>, Payload)> {

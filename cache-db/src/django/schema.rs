@@ -93,9 +93,12 @@ impl Table {
         self.create.to_vec()
     }
 
-    /// Makes the table where it is missing. A file that was there keeps its journal mode and all
+    /// Makes the table where it is missing and to be made; false where it is missing still. A file that was there keeps its journal mode and all
     /// else; `is_new`: this process has just made it, and then it gets a write-ahead log.
-    pub(crate) fn prepare(&self, conn: &Connection, is_new: bool) -> Result<(), Fault> {
+    pub(crate) fn prepare(&self, conn: &Connection, is_new: bool, create: bool) -> Result<bool, Fault> {
+        if !create && !self.is_there(conn)? {
+            return Ok(false);
+        }
         if is_new {
             crate::open::use_wal(conn)?;
         }
@@ -104,7 +107,8 @@ impl Table {
         if mode.eq_ignore_ascii_case("wal") {
             conn.execute_batch("PRAGMA synchronous = NORMAL")?;
         }
-        self.ensure(conn)
+        self.ensure(conn)?;
+        Ok(true)
     }
 
     /// Makes the table and its index where the table is missing.
