@@ -22,7 +22,7 @@ static RUNTIME: LazyLock<Option<Runtime>> =
 pub type Call<'a, R, E = Error> = Pin<Box<dyn Future<Output = Result<R, E>> + Send + 'a>>;
 
 /// A value that a check stores, whatever its type: the cache's calls are then built once for all of them.
-type Value<'a> = dyn erased_serde::Serialize + Send + Sync + 'a;
+pub(crate) type Value<'a> = dyn erased_serde::Serialize + Send + Sync + 'a;
 
 /// One of many keys, and its place among them: the type of all keys of a call of many.
 struct Place<'a> {

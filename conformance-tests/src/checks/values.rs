@@ -29,7 +29,7 @@ use self::text::{
 };
 use super::LONG;
 use crate::context::T;
-use crate::handle::C;
+use crate::handle::{C, Value};
 use crate::outcome::Outcome;
 use crate::registry::Check;
 
@@ -85,17 +85,38 @@ async fn comes_back<V>(cache: &C, value: &V) -> Outcome
 where
     V: Serialize + DeserializeOwned + PartialEq + Debug + Send + Sync,
 {
-    cache.delete_many(["set", "added", "many"]).await?;
-    cache.set("set", value, LONG).await?;
-    ensure!(cache.add("added", value, LONG).await?);
-    ensure_eq!(cache.set_many([("many", value)], LONG).await?, Vec::<&str>::new());
-    for key in ["set", "added", "many"] {
-        ensure_eq!(cache.get::<V>(key).await?.as_ref(), Some(value), "{key}");
-        ensure_eq!(cache.other_mode().get::<V>(key).await?.as_ref(), Some(value), "{key}, the other mode");
-        ensure!(cache.has_key(key).await?, "has_key({key:?}) of a stored key returned false");
+    write_everywhere(cache, &value).await?;
+    for key in WRITTEN {
+        ensure_eq!(cache.get::<V>(key).await?.as_ref(), Some(value), "what was written by {key}");
+        let other = cache.other_mode();
+        ensure_eq!(
+            other.get::<V>(key).await?.as_ref(),
+            Some(value),
+            "what was written by {key}, in the other mode"
+        );
     }
-    let many: Vec<(&str, V)> = cache.get_many(["set", "missing", "many"]).await?;
-    ensure!(many.iter().all(|(_, got)| got == value) && many.len() == 2, "get_many: got {many:?}");
+    let many: Vec<(&str, V)> = cache.get_many(["set", "missing", "set_many"]).await?;
+    let all_are_it = many.iter().all(|(_, got)| got == value) && many.len() == 2;
+    ensure!(all_are_it, got many, "get_many of two that hold {value:?} and one that is missing");
+    Ok(())
+}
+
+/// The keys of [`write_everywhere`].
+const WRITTEN: [&str; 3] = ["set", "add", "set_many"];
+
+/// Writes the value in each way. Built once for all types.
+async fn write_everywhere(cache: &C, value: &Value<'_>) -> Outcome {
+    cache.delete_many(WRITTEN).await?;
+    cache.set("set", value, LONG).await?;
+    ensure!(cache.add("add", value, LONG).await?, "add to a key that is absent");
+    ensure_eq!(
+        cache.set_many([("set_many", value)], LONG).await?,
+        Vec::<&str>::new(),
+        "keys that set_many left"
+    );
+    for key in WRITTEN {
+        ensure!(cache.has_key(key).await?, "has_key({key:?}) of a stored key");
+    }
     Ok(())
 }
 

@@ -13,6 +13,7 @@ mod lifetimes;
 mod md5;
 mod native;
 mod observed;
+mod program;
 mod races;
 mod reference;
 mod seed;
@@ -43,6 +44,7 @@ const TRIES: usize = 3;
 fn main() {
     toy::serve_if_told();
     observed::run_if_told();
+    program::run_if_told();
     let controls = [Store(Bug::None), Store(Bug::Native), Disk(FileBug::None), Network(WireBug::None)];
     let seeds = || MUTANTS.iter().map(|(seed, _, _)| *seed).chain(controls);
     Suite::work_if_worker(|name| seeds().find(|seed| seed.to_string() == name).map(Seed::suite));
@@ -65,6 +67,15 @@ fn main() {
     }
     trials.push(Trial::test("every disagreement of Django's is a mutant", every_disagreement_is_a_mutant));
     trials.push(Trial::test("basics must pass where a suite observes", observed::basics_must_pass));
+    trials.push(Trial::test("several filters choose", program::several_filters_choose));
+    trials.push(Trial::test(
+        "a failure is printed when it happens",
+        program::a_failure_is_printed_when_it_happens,
+    ));
+    trials.push(Trial::test(
+        "no location is opened twice without leave",
+        program::no_location_is_opened_twice_without_leave,
+    ));
     trials.push(Trial::test("what other tests open is not counted", other_tests_are_not_measured));
     libtest_mimic::run(&Arguments::from_args(), trials).exit();
 }

@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::{any_codec, comes_back, comes_back_in_any_codec, full_codec};
 use crate::checks::LONG;
 use crate::context::T;
-use crate::outcome::{Outcome, Stop};
+use crate::outcome::Outcome;
 
 #[derive(Serialize, Deserialize, PartialEq, Debug, Default)]
 struct Collections {
@@ -262,17 +262,12 @@ struct Moments {
     id: Uuid,
     lasts: Duration,
     at: SystemTime,
-    zoned: jiff::Timestamp,
-    civil: jiff::civil::DateTime,
     from: IpAddr,
 }
 
 pub(super) async fn datetime_duration_uuid(t: &T) -> Outcome {
     let id = Uuid::from_u128(0x0123_4567_89ab_cdef_0000_ff00_8000_0001);
     let at = UNIX_EPOCH + Duration::new(1_700_000_000, 123_456_789);
-    let stamp = |text: &str| text.parse::<jiff::Timestamp>().map_err(Stop::broken);
-    let civil = jiff::civil::date(2024, 2, 29).at(23, 59, 59, 999_999_999);
-    let zoned = stamp("2024-02-29T23:59:59.999999999Z")?;
     let address = IpAddr::V6(Ipv6Addr::LOCALHOST);
     for id in [id, Uuid::nil(), Uuid::max()] {
         comes_back_in_any_codec(t, &id).await?;
@@ -282,18 +277,14 @@ pub(super) async fn datetime_duration_uuid(t: &T) -> Outcome {
     }
     comes_back_in_any_codec(t, &at).await?;
     comes_back_in_any_codec(t, &UNIX_EPOCH).await?;
-    for stamp in [zoned, stamp("1969-12-31T23:59:59.5Z")?, stamp("0001-01-01T00:00:00Z")?] {
-        comes_back_in_any_codec(t, &stamp).await?;
+    // The crates for dates write text: RFC 3339.
+    for date in ["2024-02-29T23:59:59.999999999Z", "1969-12-31T23:59:59.5Z", "0001-01-01T00:00:00Z"] {
+        comes_back_in_any_codec(t, &date.to_owned()).await?;
     }
-    comes_back_in_any_codec(t, &civil).await?;
-    comes_back_in_any_codec(t, &civil.date()).await?;
-    comes_back_in_any_codec(t, &civil.time()).await?;
-    comes_back_in_any_codec(t, &jiff::SignedDuration::new(-5, -1)).await?;
     comes_back_in_any_codec(t, &address).await?;
     comes_back_in_any_codec(t, &IpAddr::from([127, 0, 0, 1])).await?;
     comes_back_in_any_codec(t, &SocketAddr::from(([10, 0, 0, 1], 65_535))).await?;
-    comes_back_in_any_codec(t, &Moments { id, lasts: Duration::new(1, 2), at, zoned, civil, from: address })
-        .await?;
+    comes_back_in_any_codec(t, &Moments { id, lasts: Duration::new(1, 2), at, from: address }).await?;
     comes_back_in_any_codec(t, &vec![Some(id), None]).await?;
     // Written in the one codec's form, and read by a cache that has moved to the other.
     let (Some(packed), Some(json)) = (t.in_codec(MessagePack)?, t.in_codec(Json)?) else { return Ok(()) };
