@@ -302,7 +302,7 @@ fn the_words_of_a_server_are_cleaned() {
         let shown = if place == "stats" {
             format!(
                 "{:?}",
-                cache.info().unwrap().more.iter().map(|(_, text)| text.clone()).collect::<String>()
+                cache.info().unwrap().servers.iter().map(|(_, text)| text.clone()).collect::<String>()
             )
         } else {
             let e = cache.get::<String>("k").unwrap_err();
