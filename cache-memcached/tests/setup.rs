@@ -284,7 +284,8 @@ fn outside_of_a_runtime_there_is_an_error() {
 
 #[test]
 fn a_name_that_is_not_found_in_time() {
-    // Many wait for one look-up; none waits longer than its time.
+    // Many wait for one look-up; none waits longer than its time. One after another they would take 16 times
+    // that; a busy machine makes some late.
     let cache = MemcachedCache::builder("no-such-host.invalid").timeout(common::T).build().unwrap();
     let cache = Cache::new(cache);
     let late = AtomicUsize::new(0);
@@ -293,7 +294,7 @@ fn a_name_that_is_not_found_in_time() {
             scope.spawn(|| {
                 let begun = Instant::now();
                 assert_eq!(cache.get::<i32>("k").unwrap_err().kind(), ErrorKind::Unavailable);
-                late.fetch_add(usize::from(begun.elapsed() > AT_MOST + AT_MOST), Ordering::Relaxed);
+                late.fetch_add(usize::from(begun.elapsed() > 6 * AT_MOST), Ordering::Relaxed);
             });
         }
     });

@@ -5,10 +5,11 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use cache_core::{Cache, Error};
 use cache_memcached::{MemcachedCache, MemcachedOptions};
+use conformance_tests::faults::quickest;
 use conformance_tests::proxy::Proxy;
 use conformance_tests::servers::{Server, or_skip};
 
@@ -61,20 +62,8 @@ pub(crate) fn raw(address: SocketAddr, question: &[u8], end: &str) -> String {
 }
 
 /// Runs `call` and says how long it took; again where the machine was too slow to tell.
-pub(crate) fn timed<R>(mut call: impl FnMut() -> R) -> (R, Duration) {
-    let mut best = None;
-    for _ in 0..3 {
-        let begun = Instant::now();
-        let result = call();
-        let took = begun.elapsed();
-        if best.as_ref().is_none_or(|(_, least)| took < *least) {
-            best = Some((result, took));
-        }
-        if took <= AT_MOST {
-            break;
-        }
-    }
-    best.unwrap()
+pub(crate) fn timed<R>(call: impl FnMut() -> R) -> (R, Duration) {
+    quickest(AT_MOST, call)
 }
 
 pub(crate) fn runtime() -> tokio::runtime::Runtime {

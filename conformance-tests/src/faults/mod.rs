@@ -41,7 +41,7 @@ pub use corruption::{Corruption, Damage};
 pub use fork::{Forked, fork, fork_calls};
 pub use fuzz::Fuzz;
 pub use log::{Log, leaked, shown};
-pub use patience::until_ok;
+pub use patience::{quickest, until_ok};
 pub use process::{again, in_own_process, job, test_again};
 pub use record::{effort, record};
 pub use restart::{ended_connections, refusals, restarts};
