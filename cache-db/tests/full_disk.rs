@@ -1,4 +1,4 @@
-//! A disk that fills up and has room again.
+//! A disk that something else fills up, and that has room again. One that the cache fills itself: `filled_disk.rs`.
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stderr, reason = "a test fails by panicking")]
 
@@ -98,7 +98,8 @@ fn a_full_disk_keeps_what_is_there_and_one_with_room_again_takes_more() {
             }
         }
         let figure = format!(
-            "{} of {rounds} full disks: sets are typed errors, get and delete work, the first set with room works",
+            "{} of {rounds} full disks: sets are typed errors, gets work, and so do deletes where the database has \
+             all its pages; the first set with room works",
             problems.len()
         );
         record(6, name, rounds, problems.len() as u64, &figure);
