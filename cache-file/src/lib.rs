@@ -144,6 +144,7 @@ impl FileCache {
         FileOptions::new(dir.into())
     }
 
+    #[cfg_attr(not(feature = "django"), allow(unused_variables, reason = "the other layout asks"))]
     fn from_parts(options: FileOptions, culling: Culling) -> Self {
         let store: Arc<dyn Stored> = match options.layout {
             Layout::Own => {

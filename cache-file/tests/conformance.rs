@@ -5,8 +5,11 @@ use conformance_tests::Suite;
 
 fn main() {
     Suite::new("file", |spec| {
-        let options =
-            FileCache::builder(&spec.dir).cull_frequency(spec.cull_frequency).clock(spec.clock.clone());
+        let options = FileCache::builder(&spec.dir).clock(spec.clock.clone());
+        if !spec.names_limits {
+            return options.build();
+        }
+        let options = options.cull_frequency(spec.cull_frequency);
         match spec.max_entries {
             Some(max) => options.max_entries(max).build(),
             None => options.unlimited().build(),
@@ -14,6 +17,7 @@ fn main() {
     })
     .manual_clock()
     .shared_locations()
+    .remembers_limits()
     .file_per_entry()
     .run()
 }

@@ -41,7 +41,9 @@ mod table;
 
 use std::sync::Arc;
 
-use cache_core::{AsyncWay, BaseCache, Capabilities, Clock, Culling, Expiry, Info, Key, Payload, Result};
+use cache_core::{
+    AsyncWay, BaseCache, Capabilities, Clock, Culling, Expiry, Info, Key, NamedLimits, Payload, Result,
+};
 
 pub use self::eviction::Eviction;
 pub use self::options::LocMemOptions;
@@ -60,7 +62,8 @@ impl LocMemCache {
     pub fn named(name: &str) -> Self {
         let make = || Store::new(Culling::DEFAULT, Eviction::Lru, Clock::system());
         // Only a demand for other limits is refused.
-        registry::open(name, None, None, make).map_or_else(|_| Self::default(), |store| Self { store })
+        registry::open(name, NamedLimits::NONE, None, make)
+            .map_or_else(|_| Self::default(), |store| Self { store })
     }
 
     /// A store with settings of its own.

@@ -1,6 +1,6 @@
 //! [`LocMemOptions`]: the settings of a memory store.
 
-use cache_core::{Clock, Culling, Result};
+use cache_core::{Clock, Culling, NamedLimits, Result};
 
 use crate::LocMemCache;
 use crate::eviction::Eviction;
@@ -20,8 +20,7 @@ use crate::store::Store;
 #[derive(Clone, Debug, Default)]
 pub struct LocMemOptions {
     name: Option<String>,
-    max_entries: Option<Option<u64>>,
-    cull_frequency: Option<u32>,
+    limits: NamedLimits,
     eviction: Option<Eviction>,
     clock: Clock,
 }
@@ -38,14 +37,14 @@ impl LocMemOptions {
     /// Django's `MAX_ENTRIES`: the most entries at any moment. Default: 300.
     #[must_use]
     pub const fn max_entries(mut self, max_entries: u64) -> Self {
-        self.max_entries = Some(Some(max_entries));
+        self.limits = self.limits.max_entries(max_entries);
         self
     }
 
     /// No limit on the number of entries.
     #[must_use]
     pub const fn unlimited(mut self) -> Self {
-        self.max_entries = Some(None);
+        self.limits = self.limits.unlimited();
         self
     }
 
@@ -53,7 +52,7 @@ impl LocMemOptions {
     /// full; 0 means all. Default: 3, and with [`Eviction::S3Fifo`] one entry alone.
     #[must_use]
     pub const fn cull_frequency(mut self, cull_frequency: u32) -> Self {
-        self.cull_frequency = Some(cull_frequency);
+        self.limits = self.limits.cull_frequency(cull_frequency);
         self
     }
 
@@ -78,24 +77,17 @@ impl LocMemOptions {
     /// `max_entries` 0, or where a store of this name is open with other limits or another eviction than
     /// those set.
     pub fn build(self) -> Result<LocMemCache> {
-        let mut culling = Culling::DEFAULT;
-        match self.max_entries {
-            Some(Some(max_entries)) => culling = culling.max_entries(max_entries)?,
-            Some(None) => culling = culling.unlimited(),
-            None => {}
-        }
         let eviction = self.eviction.unwrap_or_default();
-        match (self.cull_frequency, eviction) {
-            (Some(cull_frequency), _) => culling = culling.cull_frequency(cull_frequency),
+        let default = match eviction {
             // No share of the entries is that small: one goes.
-            (None, Eviction::S3Fifo) => culling = culling.cull_frequency(u32::MAX),
-            (None, Eviction::Lru) => {}
-        }
-        let limits_are_set = self.max_entries.is_some() || self.cull_frequency.is_some();
+            Eviction::S3Fifo => Culling::DEFAULT.cull_frequency(u32::MAX),
+            Eviction::Lru => Culling::DEFAULT,
+        };
+        let culling = self.limits.over(default)?;
         let make = || Store::new(culling, eviction, self.clock);
         let store = match self.name {
             None => make().into(),
-            Some(name) => registry::open(&name, limits_are_set.then_some(culling), self.eviction, make)?,
+            Some(name) => registry::open(&name, self.limits, self.eviction, make)?,
         };
         Ok(LocMemCache { store })
     }

@@ -3,18 +3,18 @@
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock, Mutex, PoisonError, Weak};
 
-use cache_core::{Culling, Error, Result};
+use cache_core::{Error, NamedLimits, Result};
 
 use crate::eviction::Eviction;
 use crate::store::Store;
 
 static STORES: LazyLock<Mutex<HashMap<String, Weak<Store>>>> = LazyLock::new(Mutex::default);
 
-/// The store called `name`, made by `make` where there is none. `limits` and `eviction`, where given,
-/// must be those of an open store: they belong to the location and all its handles.
+/// The store called `name`, made by `make` where there is none. What `limits` names, and `eviction` where given,
+/// must be as an open store has it: they belong to the location and all its handles.
 pub(crate) fn open(
     name: &str,
-    limits: Option<Culling>,
+    limits: NamedLimits,
     eviction: Option<Eviction>,
     make: impl FnOnce() -> Store,
 ) -> Result<Arc<Store>> {
@@ -29,8 +29,8 @@ pub(crate) fn open(
                 store.eviction()
             )));
         }
-        return match limits {
-            Some(limits) if limits != store.culling() => Err(Error::invalid_cache_backend(format!(
+        return match limits.over(store.culling())? {
+            limits if limits != store.culling() => Err(Error::invalid_cache_backend(format!(
                 "the memory store {name:?} is open with {} where {limits} is asked for: give all its handles \
                  the same, or another name",
                 store.culling()

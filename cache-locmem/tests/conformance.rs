@@ -6,6 +6,9 @@ use conformance_tests::Suite;
 fn main() {
     Suite::new("locmem", |spec| {
         let options = LocMemCache::builder().name(&spec.location).clock(spec.clock.clone());
+        if !spec.names_limits {
+            return options.build();
+        }
         match spec.max_entries {
             Some(max) => options.max_entries(max).cull_frequency(spec.cull_frequency).build(),
             None => options.unlimited().build(),
@@ -13,5 +16,6 @@ fn main() {
     })
     .manual_clock()
     .shared_locations()
+    .remembers_limits()
     .run()
 }

@@ -245,3 +245,30 @@ fn handles_of_a_name_evict_alike() {
     drop(first);
     assert!(open(Eviction::Lru).unwrap().capabilities().lru);
 }
+
+#[test]
+fn a_handle_that_names_a_part_of_the_limits_adopts_the_others() {
+    let name = "a part of the limits";
+    let first = LocMemCache::builder().name(name).max_entries(1_000).cull_frequency(4).build().unwrap();
+    for same in [
+        LocMemCache::builder().name(name),
+        LocMemCache::builder().name(name).cull_frequency(4),
+        LocMemCache::builder().name(name).max_entries(1_000),
+    ] {
+        assert_eq!(same.build().unwrap().info().unwrap().max_entries, Some(1_000));
+    }
+    // Another one is refused, and changes nothing.
+    for other in [
+        LocMemCache::builder().name(name).max_entries(300),
+        LocMemCache::builder().name(name).cull_frequency(3),
+        LocMemCache::builder().name(name).unlimited(),
+    ] {
+        let refused = other.build().unwrap_err();
+        assert_eq!(refused.kind(), cache_core::ErrorKind::InvalidCacheBackend);
+        assert!(
+            refused.to_string().contains("is open with max_entries 1000 and cull_frequency 4"),
+            "{refused}"
+        );
+    }
+    assert_eq!(first.info().unwrap().max_entries, Some(1_000));
+}

@@ -310,6 +310,14 @@ impl T {
         self.needs(self.suite.shared_locations, "a location cannot be opened twice")
     }
 
+    /// Skips the check unless the store remembers its limits.
+    ///
+    /// # Errors
+    /// The skip.
+    pub fn needs_remembered_limits(&self) -> Outcome {
+        self.needs(self.suite.remembers_limits, "its store does not remember limits")
+    }
+
     /// Skips the check unless several processes share a location.
     ///
     /// # Errors
@@ -394,6 +402,7 @@ fn spec_in(
         location: unique.to_owned(),
         dir,
         max_entries: None,
+        names_limits: true,
         cull_frequency: 3,
         servers,
         // Not what a check is about, but for those that change it: a busy machine is no failure.

@@ -17,6 +17,9 @@ pub struct Spec {
     pub dir: PathBuf,
     /// At most this many entries; `None` for no limit. For backends that evict.
     pub max_entries: Option<u64>,
+    /// Whether the handle names the limits. False, in a suite that
+    /// [remembers limits](crate::Suite::remembers_limits): open it without a word of any, as a program with incomplete settings does.
+    pub names_limits: bool,
     /// One in this many entries goes when the store is full; 0 means all.
     pub cull_frequency: u32,
     /// Where the location's servers listen: as many as the suite was told with

@@ -33,6 +33,7 @@ pub struct Suite {
     pub(crate) configure: Option<Arc<Configure>>,
     pub(crate) manual_clock: bool,
     pub(crate) shared_locations: bool,
+    pub(crate) remembers_limits: bool,
     pub(crate) directory: bool,
     pub(crate) file_per_entry: bool,
     pub(crate) lock: Option<Arc<Lock>>,
@@ -64,6 +65,7 @@ impl Suite {
             configure: None,
             manual_clock: false,
             shared_locations: false,
+            remembers_limits: false,
             directory: false,
             file_per_entry: false,
             lock: None,
@@ -87,6 +89,14 @@ impl Suite {
     #[must_use]
     pub const fn shared_locations(mut self) -> Self {
         self.shared_locations = true;
+        self
+    }
+
+    /// The store remembers its limits on entries: a handle that names none ([`Spec::names_limits`]) adopts them, and
+    /// one that names others changes them for all, or is refused with `InvalidCacheBackend`.
+    #[must_use]
+    pub const fn remembers_limits(mut self) -> Self {
+        self.remembers_limits = true;
         self
     }
 

@@ -189,6 +189,10 @@ pub(crate) enum Bug {
 
     // Culling.
     BoundPlusOne,
+    /// A handle that names no limit has the default, and the store too from then on.
+    UnnamedIs300,
+    /// Where the limit was lowered, each new entry takes the place of one.
+    LowerLimitNotReached,
     NewKeyCulled,
     CullsOneTooMany,
     CullsOneTooFew,

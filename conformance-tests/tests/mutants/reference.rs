@@ -60,7 +60,7 @@ impl Map {
 pub(crate) struct Store {
     pub(crate) bug: Bug,
     pub(crate) map: Mutex<Map>,
-    pub(crate) culling: Culling,
+    culling: Mutex<Culling>,
     pub(crate) clock: Clock,
     /// How far the wall clock was ahead of the monotonic one at the beginning, in nanoseconds.
     ahead_ns: u64,
@@ -75,11 +75,12 @@ static LOCATIONS: LazyLock<Mutex<HashMap<String, Weak<Store>>>> = LazyLock::new(
 impl Store {
     pub(crate) fn new(bug: Bug, culling: Culling, clock: Clock) -> Self {
         let ahead_ns = wall_ns(&clock).saturating_sub(clock.monotonic_ns());
-        Self { bug, map: Mutex::default(), culling, clock, ahead_ns }
+        Self { bug, map: Mutex::default(), culling: Mutex::new(culling), clock, ahead_ns }
     }
 
     /// The store of that location, made where there is none.
-    pub(crate) fn open(location: &str, bug: Bug, culling: Culling, clock: &Clock) -> Arc<Self> {
+    /// `named`: the handle names those limits, and a store that is there takes them.
+    pub(crate) fn open(location: &str, bug: Bug, culling: Culling, named: bool, clock: &Clock) -> Arc<Self> {
         let make = || Arc::new(Self::new(bug, culling, clock.clone()));
         if bug == Bug::HandlesApart {
             return make();
@@ -87,12 +88,19 @@ impl Store {
         let location = if bug == Bug::LocationsShared { "the only one" } else { location };
         let mut open = LOCATIONS.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(store) = open.get(location).and_then(Weak::upgrade) {
+            if named || bug == Bug::UnnamedIs300 {
+                *store.culling.lock().unwrap_or_else(PoisonError::into_inner) = culling;
+            }
             return store;
         }
         open.retain(|_, store| store.strong_count() > 0);
         let store = make();
         open.insert(location.to_owned(), Arc::downgrade(&store));
         store
+    }
+
+    pub(crate) fn culling(&self) -> Culling {
+        *self.culling.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Every open location with that bug.

@@ -63,5 +63,6 @@ impl Seed {
         }
         .manual_clock()
         .shared_locations()
+        .remembers_limits()
     }
 }

@@ -33,9 +33,10 @@ impl Mutant {
         let culling = match spec.max_entries {
             Some(0) if bug == Bug::ZeroEntriesMeansOne => culling.max_entries(1)?,
             Some(max) => culling.max_entries(max)?,
+            None if !spec.names_limits => culling,
             None => culling.unlimited(),
         };
-        let store = Store::open(&spec.location, bug, culling, &spec.clock);
+        let store = Store::open(&spec.location, bug, culling, spec.names_limits, &spec.clock);
         Ok(Self { bug, store, own: Mutex::default(), closed: AtomicBool::new(false) })
     }
 
@@ -135,11 +136,11 @@ impl BaseCache for Mutant {
                 self.remember(&key, Payload::Int(0));
                 let own = self.own.lock().unwrap_or_else(PoisonError::into_inner).len() as u64;
                 let mut map = store.lock();
-                let over = store.culling.limit().is_some_and(|limit| own > limit);
+                let over = store.culling().limit().is_some_and(|limit| own > limit);
                 if over {
                     store.put_in(&mut map, &key, value, deadline);
                 } else {
-                    let unlimited = Store::new(self.bug, store.culling.unlimited(), store.clock.clone());
+                    let unlimited = Store::new(self.bug, store.culling().unlimited(), store.clock.clone());
                     unlimited.put_in(&mut map, &key, value, deadline);
                 }
             }
@@ -456,7 +457,7 @@ impl BaseCache for Mutant {
 
     fn capabilities(&self) -> Capabilities {
         Capabilities {
-            evicting: self.store.culling.limit().is_some(),
+            evicting: self.store.culling().limit().is_some(),
             lru: true,
             max_value_size: Some(MAX_VALUE),
             persistent: matches!(self.bug, Bug::PersistentInNameOnly | Bug::ProcessLocal),

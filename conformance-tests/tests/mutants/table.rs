@@ -190,6 +190,8 @@ pub(crate) const MUTANTS: &[Row] = &[
     (Store(Bug::ProcessLocal), &["C::proc_visibility", "L::reopen_from_other_process"], Sync),
     // Culling.
     (Store(Bug::BoundPlusOne), &["E::bound_always"], Sync),
+    (Store(Bug::UnnamedIs300), &["E::limits_remembered"], Sync),
+    (Store(Bug::LowerLimitNotReached), &["E::lower_limit"], Sync),
     (Store(Bug::NewKeyCulled), &["E::new_key_survives", "E::max_1"], Sync),
     (Store(Bug::CullsOneTooMany), &["E::freq_3", "E::freq_2"], Sync),
     (Store(Bug::CullsOneTooFew), &["E::freq_3", "E::freq_2"], Sync),

@@ -2,10 +2,11 @@
 
 mod bound;
 mod order;
+mod remembered;
 
 use cache_core::BaseCache;
 
-use self::{bound::*, order::*};
+use self::{bound::*, order::*, remembered::*};
 use super::LONG;
 use crate::handle::C;
 use crate::outcome::{Outcome, Stop};
@@ -29,6 +30,8 @@ pub(crate) const CHECKS: &[Check] = &[
     check!("E", lru_incr),
     check!("E", has_key_no_promote),
     check!("E", shared_limit),
+    check!("E", limits_remembered),
+    check!("E", lower_limit),
     check!("E", delete_frees_slot),
     check!("E", unlimited),
 ];
