@@ -185,7 +185,7 @@ pub(crate) fn prepare_own(conn: &Connection, sql: &Sql, create: bool) -> Result<
     conn.execute_batch(&format!("PRAGMA page_size = {PAGE_SIZE}"))?;
     // Before anything is changed: the journal mode stays with the file.
     let is_complete = sql.is_complete(conn)?;
-    if !is_complete && !create {
+    if !is_complete && !create && !sql.is_begun(conn)? {
         return Ok(false);
     }
     use_wal(conn)?;
@@ -195,7 +195,13 @@ pub(crate) fn prepare_own(conn: &Connection, sql: &Sql, create: bool) -> Result<
         PAGE_SIZE * WAL_PAGES
     ))?;
     if !is_complete {
-        sql.ensure(conn)?;
+        let completed = sql.ensure(conn);
+        // An older version knows fewer companions: its rows can be read without.
+        if create {
+            completed?;
+        } else if !conn.is_autocommit() {
+            conn.execute_batch("ROLLBACK")?;
+        }
     }
     Ok(true)
 }

@@ -222,6 +222,14 @@ impl Sql {
         Ok(found == self.objects.len())
     }
 
+    /// Whether the table is there, and perhaps not all of its companions.
+    pub(crate) fn is_begun(&self, conn: &Connection) -> Result<bool, Fault> {
+        let begun =
+            "SELECT count(*) > 0 FROM sqlite_schema WHERE type = 'table' AND name = ?1 COLLATE NOCASE";
+        let [table, ..] = &self.objects;
+        Ok(conn.query_row(begun, [&table.name], |row| row.get(0))?)
+    }
+
     /// Makes what is missing of the schema, all of it or nothing.
     ///
     /// # Errors

@@ -121,6 +121,7 @@ fn a_table_of_an_older_version_loses_nothing_to_a_handle_that_names_none() {
         fill(&build(DatabaseCache::builder(&path).max_entries(100_000)), 0..entries);
         forget(&path);
         let other = unnamed(&path);
+        assert_eq!(other.get::<usize>("1").unwrap(), Some(1), "what is there is read");
         assert_eq!(limit_shown(&other), shown, "of {entries}");
         other.set("1", &1, Timeout::Never).unwrap();
         assert_eq!(rows(&path), entries as i64);
