@@ -89,7 +89,11 @@ impl Store {
         all
     }
 
+    /// The rows; none before the first write, since reading makes neither the file nor the table.
     fn rows(self, path: &Path) -> Rows {
+        if !path.exists() {
+            return Rows::new();
+        }
         let sql = match self {
             Self::Own => {
                 "SELECT concat_ws(' ', key, kind, codec, expires, hex(value)) FROM cache ORDER BY key"
@@ -98,6 +102,9 @@ impl Store {
             _ => "SELECT concat_ws(' ', cache_key, expires, value) FROM cache ORDER BY cache_key",
         };
         let conn = Connection::open(path).unwrap();
+        if !has_table(&conn, "cache") {
+            return Rows::new();
+        }
         let mut rows = conn.prepare(sql).unwrap();
         let rows = rows.query_map([], |row| row.get(0)).unwrap();
         rows.map(Result::unwrap).collect()
@@ -128,10 +135,17 @@ impl Store {
                 either.iter().map(at).collect::<Vec<_>>()
             ));
         }
+        // Reading makes nothing: the file is still to come.
+        if !path.exists() {
+            return None;
+        }
         let conn = Connection::open(path).unwrap();
         let whole: String = conn.query_row("PRAGMA integrity_check", [], |row| row.get(0)).unwrap();
         let counted: i64 = match self {
-            Self::Own => conn.query_row("SELECT entries FROM \"cache~state\"", [], |row| row.get(0)).unwrap(),
+            Self::Own if has_table(&conn, "cache~state") => {
+                conn.query_row("SELECT entries FROM \"cache~state\"", [], |row| row.get(0)).unwrap()
+            }
+            Self::Own => 0,
             #[cfg(feature = "django")]
             _ => rows.len() as i64,
         };
@@ -179,4 +193,9 @@ impl FromStr for Store {
     fn from_str(name: &str) -> Result<Self, String> {
         Self::ALL.iter().copied().find(|store| format!("{store:?}") == name).ok_or_else(|| name.to_owned())
     }
+}
+
+fn has_table(conn: &Connection, name: &str) -> bool {
+    let sql = "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = ?1";
+    conn.query_row(sql, [name], |row| row.get::<_, i64>(0)).unwrap() > 0
 }
