@@ -48,7 +48,7 @@ impl Capabilities {
         evicting: false,
         lru: false,
         max_value_size: None,
-        ttl_resolution: Duration::from_millis(5),
+        ttl_resolution: Duration::ZERO,
         strict_keys: false,
         keeps_kinds: true,
         atomic_rename: true,

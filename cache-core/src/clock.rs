@@ -31,6 +31,10 @@ struct Hands {
     wall_ms: AtomicI64,
 }
 
+/// No coarse clock is that far behind the precise one: a tick is 10 ms at the longest, and a virtual processor that the
+/// host gives to others for a while misses some of them.
+const FURTHEST_BEHIND_NS: u64 = 100_000_000;
+
 /// Where this process's monotonic time starts, on systems without a clock id to ask.
 #[cfg(not(target_os = "linux"))]
 static START: std::sync::OnceLock<Instant> = std::sync::OnceLock::new();
@@ -62,14 +66,33 @@ impl Clock {
     }
 
     /// As [`Clock::monotonic_ns`], but up to one scheduler tick (4 ms on common Linux) behind it
-    /// and about four times cheaper: good for "has this expired?", where late is allowed and
-    /// early is not.
+    /// and about four times cheaper. For "has this expired?" see [`Clock::has_passed`].
     #[must_use]
     pub fn coarse_ns(&self) -> u64 {
         match &self.0 {
             None => coarse_ns(),
             Some(hands) => hands.monotonic_ns.load(Ordering::SeqCst),
         }
+    }
+
+    /// Whether the monotonic clock has reached `deadline_ns`: exact, and as cheap as
+    /// [`Clock::coarse_ns`] until the deadline is near.
+    ///
+    /// ```
+    /// use cache_core::Clock;
+    ///
+    /// let clock = Clock::system();
+    /// let deadline = clock.monotonic_ns() + 1_000_000;
+    /// while !clock.has_passed(deadline) {}
+    /// assert!(clock.monotonic_ns() >= deadline);
+    /// ```
+    #[inline]
+    #[must_use]
+    pub fn has_passed(&self, deadline_ns: u64) -> bool {
+        // The coarse clock is behind, so what it has reached the precise one has too.
+        let coarse_ns = self.coarse_ns();
+        deadline_ns <= coarse_ns
+            || deadline_ns - coarse_ns < FURTHEST_BEHIND_NS && deadline_ns <= self.monotonic_ns()
     }
 
     /// Milliseconds since the Unix epoch by the wall clock; negative before it.

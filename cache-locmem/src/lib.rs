@@ -12,8 +12,11 @@
 //! - **Eviction.** [`Eviction::S3Fifo`] in place of the LRU gives up one entry at a time, by how often and
 //!   how lately each was read: fewer misses for the same room, and no scan ever. It takes 45 to 70
 //!   bytes more per entry.
-//! - **Time.** Deadlines are monotonic: a step of the wall clock moves none. An entry may be
-//!   readable for 5 ms after its deadline, never before it is it gone.
+//! - **Time.** Deadlines are monotonic: a step of the wall clock moves none. An entry is readable until its
+//!   deadline and not a moment longer.
+//! - **Values with owners.** A value that another owns (`Bytes::from_owner`) runs its owner's code when the store
+//!   drops it, in the call that removes it: a set, a delete, also the eviction for another key. No lock is held
+//!   then, so that code may call the cache. If it panics, so does the call, after it has done all its work.
 //! - **Hashing** is keyed, by a random key per store.
 //!
 //! ```
@@ -32,6 +35,7 @@ mod collisions;
 mod eviction;
 mod options;
 mod registry;
+mod removed;
 mod s3_fifo;
 #[cfg(feature = "settings")]
 mod settings;

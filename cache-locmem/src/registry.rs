@@ -18,8 +18,12 @@ pub(crate) fn open(
     eviction: Option<Eviction>,
     make: impl FnOnce() -> Store,
 ) -> Result<Arc<Store>> {
+    // Outlives the lock: this may be the last handle by then, and with the store go its values, whose owners'
+    // code may open one.
+    let open;
     let mut stores = STORES.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some(store) = stores.get(name).and_then(Weak::upgrade) {
+    open = stores.get(name).and_then(Weak::upgrade);
+    if let Some(store) = &open {
         if let Some(eviction) = eviction
             && eviction != store.eviction()
         {
@@ -35,7 +39,7 @@ pub(crate) fn open(
                  the same, or another name",
                 store.culling()
             ))),
-            _ => Ok(store),
+            _ => Ok(Arc::clone(store)),
         };
     }
     stores.retain(|_, store| store.strong_count() > 0);

@@ -8,8 +8,9 @@ use ahash::RandomState;
 use cache_core::{Clock, Culling, Error, Expiry, Key, Payload, Result};
 
 use crate::eviction::Eviction;
+use crate::removed::Removed;
 use crate::sync::{AtomicU64, AtomicUsize, RwLock, RwLockReadGuard, RwLockWriteGuard};
-use crate::table::{Entry, NEVER, Reaped, Table, Use};
+use crate::table::{NEVER, Reaped, Table, Use};
 
 /// Up to this limit a store is one shard, and its culling exact: the least recently used of all.
 /// Above it the least recently used of one shard go, so that no write ever stops for long.
@@ -35,6 +36,9 @@ const REAP_PER_CULL: usize = 64;
 /// A full store that finds nothing expired looks at no more deadlines than this, which entries that were set again
 /// or touched have left behind: as many as there can be in a store of one shard. Then it culls.
 const LOOKS_PER_CULL: usize = 2 * ONE_SHARD as usize + 256;
+
+/// Room that a write has made, and that others have taken, so often; then it writes while nobody else does.
+const TRIES: usize = 64;
 
 pub(crate) struct Store {
     shards: Box<[Shard]>,
@@ -87,6 +91,24 @@ impl Shard {
     fn use_now(&self, table: &Table) -> Use {
         table.use_now(|| self.tick())
     }
+}
+
+/// The last handle is gone. As a clear: that one value panics as it is dropped keeps no other.
+impl Drop for Store {
+    fn drop(&mut self) {
+        self.clear();
+    }
+}
+
+/// What is to be stored.
+struct New<'a> {
+    hash: u64,
+    key: &'a str,
+    payload: Payload,
+    deadline: u64,
+    over: Over,
+    /// The time at the beginning of the call.
+    now: u64,
 }
 
 /// What a write does where a live entry is.
@@ -163,35 +185,74 @@ impl Store {
     pub(crate) fn put(&self, key: Key<'_>, payload: Payload, expiry: Expiry, over: Over) -> bool {
         let (hash, home) = self.place(key);
         let (now, deadline) = self.times(expiry);
-        let payload = shareable(payload);
-        loop {
+        let mut new = New { hash, key: key.as_str(), payload: shareable(payload), deadline, over, now };
+        for _ in 0..TRIES {
+            let mut removed = Removed::default();
             let mut table = home.write();
-            self.release(table.reap(now, REAP_PER_WRITE).removed);
-            let used = home.use_now(&table);
-            if let Some(entry) = table.find_mut(hash, key.as_str()) {
-                if over == Over::Keep && entry.is_live(now) {
-                    return false;
-                }
-                entry.use_at(used);
-                let old = std::mem::replace(&mut entry.payload, payload);
-                let before = std::mem::replace(&mut entry.deadline, deadline);
-                table.expires(hash, before, deadline);
-                self.note(deadline);
-                drop(table);
-                drop(old);
-                return true;
-            }
-            let reserved = self.reserve();
-            let evicted = if reserved { None } else { self.exchange(&mut table, hash, now) };
-            if reserved || evicted.is_some() {
-                table.insert(hash, key.as_str(), payload, deadline, used);
-                self.note(deadline);
-                drop(table);
-                drop(evicted);
-                return true;
+            self.release(table.reap(now, REAP_PER_WRITE, &mut removed).removed);
+            match self.put_in(&mut table, home, new, &mut removed) {
+                Ok(stored) => return stored,
+                Err(full) => new = full,
             }
             drop(table);
+            // Before others look for room: what it holds may be large.
+            drop(removed);
             self.cull(home, now);
+        }
+        self.put_alone(home, new)
+    }
+
+    /// What came of a new value in the shard that is its home. The value itself where the store is full.
+    fn put_in<'a>(
+        &self,
+        table: &mut Table,
+        home: &Shard,
+        new: New<'a>,
+        removed: &mut Removed,
+    ) -> std::result::Result<bool, New<'a>> {
+        let used = home.use_now(table);
+        if let Some(entry) = table.find_mut(new.hash, new.key) {
+            if new.over == Over::Keep && self.is_live(entry.deadline) {
+                removed.value(new.payload);
+                return Ok(false);
+            }
+            entry.use_at(used);
+            removed.value(std::mem::replace(&mut entry.payload, new.payload));
+            let before = std::mem::replace(&mut entry.deadline, new.deadline);
+            table.expires(new.hash, before, new.deadline);
+        } else if self.reserve() || self.exchange(table, new.hash, new.now, removed) {
+            table.insert(new.hash, new.key, new.payload, new.deadline, used);
+        } else {
+            return Err(new);
+        }
+        self.note(new.deadline);
+        Ok(true)
+    }
+
+    /// [`Store::put_in`] while nobody else writes: others took the room each time that one was made. One
+    /// entry goes, so this ends.
+    #[cold]
+    fn put_alone(&self, home: &Shard, new: New<'_>) -> bool {
+        let mut removed = Removed::default();
+        // In the order of their places, as everywhere.
+        let mut tables: Vec<_> = self.shards.iter().map(Shard::write).collect();
+        // What is counted now is there.
+        self.count.store(tables.iter().map(|table| table.len()).sum(), Ordering::Release);
+        let at_home = self.shards.iter().position(|shard| std::ptr::eq(shard, home)).unwrap_or_default();
+        let known = tables[at_home].find(new.hash, new.key).is_some();
+        if !known && self.len() >= self.limit {
+            // At home, as each new key of a large store; else where there is one.
+            let places = std::iter::once(at_home).chain(0..tables.len());
+            let gone = places.map(|place| tables[place].take_victims(1, &mut removed)).find(|&gone| gone > 0);
+            self.release(gone.unwrap_or_default());
+        }
+        match self.put_in(&mut tables[at_home], home, new, &mut removed) {
+            Ok(stored) => stored,
+            // A store has room for one entry at least.
+            Err(refused) => {
+                removed.value(refused.payload);
+                false
+            }
         }
     }
 
@@ -242,6 +303,7 @@ impl Store {
         let (from_hash, from_place) = (self.hash(from), self.shard_of(self.hash(from)));
         let (to_hash, to_place) = (self.hash(to), self.shard_of(self.hash(to)));
         let shards = (&self.shards[from_place], &self.shards[to_place]);
+        let mut removed = Removed::default();
         // In the order of their places: two renames the other way round must not wait for
         // each other.
         let (mut source, mut target);
@@ -263,33 +325,34 @@ impl Store {
         let used = shards.1.use_now(table);
         table.insert(to_hash, to.as_str(), entry.payload, entry.deadline, used);
         self.note(entry.deadline);
-        self.release(usize::from(replaced.is_some()));
+        if let Some(replaced) = replaced {
+            self.release(1);
+            removed.entry(replaced);
+        }
         true
     }
 
     pub(crate) fn clear(&self) {
-        self.shards.iter().for_each(|shard| self.empty(shard.write()));
+        let mut removed = Removed::default();
+        self.shards.iter().for_each(|shard| self.empty(&mut shard.write(), &mut removed));
     }
 
-    fn evict_all(&self, mut table: RwLockWriteGuard<'_, Table>) {
-        let evicted = table.len();
-        table.made_room(evicted);
-        self.empty(table);
+    fn evict_all(&self, table: &mut Table, removed: &mut Removed) {
+        table.made_room(table.len());
+        self.empty(table, removed);
     }
 
-    fn empty(&self, mut table: RwLockWriteGuard<'_, Table>) {
-        let taken = table.take_all();
-        self.release(taken.len());
-        drop(table);
-        drop(taken);
+    fn empty(&self, table: &mut Table, removed: &mut Removed) {
+        self.release(table.take_all(removed));
     }
 
-    /// Takes an entry out of a full store's shard, by S3-FIFO: a new one gets its place at once. `None`
+    /// Takes an entry out of a full store's shard, by S3-FIFO: a new one gets its place at once. False
     /// where [`Store::cull`] has to find room.
-    fn exchange(&self, table: &mut Table, newcomer: u64, now: u64) -> Option<Box<Entry>> {
+    fn exchange(&self, table: &mut Table, newcomer: u64, now: u64, removed: &mut Removed) -> bool {
         let one_goes = !self.culling.drops_all() && self.culling.victims(table.len() as u64) == 1;
         let here = table.has_queues() && one_goes && table.len() >= self.share && !self.may_expire(now);
-        if here { table.evict(Some(newcomer)) } else { None }
+        let evicted = if here { table.evict(Some(newcomer)) } else { None };
+        evicted.map(|entry| removed.entry(entry)).is_some()
     }
 
     /// Makes room: expired entries anywhere go first, else a share of those that are to go next.
@@ -301,6 +364,7 @@ impl Store {
         // each new key is its own.
         let large = self.shards.iter().filter(|shard| shard.read().len() > self.share);
         let large = large.take(if home.read().len() < self.share { usize::MAX } else { 0 });
+        let mut removed = Removed::default();
         for shard in large.chain(std::iter::once(home)).chain(&self.shards) {
             let mut table = shard.write();
             // Of several that found the store full one makes room, and the others look again.
@@ -308,18 +372,15 @@ impl Store {
                 return;
             }
             if self.culling.drops_all() {
-                self.evict_all(table);
+                self.evict_all(&mut table, &mut removed);
+                drop(table);
                 let others = self.shards.iter().filter(|other| !std::ptr::eq(*other, shard));
-                return others.for_each(|other| self.evict_all(other.write()));
+                return others.for_each(|other| self.evict_all(&mut other.write(), &mut removed));
             }
             let victims = self.culling.victims(table.len() as u64);
-            let dropped = table.drop_victims(usize::try_from(victims).unwrap_or(usize::MAX));
-            // With queues each eviction has counted itself.
-            if !table.has_queues() {
-                table.made_room(dropped);
-            }
-            self.release(dropped);
-            if dropped > 0 {
+            let taken = table.take_victims(usize::try_from(victims).unwrap_or(usize::MAX), &mut removed);
+            self.release(taken);
+            if taken > 0 {
                 return;
             }
         }
@@ -332,9 +393,10 @@ impl Store {
             if shard.read().soonest() > now {
                 continue;
             }
+            let mut gone = Removed::default();
             let mut table = shard.write();
             while table.soonest() <= now {
-                let Reaped { looked_at, removed } = table.reap(now, REAP_PER_CULL.min(looks));
+                let Reaped { looked_at, removed } = table.reap(now, REAP_PER_CULL.min(looks), &mut gone);
                 self.release(removed);
                 if removed > 0 {
                     return true;
@@ -400,15 +462,13 @@ impl Store {
         (hash, &self.shards[self.shard_of(hash)])
     }
 
-    /// By the coarse clock, which lags: an entry is a tick late, and never early, since its
-    /// deadline was made by the precise one.
     #[inline]
     fn is_live(&self, deadline: u64) -> bool {
-        deadline == NEVER || self.clock.coarse_ns() < deadline
+        deadline == NEVER || !self.clock.has_passed(deadline)
     }
 
     /// The time now and the deadline of what is written now: by the precise clock where there is one,
-    /// since an entry must not expire early.
+    /// since an entry must not expire early. Without one the time may lag, and only serves to find room.
     fn times(&self, expiry: Expiry) -> (u64, u64) {
         match expiry {
             Expiry::Never => (self.clock.coarse_ns(), NEVER),
@@ -441,4 +501,35 @@ pub(crate) fn shards_of(limit: Option<u64>, eviction: Eviction) -> usize {
 fn shareable(payload: Payload) -> Payload {
     drop(payload.clone());
     payload
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use std::sync::{Arc, mpsc};
+    use std::time::Duration;
+
+    use cache_core::Cache;
+
+    use super::*;
+    use crate::LocMemCache;
+
+    /// No sequence of calls leads there. If one did, a set would count anew and not try for ever.
+    #[test]
+    fn a_write_ends_though_the_count_is_wrong() {
+        for (limit, eviction) in [(8, Eviction::Lru), (8, Eviction::S3Fifo), (10_000, Eviction::Lru)] {
+            let culling = Culling::DEFAULT.max_entries(limit).unwrap();
+            let store = Arc::new(Store::new(culling, eviction, Clock::system()));
+            store.count.store(store.limit, Ordering::SeqCst);
+            let (done, is_done) = mpsc::channel();
+            let written = Arc::clone(&store);
+            std::thread::spawn(move || {
+                let key = Cache::new(LocMemCache::default()).make_and_validate_key("k").unwrap();
+                done.send(written.put(key.as_key(), Payload::Int(1), Expiry::Never, Over::Keep)).unwrap();
+            });
+            assert!(is_done.recv_timeout(Duration::from_secs(60)).unwrap(), "it was stored");
+            assert_eq!(store.len(), 1);
+        }
+    }
 }

@@ -8,6 +8,7 @@ use cache_core::Payload;
 use hashbrown::HashTable;
 use smol_str::SmolStr;
 
+use crate::removed::Removed;
 use crate::s3_fifo::Queues;
 
 /// The deadline of an entry that does not expire.
@@ -129,15 +130,18 @@ impl Table {
         self.deadlines.peek().map_or(NEVER, |Reverse((deadline, _))| *deadline)
     }
 
-    /// Removes expired entries, looking at no more than `most` deadlines.
-    pub(crate) fn reap(&mut self, now: u64, most: usize) -> Reaped {
+    /// Moves expired entries to `removed`, looking at no more than `most` deadlines.
+    pub(crate) fn reap(&mut self, now: u64, most: usize, removed: &mut Removed) -> Reaped {
         let mut reaped = Reaped::default();
         while reaped.looked_at < most {
             match self.deadlines.peek() {
                 Some(&Reverse((moment, hash))) if moment <= now => {
                     self.deadlines.pop();
                     reaped.looked_at += 1;
-                    reaped.removed += usize::from(self.reap_one(hash, now));
+                    if let Some(entry) = self.reap_one(hash, now) {
+                        removed.entry(entry);
+                        reaped.removed += 1;
+                    }
                 }
                 _ => break,
             }
@@ -145,20 +149,20 @@ impl Table {
         reaped
     }
 
-    /// Removes an expired entry with this hash. Where there is none, those that expire later are noted
+    /// Takes out an expired entry with this hash. Where there is none, those that expire later are noted
     /// again.
-    fn reap_one(&mut self, hash: u64, now: u64) -> bool {
+    fn reap_one(&mut self, hash: u64, now: u64) -> Option<Box<Entry>> {
         if let Ok(entry) = self.entries.find_entry(hash, |entry| entry.hash == hash && !entry.is_live(now)) {
-            let place = entry.remove().0.place;
+            let entry = entry.remove().0;
             if let Some(queues) = &mut self.queues {
-                queues.remove(place);
+                queues.remove(entry.place);
             }
-            return true;
+            return Some(entry);
         }
         let later =
             self.entries.iter_hash(hash).filter(|entry| entry.hash == hash && entry.deadline != NEVER);
         self.deadlines.extend(later.map(|entry| Reverse((entry.deadline, hash))));
-        false
+        None
     }
 
     /// Whether [`Table::evict`] can choose.
@@ -182,33 +186,36 @@ impl Table {
         self.evicted
     }
 
-    /// Removes the `victims` entries that are to go first; returns how many.
-    pub(crate) fn drop_victims(&mut self, victims: usize) -> usize {
-        if self.has_queues() {
-            return (0..victims).map_while(|_| self.evict(None)).count();
-        }
-        if victims >= self.entries.len() {
-            return self.take_all().len();
-        }
-        let Some(last) = victims.checked_sub(1) else { return 0 };
-        let mut ticks: Vec<u64> =
-            self.entries.iter().map(|entry| entry.used.load(Ordering::Relaxed)).collect();
-        let (_, &mut newest_victim, _) = ticks.select_nth_unstable(last);
+    /// Moves the `victims` entries that are to go first to `removed`; returns how many.
+    pub(crate) fn take_victims(&mut self, victims: usize, removed: &mut Removed) -> usize {
         let before = self.entries.len();
-        // Two readers may have left the same tick: those beyond the number stay.
-        let mut left = victims;
-        self.entries.retain(|entry| {
-            let goes = left > 0 && entry.used.load(Ordering::Relaxed) <= newest_victim;
-            left -= usize::from(goes);
-            !goes
-        });
-        before - self.entries.len()
+        if self.has_queues() {
+            (0..victims).map_while(|_| self.evict(None)).for_each(|entry| removed.entry(entry));
+        } else if victims >= before {
+            self.take_all(removed);
+        } else if let Some(last) = victims.checked_sub(1) {
+            let used = |entry: &Entry| entry.used.load(Ordering::Relaxed);
+            let mut ticks: Vec<u64> = self.entries.iter().map(|entry| used(entry)).collect();
+            let (_, &mut newest_victim, _) = ticks.select_nth_unstable(last);
+            // Two readers may have left the same tick: those beyond the number stay.
+            let oldest = self.entries.extract_if(|entry| used(entry) <= newest_victim);
+            oldest.take(victims).for_each(|entry| removed.entry(entry));
+        }
+        let taken = before - self.entries.len();
+        // With queues each eviction has counted itself.
+        if !self.has_queues() {
+            self.made_room(taken);
+        }
+        taken
     }
 
-    /// Empties the table and hands the old one over, to be freed outside the lock.
-    pub(crate) fn take_all(&mut self) -> Self {
+    /// Moves all entries to `removed`; returns how many.
+    pub(crate) fn take_all(&mut self, removed: &mut Removed) -> usize {
         let queues = self.queues.as_ref().map(Queues::emptied);
-        std::mem::replace(self, Self { queues, evicted: self.evicted, ..Self::default() })
+        let taken = std::mem::replace(self, Self { queues, evicted: self.evicted, ..Self::default() });
+        let len = taken.len();
+        removed.all(taken.entries);
+        len
     }
 }
 
@@ -269,6 +276,10 @@ mod tests {
         table.insert(hash(n), &n.to_string(), Payload::Int(0), deadline, at);
     }
 
+    fn reap(table: &mut Table, now: u64) -> usize {
+        table.reap(now, 64, &mut Removed::default()).removed
+    }
+
     fn queued(table: &Table) -> usize {
         table.queues.as_ref().unwrap().len()
     }
@@ -321,16 +332,17 @@ mod tests {
                 drop(table.remove(hash(n - n / 9), &(n - n / 9).to_string()));
             }
             if n % 50 == 0 {
-                table.reap(n.saturating_sub(20), 64);
+                reap(&mut table, n.saturating_sub(20));
             }
             assert_eq!(queued(&table), table.len());
         }
-        assert_eq!(table.drop_victims(10), 10);
+        let mut removed = Removed::default();
+        assert_eq!(table.take_victims(10, &mut removed), 10);
         assert_eq!(queued(&table), table.len());
-        assert!(table.take_all().len() > 0, "what was there is handed over");
+        assert!(table.take_all(&mut removed) > 0, "what was there is handed over");
         assert_eq!((table.len(), queued(&table)), (0, 0));
         (0..100).for_each(|n| insert(&mut table, n, NEVER));
-        assert_eq!(table.drop_victims(usize::MAX), 100);
+        assert_eq!(table.take_victims(usize::MAX, &mut removed), 100);
         assert_eq!(queued(&table), 0);
     }
 
@@ -348,21 +360,21 @@ mod tests {
         // On, again and again: the heap does not grow.
         (11..=1_000).for_each(|deadline| move_deadline(&mut table, 1, deadline));
         assert_eq!(table.deadlines.len(), 1);
-        assert_eq!((table.reap(999, 64).removed, table.soonest()), (0, 1_000));
-        assert_eq!((table.reap(1_000, 64).removed, table.len()), (1, 0));
+        assert_eq!((reap(&mut table, 999), table.soonest()), (0, 1_000));
+        assert_eq!((reap(&mut table, 1_000), table.len()), (1, 0));
         // Back, to never, and to a number again.
         insert(&mut table, 2, 5_000);
         move_deadline(&mut table, 2, 2_000);
         assert_eq!(table.soonest(), 2_000);
         move_deadline(&mut table, 2, NEVER);
-        assert_eq!((table.reap(9_000, 64).removed, table.len(), table.soonest()), (0, 1, NEVER));
+        assert_eq!((reap(&mut table, 9_000), table.len(), table.soonest()), (0, 1, NEVER));
         move_deadline(&mut table, 2, 9_500);
-        assert_eq!((table.reap(9_500, 64).removed, table.len()), (1, 0));
+        assert_eq!((reap(&mut table, 9_500), table.len()), (1, 0));
         // What a removed entry left behind touches no other of the same key.
         insert(&mut table, 3, 20_000);
         assert!(table.remove(hash(3), "3").is_some());
         insert(&mut table, 3, 30_000);
-        assert_eq!((table.reap(25_000, 64).removed, table.len()), (0, 1));
-        assert_eq!((table.reap(30_000, 64).removed, table.len()), (1, 0));
+        assert_eq!((reap(&mut table, 25_000), table.len()), (0, 1));
+        assert_eq!((reap(&mut table, 30_000), table.len()), (1, 0));
     }
 }

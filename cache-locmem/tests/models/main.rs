@@ -10,6 +10,8 @@
 #[path = "../../src/eviction.rs"]
 #[allow(unreachable_pub, reason = "public in the library")]
 mod eviction;
+#[path = "../../src/removed.rs"]
+mod removed;
 #[path = "../../src/s3_fifo/mod.rs"]
 mod s3_fifo;
 #[path = "../../src/store.rs"]
