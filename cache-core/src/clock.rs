@@ -28,7 +28,7 @@ pub struct ManualClock(Arc<Hands>);
 #[derive(Debug)]
 struct Hands {
     monotonic_ns: AtomicU64,
-    wall_ms: AtomicI64,
+    wall_us: AtomicI64,
 }
 
 /// No coarse clock is that far behind the precise one: a tick is 10 ms at the longest, and a virtual processor that the
@@ -51,7 +51,7 @@ impl Clock {
     pub fn manual() -> (Self, ManualClock) {
         let hands = Arc::new(Hands {
             monotonic_ns: AtomicU64::new(1_000_000_000),
-            wall_ms: AtomicI64::new(Self::system().wall_ms()),
+            wall_us: AtomicI64::new(Self::system().wall_ms() * 1_000),
         });
         (Self(Some(Arc::clone(&hands))), ManualClock(hands))
     }
@@ -95,36 +95,50 @@ impl Clock {
             || deadline_ns - coarse_ns < FURTHEST_BEHIND_NS && deadline_ns <= self.monotonic_ns()
     }
 
-    /// Milliseconds since the Unix epoch by the wall clock; negative before it.
+    /// Milliseconds since the Unix epoch by the wall clock, rounded down; negative before it.
     #[must_use]
     pub fn wall_ms(&self) -> i64 {
+        self.wall_us().div_euclid(1_000)
+    }
+
+    /// Microseconds since the Unix epoch by the wall clock, rounded down; negative before it.
+    #[must_use]
+    pub fn wall_us(&self) -> i64 {
         match &self.0 {
-            None => system_wall_ms(),
-            Some(hands) => hands.wall_ms.load(Ordering::SeqCst),
+            None => system_wall_us(),
+            Some(hands) => hands.wall_us.load(Ordering::SeqCst),
         }
     }
 }
 
 impl ManualClock {
-    /// Lets time pass: both the monotonic and the wall clock move on.
+    /// Lets time pass: both the monotonic and the wall clock move on, to their ends and no further.
     pub fn advance(&self, by: Duration) {
         let ns = u64::try_from(by.as_nanos()).unwrap_or(u64::MAX);
-        let ms = i64::try_from(by.as_millis()).unwrap_or(i64::MAX);
-        self.0.monotonic_ns.fetch_add(ns, Ordering::SeqCst);
-        self.0.wall_ms.fetch_add(ms, Ordering::SeqCst);
+        let on = |now: u64| Some(now.saturating_add(ns));
+        // It always succeeds.
+        let _ = self.0.monotonic_ns.fetch_update(Ordering::SeqCst, Ordering::SeqCst, on);
+        self.step_wall_us(i64::try_from(by.as_micros()).unwrap_or(i64::MAX));
     }
 
     /// Sets the wall clock forward or, with a negative number, back; no time passes.
     pub fn step_wall_ms(&self, by: i64) {
-        self.0.wall_ms.fetch_add(by, Ordering::SeqCst);
+        self.step_wall_us(by.saturating_mul(1_000));
+    }
+
+    fn step_wall_us(&self, by: i64) {
+        let on = |now: i64| Some(now.saturating_add(by));
+        let _ = self.0.wall_us.fetch_update(Ordering::SeqCst, Ordering::SeqCst, on);
     }
 }
 
-fn system_wall_ms() -> i64 {
-    let ms = |d: Duration| i64::try_from(d.as_millis()).unwrap_or(i64::MAX);
+fn system_wall_us() -> i64 {
     match SystemTime::now().duration_since(UNIX_EPOCH) {
-        Ok(since) => ms(since),
-        Err(before) => -ms(before.duration()),
+        Ok(since) => i64::try_from(since.as_micros()).unwrap_or(i64::MAX),
+        Err(before) => {
+            let before = before.duration().as_nanos().div_ceil(1_000);
+            i64::try_from(before).map_or(i64::MIN, |us| -us)
+        }
     }
 }
 

@@ -105,14 +105,26 @@ impl Expiry {
     /// The moment of expiry in milliseconds, for a store whose clock says `now_ms`: expired when
     /// `deadline <= now`. `None` is never, also where the sum would not fit.
     ///
-    /// Rounded up, and one more since `now_ms` was itself rounded down: nothing expires early.
+    /// Rounded up, and one more since `now_ms` was itself rounded down: nothing expires early, and nothing more
+    /// than 2 ms late. [`Expiry::deadline_us`] is closer.
     #[must_use]
     pub fn deadline_ms(self, now_ms: i64) -> Option<i64> {
+        self.deadline(now_ms, 1_000_000)
+    }
+
+    /// As [`Expiry::deadline_ms`] in microseconds, for [`Clock::wall_us`](crate::Clock::wall_us): up to 2 µs late.
+    #[must_use]
+    pub fn deadline_us(self, now_us: i64) -> Option<i64> {
+        self.deadline(now_us, 1_000)
+    }
+
+    /// For a clock that counts `unit` nanoseconds.
+    fn deadline(self, now: i64, unit: u128) -> Option<i64> {
         match self {
             Self::Never => None,
             Self::After(after) => {
-                let ms = i64::try_from(after.as_nanos().div_ceil(1_000_000)).ok()?;
-                now_ms.checked_add(ms)?.checked_add(1)
+                let after = i64::try_from(after.as_nanos().div_ceil(unit)).ok()?;
+                now.checked_add(after)?.checked_add(1)
             }
         }
     }
@@ -144,6 +156,8 @@ mod tests {
         assert_eq!(after(Duration::from_millis(2)).deadline_ms(10), Some(13));
         assert_eq!(after(Duration::from_secs(1)).deadline_ms(i64::MAX), None);
         assert_eq!(Expiry::Never.deadline_ms(10), None);
+        assert_eq!(after(Duration::from_nanos(1_001)).deadline_us(10), Some(13));
+        assert_eq!(after(Duration::from_secs(1)).deadline_us(i64::MAX - 1_000_000), None);
     }
 
     #[test]

@@ -68,7 +68,7 @@ pub(crate) fn make_room(ops: &Ops<'_>, now: i64) -> Result<(), Fault> {
 /// Removes all expired rows, a window at a time and each in its own transaction. Returns how
 /// many went from `from` on, and where to go on; `None` after the last window.
 pub(crate) fn purge(ops: &Ops<'_>, from: i64) -> Result<(u64, Option<i64>), Fault> {
-    let now = ops.settings.clock.wall_ms();
+    let now = ops.settings.clock.wall_us();
     let (removed, next) = ops.write(|| sweep(ops, from, WINDOW, now))?;
     Ok((as_u64(removed), next))
 }

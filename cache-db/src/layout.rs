@@ -171,7 +171,8 @@ impl Table {
         let own = Capabilities {
             persistent: true,
             cross_process: true,
-            ttl_resolution: Duration::from_millis(2),
+            // Microseconds, rounded up, of a clock that was rounded down.
+            ttl_resolution: Duration::from_micros(2),
             ..Capabilities::DEFAULT
         };
         match self {

@@ -35,7 +35,7 @@
 //!   service never shrinks a cache by Django's 300. One that names others changes them with its first
 //!   new entry, for all who have the table open; [`Info`](cache_core::Info) shows them. A lower limit empties the
 //!   table step by step: until it holds, each new key removes more rows than it adds, 1,000 at most.
-//! - **Deadlines are wall-clock milliseconds**: a step of the machine's clock moves them all.
+//! - **Deadlines are wall-clock microseconds**: a step of the machine's clock moves them all.
 //! - **A write waits for other writers** up to [`DatabaseOptions::busy_timeout`], and then is
 //!   [`ErrorKind::Unavailable`](cache_core::ErrorKind::Unavailable): it never silently stores nothing.
 //! - **What a disk damaged is a miss**: each row has a checksum, bound to its key. A `get` that finds one

@@ -56,7 +56,7 @@ pub(crate) fn file_bytes(conn: &Connection) -> Result<u64, Fault> {
 
 impl Ops<'_> {
     fn now(&self) -> i64 {
-        self.settings.clock.wall_ms()
+        self.settings.clock.wall_us()
     }
 
     /// The parameters that a statement begins with which asks for a live row.
@@ -119,7 +119,7 @@ impl Ops<'_> {
     ) -> Result<bool, Fault> {
         let now = self.now();
         let sql = if put == Put::Set { &self.sql.set } else { &self.sql.add };
-        let (row, key_sum) = (Row::new(value, expiry.deadline_ms(now)), KeySum::of(key.as_str()));
+        let (row, key_sum) = (Row::new(value, expiry.deadline_us(now)), KeySum::of(key.as_str()));
         let row = params![
             key.as_str(),
             now,
@@ -188,7 +188,7 @@ impl Operations for Ops<'_> {
             // A key that is there needs no room, and within a transaction a look for it costs little.
             let mut replace = self.conn.prepare_cached(&self.sql.replace)?;
             let mut replaced = |key: Key<'_>, value| -> Result<bool, Fault> {
-                let row = Row::new(value, expiry.deadline_ms(self.now()));
+                let row = Row::new(value, expiry.deadline_us(self.now()));
                 let sum = row.sum(KeySum::of(key.as_str()));
                 let row = params![key.as_str(), row.kind, row.codec, row.expires, sum, row.value];
                 Ok(replace.execute(row)? > 0)
@@ -217,7 +217,7 @@ impl Operations for Ops<'_> {
 
     fn touch(&self, key: Key<'_>, expiry: Expiry) -> Result<bool, Fault> {
         let (now, key_sum) = (self.now(), KeySum::of(key.as_str()));
-        let expires = expiry.deadline_ms(now);
+        let expires = expiry.deadline_us(now);
         let row = params![key.as_str(), now, key_sum.param(), expires, key_sum.of_expiry(expires)];
         Ok(execute(self.conn, &self.sql.touch, row)? > 0)
     }

@@ -3,7 +3,7 @@
 //! ```text
 //!   0  fixed header, 32 bytes   magic "RCFE", version, kind, codec, 0, key length u64,
 //!                               body length u64, CRC-32 of key and body, 0
-//!  32  slot 0, 24 bytes         deadline i64 ms, number i64, sequence u32, CRC-32 of header and slot
+//!  32  slot 0, 24 bytes         deadline i64 µs, number i64, sequence u32, CRC-32 of header and slot
 //!  56  slot 1, 24 bytes         the same, or zeros
 //!  80  key, body                to the end of the file
 //! ```
@@ -16,7 +16,8 @@
 use cache_core::{CodecId, Kind, Payload};
 
 const MAGIC: [u8; 4] = *b"RCFE";
-const VERSION: u8 = 1;
+/// 1 had deadlines in milliseconds.
+const VERSION: u8 = 2;
 const FIXED: usize = 32;
 const SLOT: usize = 24;
 
@@ -29,7 +30,7 @@ pub(crate) const NEVER: i64 = i64::MAX;
 /// The part of an entry that changes in place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Slot {
-    /// Milliseconds since the Unix epoch: expired when `deadline <= now`. [`NEVER`] for never.
+    /// Microseconds since the Unix epoch: expired when `deadline <= now`. [`NEVER`] for never.
     pub(crate) deadline: i64,
     /// The value, where the kind is an integer; else 0.
     pub(crate) number: i64,
@@ -204,7 +205,7 @@ mod tests {
     use bytes::Bytes;
 
     const KEY: &[u8] = b":1:key";
-    const DEADLINE: i64 = 1_800_000_000_000;
+    const DEADLINE: i64 = 1_800_000_000_000_000;
 
     fn file(payload: &Payload) -> Vec<u8> {
         let mut file = Encoded::new(KEY, payload, DEADLINE, 0).head;

@@ -40,11 +40,11 @@ impl Store {
     }
 
     pub(crate) fn now(&self) -> i64 {
-        self.clock.wall_ms()
+        self.clock.wall_us()
     }
 
     fn deadline(&self, expiry: Expiry) -> i64 {
-        expiry.deadline_ms(self.now()).unwrap_or(NEVER)
+        expiry.deadline_us(self.now()).unwrap_or(NEVER)
     }
 
     pub(crate) fn forget_location(&self) {

@@ -23,8 +23,8 @@ pub(crate) fn capabilities(culling: Culling) -> Capabilities {
         persistent: true,
         cross_process: true,
         evicting: culling.limit().is_some(),
-        // A deadline in milliseconds, rounded up, of a clock that was rounded down.
-        ttl_resolution: Duration::from_millis(3),
+        // A deadline in microseconds, rounded up, of a clock that was rounded down.
+        ttl_resolution: Duration::from_micros(2),
         ..Capabilities::DEFAULT
     }
 }

@@ -1,5 +1,7 @@
 //! [`RedisCache`]: the two halves of the contract, over one [`Client`].
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use cache_core::{
     AsyncCache, AsyncWay, BaseCache, Capabilities, Expiry, Info, Key, Payload, Presence, Result, Way,
@@ -129,6 +131,8 @@ impl BaseCache for RedisCache {
             max_value_size: Some(LARGEST_VALUE),
             keeps_kinds: false,
             atomic_rename: self.client.is_one_place(),
+            // It counts whole milliseconds, in which neither the beginning nor the end may be early.
+            ttl_resolution: Duration::from_millis(2),
             ..Capabilities::DEFAULT
         }
     }

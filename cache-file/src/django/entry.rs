@@ -95,20 +95,20 @@ impl Head {
         Some(Self { until, len: start.len() - rest.len() })
     }
 
-    /// Whether the moment is past, by a clock that says `now` milliseconds. As in Django, the
+    /// Whether the moment is past, by a clock that says `now` microseconds. As in Django, the
     /// entry is still there at the very moment.
     fn is_expired(&self, now: i64) -> bool {
-        matches!(self.until, Until::Moment(moment) if moment < now as f64 / 1_000.0)
+        matches!(self.until, Until::Moment(moment) if moment < now as f64 / 1e6)
     }
 }
 
 /// The bytes of an expiry of ours, which all but never have.
 const OWN_HEAD: usize = 18;
 
-/// The bytes of an expiry, in milliseconds since the Unix epoch.
+/// The bytes of an expiry, in microseconds since the Unix epoch.
 pub(super) fn head(deadline: Option<i64>) -> Vec<u8> {
-    let Some(ms) = deadline else { return b"\x80\x04N.".to_vec() };
-    let float = (ms as f64 / 1_000.0).to_be_bytes();
+    let Some(us) = deadline else { return b"\x80\x04N.".to_vec() };
+    let float = (us as f64 / 1e6).to_be_bytes();
     cache_pickle::seal(&[&b"\x80\x04G"[..], &float, b"."].concat(), NO_NAME)
 }
 
@@ -193,9 +193,9 @@ mod tests {
 
     #[test]
     fn what_is_written_is_read() {
-        for deadline in [None, Some(1_700_000_000_123), Some(i64::MAX - 1)] {
+        for deadline in [None, Some(1_700_000_000_123_000), Some(i64::MAX - 1)] {
             let file = [head(deadline), body(b"N.")].concat();
-            let Seen::Live(found) = whole(&file, 1_700_000_000_123) else { panic!("{deadline:?}") };
+            let Seen::Live(found) = whole(&file, 1_700_000_000_123_000) else { panic!("{deadline:?}") };
             assert_eq!((found.head(), found.pickle.as_deref()), (&head(deadline)[..], Some(&b"N."[..])));
         }
         assert_eq!(head(Some(1)).len(), head(Some(i64::MAX)).len());
@@ -203,7 +203,7 @@ mod tests {
 
     #[test]
     fn a_moment_is_past_after_it_and_not_at_it() {
-        let at = 1_700_000_000_123;
+        let at = 1_700_000_000_123_000;
         let file = [head(Some(at)), body(b"N.")].concat();
         assert!(whole(&file, at).is_live());
         assert!(matches!(whole(&file, at + 1), Seen::Expired));

@@ -59,7 +59,7 @@ impl DjangoStore {
     }
 
     fn now(&self) -> i64 {
-        self.clock.wall_ms()
+        self.clock.wall_us()
     }
 
     fn forget_root(&self) {

@@ -24,7 +24,7 @@ const YOUNG: Duration = Duration::from_secs(2);
 
 impl DjangoStore {
     fn head(&self, expiry: Expiry) -> Vec<u8> {
-        entry::head(expiry.deadline_ms(self.now()))
+        entry::head(expiry.deadline_us(self.now()))
     }
 
     /// The live entry of a key. Takes no lock, unless it looks damaged.

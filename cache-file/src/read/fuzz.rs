@@ -6,7 +6,7 @@ use crate::fuzz::{file, fuzz};
 use crate::layout::EntryName;
 
 const KEY: &[u8] = b":1:key";
-const NOW: i64 = 1_700_000_000_000;
+const NOW: i64 = 1_700_000_000_000_000;
 
 /// Gives an entry the checksums that its bytes ask for.
 fn seal_entry(bytes: &mut [u8]) {

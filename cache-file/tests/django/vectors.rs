@@ -120,8 +120,8 @@ fn what_is_written_is_a_pickle_behind_an_expiry() {
         let file = fs::read(only_file(backend.dir())).unwrap();
         let (expiry, stream) = cache_pickle::Value::read_first(&file).unwrap();
         match timeout {
-            // One more millisecond, since the clock's own was begun already.
-            Timeout::After(_) => assert_eq!(expiry, cache_pickle::Value::Float(1_700_003_600.251)),
+            // One more microsecond, since the clock's own was begun already.
+            Timeout::After(_) => assert_eq!(expiry, cache_pickle::Value::Float(1_700_003_600.250_001)),
             _ => assert_eq!(expiry, cache_pickle::Value::None),
         }
         let pickle = miniz_oxide::inflate::decompress_to_vec_zlib(stream).unwrap();

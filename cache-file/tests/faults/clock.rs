@@ -12,8 +12,8 @@ use crate::store::Kind;
 const MINUTE_MS: i64 = 60_000;
 const KEYS: usize = 8;
 
-/// What a deadline may be off by: `Capabilities::ttl_resolution`.
-const RESOLUTION_MS: i64 = 3;
+/// What a deadline may be off by: `Capabilities::ttl_resolution`, rounded up.
+const RESOLUTION_MS: i64 = 1;
 
 /// Deadlines are by the wall clock: so an entry is there until its clock first says that it is not,
 /// and how long that is in truth differs from its lifetime by no more than the steps.

@@ -1,5 +1,6 @@
 //! T: timeouts and expiry.
 
+mod exact;
 mod long;
 mod moments;
 mod settings;
@@ -10,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use cache_core::Timeout;
 
+use self::exact::to_the_moment;
 use self::long::{days_30, days_30_plus_1s, duration_max_forever, ttl_2e31, years_100, years_9000};
 use self::moments::{
     absence_agrees, clock_step, expired_absent_in_get_many, fraction_1_9, get_not_sliding, half_second,
@@ -68,6 +70,7 @@ pub(crate) const CHECKS: &[Check] = &[
     check!("T", clock_step),
     check!("T", many_ttl_each),
     check!("T", ttl_survives_reopen),
+    check!("T", to_the_moment).real_time(),
 ];
 
 /// A lifetime that is over soon, and long enough to see the entry first.

@@ -93,6 +93,8 @@ pub(crate) enum Bug {
     DeadlinesRoundedDown,
     LifetimesTruncated,
     ExpiresLate,
+    /// By as much as a coarse clock lags.
+    ExpiresATickLate,
     /// A lifetime beyond 64-bit nanoseconds is an error.
     LongLifetimesRaise,
     /// A lifetime beyond 64-bit nanoseconds wraps.

@@ -30,6 +30,7 @@ pub(crate) fn deadline(store: &Store, expiry: Expiry) -> Result<Option<u64>> {
         }
         Bug::LifetimesTruncated => Duration::from_secs(seconds),
         Bug::ExpiresLate => after.saturating_add(Duration::from_secs(1)),
+        Bug::ExpiresATickLate => after.saturating_add(Duration::from_millis(4)),
         Bug::Over30DaysAbsolute if seconds > DAYS_30 => Duration::from_secs(seconds.saturating_sub(wall_s)),
         Bug::Over31BitsLost if seconds >= 1 << 31 => Duration::ZERO,
         Bug::BeyondYear9999Raises if seconds.saturating_add(wall_s) > YEAR_9999 => {

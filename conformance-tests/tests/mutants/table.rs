@@ -90,6 +90,8 @@ pub(crate) const MUTANTS: &[Row] = &[
     (Store(Bug::DeadlinesRoundedDown), &["T::never_early"], Sync),
     (Store(Bug::LifetimesTruncated), &["T::half_second", "T::fraction_1_9"], Sync),
     (Store(Bug::ExpiresLate), &["T::not_late"], Sync),
+    (Store(Bug::ExpiresATickLate), &["T::to_the_moment"], Sync),
+    (Store(Bug::ExpiresATickLate), &["T::to_the_moment"], Async),
     (Store(Bug::LongLifetimesRaise), &["T::duration_max_forever"], Sync),
     (Store(Bug::LongLifetimesWrap), &["T::duration_max_forever"], Sync),
     (Store(Bug::LifetimesIn32BitMillis), &["T::years_100"], Sync),

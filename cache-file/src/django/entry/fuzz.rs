@@ -5,7 +5,7 @@ use miniz_oxide::deflate::compress_to_vec_zlib;
 use super::{Depth, Seen, decode, read};
 use crate::fuzz::{file, fuzz};
 
-const NOW: i64 = 1_700_000_000_000;
+const NOW: i64 = 1_700_000_000_000_000;
 
 /// What a value may inflate to; more than one input, and less than a bomb.
 const MOST: usize = 1 << 10;
