@@ -298,7 +298,8 @@ impl std::fmt::Debug for AsyncWay<'_> {
 }
 
 /// The methods of [`BaseCache`] for a backend whose I/O is natively async. Each means what its
-/// namesake means, with the same errors.
+/// namesake means, with the same errors and the same answers. So none has a default here: it could not know
+/// what the other half says. One that does no I/O may call it, as `BaseCache::purge_expired(self)`.
 ///
 /// Dropping a returned future at any point leaves the store with the old or the new state, and
 /// never lets another call read this call's reply.
@@ -332,15 +333,9 @@ pub trait AsyncCache: Send + Sync {
     /// [`BaseCache::close`].
     async fn close(&self) -> Result<()>;
     /// [`BaseCache::ping`].
-    async fn ping(&self) -> Result<Presence> {
-        self.get(Key::PING).await.map(|_| Presence::Exists)
-    }
+    async fn ping(&self) -> Result<Presence>;
     /// [`BaseCache::info`].
-    async fn info(&self) -> Result<Info> {
-        Ok(Info::default())
-    }
+    async fn info(&self) -> Result<Info>;
     /// [`BaseCache::purge_expired`].
-    async fn purge_expired(&self) -> Result<Option<u64>> {
-        Ok(None)
-    }
+    async fn purge_expired(&self) -> Result<Option<u64>>;
 }

@@ -44,6 +44,10 @@ pub enum ErrorKind {
 
 /// What went wrong, of which [`ErrorKind`], and with which key or setting.
 ///
+/// The text says all of it, with the error that caused this one: a line of a log needs no more. So
+/// [`source`](StdError::source) has what the text does not say yet, mostly nothing, and whoever prints a whole chain
+/// prints each cause once. A program that asks for the cause by its type finds it by [`Error::get_ref`].
+///
 /// Neither the text nor the source ever holds a cached value or a password.
 pub struct Error(Box<Inner>);
 
@@ -150,6 +154,22 @@ impl Error {
         Self::new(ErrorKind::Storage, what)
     }
 
+    /// The error that caused this one, whose words are a part of this one's.
+    ///
+    /// ```
+    /// use cache_core::Error;
+    ///
+    /// let cause = std::io::Error::from(std::io::ErrorKind::PermissionDenied);
+    /// let error = Error::storage("the file /var/tmp/c cannot be written").with_source(cause);
+    /// assert_eq!(error.to_string(), "the file /var/tmp/c cannot be written: permission denied");
+    /// assert!(error.get_ref().is_some_and(|cause| cause.is::<std::io::Error>()));
+    /// assert!(std::error::Error::source(&error).is_none());
+    /// ```
+    #[must_use]
+    pub fn get_ref(&self) -> Option<&(dyn StdError + Send + Sync + 'static)> {
+        self.0.source.as_deref()
+    }
+
     /// What kind of error this is.
     #[must_use]
     pub const fn kind(&self) -> ErrorKind {
@@ -209,8 +229,11 @@ impl fmt::Debug for Error {
 }
 
 impl StdError for Error {
+    /// The first of the causes whose words the text does not hold: others print theirs too.
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        self.0.source.as_deref().map(|e| e as &(dyn StdError + 'static))
+        let first = self.0.source.as_deref()?.source()?;
+        let said = self.to_string();
+        std::iter::successors(Some(first), |&cause| cause.source()).find(|e| !said.contains(&e.to_string()))
     }
 }
 
@@ -231,6 +254,79 @@ mod tests {
         assert_eq!(format!("{e:?}"), "InvalidCacheBackend: cache \"default\": no: a \"b\"");
         let parts = format!("{e:#?}");
         assert!(parts.starts_with("Error {\n    kind: InvalidCacheBackend,"), "{parts}");
+    }
+
+    /// What it says, and all that stands behind it.
+    fn chain(error: &Error) -> Vec<String> {
+        let causes = std::iter::successors(Some(error as &dyn StdError), |&e| e.source());
+        causes.map(ToString::to_string).collect()
+    }
+
+    /// Prints what caused it, as some do, and names it as its source too.
+    #[derive(Debug)]
+    struct Both(&'static str, Option<Box<Self>>);
+
+    impl fmt::Display for Both {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str(self.0)?;
+            self.1.as_ref().map_or(Ok(()), |cause| write!(f, ": {cause}"))
+        }
+    }
+
+    impl StdError for Both {
+        fn source(&self) -> Option<&(dyn StdError + 'static)> {
+            self.1.as_deref().map(|e| e as _)
+        }
+    }
+
+    #[test]
+    fn each_cause_is_said_once() {
+        use ErrorKind::*;
+        let kinds = [
+            InvalidCacheKey,
+            InvalidCacheBackend,
+            InvalidTimeout,
+            KeyNotFound,
+            NotAnInteger,
+            Overflow,
+            ValueTooLarge,
+            Encode,
+            Decode,
+            Unavailable,
+            OutcomeUnknown,
+            Rejected,
+            Storage,
+        ];
+        let io = || std::io::Error::other("a system's error");
+        let causes: [fn() -> Box<dyn StdError + Send + Sync>; 6] = [
+            || "words alone".into(),
+            || Box::new(std::io::Error::other(Error::storage("inner").with_source("innermost"))),
+            || {
+                Box::new(
+                    Error::storage("inner").with_key("k").with_source(std::io::Error::other("innermost")),
+                )
+            },
+            || Box::new(crate::Refusal::new("refused").with_source("why")),
+            || Box::new(Both("outer", Some(Box::new(Both("middle", Some(Box::new(Both("inner", None)))))))),
+            || Box::new(serde_json::from_str::<u8>("300").unwrap_err()),
+        ];
+        for kind in kinds {
+            for cause in causes {
+                let error = Error::new(kind, "it failed").with_key("key").with_source(cause());
+                for error in
+                    [Error::new(kind, "again").with_source(error), Error::new(kind, "io").with_source(io())]
+                {
+                    let chain = chain(&error);
+                    for (place, text) in chain.iter().enumerate() {
+                        let again = chain[place + 1..].iter().find(|later| text.contains(*later));
+                        assert_eq!(again, None, "said twice: {chain:?}");
+                    }
+                    assert!(error.get_ref().is_some());
+                }
+            }
+        }
+        let refused = Error::storage("no").with_source(crate::Refusal::new("refused").with_source("why"));
+        assert_eq!(chain(&refused), ["no: refused", "why"], "what was not said is still there");
     }
 
     #[test]

@@ -13,7 +13,9 @@ use std::task::{Context, Waker};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use cache_core::{AsyncCache, AsyncWay, BaseCache, Cache, Error, Expiry, Key, Payload, Result, Timeout};
+use cache_core::{
+    AsyncCache, AsyncWay, BaseCache, Cache, Error, Expiry, Info, Key, Payload, Presence, Result, Timeout,
+};
 use cache_locmem::LocMemCache;
 use common::inner_calls;
 use conformance_tests::faults::{effort, record};
@@ -82,6 +84,15 @@ impl AsyncCache for Suspends {
     }
     async fn close(&self) -> Result<()> {
         between(|| self.0.close()).await
+    }
+    async fn ping(&self) -> Result<Presence> {
+        between(|| self.0.ping()).await
+    }
+    async fn info(&self) -> Result<Info> {
+        between(|| self.0.info()).await
+    }
+    async fn purge_expired(&self) -> Result<Option<u64>> {
+        between(|| self.0.purge_expired()).await
     }
 }
 

@@ -203,4 +203,8 @@ impl AsyncCache for MemcachedCache {
     async fn info(&self) -> Result<Info> {
         self.do_info::<Suspending>().await
     }
+
+    async fn purge_expired(&self) -> Result<Option<u64>> {
+        BaseCache::purge_expired(self)
+    }
 }

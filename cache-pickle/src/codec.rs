@@ -52,15 +52,15 @@ impl Codec for Pickle {
 
     fn decode(&self, bytes: &[u8], visit: &mut Visit<'_>) -> Result<(), CodecError> {
         let bytes = pickled(bytes);
-        let document = Document::read(&bytes, &self.limits).map_err(shown)?;
+        let document = Document::read(&bytes, &self.limits).map_err(|error| shown(&error))?;
         visit(&mut <dyn erased_serde::Deserializer<'_>>::erase(crate::de::De::new(&document)))
-            .map_err(|error| shown(Error::custom(error)).into())
+            .map_err(|error| shown(&Error::custom(error)).into())
     }
 }
 
 /// The words of an [`Error`], which holds nothing of a value, for whoever uses the cache, in the form
 /// that the cache gives to other codecs' errors.
-fn shown(error: Error) -> Refusal {
+fn shown(error: &Error) -> Refusal {
     let text = error.to_string();
     let found = |rest: &str| format!("found {rest}");
     let unfit =
@@ -69,7 +69,7 @@ fn shown(error: Error) -> Refusal {
         .strip_prefix("invalid type: ")
         .map(found)
         .unwrap_or_else(|| text.strip_prefix("invalid value: ").map(unfit).unwrap_or_else(|| text.clone()));
-    Refusal::new(text).with_source(error)
+    Refusal::new(text)
 }
 
 /// Django's memcached and Redis backends store integers as decimal digits, without a pickle around

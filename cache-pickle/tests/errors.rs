@@ -57,7 +57,7 @@ fn says<T: DeserializeOwned + std::fmt::Debug>(bytes: &[u8], expected: &str) {
     let error = decode::<T>(bytes).unwrap_err();
     assert_eq!(error.to_string(), expected);
     assert!(error.is::<Refusal>());
-    assert!(error.source().unwrap().is::<Error>());
+    assert!(error.source().is_none(), "it would say the same again");
 }
 
 fn dict(entries: Vec<(&str, Value)>) -> Value {

@@ -204,4 +204,8 @@ impl AsyncCache for RedisCache {
     async fn info(&self) -> Result<Info> {
         self.client.info(Way::Async).await
     }
+
+    async fn purge_expired(&self) -> Result<Option<u64>> {
+        BaseCache::purge_expired(self)
+    }
 }

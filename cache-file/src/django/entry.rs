@@ -209,12 +209,12 @@ mod tests {
         assert!(matches!(whole(&file, at + 1), Seen::Expired));
         // Whole seconds as an integer, as a hand-written timeout may be.
         let file = [b"K\x05.".to_vec(), body(b"N.")].concat();
-        assert!(whole(&file, 5_000).is_live() && matches!(whole(&file, 5_001), Seen::Expired));
+        assert!(whole(&file, 5_000_000).is_live() && matches!(whole(&file, 5_000_001), Seen::Expired));
     }
 
     #[test]
     fn damage_is_seen_and_what_follows_the_stream_is_not() {
-        for (deadline, until) in [(None, Until::Never), (Some(1_500), Until::Moment(1.5))] {
+        for (deadline, until) in [(None, Until::Never), (Some(1_500_000), Until::Moment(1.5))] {
             let file = [head(deadline), body(b"X\x03\0\0\0abc.")].concat();
             for length in 0..file.len() {
                 assert!(matches!(whole(&file[..length], 0), Seen::Damaged), "cut at {length}");

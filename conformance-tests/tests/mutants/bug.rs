@@ -219,6 +219,9 @@ pub(crate) enum Bug {
     AsyncIncrRacy,
     AsyncAddStoresNothing,
     AsyncHasOwnStore,
+    AsyncPingSaysNotYet,
+    AsyncInfoSaysNothing,
+    AsyncPurgesNothing,
     AsyncBlocks,
     /// An async write removes, suspends, and writes.
     AsyncSetInTwoSteps,
@@ -253,6 +256,9 @@ impl Bug {
                 | Self::AsyncIncrRacy
                 | Self::AsyncAddStoresNothing
                 | Self::AsyncHasOwnStore
+                | Self::AsyncPingSaysNotYet
+                | Self::AsyncInfoSaysNothing
+                | Self::AsyncPurgesNothing
                 | Self::AsyncBlocks
                 | Self::AsyncSetInTwoSteps
                 | Self::AsyncIncrInTwoSteps

@@ -4,7 +4,7 @@ use std::sync::PoisonError;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use cache_core::{AsyncCache, BaseCache, Expiry, Key, Payload, Result};
+use cache_core::{AsyncCache, BaseCache, Expiry, Info, Key, Payload, Presence, Result};
 use futures_lite::future::yield_now;
 
 use crate::bug::Bug;
@@ -118,5 +118,26 @@ impl AsyncCache for Mutant {
 
     async fn close(&self) -> Result<()> {
         BaseCache::close(self)
+    }
+
+    async fn ping(&self) -> Result<Presence> {
+        match self.bug {
+            Bug::AsyncPingSaysNotYet => Ok(Presence::NotYet),
+            _ => BaseCache::ping(self),
+        }
+    }
+
+    async fn info(&self) -> Result<Info> {
+        match self.bug {
+            Bug::AsyncInfoSaysNothing => Ok(Info::default()),
+            _ => BaseCache::info(self),
+        }
+    }
+
+    async fn purge_expired(&self) -> Result<Option<u64>> {
+        match self.bug {
+            Bug::AsyncPurgesNothing => Ok(None),
+            _ => BaseCache::purge_expired(self),
+        }
     }
 }

@@ -455,6 +455,14 @@ impl BaseCache for Mutant {
         Ok(Some(self.store.lock().entries.len() as u64))
     }
 
+    fn purge_expired(&self) -> Result<Option<u64>> {
+        let now = self.store.now();
+        let mut map = self.store.lock();
+        let before = map.entries.len();
+        map.entries.retain(|_, entry| entry.is_live(now));
+        Ok(Some((before - map.entries.len()) as u64))
+    }
+
     fn capabilities(&self) -> Capabilities {
         Capabilities {
             evicting: self.store.culling().limit().is_some(),

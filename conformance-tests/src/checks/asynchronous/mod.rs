@@ -2,11 +2,13 @@
 
 mod basics;
 mod cancel;
+mod halves;
 mod mirror;
 mod runtime;
 
 use self::basics::*;
 use self::cancel::*;
+use self::halves::*;
 use self::mirror::*;
 use self::runtime::*;
 use crate::registry::Check;
@@ -26,4 +28,5 @@ pub(crate) const CHECKS: &[Check] = &[
     check!("A", executor_not_blocked).async_only().real_time().alone().own_process(),
     check!("A", runtime_shutdown).async_only().real_time(),
     check!("A", send_static).async_only().storeless(),
+    check!("A", halves_agree).async_only(),
 ];
