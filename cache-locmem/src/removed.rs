@@ -16,6 +16,7 @@ pub(crate) struct Removed {
     value: Option<Payload>,
     /// One needs no memory of its own.
     one: Option<Box<Entry>>,
+    #[allow(clippy::vec_box, reason = "they come as they are from the table")]
     more: Vec<Box<Entry>>,
     tables: Vec<HashTable<Box<Entry>>>,
 }

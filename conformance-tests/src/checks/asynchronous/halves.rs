@@ -101,7 +101,7 @@ async fn answers(t: &T, half: &C) -> Vec<String> {
 
 /// Numbers that are the location's, and of the others which there are.
 fn shape(info: &Info) -> impl Debug + use<> {
-    let Info { entries, max_entries, bytes, hits, misses, more } = info;
-    let names: Vec<String> = more.iter().map(|(name, _)| name.clone()).collect();
-    (*entries, *max_entries, bytes.is_some(), hits.is_some(), misses.is_some(), names)
+    let names: Vec<String> = info.more.iter().map(|(name, _)| name.clone()).collect();
+    let has = [info.bytes, info.hits, info.misses, info.evictions].map(|number| number.is_some());
+    (info.entries, info.max_entries, has, info.servers.len(), names)
 }
