@@ -177,6 +177,15 @@ impl cache_core::AsyncCache for Pauses {
     async fn close(&self) -> Result<()> {
         Ok(())
     }
+    async fn ping(&self) -> Result<cache_core::Presence> {
+        BaseCache::ping(self)
+    }
+    async fn info(&self) -> Result<cache_core::Info> {
+        BaseCache::info(self)
+    }
+    async fn purge_expired(&self) -> Result<Option<u64>> {
+        BaseCache::purge_expired(self)
+    }
 }
 
 /// A store that calls the cache (a value's destructor may) does not wait for itself, and the removal counts.
