@@ -33,6 +33,8 @@
 #[cfg(test)]
 mod collisions;
 mod eviction;
+#[cfg(test)]
+mod miscounted;
 mod options;
 mod registry;
 mod removed;
