@@ -54,8 +54,10 @@ impl Address {
     /// `TcpStream` too, so that a caller has one type; Nagle's algorithm is off.
     ///
     /// # Errors
-    /// `TimedOut` at `deadline`, else what the last of the addresses failed with.
+    /// `TimedOut` at `deadline`, else what the last of the addresses failed with. Where `deadline` has passed already,
+    /// nothing is looked up and no connection is begun.
     pub fn connect_in_place(&self, deadline: Instant) -> io::Result<net::TcpStream> {
+        left(deadline)?;
         cache_core::run_sync(async {
             match self {
                 Self::Tcp { host, port } => {
@@ -77,6 +79,7 @@ impl Address {
     /// # Errors
     /// As [`connect_in_place`](Self::connect_in_place).
     pub async fn connect(&self, deadline: Instant) -> io::Result<TcpStream> {
+        left(deadline)?;
         match self {
             Self::Tcp { host, port } => {
                 let addresses = SYSTEM.look_up(Way::Async, (host, *port), deadline).await?;

@@ -78,16 +78,32 @@ fn a_refusing_address_costs_nothing() {
     assert!(begun.elapsed() < LONG / 2);
 }
 
+/// Whatever would have come at once: a refusal, an answer of the resolver, a connection.
 #[test]
 fn no_time_left_is_a_timeout() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("s");
+    let unix = UnixListener::bind(&path).unwrap();
+    let tcp = net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = tcp.local_addr().unwrap().port();
     for address in [
         Address::Tcp { host: "127.0.0.1".to_owned(), port: 1 },
         Address::Tcp { host: "no-such-host.invalid".to_owned(), port: 1 },
+        Address::Tcp { host: "127.0.0.1".to_owned(), port },
+        Address::Tcp { host: "localhost".to_owned(), port },
+        Address::Unix(path.clone()),
+        Address::Unix(dir.path().join("none")),
     ] {
-        assert_eq!(address.connect_in_place(Instant::now()).unwrap_err().kind(), io::ErrorKind::TimedOut);
+        let e = address.connect_in_place(Instant::now()).unwrap_err();
+        assert_eq!(e.kind(), io::ErrorKind::TimedOut, "{address:?}: {e}");
         let e = one_thread().block_on(address.connect(Instant::now())).unwrap_err();
-        assert_eq!(e.kind(), io::ErrorKind::TimedOut, "{address:?}");
+        assert_eq!(e.kind(), io::ErrorKind::TimedOut, "{address:?}: {e}");
     }
+    // No connection was begun.
+    unix.set_nonblocking(true).unwrap();
+    tcp.set_nonblocking(true).unwrap();
+    assert_eq!(unix.accept().unwrap_err().kind(), io::ErrorKind::WouldBlock);
+    assert_eq!(tcp.accept().unwrap_err().kind(), io::ErrorKind::WouldBlock);
 }
 
 /// A Unix socket with a full queue, and what fills it.
