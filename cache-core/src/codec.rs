@@ -220,6 +220,16 @@ pub(crate) const fn looks_like_pickle(bytes: &[u8]) -> bool {
     matches!(bytes, [0x80, 2..=5, .., b'.'])
 }
 
+/// The decimal digits, where that is all there is, of an integer beyond an `i64`. No value in MessagePack looks like
+/// them, and in JSON they are the integer.
+pub(crate) fn large_integer(bytes: &[u8]) -> Option<&str> {
+    let text = std::str::from_utf8(bytes).ok()?;
+    let digits = text.strip_prefix('-').unwrap_or(text);
+    let is_large =
+        digits.len() >= 19 && !digits.starts_with('0') && digits.bytes().all(|b| b.is_ascii_digit());
+    is_large.then_some(text)
+}
+
 /// `value` in the bytes of `codec`.
 pub(crate) fn encode<T: Serialize + ?Sized>(codec: &dyn Codec, value: &T) -> Result<Vec<u8>, CodecError> {
     if codec.is_message_pack() { MessagePack::write(value) } else { codec.encode(&value) }

@@ -96,6 +96,12 @@ impl Codecs {
                 }
             }
         }
+        if id == CodecId::UNKNOWN
+            && failed.is_some()
+            && let Some(digits) = codec::large_integer(bytes)
+        {
+            return self.decode_large(key, digits);
+        }
         Err(match failed {
             Some(_)
                 if id == CodecId::UNKNOWN
@@ -116,6 +122,14 @@ impl Codecs {
         })
     }
 
+    /// An integer that another program stored as digits, where no codec read it as one.
+    fn decode_large<T: DeserializeOwned>(&self, key: &str, digits: &str) -> Result<T> {
+        let human_readable = self.write.is_human_readable();
+        // serde's words would quote it.
+        T::deserialize(Plain { form: Form::Digits(digits), human_readable })
+            .map_err(|_| unreadable::<T>(key, LARGE_INTEGER))
+    }
+
     fn reads(&self, id: CodecId) -> bool {
         std::iter::once(&self.write).chain(&self.read_also).any(|codec| codec.id() == id)
     }
@@ -132,6 +146,9 @@ impl Codecs {
         }
     }
 }
+
+const LARGE_INTEGER: &str = "it is an integer beyond an i64, which another program stored: read it as a u64, i128 or u128, \
+                             or as cache_pickle's Value with codec = \"pickle\"; `cachectl decode` shows it";
 
 fn wrong_type<T>(key: &str, serde_says: &str) -> Error {
     unreadable::<T>(key, &without_value(serde_says))
@@ -295,6 +312,46 @@ mod tests {
         assert_eq!(codecs.decode::<Vec<u8>>("k", payload.clone()).unwrap(), b"text");
         assert!(codecs.decode::<String>("k", payload.clone()).is_err());
         assert!(codecs.decode::<i128>("k", payload).is_err());
+    }
+
+    /// As Redis and memcached keep what Python or another client counted or stored.
+    #[test]
+    fn digits_beyond_an_i64_are_an_integer_or_an_error_that_says_so() {
+        for write in [Arc::new(MessagePack) as Arc<dyn Codec>, Arc::new(Json)] {
+            let codecs = Codecs { write, read_also: vec![], keeps_kinds: false };
+            let stored = |n: &str| Payload::Encoded(CodecId::UNKNOWN, Bytes::copy_from_slice(n.as_bytes()));
+            let u64s = [i64::MAX as u64 + 1, u64::MAX];
+            for n in u64s {
+                assert_eq!(codecs.decode::<u64>("k", stored(&n.to_string())).unwrap(), n);
+                assert_eq!(codecs.decode::<i128>("k", stored(&n.to_string())).unwrap(), n.into());
+            }
+            for n in [i64::MIN as i128 - 1, u64::MAX as i128 + 1, i128::MAX, i128::MIN] {
+                let stored = stored(&n.to_string());
+                assert_eq!(codecs.decode::<i128>("k", stored.clone()).unwrap(), n);
+                assert_eq!(codecs.decode::<Option<i128>>("k", stored.clone()).unwrap(), Some(n));
+                for error in [
+                    codecs.decode::<i64>("k", stored.clone()).map(drop).unwrap_err(),
+                    codecs.decode::<Vec<String>>("k", stored.clone()).map(drop).unwrap_err(),
+                    codecs.decode_bytes("k", stored).map(drop).unwrap_err(),
+                ] {
+                    let text = error.to_string();
+                    assert!(
+                        text.contains("integer beyond an i64") && text.contains("cachectl decode"),
+                        "{text}"
+                    );
+                    assert!(!text.contains(&n.to_string()), "it shows the value: {text}");
+                }
+            }
+            assert_eq!(codecs.decode::<u128>("k", stored(&u128::MAX.to_string())).unwrap(), u128::MAX);
+            let beyond = format!("{}0", u128::MAX);
+            let text = codecs.decode::<u128>("k", stored(&beyond)).unwrap_err().to_string();
+            assert!(text.contains("cache_pickle's Value"), "{text}");
+            // What only begins as digits is something else.
+            for other in ["12345678901234567890x", "-", "12.5", "1e30", "0123456789012345678901"] {
+                let text = codecs.decode::<bool>("k", stored(other)).unwrap_err().to_string();
+                assert!(!text.contains("integer beyond"), "{other}: {text}");
+            }
+        }
     }
 
     #[test]

@@ -52,8 +52,37 @@ fn what_a_python_client_stored_is_found() {
     assert_eq!(cache.incr("text42", 1).unwrap_err().kind(), ErrorKind::NotAnInteger);
     assert_eq!(cache.get::<String>("text42").unwrap().as_deref(), Some("42"));
     assert_eq!(cache.get::<i64>("damaged").unwrap(), None);
-    assert_eq!(cache.get::<u64>("big").unwrap_err().kind(), ErrorKind::Decode);
+    assert_eq!(cache.get::<u64>("big").unwrap(), Some(u64::MAX));
     assert_eq!(cache.incr("big", 1).unwrap_err().kind(), ErrorKind::NotAnInteger);
+}
+
+/// Python's integers have no end.
+#[test]
+fn an_integer_beyond_64_bits_is_read_or_says_how() {
+    let Some(server) = server() else { return };
+    let options = options(server.address()).timeout(MINUTE).connect_timeout(MINUTE);
+    let (cache, runtime) = (Cache::new(options.build().unwrap()), common::runtime());
+    for n in [i128::from(u64::MAX), i128::from(i64::MIN) - 1, 12_345_678_901_234_567_890_123] {
+        // As pymemcache stores an integer, and as others store a long one.
+        for flags in [2, 4] {
+            let digits = n.to_string();
+            let line = format!("set :1:n {flags} 0 {}\r\n{digits}\r\n", digits.len());
+            raw(server.address(), line.as_bytes(), "STORED\r\n");
+            assert_eq!(cache.get::<i128>("n").unwrap(), Some(n));
+            assert_eq!(runtime.block_on(cache.aget::<i128>("n")).unwrap(), Some(n));
+            assert_eq!(runtime.block_on(cache.aget_many::<i128, _>(["n"])).unwrap(), [("n", n)]);
+            for error in [
+                cache.get::<i64>("n").unwrap_err(),
+                runtime.block_on(cache.aget::<i64>("n")).unwrap_err(),
+                cache.get_many::<String, _>(["n"]).unwrap_err(),
+            ] {
+                assert_eq!((error.kind(), error.key()), (ErrorKind::Decode, Some(":1:n")));
+                let text = error.to_string();
+                assert!(text.contains("i128") && text.contains("`cachectl decode`"), "{text}");
+                assert!(!text.contains(&digits), "it shows the value: {text}");
+            }
+        }
+    }
 }
 
 #[test]

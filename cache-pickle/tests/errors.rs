@@ -76,6 +76,12 @@ fn a_type_error_of_any_depth_reaches_the_codecs_user() {
     says::<User>(&user(1.into(), tag(vec![("name", 7.into())])), "found integer, expected a string");
     says::<User>(&user(1.into(), tag(vec![("name", "a".into())])), "missing field `color`");
     says::<User>(&user((-1).into(), vec![]), "found integer that does not fit, expected u32");
+    for n in [1_i128 << 70, i64::MIN as i128 - 1] {
+        let large = Value::from(n).write().unwrap();
+        says::<i64>(&large, "found integer of more than 64 bits, expected i64");
+        says::<String>(&large, "found integer of more than 64 bits, expected a string");
+        assert_eq!(decode::<i128>(&large).unwrap(), n);
+    }
     let unknown = tag(vec![("name", "a".into()), ("color", "hunter2".into())]);
     says::<User>(&user(1.into(), unknown), "unknown variant, expected one of [\"Red\"]");
     // django.utils.safestring.SafeString('x')

@@ -345,3 +345,27 @@ fn nobody_is_there() {
     assert!(begun.elapsed() < Duration::from_secs(1));
     assert!(cache.get::<i64>("n").unwrap_err().to_string().contains(&free.to_string()));
 }
+
+/// Row 30. Another program's: Redis keeps an integer as its digits.
+#[test]
+fn an_integer_beyond_64_bits_is_read_or_says_how() {
+    let Some(server) = redis() else { return };
+    let cache = cache(server.address());
+    for n in [i128::from(u64::MAX), i128::from(i64::MIN) - 1, 12_345_678_901_234_567_890_123] {
+        assert!(inline(server.address(), &format!("SET :1:n {n}"), "OK").contains("OK"));
+        assert_eq!(cache.get::<i128>("n").unwrap(), Some(n));
+        assert_eq!(run(cache.aget::<i128>("n")).unwrap(), Some(n));
+        assert_eq!(run(cache.aget_many::<i128, _>(["n"])).unwrap(), [("n", n)]);
+        for error in [
+            cache.get::<i64>("n").unwrap_err(),
+            run(cache.aget::<i64>("n")).unwrap_err(),
+            cache.get_many::<String, _>(["n"]).unwrap_err(),
+            run(cache.aget_bytes("n")).unwrap_err(),
+        ] {
+            assert_eq!((error.kind(), error.key()), (ErrorKind::Decode, Some(":1:n")));
+            let text = error.to_string();
+            assert!(text.contains("i128") && text.contains("`cachectl decode`"), "{text}");
+            assert!(!text.contains(&n.to_string()), "it shows the value: {text}");
+        }
+    }
+}

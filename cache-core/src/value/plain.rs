@@ -18,6 +18,8 @@ pub(super) struct Plain<'a> {
 #[derive(Clone, Copy)]
 pub(super) enum Form<'a> {
     Int(i64),
+    /// The decimal digits of an integer beyond `i64`.
+    Digits(&'a str),
     Text(&'a Text),
     Bytes(&'a [u8]),
     /// Bytes as MessagePack has them: sixteen are the form of an `i128` or `u128` too.
@@ -66,12 +68,26 @@ impl Plain<'_> {
     }
 }
 
+/// In the smallest type that has room for it, as other formats do.
+fn visit_digits<'de, V: Visitor<'de>>(digits: &str, visitor: V) -> Result<V::Value, Error> {
+    if let Ok(n) = digits.parse() {
+        visitor.visit_u64(n)
+    } else if let Ok(n) = digits.parse() {
+        visitor.visit_i128(n)
+    } else if let Ok(n) = digits.parse() {
+        visitor.visit_u128(n)
+    } else {
+        Err(Plain::unexpected(&visitor, Unexpected::Other("integer")))
+    }
+}
+
 impl<'de> Deserializer<'de> for Plain<'_> {
     type Error = Error;
 
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Self::Error> {
         match self.form {
             Form::Int(n) => visitor.visit_i64(n),
+            Form::Digits(digits) => visit_digits(digits, visitor),
             Form::Text(text) => text.visit(visitor),
             Form::Bytes(bytes) | Form::BytesOrNumber(bytes) => visitor.visit_bytes(bytes),
         }

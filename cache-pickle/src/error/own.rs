@@ -10,9 +10,10 @@ use crate::error::{Error, ErrorKind, Flaw};
 pub(crate) const OBJECT: &str = "an object of a Python class";
 pub(crate) const CLASS: &str = "a Python class";
 pub(crate) const LARGE: &str = "integer of more than 128 bits";
+const LONG: &str = "integer of more than 64 bits";
 pub(crate) const FOLD: &str =
     "a time with fold=1 in a named zone, which cache_pickle::python reads and text cannot hold";
-const FOUND: [&str; 21] = [
+const FOUND: [&str; 22] = [
     "boolean",
     "integer",
     "floating point",
@@ -33,6 +34,7 @@ const FOUND: [&str; 21] = [
     OBJECT,
     CLASS,
     LARGE,
+    LONG,
     FOLD,
 ];
 
@@ -99,7 +101,7 @@ pub(super) fn kind_of(found: Unexpected<'_>) -> &'static str {
         Unexpected::TupleVariant => "tuple variant",
         Unexpected::StructVariant => "struct variant",
         // serde's own words for an i128 quote it.
-        Unexpected::Other(text) if text.starts_with("integer") => "integer",
+        Unexpected::Other(text) if text.starts_with("integer") => LONG,
         Unexpected::Other(_) => "something else",
     }
 }
