@@ -87,6 +87,15 @@ impl Servers {
         self.0.iter().all(is_tls)
     }
 
+    /// Whether each says which database is meant. What cannot be read is for [`parse`](Self::parse) to refuse.
+    #[cfg(feature = "settings")]
+    pub(crate) fn all_name_a_database(&self) -> bool {
+        self.0.iter().filter_map(|url| redis::parse_redis_url(url)).all(|url| {
+            let has_path = !url.scheme().contains("unix") && !url.path().trim_matches('/').is_empty();
+            has_path || url.query_pairs().any(|(name, _)| name == "db")
+        })
+    }
+
     pub(crate) fn parse(&self) -> Result<Vec<Server>> {
         if self.0.is_empty() {
             return Err(Error::invalid_cache_backend(

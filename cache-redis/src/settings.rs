@@ -71,13 +71,17 @@ impl FromSettings for RedisCache {
                 settings.name()
             )));
         }
-        if settings.name().starts_with("redis_cache.") && servers.parse()?.len() > 1 {
-            return Err(Error::invalid_cache_backend(format!(
-                "the backend {:?} chooses among its {} servers by rules of its own (MASTER_CACHE, or a hash of the key), and \
-                 here the first takes the writes and the others are its replicas; name one server, or write \"redis\"",
-                settings.name(),
-                servers.parse()?.len()
-            )));
+        let database = settings.number("db")?;
+        if settings.name().starts_with("redis_cache.") {
+            if database.is_none() && !servers.all_name_a_database() {
+                return Err(Error::invalid_cache_backend(format!(
+                    "the backend {:?} means database 1 where the location names none, and here that is database 0; name \
+                     it, as redis://localhost:6379/1 or as the option db",
+                    settings.name()
+                )));
+            }
+            settings
+                .refuse("master_cache", "the first server of the location takes the writes; name it first")?;
         }
         of_other_clients(settings)?;
         let mut options = Self::builder(servers);
@@ -87,7 +91,7 @@ impl FromSettings for RedisCache {
         if let Some(password) = settings.text("password")? {
             options = options.password(password);
         }
-        if let Some(database) = settings.number("db")? {
+        if let Some(database) = database {
             options = options.database(database);
         }
         if let Some(timeout) = settings.duration("operation_timeout")? {

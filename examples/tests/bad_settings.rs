@@ -108,7 +108,18 @@ const CASES: &[(Form, &str)] = &[
         Json,
         r#"{"default": {"BACKEND": "django_elasticache.memcached.ElastiCache", "LOCATION": "h.cfg.x:11211"}}"#,
     ),
-    (Json, r#"{"default": {"BACKEND": "redis_cache.RedisCache", "LOCATION": ["redis://h1", "redis://h2"]}}"#),
+    (
+        Json,
+        r#"{"default": {"BACKEND": "redis_cache.RedisCache", "LOCATION": ["redis://h1/1", "redis://h2"]}}"#,
+    ),
+    (
+        Json,
+        r#"{"default": {"BACKEND": "redis_cache.cache.RedisCache", "LOCATION": "unix:///run/redis.sock"}}"#,
+    ),
+    (
+        Json,
+        r#"{"default": {"BACKEND": "redis_cache.RedisCache", "LOCATION": ["redis://h1/1", "redis://h2/1"], "OPTIONS": {"MASTER_CACHE": "redis://h2/1"}}}"#,
+    ),
     (Url, "redis://:hunter2@h:port/0"),
     (Url, "redis://:hunter2@h/shop"),
     (Url, "redis://:hun#ter2@h/0"),
