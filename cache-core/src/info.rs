@@ -25,8 +25,9 @@ pub struct Info {
     pub hits: Option<u64>,
     /// Lookups that they answered without one.
     pub misses: Option<u64>,
-    /// Entries that were removed before their end to make room: by the servers since they were started,
-    /// or by this process.
+    /// Entries that were removed before their end to make room. Files and SQLite remember them, whoever removed
+    /// them, since the store was made; servers say those since they were started; memory, those of this process.
+    /// In Django's layouts, where nothing remembers them, they are those of this handle, and `None` before the first.
     pub evictions: Option<u64>,
     /// Each server by its name, and what it says of itself: its version, its memory.
     pub servers: Vec<(String, String)>,

@@ -53,16 +53,28 @@ pub(crate) fn make_room(ops: &Ops<'_>, now: i64) -> Result<(), Fault> {
             if culling.drops_all() { left } else { as_i64(culling.victims(as_u64(left.min(WINDOW)))) };
         let count = share.max((left - limit + 1).min(WINDOW));
         if let Some(last) = row_after(ops, START, count)? {
-            return execute(ops.conn, &ops.sql.drop_oldest, [last]).map(drop);
+            return evict(ops, last);
         }
         // Somebody altered the count: the rows say what it is.
         execute(ops.conn, &ops.sql.recount, [])?;
         let (counted, _) = state(ops)?;
         if counted >= left {
-            return execute(ops.conn, &ops.sql.drop_oldest, [i64::MAX]).map(drop);
+            return evict(ops, i64::MAX);
         }
         left = counted;
     }
+}
+
+/// Removes the rows up to `last`, and counts them in the row of the limits: one page more in a write of several.
+fn evict(ops: &Ops<'_>, last: i64) -> Result<(), Fault> {
+    let gone = execute(ops.conn, &ops.sql.drop_oldest, [last])?;
+    execute(ops.conn, &ops.sql.count_evicted, [i64::try_from(gone).unwrap_or(i64::MAX)]).map(drop)
+}
+
+/// How many rows went to make room, since the table was made.
+pub(crate) fn evictions(ops: &Ops<'_>) -> Result<u64, Fault> {
+    let evicted = last_row(ops.conn, &ops.sql.evicted, [], |row| row.get(0))?;
+    Ok(evicted.map_or(0, as_u64))
 }
 
 /// Removes all expired rows, a window at a time and each in its own transaction. Returns how

@@ -88,6 +88,9 @@ pub(crate) trait Operations {
     /// How many entries there are.
     fn entries(&self) -> Result<u64, Fault>;
 
+    /// How many entries went to make room; `None` where nothing knows.
+    fn evictions(&self) -> Result<Option<u64>, Fault>;
+
     /// The limits that a new entry would find.
     fn limits(&self) -> Result<Culling, Fault>;
 

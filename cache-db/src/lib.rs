@@ -33,7 +33,7 @@
 //!   key finds the table full, expired rows go first, then the oldest inserted.
 //! - **The table remembers its limits.** A handle that names none adopts them, so that a tool or a second
 //!   service never shrinks a cache by Django's 300. One that names others changes them with its first
-//!   new entry, for all who have the table open; [`Info`](cache_core::Info) shows them. A lower limit empties the
+//!   new entry, for all who have the table open; [`Info`](cache_core::Info) shows them, and how many rows had to go for them. A lower limit empties the
 //!   table step by step: until it holds, each new key removes more rows than it adds, 1,000 at most.
 //! - **Deadlines are wall-clock microseconds**: a step of the machine's clock moves them all.
 //! - **A write waits for other writers** up to [`DatabaseOptions::busy_timeout`], and then is

@@ -279,6 +279,10 @@ impl Operations for Ops<'_> {
         cull::entries(self)
     }
 
+    fn evictions(&self) -> Result<Option<u64>, Fault> {
+        cull::evictions(self).map(Some)
+    }
+
     fn limits(&self) -> Result<Culling, Fault> {
         self.limits_shown()
     }

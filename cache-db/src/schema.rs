@@ -11,7 +11,7 @@ use crate::sum;
 /// name that ends so.
 pub(crate) const STATE_SUFFIX: &str = "~state";
 
-/// The same of the companion that remembers the limits. A table of its own: older versions, which know
+/// The same of the companion that remembers the limits, and how many rows went for them. A table of its own: older versions, which know
 /// none, go on with the others.
 pub(crate) const LIMITS_SUFFIX: &str = "~limits";
 
@@ -37,6 +37,8 @@ pub(crate) struct Sql {
     pub(crate) limits: String,
     pub(crate) remember: String,
     pub(crate) forget_limits: String,
+    pub(crate) evicted: String,
+    pub(crate) count_evicted: String,
     pub(crate) boundary: String,
     pub(crate) drop_expired: String,
     pub(crate) drop_oldest: String,
@@ -116,7 +118,8 @@ impl Sql {
                 name: name(LIMITS_SUFFIX),
                 definition: format!(
                     "{l} (id INTEGER PRIMARY KEY CHECK (id = 1), max_entries INTEGER, \
-                     cull_frequency INTEGER NOT NULL, sum INTEGER NOT NULL) STRICT"
+                     cull_frequency INTEGER NOT NULL, sum INTEGER NOT NULL, \
+                     evicted INTEGER NOT NULL DEFAULT 0) STRICT"
                 ),
             },
             trigger("insert", '+'),
@@ -171,6 +174,8 @@ impl Sql {
                  cull_frequency = excluded.cull_frequency, sum = excluded.sum"
             ),
             forget_limits: format!("DELETE FROM {l} WHERE id = 1"),
+            evicted: format!("SELECT evicted FROM {l} WHERE id = 1"),
+            count_evicted: format!("UPDATE {l} SET evicted = evicted + ?1 WHERE id = 1"),
             boundary: format!("SELECT id FROM {t} WHERE id > ?1 ORDER BY id LIMIT 1 OFFSET ?2"),
             drop_expired: format!("DELETE FROM {t} WHERE id > ?1 AND id <= ?2 AND expires <= ?3"),
             drop_oldest: format!("DELETE FROM {t} WHERE id <= ?1"),
@@ -281,6 +286,8 @@ mod tests {
             &sql.set_hand,
             &sql.limits,
             &sql.forget_limits,
+            &sql.evicted,
+            &sql.count_evicted,
             &sql.boundary,
             &sql.drop_expired,
             &sql.drop_oldest,

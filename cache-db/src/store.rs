@@ -295,12 +295,13 @@ impl BaseCache for DatabaseCache {
 
     /// The bytes are those of the whole database file: SQLite does not count them by table.
     fn info(&self) -> Result<Info> {
-        let seen = self.read(|ops| Ok((ops.entries()?, ops.bytes()?, ops.limits()?)))?;
-        let (entries, bytes, limits) = seen.unwrap_or((0, 0, self.settings.culling));
+        let seen = self.read(|ops| Ok((ops.entries()?, ops.bytes()?, ops.limits()?, ops.evictions()?)))?;
+        let (entries, bytes, limits, evictions) = seen.unwrap_or((0, 0, self.settings.culling, None));
         let info = Info {
             entries: Some(entries),
             max_entries: limits.limit(),
             bytes: Some(bytes),
+            evictions,
             ..Info::default()
         };
         Ok(info

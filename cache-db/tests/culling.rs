@@ -188,3 +188,73 @@ fn the_limit_holds_at_every_moment_for_everybody() {
     });
     assert_eq!(count(&look(&path), "SELECT count(*) <= 50 FROM cache"), 1);
 }
+
+fn evictions(cache: &Cache<DatabaseCache>) -> Option<u64> {
+    cache.info().unwrap().evictions
+}
+
+#[test]
+fn the_table_remembers_how_many_rows_had_to_make_room_and_counts_nothing_else() {
+    for (limit, frequency) in [(10_u64, 3), (10, 0), (1_500, 3), (1_500, 100)] {
+        let (_dir, path) = place();
+        let (clock, hands) = Clock::manual();
+        let options = || DatabaseCache::builder(&path).max_entries(limit).cull_frequency(frequency);
+        let cache = build(options().clock(clock));
+        assert_eq!(evictions(&cache), None, "no table yet");
+        cache.set_many((0..limit).map(|i| (format!("old{i}"), i)), SECOND).unwrap();
+        hands.advance(SECOND * 2);
+        // Only what has expired makes room here; an overwritten, a removed and a moved row make none.
+        cache.set("k", &1, Timeout::Never).unwrap();
+        cache.set("k", &2, Timeout::Never).unwrap();
+        cache.incr_version("k", 1).unwrap();
+        assert!(cache.version(2).delete("k").unwrap());
+        cache.clear().unwrap();
+        assert_eq!(evictions(&cache), Some(0), "{limit} / {frequency}");
+        cache.set_many((0..2 * limit).map(|i| (i.to_string(), i)), Timeout::Never).unwrap();
+        for i in 2 * limit..2 * limit + 20 {
+            cache.set(&i.to_string(), &i, Timeout::Never).unwrap();
+        }
+        let (rows, _) = rows_and_count(&path, "cache");
+        let all = Some(2 * limit + 20 - rows.unsigned_abs());
+        assert_eq!(evictions(&cache), all, "{limit} / {frequency}: {rows} rows");
+        cache.clear().unwrap();
+        // As a tool sees it, which opens the file anew and names no limit.
+        let tool = build(DatabaseCache::builder(&path).no_default_limit());
+        assert_eq!(evictions(&tool), all, "{limit} / {frequency}");
+        // Another limit is remembered, and the number stays.
+        build(options().max_entries(limit + 1)).set("k", &1, Timeout::Never).unwrap();
+        assert_eq!(evictions(&tool), all, "{limit} / {frequency}");
+    }
+}
+
+#[test]
+fn each_row_that_a_lower_limit_costs_is_an_eviction() {
+    let (_dir, path) = place();
+    let all = build(DatabaseCache::builder(&path).max_entries(3_000));
+    all.set_many((0..3_000).map(|i| (i.to_string(), i)), Timeout::Never).unwrap();
+    let lower = build(DatabaseCache::builder(&path).max_entries(10));
+    for i in 0..20 {
+        lower.set(&format!("new{i}"), &i, Timeout::Never).unwrap();
+    }
+    let (rows, _) = rows_and_count(&path, "cache");
+    assert_eq!(evictions(&all), Some(3_020 - rows.unsigned_abs()));
+}
+
+#[cfg(feature = "django")]
+#[test]
+fn in_the_layout_of_django_each_handle_counts_the_rows_that_it_evicted() {
+    for limit in [10_u64, 600] {
+        let (_dir, path) = place();
+        let make =
+            || build(DatabaseCache::builder(&path).layout(common::layout("db-django")).max_entries(limit));
+        let cache = make();
+        cache.set("0", &0, Timeout::Never).unwrap();
+        assert_eq!(evictions(&cache), None, "a 0 would say that nobody evicts");
+        for i in 1..3 * limit {
+            cache.set(&i.to_string(), &i, Timeout::Never).unwrap();
+        }
+        let rows = count(&look(&path), "SELECT count(*) FROM cache").unsigned_abs();
+        assert_eq!(evictions(&cache), Some(3 * limit - rows), "{limit}");
+        assert_eq!(evictions(&make()), None, "{limit}");
+    }
+}

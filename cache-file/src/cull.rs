@@ -114,10 +114,10 @@ impl Store {
                 shard.dir.unlink(name)?;
             }
         }
-        shard.give_back(u32::try_from(victims).unwrap_or(u32::MAX));
+        shard.evicted(u32::try_from(victims).unwrap_or(u32::MAX));
         if limits.drops_all() && shard.location.shards > 1 {
             shard.dir.unlock()?;
-            self.clear_shards(shard.location)?;
+            self.clear_shards(shard.location, |state, index, gone| state.evicted(index, gone))?;
         }
         Ok(victims as u64)
     }
@@ -172,17 +172,24 @@ impl Store {
 
     pub(crate) fn clear_all(&self) -> Result<()> {
         self.retry(|| match self.location(false)? {
-            Some(location) => self.clear_shards(&location),
+            Some(location) => self.clear_shards(&location, |_, _, _| Ok(())),
             None => Ok(()),
         })
     }
 
-    fn clear_shards(&self, location: &Location) -> Result<(), Fault> {
+    /// `tell` has the state know of each shard how many entries went.
+    fn clear_shards(
+        &self,
+        location: &Location,
+        tell: impl Fn(&mut State<'_>, u32, u32) -> Result<(), Fault>,
+    ) -> Result<(), Fault> {
         for (index, of) in state::shard_dirs(&location.root)? {
             if of == location.shards {
                 self.with_shard(location, index, |shard| {
-                    clear_dir(shard)?;
-                    shard.state()?.listed(index, 0, Some(NEVER))
+                    let gone = clear_dir(shard)?;
+                    let mut state = shard.state()?;
+                    tell(&mut state, index, gone)?;
+                    state.listed(index, 0, Some(NEVER))
                 })?;
             } else {
                 self.clear_foreign_shard(location, index, of)?;
@@ -202,7 +209,7 @@ impl Store {
             Ok(dir) => {
                 let shard = Shard::new(&other, index, dir, self.lock_timeout);
                 shard.dir.lock()?;
-                clear_dir(&shard)
+                clear_dir(&shard).map(drop)
             }
             Err(Errno::NOENT) => Ok(()),
             Err(errno) => Err(fs::fault(errno, "open the directory", &other.shard_path(index))),
@@ -210,12 +217,15 @@ impl Store {
     }
 }
 
-fn clear_dir(shard: &Shard<'_>) -> Result<(), Fault> {
+/// Says how many entries there were.
+fn clear_dir(shard: &Shard<'_>) -> Result<u32, Fault> {
     let listing = shard.dir.list(role)?;
+    let mut gone = 0;
     for name in &listing.entries {
-        shard.dir.unlink(name)?;
+        gone += u32::from(shard.dir.unlink(name)?);
     }
-    shard.dir.remove_temporary(&listing.temporary).map(drop)
+    shard.dir.remove_temporary(&listing.temporary)?;
+    Ok(gone)
 }
 
 /// The deadline of the entry of this name.

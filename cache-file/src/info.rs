@@ -31,6 +31,16 @@ impl Store {
         })
     }
 
+    /// How many entries went to make room; `None` where no state says so.
+    pub(crate) fn evictions(&self) -> Result<Option<u64>> {
+        self.retry(|| match self.location(false)? {
+            Some(location) if state::shards(&location.root)?.is_some() => {
+                State::open(&location, self.lock_timeout)?.evictions().map(Some)
+            }
+            _ => Ok(None),
+        })
+    }
+
     /// The bytes in the files of all entries.
     pub(crate) fn bytes(&self) -> Result<u64> {
         self.retry(|| match self.location(false)? {

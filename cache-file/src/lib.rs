@@ -23,7 +23,7 @@
 //!   A write costs the same with many entries as with few.
 //! - **The store remembers its limits.** A handle that names none adopts them, so that a tool or a second
 //!   service never shrinks a cache by Django's 300. One that names others changes them with its first new
-//!   entry, for all handles; [`Info`] shows them. A lower limit empties the store step by step: until it
+//!   entry, for all handles; [`Info`] shows them, and how many entries had to go for them. A lower limit empties the store step by step: until it
 //!   holds, each new entry removes at least two others, and the number of entries never grows.
 //! - **Only this user and root.** The directory and every directory on the way belong to this user or root, and
 //!   nobody else may write there, by the [rule of `cache-fs`](cache_fs#the-rule): otherwise every call is

@@ -80,6 +80,7 @@ impl BaseCache for Store {
             entries: Some(entries),
             max_entries: self.limits_shown(entries)?.limit(),
             bytes: Some(self.bytes()?),
+            evictions: self.evictions()?,
             ..Info::default()
         };
         Ok(info.with("directory", self.dir.display().to_string()))

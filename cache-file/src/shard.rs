@@ -61,8 +61,16 @@ impl<'a> Shard<'a> {
     /// Gives places back whose entries are gone. It happened, so a failure is not the caller's: a
     /// count too high is put right by the next listing.
     pub(crate) fn give_back(&self, places: u32) {
-        let given = self.state().and_then(|mut state| state.give_back(self.index, places));
-        if let Err(Fault::Failed(error)) = given {
+        self.tell(|state| state.give_back(self.index, places));
+    }
+
+    /// The same of entries that went to make room.
+    pub(crate) fn evicted(&self, places: u32) {
+        self.tell(|state| state.evicted(self.index, places));
+    }
+
+    fn tell(&self, what: impl FnOnce(&mut State<'a>) -> Result<(), Fault>) {
+        if let Err(Fault::Failed(error)) = self.state().and_then(|mut state| what(&mut state)) {
             tracing::warn!(target: "cache_file", %error, "the count of entries is too high for now");
         }
     }

@@ -3,7 +3,7 @@
 //! ```text
 //!  0  header, 32 bytes            magic "RCFSTAT2", shards u16, unlisted u16, cull_frequency u32,
 //!                                 total u48, max_entries u48, CRC-32
-//! 32  one record of 32 bytes      count u32, inserts u32, soonest i64, index u32, 0, CRC-32
+//! 32  one record of 32 bytes      count u32, inserts u32, soonest i64, index u32, evicted u64, CRC-32
 //!     per shard
 //! ```
 //!
@@ -15,6 +15,8 @@
 //! The header remembers the limits, so that a handle that names none adopts them. A `max_entries` of 0 is that
 //! nothing is remembered, and the largest number is no limit. An older version's header ("RCFSTAT1": shards u32,
 //! unlisted u32, total u64) remembers nothing, and becomes one of these with the next change.
+//!
+//! What was evicted is counted in the record that a cull writes anyway. An older version writes a 0 there.
 //!
 //! A file that is missing or damaged is written anew with every existing shard "unlisted"; new
 //! keys wait until each such shard was listed under its lock, which counts in everything that was
@@ -148,11 +150,13 @@ struct Shard {
     inserts: u32,
     /// No entry of the shard expires before this.
     soonest: i64,
+    /// Entries that went to make room.
+    evicted: u64,
 }
 
 impl Shard {
-    const EMPTY: Self = Self { count: 0, inserts: 0, soonest: NEVER };
-    const TO_LIST: Self = Self { count: UNLISTED, inserts: 0, soonest: i64::MIN };
+    const EMPTY: Self = Self { count: 0, inserts: 0, soonest: NEVER, evicted: 0 };
+    const TO_LIST: Self = Self { count: UNLISTED, soonest: i64::MIN, ..Self::EMPTY };
 
     const fn is_listed(self) -> bool {
         self.count != UNLISTED
@@ -164,6 +168,7 @@ impl Shard {
         record[4..8].copy_from_slice(&self.inserts.to_le_bytes());
         record[8..16].copy_from_slice(&self.soonest.to_le_bytes());
         record[16..20].copy_from_slice(&index.to_le_bytes());
+        record[20..28].copy_from_slice(&self.evicted.to_le_bytes());
         sealed(record)
     }
 
@@ -172,6 +177,7 @@ impl Shard {
             count: u32_at(record, 0),
             inserts: u32_at(record, 4),
             soonest: u64_at(record, 8).cast_signed(),
+            evicted: u64_at(record, 20),
         };
         (is_sealed(record) && u32_at(record, 16) == index).then_some(shard)
     }
@@ -428,7 +434,7 @@ impl<'a> State<'a> {
         let inserts = shard.inserts.saturating_add(1);
         // The total first: a process killed here leaves it too high, and never too low.
         self.write_header(Header { total: self.header.total.saturating_add(1), ..self.header })?;
-        self.write_shard(index, Shard { count, inserts, soonest: shard.soonest.min(deadline) })?;
+        self.write_shard(index, Shard { count, inserts, soonest: shard.soonest.min(deadline), ..shard })?;
         // As many new ones as there were: what a sweep reads is then paid for by the inserts.
         let sweep = inserts >= count.saturating_sub(inserts).max(FEWEST_INSERTS);
         Ok(Place::Taken { sweep })
@@ -458,12 +464,32 @@ impl<'a> State<'a> {
 
     /// Gives places of a shard back, under the shard's lock.
     pub(crate) fn give_back(&mut self, index: u32, places: u32) -> Result<(), Fault> {
+        self.freed(index, places, 0)
+    }
+
+    /// The same of entries that went to make room.
+    pub(crate) fn evicted(&mut self, index: u32, places: u32) -> Result<(), Fault> {
+        self.freed(index, places, places)
+    }
+
+    fn freed(&mut self, index: u32, places: u32, evicted: u32) -> Result<(), Fault> {
         let shard = self.shard(index)?;
         if !shard.is_listed() {
             return Ok(());
         }
-        self.write_shard(index, Shard { count: shard.count.saturating_sub(places), ..shard })?;
+        let (count, evicted) =
+            (shard.count.saturating_sub(places), shard.evicted.saturating_add(evicted.into()));
+        self.write_shard(index, Shard { count, evicted, ..shard })?;
         self.write_header(Header { total: self.header.total.saturating_sub(places.into()), ..self.header })
+    }
+
+    /// How many entries went to make room, since the state was written anew. A damaged record counts for none.
+    pub(crate) fn evictions(&self) -> Result<u64, Fault> {
+        let mut bytes = vec![0; RECORD * self.header.shards as usize];
+        self.read(offset(0), &mut bytes)?;
+        let shards = (0_u32..).zip(bytes.as_chunks::<RECORD>().0);
+        let shards = shards.filter_map(|(index, record)| Shard::decode(record, index));
+        Ok(shards.fold(0, |sum, shard| sum.saturating_add(shard.evicted)))
     }
 
     /// Whether something in the shard may have expired by `now`.
@@ -476,7 +502,7 @@ impl<'a> State<'a> {
         let before = self.shard(index)?;
         let count = u32::try_from(count).unwrap_or(UNLISTED - 1);
         let soonest = soonest.unwrap_or(before.soonest);
-        self.write_shard(index, Shard { count, inserts: 0, soonest })?;
+        self.write_shard(index, Shard { count, inserts: 0, soonest, ..before })?;
         let (was, unlisted) = if before.is_listed() {
             (before.count, self.header.unlisted)
         } else {

@@ -192,3 +192,75 @@ fn the_division_is_the_makers_and_others_find_it() {
     assert_eq!(small.get::<i32>("c").unwrap(), Some(3));
     assert_eq!(backend.entries().unwrap(), Some(3));
 }
+
+fn evictions(cache: &Cache<FileCache>) -> Option<u64> {
+    cache.info().unwrap().evictions
+}
+
+#[test]
+fn the_store_remembers_how_many_entries_had_to_make_room_and_counts_nothing_else() {
+    for (limit, frequency) in [(10_i32, 3), (10, 0), (600, 3), (600, 0)] {
+        let (clock, hands) = Clock::manual();
+        let options = |o: cache_file::FileOptions| o.max_entries(limit as u64).cull_frequency(frequency);
+        let (_dir, backend, cache) = cache(|o| options(o).clock(clock));
+        assert_eq!(evictions(&cache), None, "no store yet");
+        for n in 0..limit {
+            cache.set(&format!("old{n}"), &n, Duration::from_secs(1)).unwrap();
+        }
+        hands.advance(Duration::from_secs(2));
+        // Only what has expired makes room here; an overwritten, a removed and a moved entry make none.
+        cache.set("k", &1, HOUR).unwrap();
+        cache.set("k", &2, HOUR).unwrap();
+        cache.incr_version("k", 1).unwrap();
+        assert!(cache.version(2).delete("k").unwrap());
+        cache.clear().unwrap();
+        assert_eq!(evictions(&cache), Some(0), "{limit} {frequency}");
+        for n in 0..3 * limit {
+            cache.set(&format!("k{n}"), &n, HOUR).unwrap();
+        }
+        let entries = backend.entries().unwrap().unwrap();
+        let all = Some(3 * limit as u64 - entries);
+        assert_eq!(evictions(&cache), all, "{limit} {frequency}: {entries} entries");
+        backend.sweep().unwrap();
+        cache.clear().unwrap();
+        // As a tool sees it, which opens the store anew and names no limit.
+        let tool = FileCache::builder(backend.dir()).no_default_limit().build().unwrap();
+        assert_eq!(evictions(&Cache::new(tool)), all, "{limit} {frequency}");
+    }
+}
+
+#[test]
+fn a_damaged_record_costs_the_number_of_evictions_and_no_more() {
+    let (_dir, backend, cache) = cache(|o| o.max_entries(10));
+    for n in 0..20 {
+        cache.set(&format!("k{n}"), &n, HOUR).unwrap();
+    }
+    assert!(evictions(&cache).is_some_and(|n| n >= 10));
+    let file = state_file(backend.dir());
+    let mut bytes = fs::read(&file).unwrap();
+    // In the only shard's record, after the header.
+    bytes[32 + 20] ^= 1;
+    fs::write(&file, bytes).unwrap();
+    assert_eq!(evictions(&cache), Some(0));
+    for n in 20..40 {
+        cache.set(&format!("k{n}"), &n, HOUR).unwrap();
+    }
+    assert!(evictions(&cache).is_some_and(|n| n >= 10));
+}
+
+#[cfg(feature = "django")]
+#[test]
+fn in_the_layout_of_django_each_handle_counts_the_entries_that_it_evicted() {
+    for limit in [10_u64, 600] {
+        let options = |o: cache_file::FileOptions| o.layout(cache_file::Layout::Django).max_entries(limit);
+        let (_dir, backend, cache) = cache(options);
+        cache.set("k", &1, HOUR).unwrap();
+        assert_eq!(evictions(&cache), None, "a 0 would say that nobody evicts");
+        for n in 1..3 * limit {
+            cache.set(&format!("k{n}"), &n, HOUR).unwrap();
+        }
+        assert_eq!(evictions(&cache), Some(3 * limit - backend.entries().unwrap().unwrap()), "{limit}");
+        let other = Cache::new(options(FileCache::builder(backend.dir())).build().unwrap());
+        assert_eq!(evictions(&other), None, "{limit}");
+    }
+}

@@ -22,12 +22,27 @@ pub(super) const EVICTIONS: &str = "cache_evictions_total";
 /// server that does not answer.
 ///
 /// An exporter that is given no bounds may show quantiles in place of a histogram, and quantiles of several
-/// processes cannot be added up. `metrics-exporter-prometheus` takes them like this:
+/// processes cannot be added up. `metrics-exporter-prometheus` takes the bounds as a setting of its own. A program
+/// installs the recorder before it uses a cache; this example lends it to one function:
 ///
-/// ```text
-/// PrometheusBuilder::new()
-///     .set_buckets_for_metric(Matcher::Prefix("cache_".to_owned()), &cache_core::SECONDS_BUCKETS)?
-///     .install()?;
+/// ```
+/// use cache_core::{Cache, DEFAULT_TIMEOUT, SECONDS_BUCKETS};
+/// use cache_locmem::LocMemCache;
+/// use metrics_exporter_prometheus::{Matcher, PrometheusBuilder};
+///
+/// let caches = Matcher::Prefix("cache_".to_owned());
+/// let exporter = PrometheusBuilder::new().set_buckets_for_metric(caches, &SECONDS_BUCKETS)?;
+/// // In a program: `exporter.install()?`, which serves the page too, or `exporter.install_recorder()?`.
+/// let recorder = exporter.build_recorder();
+/// metrics::with_local_recorder(&recorder, || {
+///     Cache::new(LocMemCache::default()).set("answer", &42, DEFAULT_TIMEOUT)
+/// })?;
+///
+/// let page = recorder.handle().render();
+/// assert!(page.contains("# TYPE cache_operation_duration_seconds histogram"));
+/// let slowest = r#"cache_operation_duration_seconds_bucket{cache="default",operation="set",le="10"} 1"#;
+/// assert!(page.contains(slowest), "{page}");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub const SECONDS_BUCKETS: [f64; 17] = [
     0.000_001, 0.000_005, 0.000_025, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05,

@@ -1,6 +1,6 @@
 //! Removing rows: the expired, and the oldest when the table is full.
 
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 use rusqlite::params;
 
@@ -36,6 +36,21 @@ impl Trust {
     }
 }
 
+/// How many rows this handle removed to make room.
+#[derive(Debug, Default)]
+pub(super) struct Evicted(AtomicU64);
+
+impl Evicted {
+    fn add(&self, rows: u64) {
+        self.0.fetch_add(rows, Ordering::Relaxed);
+    }
+
+    /// `None` before the first: nothing here remembers those of others, and a 0 would say that nobody evicts.
+    pub(super) fn so_far(&self) -> Option<u64> {
+        Some(self.0.load(Ordering::Relaxed)).filter(|&rows| rows > 0)
+    }
+}
+
 /// Makes room for one new key: where the table is full the expired go, and if that is not enough
 /// the oldest. Within a transaction.
 pub(super) fn make_room(ops: &Ops<'_>) -> Result<(), Fault> {
@@ -63,7 +78,8 @@ pub(super) fn make_room(ops: &Ops<'_>) -> Result<(), Fault> {
         _ => over,
     };
     if victims > 0 {
-        execute(ops.conn, &ops.table.drop_oldest, [victims])?;
+        let gone = execute(ops.conn, &ops.table.drop_oldest, [victims])?;
+        ops.table.evicted.add(gone as u64);
     }
     trust.set((limit - (left - victims) - 1).clamp(0, limit / TRUSTED_SHARE));
     Ok(())

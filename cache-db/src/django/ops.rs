@@ -211,6 +211,10 @@ impl Operations for Ops<'_> {
         cull::count(self).map(cull::as_u64)
     }
 
+    fn evictions(&self) -> Result<Option<u64>, Fault> {
+        Ok(self.table.evicted.so_far())
+    }
+
     fn limits(&self) -> Result<Culling, Fault> {
         Ok(self.settings.culling)
     }

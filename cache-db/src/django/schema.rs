@@ -5,7 +5,7 @@ use std::sync::atomic::AtomicBool;
 use cache_core::Error;
 use rusqlite::Connection;
 
-use super::cull::Trust;
+use super::cull::{Evicted, Trust};
 use crate::errors::Fault;
 use crate::schema::quote;
 
@@ -33,6 +33,7 @@ pub(crate) struct Table {
     pub(super) drop_expired: String,
     pub(super) drop_oldest: String,
     pub(super) trust: Trust,
+    pub(super) evicted: Evicted,
     /// This handle has seen to it that there is a ballast.
     pub(super) has_ballast: AtomicBool,
 }
@@ -78,6 +79,7 @@ impl Table {
                 "DELETE FROM {t} WHERE rowid IN (SELECT rowid FROM {t} ORDER BY rowid LIMIT ?1)"
             ),
             trust: Trust::default(),
+            evicted: Evicted::default(),
             has_ballast: AtomicBool::new(false),
             name: name.to_owned(),
         }

@@ -11,6 +11,7 @@ mod room;
 mod tidy;
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -45,6 +46,8 @@ struct Here {
     /// Found on the first use, and again after it vanished or was exchanged.
     root: RwLock<Option<Arc<Directory>>>,
     count: Mutex<Count>,
+    /// Entries that this handle removed to make room.
+    evicted: AtomicU64,
 }
 
 impl DjangoStore {
@@ -55,7 +58,11 @@ impl DjangoStore {
 
     fn here(&self) -> &Here {
         let limit = self.culling.limit();
-        self.here.get_or_make(|| Here { root: RwLock::default(), count: Mutex::new(Count::unknown(limit)) })
+        self.here.get_or_make(|| Here {
+            root: RwLock::default(),
+            count: Mutex::new(Count::unknown(limit)),
+            evicted: AtomicU64::new(0),
+        })
     }
 
     fn now(&self) -> i64 {
@@ -81,6 +88,12 @@ impl DjangoStore {
         let Some(root) = fs::settle_root(&self.dir, create)?.map(Arc::new) else { return Ok(None) };
         *known.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&root));
         Ok(Some(root))
+    }
+
+    /// Those of this handle, once there is one: nothing here remembers those of others, and a 0 would say that
+    /// nobody evicts.
+    fn evictions(&self) -> Option<u64> {
+        Some(self.here().evicted.load(Ordering::Relaxed)).filter(|&evicted| evicted > 0)
     }
 
     /// The error about a value that Django wrote.
@@ -185,6 +198,7 @@ impl BaseCache for DjangoStore {
             entries: Some(self.number_of_entries()?),
             max_entries: self.culling.limit(),
             bytes: Some(self.bytes()?),
+            evictions: self.evictions(),
             ..Info::default()
         };
         Ok(info.with("directory", self.dir.display().to_string()).with("layout", "django"))

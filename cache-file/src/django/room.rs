@@ -1,5 +1,6 @@
 //! The bound: how many entries there are, and which go when a new one comes.
 
+use std::sync::atomic::Ordering;
 use std::sync::{MutexGuard, PoisonError};
 
 use super::DjangoStore;
@@ -80,7 +81,7 @@ impl DjangoStore {
         let step = STEP.max(limit / SHARE * 2);
         if all.saturating_sub(limit) >= step && !self.culling.drops_all() {
             for name in fastrand::choose_multiple(names, usize::try_from(step).unwrap_or(usize::MAX)) {
-                dir.unlink(&name)?;
+                self.evict(dir, &name)?;
             }
             return Ok(all - step);
         }
@@ -93,9 +94,15 @@ impl DjangoStore {
         let victims = if live.len() < before { over } else { self.culling.victims(left).max(over) };
         let chosen = fastrand::choose_multiple(live, usize::try_from(victims).unwrap_or(usize::MAX));
         for name in &chosen {
-            dir.unlink(name)?;
+            self.evict(dir, name)?;
         }
         Ok(left - chosen.len() as u64)
+    }
+
+    fn evict(&self, dir: &Dir<'_>, name: &str) -> Result<(), Fault> {
+        let gone = dir.unlink(name)?;
+        self.here().evicted.fetch_add(gone.into(), Ordering::Relaxed);
+        Ok(())
     }
 
     /// Removes those of the names whose entries have expired or are damaged, and gives the others.

@@ -40,6 +40,8 @@ fn use_state(location: &Location) -> Result<(), Fault> {
     state.plan(0, i64::MAX, Some(&limits(NamedLimits::NONE.max_entries(1))))?;
     state.take(0, 1, None, false)?;
     state.give_back(0, u32::MAX)?;
+    state.evicted(0, u32::MAX)?;
+    state.evictions()?;
     state.listed(0, u64::MAX, Some(i64::MIN))?;
     state.take(0, i64::MIN, Some(&limits(NamedLimits::NONE)), true)?;
     state.take(0, i64::MIN, Some(&limits(NamedLimits::NONE.unlimited())), false)?;

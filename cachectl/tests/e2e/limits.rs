@@ -131,3 +131,24 @@ fn the_suite_does_not_run_on_a_store_that_remembers_a_limit() {
         assert_eq!(entries(&session), 90, "{store}");
     }
 }
+
+#[test]
+fn info_shows_what_a_service_evicted_where_the_store_remembers_it() {
+    for store in STORES {
+        let mut session = Session::new();
+        with(&mut session, store, "max_entries=10");
+        done(&session, &["set-many", "--timeout", "never"], &object(0..30));
+        let gone = 30 - entries(&session);
+        with(&mut session, store, "");
+        let (text, ..) = session.run(&["info"], "");
+        let (said, ..) = session.run(&["info", "--json"], "");
+        let info: serde_json::Value = serde_json::from_str(&said).unwrap();
+        let line = format!("evictions    {gone}");
+        if store.contains("django") {
+            assert!(!text.contains("evictions") && info.get("evictions").is_none(), "{store}: {text}{said}");
+        } else {
+            assert!(text.lines().any(|of_text| of_text == line), "{store}: {line:?} in {text}");
+            assert_eq!(info["evictions"].as_u64(), Some(gone), "{store}: {said}");
+        }
+    }
+}
