@@ -97,7 +97,8 @@ fn sqlite() {
     bench(&session);
     assert_eq!(entries(&session), 1);
     let (info, _, _) = session.run(&["info"], "");
-    assert!(info.contains("database  DIR/cache.db\n") && info.contains("SQLite    3."), "{info}");
+    assert!(info.contains("database   DIR/cache.db\n") && info.contains("SQLite     3."), "{info}");
+    assert!(info.contains("evictions  0\n"), "{info}");
     session.compare("sqlite");
 }
 
