@@ -5,39 +5,21 @@ mod common;
 
 use std::fs::{self, File, Permissions};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown};
-use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use cache_core::{Cache, ErrorKind, Presence, Timeout};
 use cache_db::{DatabaseCache, Layout};
 use common::{LAYOUTS, build, cache, cache_of, layout, look, place, wait_for};
-use conformance_tests::faults::{job, test_again};
-use tempfile::TempDir;
+use conformance_tests::faults::{Injection, Strace, job, place_for_users, run_as, start_as, test_again};
 
 const USER: u32 = 12_346;
 const OTHER: u32 = 12_345;
 
-/// A place that all may look into; nothing where this process is not root's.
-fn open_place() -> Option<TempDir> {
-    if !rustix::process::geteuid().is_root() {
-        eprintln!("skipped: only root can make what belongs to others");
-        return None;
-    }
-    let dir = tempfile::tempdir().unwrap();
-    fs::set_permissions(dir.path(), Permissions::from_mode(0o755)).unwrap();
-    Some(dir)
-}
-
-/// Runs the test `name` as a worker of another user; whether it passed. `None` where that user cannot run it.
-fn as_user(name: &str, user: u32, job: &str) -> Option<bool> {
-    let mut command = test_again(name, job).unwrap();
-    match command.uid(user).gid(user).current_dir("/").status() {
-        Ok(status) => Some(status.success()),
-        Err(e) => {
-            eprintln!("skipped: another user cannot run this program: {e}");
-            None
-        }
+/// Runs the test `name` as a worker of [`USER`], unless that user cannot run it.
+fn as_user(name: &str, job: &Path) {
+    if let Some(output) = run_as(USER, name, job.to_str().unwrap()) {
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     }
 }
 
@@ -64,12 +46,15 @@ fn refused<B: cache_core::BaseCache>(cache: &Cache<B>) -> Vec<String> {
     refused.collect()
 }
 
-/// Another user makes the file, or one beside it, first: in a directory as /tmp is.
+/// The files of a database, by the end of their names.
+const FILES: [&str; 4] = ["", "-wal", "-shm", "-journal"];
+
+/// The file, or one beside it, is another user's.
 #[test]
 fn a_file_of_another_user_is_not_used() {
     if let Some(job) = job() {
         for (name, of_it) in LAYOUTS {
-            for planted in ["", "-wal", "-shm", "-journal"] {
+            for planted in FILES {
                 let path = Path::new(&job).join(format!("{name}{planted}.db"));
                 for text in refused(&build(DatabaseCache::builder(&path).layout(*of_it))) {
                     let file = beside(&path, planted);
@@ -79,10 +64,9 @@ fn a_file_of_another_user_is_not_used() {
         }
         return;
     }
-    let Some(dir) = open_place() else { return };
-    fs::set_permissions(dir.path(), Permissions::from_mode(0o1777)).unwrap();
+    let Some(dir) = place_for_users() else { return };
     for (name, _) in LAYOUTS {
-        for planted in ["", "-wal", "-shm", "-journal"] {
+        for planted in FILES {
             let path = dir.path().join(format!("{name}{planted}.db"));
             let full = dir.path().join("full.db");
             let theirs = cache_of(name, &full);
@@ -102,11 +86,42 @@ fn a_file_of_another_user_is_not_used() {
             fs::set_permissions(&theirs, Permissions::from_mode(0o644)).unwrap();
         }
     }
-    let done = as_user("a_file_of_another_user_is_not_used", USER, dir.path().to_str().unwrap());
-    assert_ne!(done, Some(false), "the user took it");
-    // Nor does root take it.
-    let of_root = build(DatabaseCache::builder(dir.path().join("db.db")));
-    assert!(refused(&of_root)[0].contains("another user"));
+    as_user("a_file_of_another_user_is_not_used", dir.path());
+}
+
+/// In a directory as /tmp is, another user may make a file of any free name at any time: the database, or the log
+/// that SQLite is about to open.
+#[test]
+fn a_file_where_others_may_put_files_beside_it_is_not_used() {
+    if let Some(job) = job() {
+        for (name, of_it) in LAYOUTS {
+            for file in ["new.db", &format!("{name}.db")] {
+                for text in refused(&build(DatabaseCache::builder(Path::new(&job).join(file)).layout(*of_it)))
+                {
+                    assert!(text.contains("use a directory below it") && text.contains(&job), "{text}");
+                }
+            }
+            let below = cache_of(name, &Path::new(&job).join(format!("below-{name}/cache.db")));
+            below.set("k", &1, Timeout::Never).unwrap();
+            assert_eq!(below.get::<i64>("k").unwrap(), Some(1));
+        }
+        return;
+    }
+    let Some(dir) = place_for_users() else { return };
+    for (name, _) in LAYOUTS {
+        let path = dir.path().join(format!("{name}.db"));
+        let own = cache_of(name, &path);
+        own.set("k", "v", Timeout::Never).unwrap();
+        own.close().unwrap();
+        drop(own);
+        chown(&path, Some(USER), Some(USER)).unwrap();
+    }
+    fs::set_permissions(dir.path(), Permissions::from_mode(0o1777)).unwrap();
+    as_user("a_file_where_others_may_put_files_beside_it_is_not_used", dir.path());
+    // Nor does root take it, or say that others should lose the right to write to /tmp.
+    let of_root = refused(&build(DatabaseCache::builder(dir.path().join("db.db"))));
+    assert!(of_root[0].contains("use a directory below it") && !of_root[0].contains("chmod"), "{of_root:?}");
+    assert!(!dir.path().join("new.db").exists());
 }
 
 #[test]
@@ -124,8 +139,7 @@ fn what_others_may_write_is_not_used() {
     mode(path.parent().unwrap(), 0o777);
     assert!(refused(&cache)[0].contains("chmod go-w"));
     mode(path.parent().unwrap(), 0o1777);
-    assert_eq!(cache.get::<i64>("k").unwrap(), Some(1));
-    cache.close().unwrap();
+    assert!(refused(&cache)[0].contains("use a directory below it"));
     let below = common::cache(&path.with_file_name("below").join("cache.db"));
     below.set("k", &1, Timeout::Never).unwrap();
     below.close().unwrap();
@@ -154,16 +168,16 @@ fn a_file_of_another_user_in_the_place_of_ours_is_never_read() {
         }
         return;
     }
-    let Some(dir) = open_place() else { return };
-    for (name, _) in LAYOUTS {
-        let at = dir.path().join(name);
+    let Some(dir) = place_for_users() else { return };
+    for (layout, _) in LAYOUTS {
+        let at = dir.path().join(layout);
         fs::create_dir(&at).unwrap();
         fs::create_dir(at.join("signs")).unwrap();
         for (path, mode) in [(at.clone(), 0o1777), (at.join("signs"), 0o777)] {
             fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
         }
         let planted = at.join("planted/cache.db");
-        let theirs = cache_of(name, &planted);
+        let theirs = cache_of(layout, &planted);
         theirs.set("k", "planted", Timeout::Never).unwrap();
         theirs.close().unwrap();
         for path in [at.join("planted"), planted] {
@@ -171,14 +185,13 @@ fn a_file_of_another_user_in_the_place_of_ours_is_never_read() {
             fs::set_permissions(&path, Permissions::from_mode(if path.is_dir() { 0o755 } else { 0o644 }))
                 .unwrap();
         }
-        let job = format!("{}|{name}", at.display());
-        let mut command =
-            test_again("a_file_of_another_user_in_the_place_of_ours_is_never_read", &job).unwrap();
-        let Ok(mut worker) = command.uid(USER).gid(USER).current_dir("/").spawn() else { return };
+        let job = format!("{}|{layout}", at.display());
+        let name = "a_file_of_another_user_in_the_place_of_ours_is_never_read";
+        let Some(mut worker) = start_as(USER, name, &job) else { return };
         wait_for(&at.join("signs/ready"));
         fs::rename(at.join("cache"), at.join("aside")).unwrap();
         fs::rename(at.join("planted"), at.join("cache")).unwrap();
-        assert!(worker.wait().unwrap().success(), "{name}");
+        assert!(worker.wait().unwrap().success(), "{layout}");
     }
 }
 
@@ -194,7 +207,7 @@ fn what_root_writes_into_the_store_of_a_user_is_the_users() {
         }
         return;
     }
-    let Some(dir) = open_place() else { return };
+    let Some(dir) = place_for_users() else { return };
     let home = dir.path().join("home");
     fs::create_dir(&home).unwrap();
     chown(&home, Some(USER), Some(USER)).unwrap();
@@ -213,13 +226,12 @@ fn what_root_writes_into_the_store_of_a_user_is_the_users() {
         })
         .collect();
     let name = "what_root_writes_into_the_store_of_a_user_is_the_users";
-    let as_user = |what| assert_ne!(as_user(name, USER, home.to_str().unwrap()), Some(false), "{what}");
-    as_user("the user is locked out while root has it open");
+    as_user(name, &home);
     for cache in &caches {
         cache.set("root's", "v", Timeout::Never).unwrap();
         cache.close().unwrap();
     }
-    as_user("the user is locked out");
+    as_user(name, &home);
 }
 
 /// Another user may read the directory, and locks what can be opened there before the file is made.
@@ -233,15 +245,15 @@ fn no_other_user_keeps_a_file_from_being_made() {
         wait_for(&Path::new(signs).join("done"));
         return;
     }
-    let Some(dir) = open_place() else { return };
+    let Some(dir) = place_for_users() else { return };
     let (store, signs) = (dir.path().join("store"), dir.path().join("signs"));
     fs::create_dir(&store).unwrap();
     fs::create_dir(&signs).unwrap();
     fs::set_permissions(&store, Permissions::from_mode(0o755)).unwrap();
     chown(&signs, Some(OTHER), Some(OTHER)).unwrap();
     let job = format!("{}|{}", store.display(), signs.display());
-    let mut command = test_again("no_other_user_keeps_a_file_from_being_made", &job).unwrap();
-    let Ok(mut worker) = command.uid(OTHER).gid(OTHER).current_dir("/").spawn() else { return };
+    let name = "no_other_user_keeps_a_file_from_being_made";
+    let Some(mut worker) = start_as(OTHER, name, &job) else { return };
     wait_for(&signs.join("locked"));
     let said: Vec<_> = (LAYOUTS.iter())
         .map(|(name, of_it)| {
@@ -254,6 +266,34 @@ fn no_other_user_keeps_a_file_from_being_made() {
     assert!(said.iter().all(Result::is_ok), "{said:?}");
     let left: Vec<_> = fs::read_dir(&store).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert!(!left.iter().any(|name| name.to_str().unwrap().ends_with("-lock")), "{left:?}");
+}
+
+/// A file system without `flock`, such as some network mounts.
+#[test]
+fn a_file_system_without_locks_is_named() {
+    if let Some(job) = job() {
+        let path = Path::new(&job);
+        let cache = build(DatabaseCache::builder(path));
+        let refused = cache.set("k", &1, Timeout::Never).unwrap_err();
+        assert_eq!(refused.kind(), ErrorKind::Storage, "{refused}");
+        let text = refused.to_string();
+        assert!(text.contains("has no locks (flock)") && text.contains(&job), "{text}");
+        assert!(text.contains("on a local disk"), "{text}");
+        assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 0, "something was left");
+        // The next lock is one again.
+        cache.set("k", &1, Timeout::Never).unwrap();
+        return;
+    }
+    let strace = match Strace::find() {
+        Ok(strace) => strace,
+        Err(e) => return eprintln!("skipped: {e}"),
+    };
+    for error in ["ENOLCK", "EOPNOTSUPP", "ENOSYS", "EINVAL"] {
+        let (_dir, path) = place();
+        let command = test_again("a_file_system_without_locks_is_named", path.to_str().unwrap()).unwrap();
+        let ended = strace.run(&command, "flock", 1, Injection::Error(error)).unwrap();
+        assert!(ended.expect("a lock is taken").success(), "{error}");
+    }
 }
 
 /// All that reads, or changes what is there.

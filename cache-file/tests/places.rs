@@ -5,14 +5,12 @@ mod common;
 
 use std::fs::{self, File, Permissions};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown};
-use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use cache_core::{BaseCache as _, Cache, ErrorKind, Presence};
 use cache_file::{FileCache, Layout};
-use conformance_tests::faults::{job, test_again};
-use tempfile::TempDir;
+use conformance_tests::faults::{job, place_for_users, run_as, start_as};
 
 const HOUR: Duration = Duration::from_secs(3_600);
 const LAYOUTS: &[Layout] = &[
@@ -27,31 +25,8 @@ fn open(dir: &Path, layout: Layout) -> Cache<FileCache> {
     Cache::new(FileCache::builder(dir).layout(layout).build().unwrap())
 }
 
-/// A place that all may look into; nothing where this process is not root's.
-fn place() -> Option<TempDir> {
-    if !rustix::process::geteuid().is_root() {
-        eprintln!("skipped: only root can make what belongs to others");
-        return None;
-    }
-    let dir = tempfile::tempdir().unwrap();
-    fs::set_permissions(dir.path(), Permissions::from_mode(0o755)).unwrap();
-    Some(dir)
-}
-
 fn wait_for(path: &Path) {
     common::wait_for("a sign of the other process", || path.exists());
-}
-
-/// Runs the test `name` as a worker of another user; whether it passed. `None` where that user cannot run it.
-fn as_user(name: &str, user: u32, job: &str) -> Option<bool> {
-    let mut command = test_again(name, job).unwrap();
-    match command.uid(user).gid(user).current_dir("/").status() {
-        Ok(status) => Some(status.success()),
-        Err(e) => {
-            eprintln!("skipped: another user cannot run this program: {e}");
-            None
-        }
-    }
 }
 
 fn all_below(path: &Path, each: &mut impl FnMut(&Path)) {
@@ -76,7 +51,7 @@ fn what_root_writes_into_the_store_of_a_user_is_the_users() {
         }
         return;
     }
-    let Some(dir) = place() else { return };
+    let Some(dir) = place_for_users() else { return };
     let home = dir.path().join("home");
     fs::create_dir(&home).unwrap();
     chown(&home, Some(USER), Some(USER)).unwrap();
@@ -95,7 +70,10 @@ fn what_root_writes_into_the_store_of_a_user_is_the_users() {
     });
     assert!(seen > 6, "{seen}");
     let name = "what_root_writes_into_the_store_of_a_user_is_the_users";
-    assert_ne!(as_user(name, USER, home.to_str().unwrap()), Some(false), "the user is locked out");
+    if let Some(output) = run_as(USER, name, home.to_str().unwrap()) {
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "the user is locked out: {said}");
+    }
 }
 
 /// Another user may read the directory, and locks whatever can be opened there.
@@ -115,7 +93,7 @@ fn no_other_user_stops_the_writers() {
         wait_for(&Path::new(signs).join("done"));
         return;
     }
-    let Some(dir) = place() else { return };
+    let Some(dir) = place_for_users() else { return };
     for layout in LAYOUTS {
         let (root, signs) =
             (dir.path().join(format!("{layout:?}")), dir.path().join(format!("signs{layout:?}")));
@@ -127,8 +105,8 @@ fn no_other_user_stops_the_writers() {
         let cache = open(&root, *layout);
         cache.set("k", &1, HOUR).unwrap();
         let job = format!("{}|{}", root.display(), signs.display());
-        let mut command = test_again("no_other_user_stops_the_writers", &job).unwrap();
-        let Ok(mut worker) = command.uid(OTHER).gid(OTHER).current_dir("/").spawn() else { return };
+        let name = "no_other_user_stops_the_writers";
+        let Some(mut worker) = start_as(OTHER, name, &job) else { return };
         wait_for(&signs.join("locked"));
         let limit = Duration::from_secs(2);
         let cache =
@@ -174,7 +152,7 @@ fn a_directory_of_another_user_in_the_place_of_ours_is_never_read() {
         assert_eq!(cache.set("k", "x", HOUR).unwrap_err().kind(), ErrorKind::InvalidCacheBackend);
         return;
     }
-    let Some(dir) = place() else { return };
+    let Some(dir) = place_for_users() else { return };
     for removed in [true, false] {
         for layout in LAYOUTS {
             let at = dir.path().join(format!("{layout:?}{removed}"));
@@ -189,8 +167,7 @@ fn a_directory_of_another_user_in_the_place_of_ours_is_never_read() {
             all_below(&at.join("planted"), &mut |path| chown(path, Some(OTHER), Some(OTHER)).unwrap());
             let job = format!("{}|{layout:?}", at.display());
             let name = "a_directory_of_another_user_in_the_place_of_ours_is_never_read";
-            let mut command = test_again(name, &job).unwrap();
-            let Ok(mut worker) = command.uid(USER).gid(USER).current_dir("/").spawn() else { return };
+            let Some(mut worker) = start_as(USER, name, &job) else { return };
             wait_for(&at.join("signs/ready"));
             if removed {
                 fs::remove_dir_all(at.join("cache")).unwrap();

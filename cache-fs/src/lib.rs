@@ -11,6 +11,8 @@
 //!   own, since nobody else can take that away. So may a directory that is root's and open to
 //!   others, such as a volume of Kubernetes: what another user puts there belongs to that user and is
 //!   refused.
+//! - **Neither may hold the store itself**: a free name there is anybody's. Another user could make the log of a
+//!   database just before SQLite opens it, and take it away before anybody looks. Use a directory below it.
 //! - **Root may use the store of another user**, to look after it. Then that user is trusted as well, and
 //!   what root makes there belongs to that user.
 //! - **A user's private group** is no other user: a group without further members in `/etc/group` and

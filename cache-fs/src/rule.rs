@@ -22,13 +22,13 @@ pub struct Rule {
 }
 
 impl Rule {
-    /// The store is a directory: nobody else may write to it, and its path is not a symbolic link.
+    /// The store is a directory, whose path is not a symbolic link.
     #[must_use]
     pub const fn directory() -> Self {
         Self { is_file: false, group: None }
     }
 
-    /// The store is a file in the directory, which may be sticky.
+    /// The store is a file in the directory, and others may lie beside it. The path may be a symbolic link.
     #[must_use]
     pub const fn file() -> Self {
         Self { is_file: true, group: None }
@@ -136,18 +136,21 @@ impl Trusted {
                 end.stat.st_uid
             )));
         }
-        if !self.is_open_to_others(&end.stat) || (self.rule.is_file && end.stat.st_mode & STICKY != 0) {
+        if !self.is_open_to_others(&end.stat) {
             return Ok(());
         }
-        if self.user == ROOT || end.stat.st_uid == self.user {
+        // The sticky bit protects what is there, and not the names that are free: another user may make SQLite's log
+        // just before SQLite opens it.
+        let is_sticky = end.stat.st_mode & STICKY != 0;
+        if !is_sticky && (self.user == ROOT || end.stat.st_uid == self.user) {
             return Err(refused(format!(
                 "the directory {path} is writable for other users: take the right away (chmod go-w), or name \
                  another"
             )));
         }
         Err(refused(format!(
-            "the directory {path} is writable for other users, and this user cannot take the right away: use a \
-             directory below it, which the cache makes for itself, such as {}",
+            "the directory {path} is writable for other users, who may put files into it: use a directory below it, \
+             which the cache makes for itself, such as {}",
             end.path.join("cache").display()
         )))
     }
@@ -178,11 +181,9 @@ impl Trusted {
     /// Judges a file of the store, which lies in the directory `end`.
     pub(crate) fn judge_file(&self, path: &Path, stat: &Stat, end: &Stat) -> Result<(), Error> {
         let shown = path.display();
-        let is_shared_place = self.is_open_to_others(end);
         // In a directory of root's it need not be root that looks after the store.
-        let is_looked_after = self.user == ROOT && end.st_uid == ROOT && !is_shared_place;
-        let is_good = if is_shared_place { self.is_own(stat.st_uid) } else { self.is_owner(stat) };
-        if !is_good && !is_looked_after {
+        let is_looked_after = self.user == ROOT && end.st_uid == ROOT;
+        if !self.is_owner(stat) && !is_looked_after {
             return Err(refused(format!(
                 "the file {shown} belongs to another user ({}), who may put anything into it: name another, or \
                  remove it",
@@ -192,12 +193,6 @@ impl Trusted {
         if self.is_open_to_others(stat) {
             return Err(refused(format!(
                 "the file {shown} is writable for other users: take the right away (chmod go-w), or name another"
-            )));
-        }
-        if is_shared_place && stat.st_nlink > 1 {
-            return Err(refused(format!(
-                "the file {shown} is a hard link in a directory that other users may write to: remove it, or \
-                 name another"
             )));
         }
         Ok(())

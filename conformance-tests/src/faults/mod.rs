@@ -5,7 +5,8 @@
 //! a server is here as a whole: [`cancel_calls`], [`restarts`], [`ended_connections`], [`refusals`]. [`fork`] is
 //! a real fork, and [`fork_calls`] uses a cache on both sides of some.
 //!
-//! A test that measures a whole process is run [`in_own_process`].
+//! A test that measures a whole process is run [`in_own_process`]; one of what belongs to whom is run as another
+//! user ([`run_as`]).
 //!
 //! A test tries a fault [`effort`] times and [`record`]s the outcome: `FAULTS_EFFORT=long` asks for
 //! the long form, and `FAULTS_REPORT=FILE` for the outcomes as JSON lines.
@@ -35,6 +36,7 @@ mod record;
 mod restart;
 mod small_disk;
 mod strace;
+mod users;
 
 pub use cancel::{Dropped, cancel_calls, cancelled, drop_calls};
 pub use corruption::{Corruption, Damage};
@@ -47,6 +49,7 @@ pub use record::{effort, record};
 pub use restart::{ended_connections, refusals, restarts};
 pub use small_disk::SmallDisk;
 pub use strace::{Call, Injection, Strace, mark};
+pub use users::{place_for_users, run_as, start_as};
 
 /// A runtime with two workers, for the async half of a cache.
 #[allow(clippy::expect_used, reason = "a test fails by panicking")]
