@@ -4,7 +4,7 @@ use std::ffi::{OsStr, OsString};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use cache_core::{Error, PerProcess};
+use cache_core::{Error, ErrorKind, PerProcess};
 use cache_fs::{Directory, FileId, LockFile, Rule};
 use rusqlite::{Connection, OpenFlags, ffi};
 use rustix::fs::{AtFlags, Mode, OFlags};
@@ -147,20 +147,26 @@ impl<'a> MakersLock<'a> {
         let path = dir.path().join(&name);
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
         for _ in 0..ATTEMPTS {
-            let file = if dir.file(&name).map_err(Fault::Final)?.is_some() {
+            let (file, is_made) = if dir.file(&name).map_err(Fault::Final)?.is_some() {
                 match rustix::fs::openat(dir, &name, flags, Mode::empty()) {
                     Err(Errno::NOENT) => continue,
-                    opened => opened.map_err(|errno| io(errno.into(), "opening the lock", &path))?,
+                    opened => (opened.map_err(|errno| io(errno.into(), "opening the lock", &path))?, false),
                 }
             } else {
                 match dir.create_file(&name).map_err(Fault::Final)? {
-                    Some(made) => made,
+                    Some(made) => (made, true),
                     None => continue,
                 }
             };
             let held = LockFile::new(file);
             let left = deadline.saturating_duration_since(Instant::now());
-            held.lock(&path, left).map_err(Fault::Final)?;
+            if let Err(e) = held.lock(&path, left) {
+                if is_made && e.kind() == ErrorKind::Storage {
+                    // A file system without locks: of no use to anybody.
+                    let _ = rustix::fs::unlinkat(dir, &name, AtFlags::empty());
+                }
+                return Err(Fault::Final(e));
+            }
             let stat = rustix::fs::fstat(&held);
             if stat.is_ok_and(|stat| stat.st_nlink > 0) {
                 return Ok(Self { dir, name, _held: held });
