@@ -10,6 +10,7 @@ mod common;
 mod damage;
 mod full;
 mod kills;
+mod locks;
 mod operations;
 mod planted;
 mod store;
@@ -22,7 +23,7 @@ use store::Kind;
 /// What a trial does in one of the layouts.
 type Row = fn(Kind);
 
-const ROWS: [(&str, Row); 7] = [
+const ROWS: [(&str, Row); 8] = [
     ("killed_at_random", kills::killed_at_random),
     ("killed_at_every_call", calls::killed_at_every_call),
     ("every_call_fails", calls::every_call_fails),
@@ -30,6 +31,7 @@ const ROWS: [(&str, Row); 7] = [
     ("a_full_disk", full::a_full_disk),
     ("clock_steps", clock::clock_steps),
     ("planted", planted::planted),
+    ("no_locks", locks::no_locks),
 ];
 
 fn main() -> ExitCode {
@@ -54,6 +56,7 @@ fn work(job: &str) -> ExitCode {
     let (what, kind, which, dir) = (word(), Kind::named(word()), word(), word());
     match what {
         "call" => calls::work(kind, which, dir.as_ref()),
+        "lockless" => locks::work(kind, which, dir.as_ref()),
         "read" => planted::read(kind, which, dir.as_ref()),
         "write" => kills::write_for_ever(kind, which.parse().unwrap(), dir.as_ref()),
         other => panic!("no such job: {other}"),
