@@ -1,6 +1,7 @@
 //! [`Codec`]: how a value that is no integer, text or bytes becomes bytes. MessagePack by
 //! default, JSON as a choice, others through the trait.
 
+mod exact;
 mod shape;
 
 use std::error::Error as StdError;
@@ -11,6 +12,10 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::payload::CodecId;
+#[cfg(feature = "json")]
+use exact::Numbers;
+use exact::Packed;
+pub(crate) use exact::{Distinct, Exact, signed, unsigned};
 
 /// What a codec fails with. It must not hold any part of a value. A [`Refusal`] reaches the user of the
 /// cache in its own words.
@@ -111,7 +116,8 @@ pub trait Codec: Send + Sync + fmt::Debug {
 }
 
 /// MessagePack with named fields: compact, and a field can be added or left out later as in JSON.
-/// The default.
+/// The default. Every float is kept, NaN and the infinities included. An integer beyond 64 bits is bytes: an
+/// `i128` or a `u128` reads it, unless an untagged or a flattened type is around it.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct MessagePack;
 
@@ -125,7 +131,10 @@ const TOO_DEEP: &str = "depth limit exceeded";
 
 impl MessagePack {
     fn write<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, CodecError> {
-        Ok(rmp_serde::to_vec_named(value)?)
+        let mut bytes = Vec::with_capacity(128);
+        let mut writer = rmp_serde::Serializer::new(&mut bytes).with_struct_map();
+        value.serialize(Exact { inner: &mut writer, rules: Packed })?;
+        Ok(bytes)
     }
 
     fn read<T>(
@@ -163,7 +172,10 @@ impl Codec for MessagePack {
     }
 
     fn decode(&self, bytes: &[u8], visit: &mut Visit<'_>) -> Result<(), CodecError> {
-        Self::read(bytes, |reader| Ok(visit(&mut <dyn erased_serde::Deserializer<'_>>::erase(reader))?))
+        Self::read(bytes, |reader| {
+            let exact = Exact { inner: reader, rules: Packed };
+            Ok(visit(&mut <dyn erased_serde::Deserializer<'_>>::erase(exact))?)
+        })
     }
 
     fn is_message_pack(&self) -> bool {
@@ -172,7 +184,12 @@ impl Codec for MessagePack {
 }
 
 /// JSON: readable by every language, at about twice the time and size of MessagePack.
-/// Map keys must be text or numbers; NaN and the infinities become `null`.
+/// Map keys must be text or numbers.
+///
+/// Every number comes back as it was, or is an error. JSON does not have NaN and the infinities: they cannot be
+/// written, neither by themselves nor within another value. An integer beyond 64 bits is for an `i128` or a
+/// `u128`. A type that takes none, such as `serde_json::Value` or an untagged or flattened one around it, cannot
+/// read it. An `f32` whose shortest decimal is another `f32` to who reads it as an `f64` is written as the `f64`.
 #[cfg(feature = "json")]
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Json;
@@ -192,12 +209,26 @@ impl Codec for Json {
     }
 
     fn encode(&self, value: &dyn erased_serde::Serialize) -> Result<Vec<u8>, CodecError> {
-        Ok(serde_json::to_vec(value)?)
+        let mut bytes = Vec::with_capacity(128);
+        let mut writer = serde_json::Serializer::new(&mut bytes);
+        match value.serialize(Exact { inner: &mut writer, rules: &Numbers::default() }) {
+            Ok(()) => Ok(bytes),
+            Err(e) if e.to_string().contains(exact::NOT_FINITE) => {
+                Err(Refusal::new(exact::NOT_FINITE).into())
+            }
+            Err(e) => Err(e.into()),
+        }
     }
 
     fn decode(&self, bytes: &[u8], visit: &mut Visit<'_>) -> Result<(), CodecError> {
         let mut json = serde_json::Deserializer::from_slice(bytes);
-        visit(&mut <dyn erased_serde::Deserializer<'_>>::erase(&mut json))?;
+        let numbers = Numbers::of_text(bytes);
+        if numbers.is_empty() {
+            visit(&mut <dyn erased_serde::Deserializer<'_>>::erase(&mut json))?;
+        } else {
+            let exact = Exact { inner: &mut json, rules: &numbers };
+            visit(&mut <dyn erased_serde::Deserializer<'_>>::erase(exact))?;
+        }
         Ok(json.end()?)
     }
 }
@@ -238,11 +269,13 @@ pub(crate) fn encode<T: Serialize + ?Sized>(codec: &dyn Codec, value: &T) -> Res
 /// The value that `codec` wrote as `bytes`.
 pub(crate) fn decode<T: DeserializeOwned>(codec: &dyn Codec, bytes: &[u8]) -> Result<T, CodecError> {
     if codec.is_message_pack() {
-        return MessagePack::read(bytes, |reader| Ok(T::deserialize(reader)?));
+        return MessagePack::read(bytes, |reader| {
+            Ok(T::deserialize(Exact { inner: reader, rules: Packed })?)
+        });
     }
     let mut value = None;
     codec.decode(bytes, &mut |deserializer| {
-        value = Some(erased_serde::deserialize(deserializer)?);
+        value = Some(T::deserialize(Exact { inner: deserializer, rules: Distinct })?);
         Ok(())
     })?;
     value.ok_or_else(|| "the codec read no value".into())
@@ -281,6 +314,13 @@ pub(crate) fn without_value(message: &str) -> String {
         "newtype variant",
         "tuple variant",
     ];
+    if let Some(ours) = exact::WHEN_READ.into_iter().find(|words| message.contains(words)) {
+        return ours.to_owned();
+    }
+    // A JSON number that no float holds.
+    if message.starts_with("number out of range") {
+        return "found a number that does not fit".to_owned();
+    }
     for problem in ["invalid type: ", "invalid value: ", "invalid length "] {
         let Some(found) = message.strip_prefix(problem) else { continue };
         let found = FOUND.into_iter().find(|kind| found.starts_with(kind)).unwrap_or("something else");

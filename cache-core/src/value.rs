@@ -12,7 +12,7 @@ use bytes::Bytes;
 use serde::de::{DeserializeOwned, Visitor};
 use serde::{Deserializer, Serialize, Serializer};
 
-use crate::codec::{self, Codec, CodecError, Refusal, without_value};
+use crate::codec::{self, Codec, CodecError, Distinct, Exact, Refusal, without_value};
 use crate::error::{Error, ErrorKind, Result};
 use crate::payload::{CodecId, Payload};
 use plain::{Form, Plain, Text};
@@ -39,7 +39,10 @@ impl Codecs {
         match codec::encode(&*self.write, value) {
             Ok(bytes) => Ok(Payload::Encoded(self.write.id(), bytes.into())),
             Err(e) => {
-                let what = format!("a {} cannot be written as {}", type_name::<T>(), self.write.name());
+                let mut what = format!("a {} cannot be written as {}", type_name::<T>(), self.write.name());
+                if e.is::<Refusal>() {
+                    what = format!("{what}: {e}");
+                }
                 Err(Error::new(ErrorKind::Encode, what).with_source(e))
             }
         }
@@ -63,7 +66,9 @@ impl Codecs {
 
     fn decode_plain<T: DeserializeOwned>(&self, key: &str, form: Form<'_>) -> Result<T> {
         let human_readable = self.write.is_human_readable();
-        let failed = match T::deserialize(Plain { form, human_readable }) {
+        let read =
+            |human_readable| T::deserialize(Exact { inner: Plain { form, human_readable }, rules: Distinct });
+        let failed = match read(human_readable) {
             Ok(value) => return Ok(value),
             Err(e) => e,
         };
@@ -71,7 +76,7 @@ impl Codecs {
         // before the cache moved from that one to this.
         let human_readable = !human_readable;
         if self.read_also.iter().any(|codec| codec.is_human_readable() == human_readable)
-            && let Ok(value) = T::deserialize(Plain { form, human_readable })
+            && let Ok(value) = read(human_readable)
         {
             return Ok(value);
         }

@@ -97,6 +97,28 @@ mod tests {
     }
 
     #[test]
+    fn an_integer_beyond_64_bits_is_exact_or_refused() {
+        for n in [1 << 64, -(1 << 64), i128::MAX] {
+            let number = Pickle::default().encode(&n).unwrap();
+            let list = Pickle::default().encode(&[n]).unwrap();
+            assert_eq!(decode(&number), Some(n));
+            for pickle in [number, list] {
+                let refused = Pickle::default().decode(&pickle, &mut |value| {
+                    erased_serde::deserialize::<serde_json::Value>(value).map(drop)
+                });
+                let told = refused.unwrap_err().to_string();
+                assert!(told.contains("an integer of more than 64 bits"), "{told}");
+            }
+        }
+        for float in [f64::NAN, f64::INFINITY, -0.0, 1.0, f64::MAX, 5e-324] {
+            let pickle = Pickle::default().encode(&float).unwrap();
+            assert_eq!(crate::from_slice::<f64>(&pickle).unwrap().to_bits(), float.to_bits());
+        }
+        let single = 7.038_531e-26_f32;
+        assert_eq!(crate::from_slice::<f32>(&Pickle::default().encode(&single).unwrap()).unwrap(), single);
+    }
+
+    #[test]
     fn digits_without_a_pickle_are_an_integer() {
         assert_eq!(decode(b"9223372036854775808"), Some(1 << 63));
         assert_eq!(decode(b"-1000000000000000000000000000000"), Some(-10_i128.pow(30)));

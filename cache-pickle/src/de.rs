@@ -6,7 +6,7 @@ use serde::de::value::{BytesDeserializer, SeqDeserializer, UnitDeserializer};
 use serde::de::{DeserializeSeed, EnumAccess, Error as _, MapAccess, SeqAccess, VariantAccess, Visitor};
 use serde::{Deserialize, Deserializer, forward_to_deserialize_any};
 
-use crate::error::{Error, own};
+use crate::error::{Error, Flaw, own};
 use crate::limits::Limits;
 use crate::read::Document;
 use crate::read::arena::{Item, Items};
@@ -76,9 +76,10 @@ impl<'a, 'de> De<'a, 'de> {
         } else if let Ok(n) = u64::try_from(&n) {
             visitor.visit_u64(n)
         } else if let Ok(n) = i128::try_from(&n) {
-            visitor.visit_i128(n)
+            // Words of a type that does not take it would not say what is wrong.
+            visitor.visit_i128(n).map_err(|_: Error| Flaw::WIDE.into())
         } else if let Ok(n) = u128::try_from(&n) {
-            visitor.visit_u128(n)
+            visitor.visit_u128(n).map_err(|_: Error| Flaw::WIDE.into())
         } else {
             Err(Error::found(own::LARGE, &visitor))
         }

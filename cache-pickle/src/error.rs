@@ -127,6 +127,10 @@ impl Flaw {
         Self::value("a zone is a day or more away from UTC, which no zone in Python is");
     pub(crate) const OUT_OF_RANGE: Self =
         Self::value("a date, time or duration is out of the other library's range");
+    pub(crate) const WIDE: Self = Self::value(
+        "it holds an integer of more than 64 bits, which the type does not take: read it as an `i128`, a `u128` or a \
+         `cache_pickle::Value`",
+    );
     pub(crate) const UNWRITTEN: Self = Self::value("the type refuses to be written");
     pub(crate) const UNREAD: Self = Self::value("the type refuses the value");
 

@@ -8,7 +8,7 @@
 //! # serde
 //! [`to_vec`] and [`from_slice`] work as `serde_json` does: a struct is a dict with its fields'
 //! names as keys; fields that are missing, too many or renamed, and enums, are treated as there.
-//! Beyond JSON: integers of 128 bits, bytes, tuples, which Python reads as tuples, and keys of any
+//! Beyond JSON: NaN and the infinities, integers of 128 bits, bytes, tuples, which Python reads as tuples, and keys of any
 //! type that Python can hash. A sequence that is a key is a tuple; a struct or a map is none.
 //!
 //! ```

@@ -7,6 +7,8 @@ use serde::de::value::{Error, SeqDeserializer};
 use serde::de::{Error as _, Unexpected, Visitor};
 use serde::{Deserializer, forward_to_deserialize_any};
 
+use crate::codec;
+
 /// The way back from a [`Probe`](super::probe::Probe)'s payload. Text and bytes are not taken for one another,
 /// but bytes are readable as a sequence of `u8`.
 #[derive(Clone, Copy)]
@@ -22,7 +24,7 @@ pub(super) enum Form<'a> {
     Digits(&'a str),
     Text(&'a Text),
     Bytes(&'a [u8]),
-    /// Bytes as MessagePack has them: sixteen are the form of an `i128` or `u128` too.
+    /// Bytes as MessagePack has them: some are the form of an `i128` or `u128` too.
     BytesOrNumber(&'a [u8]),
 }
 
@@ -60,9 +62,9 @@ impl Plain<'_> {
         Error::invalid_type(found, visitor)
     }
 
-    fn sixteen_bytes(&self) -> Option<[u8; 16]> {
+    fn number<N>(&self, read: fn(&[u8]) -> Option<N>) -> Option<N> {
         match self.form {
-            Form::BytesOrNumber(bytes) => bytes.try_into().ok(),
+            Form::BytesOrNumber(bytes) => read(bytes),
             _ => None,
         }
     }
@@ -142,15 +144,15 @@ impl<'de> Deserializer<'de> for Plain<'_> {
     }
 
     fn deserialize_i128<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Self::Error> {
-        match self.sixteen_bytes() {
-            Some(number) => visitor.visit_i128(i128::from_be_bytes(number)),
+        match self.number(codec::signed) {
+            Some(number) => visitor.visit_i128(number),
             None => self.deserialize_any(visitor),
         }
     }
 
     fn deserialize_u128<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Self::Error> {
-        match self.sixteen_bytes() {
-            Some(number) => visitor.visit_u128(u128::from_be_bytes(number)),
+        match self.number(codec::unsigned) {
+            Some(number) => visitor.visit_u128(number),
             None => self.deserialize_any(visitor),
         }
     }

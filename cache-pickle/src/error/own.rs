@@ -39,7 +39,7 @@ const FOUND: [&str; 22] = [
 ];
 
 /// What can happen while serde is at work.
-const FLAWS: [Flaw; 10] = [
+const FLAWS: [Flaw; 11] = [
     Flaw::TOO_DEEP,
     Flaw::TOO_MANY,
     Flaw::TOO_LONG,
@@ -48,6 +48,7 @@ const FLAWS: [Flaw; 10] = [
     Flaw::CALLABLE,
     Flaw::OFFSET,
     Flaw::OUT_OF_RANGE,
+    Flaw::WIDE,
     Flaw::UNWRITTEN,
     Flaw::UNREAD,
 ];
