@@ -16,7 +16,8 @@ use serde::de::DeserializeOwned;
 use self::bytes_of::codec_bytes_identical;
 use self::decoding::{deserialize_panic_contained, mimics_envelope, serde_evolution, wrong_type_decode_err};
 use self::numbers::{
-    bool_is_not_int, float_extremes, i64_limits, i128_u128, int_is_not_float, nan_inf, u64_max,
+    bool_is_not_int, exact_or_refused_float, exact_or_refused_integer, float_extremes, i64_limits, i128_u128,
+    int_is_not_float, nan_inf, random_floats, u64_max,
 };
 use self::sizes::{incompressible, map_10k, size_16mib, size_above_limit, size_below_limit};
 use self::structures::{
@@ -66,6 +67,9 @@ pub(crate) const CHECKS: &[Check] = &[
     check!("F", serde_evolution),
     check!("F", deserialize_panic_contained),
     check!("F", codec_bytes_identical),
+    check!("F", random_floats),
+    check!("F", exact_or_refused_float),
+    check!("F", exact_or_refused_integer),
 ];
 
 /// What the values are held against: the suite's own settings, and both codecs of the project

@@ -1,9 +1,12 @@
 //! Bugs of the handle: settings that every cache of the suite gets.
 
+use std::io::Write;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use cache_core::{BaseCache, CacheBuilder, Codec, CodecError, CodecId, MessagePack, Visit, default_key_func};
+use serde::Serialize as _;
+use serde_json::ser::{CompactFormatter, Formatter, Serializer};
 
 use crate::bug::Bug;
 use crate::keys::TAG;
@@ -25,6 +28,10 @@ pub(crate) enum Setting {
     NoSingleFlight,
     /// What the codec cannot write becomes a null.
     UnserialisableBecomesNull,
+    /// Floats are written with fifteen digits.
+    FifteenDigits,
+    /// The codec is `serde_json` as it is: NaN becomes a null, and a large integer a float.
+    JsonAsItIs,
 }
 
 static CALLS: AtomicU64 = AtomicU64::new(0);
@@ -67,6 +74,8 @@ pub(crate) fn misconfigure(setting: Setting, builder: Builder) -> Builder {
             format!("{}{TAG}{tag}", default_key_func(key, prefix, version))
         }),
         Setting::UnserialisableBecomesNull => builder.codec(Lenient),
+        Setting::FifteenDigits => builder.codec(PlainJson { digits: Some(15) }),
+        Setting::JsonAsItIs => builder.codec(PlainJson { digits: None }),
     }
 }
 
@@ -93,5 +102,47 @@ impl Codec for Lenient {
 
     fn decode(&self, bytes: &[u8], visit: &mut Visit<'_>) -> Result<(), CodecError> {
         MessagePack.decode(bytes, visit)
+    }
+}
+
+/// JSON without a look at its numbers.
+#[derive(Clone, Copy, Debug)]
+struct PlainJson {
+    /// How many digits of a float are written; all, if `None`.
+    digits: Option<usize>,
+}
+
+impl Formatter for PlainJson {
+    fn write_f64<W: Write + ?Sized>(&mut self, writer: &mut W, number: f64) -> std::io::Result<()> {
+        match self.digits {
+            Some(digits) => write!(writer, "{number:.*e}", digits - 1),
+            None => CompactFormatter.write_f64(writer, number),
+        }
+    }
+}
+
+impl Codec for PlainJson {
+    fn id(&self) -> CodecId {
+        CodecId(200)
+    }
+
+    fn name(&self) -> &'static str {
+        "plain JSON"
+    }
+
+    fn is_human_readable(&self) -> bool {
+        true
+    }
+
+    fn encode(&self, value: &dyn erased_serde::Serialize) -> Result<Vec<u8>, CodecError> {
+        let mut bytes = Vec::new();
+        value.serialize(&mut Serializer::with_formatter(&mut bytes, *self))?;
+        Ok(bytes)
+    }
+
+    fn decode(&self, bytes: &[u8], visit: &mut Visit<'_>) -> Result<(), CodecError> {
+        let mut json = serde_json::Deserializer::from_slice(bytes);
+        visit(&mut <dyn erased_serde::Deserializer<'_>>::erase(&mut json))?;
+        Ok(json.end()?)
     }
 }
