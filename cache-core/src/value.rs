@@ -131,7 +131,8 @@ impl Codecs {
     fn decode_large<T: DeserializeOwned>(&self, key: &str, digits: &str) -> Result<T> {
         let human_readable = self.write.is_human_readable();
         // serde's words would quote it.
-        T::deserialize(Plain { form: Form::Digits(digits), human_readable })
+        let digits = Plain { form: Form::Digits(digits), human_readable };
+        T::deserialize(Exact { inner: digits, rules: Distinct })
             .map_err(|_| unreadable::<T>(key, LARGE_INTEGER))
     }
 

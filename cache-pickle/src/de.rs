@@ -76,10 +76,9 @@ impl<'a, 'de> De<'a, 'de> {
         } else if let Ok(n) = u64::try_from(&n) {
             visitor.visit_u64(n)
         } else if let Ok(n) = i128::try_from(&n) {
-            // Words of a type that does not take it would not say what is wrong.
-            visitor.visit_i128(n).map_err(|_: Error| Flaw::WIDE.into())
+            visitor.visit_i128(n).map_err(wide)
         } else if let Ok(n) = u128::try_from(&n) {
-            visitor.visit_u128(n).map_err(|_: Error| Flaw::WIDE.into())
+            visitor.visit_u128(n).map_err(wide)
         } else {
             Err(Error::found(own::LARGE, &visitor))
         }
@@ -120,6 +119,11 @@ impl<'a, 'de> De<'a, 'de> {
             ref item => arena.bytes(item),
         }
     }
+}
+
+/// What a type says of an integer beyond 64 bits. Words of its own, which are left out, leave the reason to this.
+fn wide(error: Error) -> Error {
+    if error.to_string() == Flaw::UNREAD.what { Flaw::WIDE.into() } else { error }
 }
 
 const NOTHING: [u8; 0] = [];
