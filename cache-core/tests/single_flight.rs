@@ -9,7 +9,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::pin;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, mpsc};
-use std::task::{Context, Waker};
+use std::task::{Context, Poll, Wake, Waker};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -267,6 +267,55 @@ fn a_leader_that_hangs_holds_nobody_longer_than_the_wait() {
     assert_eq!(failures, 0);
     // A busy machine is late; one that waits for the leader would never be here.
     assert!(longest < 5_000, "{figure}");
+}
+
+/// What a task's executor does when the task is woken.
+struct Executor {
+    wakes: AtomicUsize,
+    panics: bool,
+}
+
+impl Wake for Executor {
+    fn wake(self: Arc<Self>) {
+        self.wakes.fetch_add(1, Ordering::SeqCst);
+        if self.panics {
+            resume_unwind(Box::new("a waker panics"));
+        }
+    }
+}
+
+#[test]
+fn a_waker_that_panics_leaves_nobody_asleep() {
+    let cache = Cache::builder(LocMemCache::default()).flight_wait(MINUTE).build().unwrap();
+    let computing = || async {
+        yield_now().await;
+        1
+    };
+    let mut leader = pin!(cache.aget_or_set("key", MINUTE, computing));
+    assert!(leader.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+    let executors =
+        [true, false, true, false].map(|panics| Arc::new(Executor { wakes: AtomicUsize::new(0), panics }));
+    let mut tasks = Vec::new();
+    for executor in &executors {
+        let mut task = Box::pin(cache.aget_or_set("key", MINUTE, || async { 2 }));
+        let waker = Waker::from(Arc::clone(executor));
+        assert!(task.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+        tasks.push(task);
+    }
+    let ended = thread::scope(|scope| {
+        let waiter = scope.spawn(|| cache.get_or_set("key", MINUTE, || 3));
+        let ended =
+            catch_unwind(AssertUnwindSafe(|| leader.as_mut().poll(&mut Context::from_waker(Waker::noop()))));
+        assert_eq!(waiter.join().unwrap().unwrap(), 1);
+        ended
+    });
+    let wakes = executors.each_ref().map(|executor| executor.wakes.load(Ordering::SeqCst));
+    assert_eq!(wakes, [1; 4], "a waiter waits for ever");
+    assert!(ended.is_err(), "the caller learns of it");
+    for task in &mut tasks {
+        let polled = task.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+        assert!(matches!(polled, Poll::Ready(Ok(1))), "{polled:?}");
+    }
 }
 
 #[test]

@@ -149,7 +149,7 @@ impl<B: BaseCache + ?Sized> CacheBuilder<B> {
     }
 
     /// How long a caller of `get_or_set` waits for another caller's computation of the same key
-    /// before it computes by itself. Default: 10 seconds. Zero turns single flight off.
+    /// before it computes by itself: 10 seconds by default, at most a day. Zero turns single flight off.
     #[must_use]
     pub const fn flight_wait(mut self, wait: Duration) -> Self {
         self.flight_wait = wait;

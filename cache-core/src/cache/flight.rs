@@ -25,6 +25,9 @@ const SHARDS: usize = 16;
 /// timeout; this is for a task that nobody polls any more.
 const STORE_WAIT: Duration = Duration::from_secs(10);
 
+/// Beyond a day a wait is a hang; it also keeps every deadline within what the clock can hold.
+const LONGEST_WAIT: Duration = Duration::from_secs(86_400);
+
 /// The computations under way in one cache, by made key.
 pub(crate) struct Flights {
     shards: [Shard; SHARDS],
@@ -78,6 +81,7 @@ thread_local! {
 impl Flights {
     pub(crate) fn new(wait: Duration) -> Self {
         let under_way = AtomicU64::new(0);
+        let wait = wait.min(LONGEST_WAIT);
         Self { shards: Default::default(), under_way, hasher: RandomState::new(), wait }
     }
 

@@ -1,6 +1,7 @@
 //! [`Flight`]: one computation, and those who wait for its end.
 
 use std::future::{Future, poll_fn};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError};
@@ -29,10 +30,12 @@ enum State {
     Ended(Option<Payload>),
 }
 
-/// The tasks that wait.
+/// The tasks that wait. A waker runs code of its owner's when it is cloned, woken or dropped, and that code may call the
+/// cache: here it is moved, and all else happens with the lock free.
 #[derive(Default)]
 struct Tasks {
-    wakers: Slab<Waker>,
+    /// `None`: the task was woken, and has not been polled since.
+    wakers: Slab<Option<Waker>>,
     /// One for all of them: each timer, and its end, wakes the thread that keeps the timers.
     alarm: Option<Alarm>,
 }
@@ -70,10 +73,21 @@ impl Flight {
         let before = std::mem::replace(&mut *self.lock(), State::Ended(outcome));
         // With the lock free, which each of them takes; and tasks first, since a thread that wakes may take this one's
         // processor.
-        if let State::Flying(tasks) = before {
-            tasks.wakers.into_iter().for_each(|(_, waker)| waker.wake());
+        let State::Flying(tasks) = before else { return self.ended.notify_all() };
+        let mut first = None;
+        for waker in tasks.wakers.into_iter().filter_map(|(_, waker)| waker) {
+            // One that panics must not leave the others asleep.
+            if let Err(panic) = catch_unwind(AssertUnwindSafe(|| waker.wake())) {
+                first.get_or_insert(panic);
+            }
         }
         self.ended.notify_all();
+        // A second panic would end the process.
+        if let Some(panic) = first
+            && !std::thread::panicking()
+        {
+            resume_unwind(panic);
+        }
     }
 
     /// Waits for the end of the flight, until `deadline` at the longest.
@@ -109,7 +123,7 @@ impl Wake for Flight {
         let mut wakers = Vec::new();
         if let State::Flying(tasks) = &mut *self.lock() {
             tasks.alarm = None;
-            wakers.extend(tasks.wakers.iter().map(|(_, waker)| waker.clone()));
+            wakers.extend(tasks.wakers.iter_mut().filter_map(|(_, waker)| waker.take()));
         }
         wakers.into_iter().for_each(Waker::wake);
     }
@@ -135,15 +149,16 @@ struct Waiting<'a> {
 impl Waiting<'_> {
     fn poll(&mut self, cx: &Context<'_>, deadline: Instant) -> Poll<Landing> {
         let left = left(deadline);
-        let (mut waker, mut alarm, mut over) = (None, None, None);
+        let waker = cx.waker().clone();
+        let (mut before, mut alarm, mut over) = (None, None, None);
         let mut state = self.flight.lock();
         if let Some(landing) = state.landing(left) {
             return Poll::Ready(landing);
         }
         if let State::Flying(tasks) = &mut *state {
             match self.place.and_then(|place| tasks.wakers.get_mut(place)) {
-                Some(before) => waker = Some(std::mem::replace(before, cx.waker().clone())),
-                None => self.place = Some(tasks.wakers.insert(cx.waker().clone())),
+                Some(place) => before = place.replace(waker),
+                None => self.place = Some(tasks.wakers.insert(Some(waker))),
             }
             if tasks.alarm.as_ref().is_none_or(|alarm| deadline < alarm.at) {
                 let mut delay = Delay::new(left);
@@ -154,9 +169,8 @@ impl Waiting<'_> {
                 alarm = tasks.alarm.replace(Alarm { at: deadline, _delay: delay });
             }
         }
-        // What a waker does when it is dropped is its own affair, and none of the lock's.
         drop(state);
-        drop((waker, alarm));
+        drop((before, alarm));
         // A timer that is over already wakes nobody: the others would take it for one that runs.
         over.into_iter().for_each(Waker::wake);
         Poll::Pending
@@ -168,7 +182,7 @@ impl Drop for Waiting<'_> {
         let Some(place) = self.place else { return };
         let mut state = self.flight.lock();
         let waker = match &mut *state {
-            State::Flying(tasks) => tasks.wakers.try_remove(place),
+            State::Flying(tasks) => tasks.wakers.try_remove(place).flatten(),
             State::Ended(_) => None,
         };
         drop(state);

@@ -26,8 +26,10 @@
 
 mod cancel;
 mod corruption;
+pub mod extremes;
 mod fork;
 mod fuzz;
+mod in_time;
 mod log;
 mod mutate;
 mod patience;
@@ -42,6 +44,7 @@ pub use cancel::{Dropped, cancel_calls, cancelled, drop_calls};
 pub use corruption::{Corruption, Damage};
 pub use fork::{Forked, fork, fork_calls};
 pub use fuzz::Fuzz;
+pub use in_time::in_time;
 pub use log::{Log, leaked, shown};
 pub use patience::{quickest, until_ok};
 pub use process::{again, in_own_process, job, test_again};
