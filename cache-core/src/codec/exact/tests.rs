@@ -19,8 +19,7 @@ fn in_json<T: DeserializeOwned>(json: &str) -> Result<T, String> {
 }
 
 fn is_about(words: &str, error: Result<impl Debug, String>) {
-    let told = error.unwrap_err();
-    assert!(told.contains(words), "{told}");
+    assert!(matches!(&error, Err(told) if told.contains(words)), "{error:?} is not about {words}");
 }
 
 #[derive(Debug, Serialize, Deserialize, PartialEq)]
