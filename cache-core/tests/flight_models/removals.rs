@@ -5,8 +5,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use cache_core::{Payload, Way};
+use shuttle::scheduler::RandomScheduler;
 use shuttle::sync::Mutex;
-use shuttle::{future, thread};
+use shuttle::{Config, Runner, future, thread};
 
 use crate::check;
 use crate::flight::{Flights, Joined, Leader};
@@ -159,6 +160,11 @@ impl World {
 
 /// Two callers, and one that removes the key and asks for it.
 fn removed(bug: Bug, ways: [Way; 3], waits: bool) {
+    removed_and(bug, ways, waits, true);
+}
+
+/// The same; without `asks` nobody stores a new value, which would keep an old one out.
+fn removed_and(bug: Bug, ways: [Way; 3], waits: bool, asks: bool) {
     let world = World::new(bug);
     let caller = |way| {
         move |world: World| async move {
@@ -168,8 +174,10 @@ fn removed(bug: Bug, ways: [Way; 3], waits: bool) {
     let remover = |way| {
         move |world: World| async move {
             world.remove(way).await;
-            let got = world.get_or_set(way, true).await;
-            assert_eq!(got, NEW, "what a call got that began after the removal");
+            if asks {
+                let got = world.get_or_set(way, true).await;
+                assert_eq!(got, NEW, "what a call got that began after the removal");
+            }
         }
     };
     let threads =
@@ -259,6 +267,7 @@ fn nothing_that_a_removal_overtook_is_stored() {
 fn nor_by_one_that_computes_beside_a_flight() {
     check("removals while callers compute beside a flight: 0 old values stored", || {
         MIXED.into_iter().for_each(|ways| removed(Bug::None, ways, false));
+        MIXED.into_iter().for_each(|ways| removed_and(Bug::None, ways, false, false));
     });
 }
 
@@ -279,7 +288,11 @@ fn nor_under_any_key_after_a_clear() {
 #[test]
 fn each_planted_bug_is_caught() {
     let caught = |bug: Bug, texts: &[&str], model: fn(Bug)| {
-        let run = catch_unwind(AssertUnwindSafe(|| shuttle::check_random(move || model(bug), 5_000)));
+        // The same orders in each run: a bug that is hit by chance would survive by chance.
+        let orders = RandomScheduler::new_from_seed(0, 5_000);
+        let run = catch_unwind(AssertUnwindSafe(|| {
+            Runner::new(orders, Config::default()).run(move || model(bug));
+        }));
         let panic = run.expect_err(&format!("{bug:?} survives"));
         let text_of = panic.downcast_ref::<String>().map(String::as_str);
         let said = text_of.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or_default();
@@ -290,7 +303,7 @@ fn each_planted_bug_is_caught() {
     caught(Bug::FlightNotInvalidated, stored, |bug| removed(bug, MIXED[1], true));
     caught(Bug::InvalidationCheckedThenStored, stored, |bug| removed(bug, MIXED[1], true));
     caught(Bug::InvalidationCancelsWaiters, &["sent away"], |bug| removed(bug, MIXED[1], true));
-    caught(Bug::SoloNotInvalidated, stored, |bug| removed(bug, MIXED[1], false));
+    caught(Bug::SoloNotInvalidated, stored, |bug| removed_and(bug, MIXED[1], false, false));
     caught(Bug::StoreForgottenWithLeader, stored, |bug| cancelled_while_storing(bug, Way::Sync));
     caught(Bug::ClearOfOneKey, stored, |bug| cleared(bug, Way::Sync));
 }
