@@ -31,7 +31,7 @@
 //!   exchanged later, under a running process, is not read. What root makes in the directory of another
 //!   user belongs to that user.
 //! - **Reading makes nothing.** Where there is no directory yet, reads and removals find nothing, and
-//!   `ping` is [`Presence::NotYet`](cache_core::Presence::NotYet). The first write makes it.
+//!   `ping` is [`Presence::NotYet`]. The first write makes it.
 //! - **After `fork` a handle goes on in both processes.** A child keeps no lock of its parent's; where the parent
 //!   is killed while it writes, its locks end with its children. Async calls in a child run in place and block
 //!   the task, since the threads of the pool stay with the parent.
