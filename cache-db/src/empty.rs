@@ -1,6 +1,5 @@
 //! `clear`: gives the room back to the system, and works on a disk that is full.
 
-use std::error::Error as _;
 use std::fs::OpenOptions;
 use std::path::{Path, PathBuf};
 
@@ -88,7 +87,7 @@ impl DatabaseCache {
 }
 
 fn is_full(e: &Error) -> bool {
-    let code = e.source().and_then(|source| source.downcast_ref::<ffi::Error>());
+    let code = e.get_ref().and_then(|cause| cause.downcast_ref::<ffi::Error>());
     code.is_some_and(|code| code.code == ErrorCode::DiskFull)
 }
 
