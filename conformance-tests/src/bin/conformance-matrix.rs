@@ -282,6 +282,11 @@ mod tests {
         matrix(&serde_json::from_str(CHECKS).unwrap(), &results).unwrap()
     }
 
+    /// How many checks there are.
+    fn checks() -> usize {
+        serde_json::from_str::<serde_json::Value>(CHECKS).unwrap()["checks"].as_array().unwrap().len()
+    }
+
     #[test]
     fn the_last_line_wins_and_every_state_has_its_sign() {
         let text = printed(&[
@@ -299,7 +304,11 @@ mod tests {
         assert!(text.contains("| –<sup>2</sup> | waived<sup>2</sup> |"), "{text}");
         assert!(text.contains("| `get_many` | get many | ✓<sup>1</sup> | ? |"), "{text}");
         assert!(text.contains("1. async only: because \\| so\n2. because \\| so\n"), "{text}");
-        assert!(text.contains("| a | 2 | 1 | 0 | 0 | 313 |\n| b | 0 | 0 | 1 | 1 | 320 |\n"), "{text}");
+        let (a, b) = (checks() - 3, checks() - 2);
+        assert!(
+            text.contains(&format!("| a | 2 | 1 | 0 | 0 | {a} |\n| b | 0 | 0 | 1 | 1 | {b} |\n")),
+            "{text}"
+        );
         assert!(text.contains("## M: many-operations (23)"), "{text}");
     }
 
@@ -316,7 +325,11 @@ mod tests {
         );
         assert!(text.contains("| value comes back | ✓ | *✗* |"), "{text}");
         assert!(text.contains("| ? | *–* |"), "{text}");
-        assert!(text.contains("| a | 1 | 0 | 0 | 0 | 321 |\n| *Django x* | 0 | 1 | 0 | 1 | 320 |"), "{text}");
+        let (a, django) = (checks() - 1, checks() - 2);
+        assert!(
+            text.contains(&format!("| a | 1 | 0 | 0 | 0 | {a} |\n| *Django x* | 0 | 1 | 0 | 1 | {django} |")),
+            "{text}"
+        );
         assert!(text.contains("italics") && !text.contains("Reasons"), "{text}");
     }
 
