@@ -1,4 +1,4 @@
-//! Row 21 of issue 18: whatever a builder or a setting is given, no call panics, hangs or wraps around.
+//! Whatever a builder or a setting is given, no call panics, hangs or wraps around.
 
 #![cfg(all(feature = "settings", feature = "zlib"))]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
@@ -44,7 +44,7 @@ fn no_extreme_of_a_builder_breaks_a_call() {
     for (what, set) in settings_of_a_builder() {
         in_time(&what.clone(), move || {
             let cache = set(Cache::builder(LocMemCache::default())).build().unwrap();
-            call_each(&cache).unwrap_or_else(|e| std::panic::panic_any(format!("{what}: {e}")));
+            call_each(&cache).unwrap_or_else(|e| panic!("{what}: {e}"));
             // A version that would leave the numbers is an error.
             cache.set("versioned", &1, Duration::MAX).unwrap();
             for delta in SIGNED {

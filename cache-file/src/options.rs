@@ -43,6 +43,9 @@ pub enum Layout {
     Django,
 }
 
+/// Beyond a day a wait is a hang.
+const LONGEST_LOCK_TIMEOUT: Duration = Duration::from_secs(86_400);
+
 /// 64 MiB.
 #[cfg(feature = "django")]
 const DEFAULT_MAX_INFLATED: usize = 64 << 20;
@@ -119,7 +122,7 @@ impl FileOptions {
     }
 
     /// How long a call waits for other writers of the same subdirectory before it gives up with
-    /// [`ErrorKind::Unavailable`](cache_core::ErrorKind::Unavailable). Default: 5 seconds. Reads
+    /// [`ErrorKind::Unavailable`](cache_core::ErrorKind::Unavailable): 5 seconds by default, at most a day. Reads
     /// do not wait, but for one who writes the entry in place, as Django's `touch` does in
     /// [`Layout::Django`].
     #[must_use]
@@ -155,7 +158,8 @@ impl FileOptions {
     /// # Errors
     /// [`ErrorKind::InvalidCacheBackend`](cache_core::ErrorKind::InvalidCacheBackend) for
     /// `max_entries` 0, and for a directory whose path is empty or has a NUL byte.
-    pub fn build(self) -> Result<FileCache> {
+    pub fn build(mut self) -> Result<FileCache> {
+        self.lock_timeout = self.lock_timeout.min(LONGEST_LOCK_TIMEOUT);
         if let Some(problem) = self.problem {
             return Err(Error::invalid_cache_backend(problem));
         }

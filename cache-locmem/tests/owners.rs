@@ -3,14 +3,15 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::Duration;
 
 use bytes::Bytes;
 use cache_core::{BaseCache, Cache, Clock, ManualClock, Timeout, run_sync};
 use cache_locmem::{Eviction, LocMemCache};
+use conformance_tests::faults::{in_time, record};
 
 const LIMIT: u64 = 8;
 const SECOND: Duration = Duration::from_secs(1);
@@ -121,26 +122,11 @@ fn counted(cache: &Store, name: &str) -> u64 {
     there
 }
 
-/// Runs `work` on a thread that is given up where it hangs.
-fn ends(name: &str, work: impl FnOnce() + Send + 'static) {
-    let (done, is_done) = mpsc::channel();
-    let thread = thread::spawn(move || {
-        work();
-        done.send(()).unwrap();
-    });
-    match is_done.recv_timeout(Duration::from_secs(60)) {
-        Err(mpsc::RecvTimeoutError::Timeout) => {
-            panic!("{name}: the owner waits for a lock that its caller holds")
-        }
-        _ => thread.join().unwrap_or_else(|_| panic!("{name}: failed")),
-    }
-}
-
 #[test]
 fn an_owner_may_call_the_cache() {
     for way in ways() {
         let name = way.name;
-        ends(name, move || {
+        in_time(name, move || {
             let (cache, hands) = open(way.eviction, way.cull_frequency);
             let drops = Arc::new(AtomicUsize::new(0));
             fill(&cache, way.all, || {
@@ -159,13 +145,14 @@ fn an_owner_may_call_the_cache() {
             assert!(counted(&cache, name) <= LIMIT);
         });
     }
+    record(33, "locmem", ways().len() as u64, 0, "owners that call the cache: each call ends");
 }
 
 #[test]
 fn an_owner_that_panics_leaves_the_count_right_and_room_for_more() {
     for way in ways() {
         let name = way.name;
-        ends(name, move || {
+        in_time(name, move || {
             let (cache, hands) = open(way.eviction, way.cull_frequency);
             let drops = Arc::new(AtomicUsize::new(0));
             fill(&cache, way.all, || {
@@ -199,6 +186,7 @@ fn an_owner_that_panics_leaves_the_count_right_and_room_for_more() {
             assert!((1..=LIMIT).contains(&counted(&cache, name)));
         });
     }
+    record(33, "locmem", ways().len() as u64, 0, "owners that panic: the count stays right");
 }
 
 #[test]
@@ -228,7 +216,7 @@ fn all_values_are_dropped_whatever_one_of_them_does() {
 /// The last handle of a name goes while another is asked for, by a value of its own.
 #[test]
 fn an_owner_may_open_the_store_of_its_name() {
-    ends("the name", || {
+    in_time("the name", || {
         for round in 0..200 {
             let name = format!("owners-{round}");
             let open = |name: &str| LocMemCache::builder().name(name).max_entries(LIMIT).build();

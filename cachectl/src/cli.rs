@@ -195,8 +195,8 @@ pub(crate) struct Bench {
     #[arg(long, value_name = "SECONDS", default_value_t = 1.0)]
     pub(crate) seconds: f64,
     /// The size of a value
-    #[arg(long, value_name = "BYTES", default_value_t = 100)]
-    pub(crate) size: usize,
+    #[arg(long, value_name = "BYTES", default_value_t = 100, value_parser = clap::value_parser!(u32).range(..=2_000_000_000))]
+    pub(crate) size: u32,
     /// So many threads call at once
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=256))]
     pub(crate) threads: u16,

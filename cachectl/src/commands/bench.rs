@@ -50,7 +50,7 @@ pub(super) fn bench(chosen: &Chosen, bench: Bench) -> Result {
     let limit = Duration::try_from_secs_f64(bench.seconds).ok().filter(|limit| !limit.is_zero());
     let limit = limit.ok_or_else(|| Failure::wrong("--seconds must be a number above zero"))?;
     let cache = chosen.cache()?;
-    let value = vec![b'x'; bench.size];
+    let value = vec![b'x'; bench.size as usize];
     let run = fastrand::u64(..);
     let of_thread = |thread| (0..KEYS + 2).map(move |n| format!("cachectl-bench-{run:016x}-{thread}-{n}"));
     let keys: Vec<Vec<String>> = (0..bench.threads).map(|thread| of_thread(thread).collect()).collect();

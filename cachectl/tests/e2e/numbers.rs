@@ -37,6 +37,58 @@ fn what_is_taken_comes_back() {
 }
 
 #[test]
+fn no_extreme_of_an_option_ends_in_a_panic() {
+    let session = session();
+    let numbers = [
+        "0",
+        "1",
+        "-1",
+        "4294967295",
+        "4294967296",
+        "9223372036854775807",
+        "9223372036854775808",
+        "-9223372036854775808",
+        "18446744073709551615",
+        "18446744073709551616",
+        "1e308",
+        "1e309",
+        "inf",
+        "-inf",
+        "nan",
+        "",
+    ];
+    for number in numbers {
+        let calls = [
+            &["set", "k", "1", "--timeout", number][..],
+            &["touch", "k", "--timeout", number],
+            &["get", "k", "--version", number],
+            &["incr", "k", number],
+            &["decr", "k", number],
+            &["bench", "--seconds", "0.001", "--size", number],
+            &["bench", "--seconds", "0.001", "--threads", number],
+        ];
+        for call in calls {
+            let (_, errors, status) = session.run(call, "");
+            assert!((0..=5).contains(&status), "{call:?}: status {status}: {errors}");
+            assert!(
+                !errors.contains("panicked") && !errors.contains("memory allocation"),
+                "{call:?}: {errors}"
+            );
+        }
+    }
+    // Of these each is wrong, and no call of the store is made.
+    for wrong in [
+        ["--size", "2000000001"],
+        ["--size", "18446744073709551615"],
+        ["--seconds", "inf"],
+        ["--seconds", "nan"],
+    ] {
+        let (_, errors, status) = session.run(&["bench", wrong[0], wrong[1]], "");
+        assert_eq!(status, 2, "{wrong:?}: {errors}");
+    }
+}
+
+#[test]
 fn what_would_change_is_refused_and_changes_nothing() {
     let session = session();
     assert_eq!(session.run(&["set", "k", "1"], "").2, 0);

@@ -22,7 +22,12 @@ const SAID: &str = "the store does not exist yet; the first write creates it";
 
 #[test]
 fn what_reads_creates_nothing() {
-    for url in ["file://DIR/cache", "file://DIR/cache?layout=django&codec=pickle"] {
+    for url in [
+        "file://DIR/cache",
+        "file://DIR/cache?layout=django&codec=pickle",
+        "sqlite://DIR/cache.db",
+        "sqlite://DIR/a/b/cache.db?layout=django&codec=pickle",
+    ] {
         let mut session = Session::new();
         let url = url.replace("DIR", &session.dir().display().to_string());
         session.before(&["--url", &url]);
@@ -57,7 +62,12 @@ fn what_reads_creates_nothing() {
 
 #[test]
 fn a_path_in_a_directory_that_is_not_there_looks_no_better() {
-    for url in ["file://DIR/none/cache", "file://DIR/none/such/cache"] {
+    for url in [
+        "file://DIR/none/cache",
+        "file://DIR/none/such/cache",
+        "sqlite://DIR/none/app.db",
+        "sqlite://DIR/none/such/app.db",
+    ] {
         let mut session = Session::new();
         let url = url.replace("DIR", &session.dir().display().to_string());
         session.before(&["--url", &url]);

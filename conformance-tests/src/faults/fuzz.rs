@@ -134,13 +134,13 @@ impl<'a> Fuzz<'a> {
     /// Row 5's bound: twice the input and 64 KiB.
     #[must_use]
     pub const fn twice(length: usize) -> u64 {
-        2 * length as u64 + (64 << 10)
+        (length as u64).saturating_mul(2).saturating_add(64 << 10)
     }
 
-    /// Tries only one in `every` as many inputs as else: for what takes system calls.
+    /// Tries only one in `every` as many inputs as else: for what takes system calls. Zero means one, as 1 does.
     #[must_use]
     pub const fn one_in(mut self, every: u64) -> Self {
-        self.every = every;
+        self.every = if every == 0 { 1 } else { every };
         self
     }
 
@@ -155,8 +155,8 @@ impl<'a> Fuzz<'a> {
         let (first, count) = self.numbers(each_commit);
         let mut tally = Tally::default();
         let seeds = self.seeds.iter().cloned().map(|seed| ("a seed".to_owned(), seed));
-        let mutated =
-            (first..first + count).map(|number| (format!("FUZZ_SEED={number}"), self.input(number)));
+        let mutated = (first..first.saturating_add(count))
+            .map(|number| (format!("FUZZ_SEED={number}"), self.input(number)));
         let failed = seeds.chain(mutated).try_for_each(|(name, input)| {
             match self.judge(&input, &mut tally, &mut read) {
                 Ok(()) => ControlFlow::Continue(()),

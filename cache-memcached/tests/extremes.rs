@@ -1,0 +1,97 @@
+//! Whatever the builder is given, no call panics, hangs or wraps around. Where nothing listens,
+//! where nothing answers, and with a server.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+use std::net::TcpListener;
+use std::time::Duration;
+
+use cache_core::{Cache, Clock, ErrorKind, ManualClock};
+use cache_memcached::{Ejection, MemcachedCache, MemcachedOptions};
+use conformance_tests::faults::extremes::{DURATIONS, NUMBERS, call_each};
+use conformance_tests::faults::{in_time, record};
+
+/// Moves the hands of a clock.
+type Move = fn(&ManualClock);
+
+type Set = Box<dyn FnOnce(MemcachedOptions) -> MemcachedOptions + Send>;
+
+fn settings() -> Vec<(String, Set)> {
+    let mut all: Vec<(String, Set)> = Vec::new();
+    for time in DURATIONS {
+        all.push((format!("timeout {time:?}"), Box::new(move |o| o.timeout(time))));
+        all.push((format!("connect_timeout {time:?}"), Box::new(move |o| o.connect_timeout(time))));
+        all.push((format!("pool_wait {time:?}"), Box::new(move |o| o.pool_wait(time))));
+        for retry_attempts in [0, 1, u32::MAX] {
+            let rules = Ejection { retry_attempts, retry_timeout: time, dead_timeout: time };
+            all.push((format!("{rules:?}"), Box::new(move |o| o.ejection(rules))));
+        }
+    }
+    for number in NUMBERS.map(|number| usize::try_from(number).unwrap_or(usize::MAX)) {
+        all.push((format!("max_connections {number}"), Box::new(move |o| o.max_connections(number))));
+        all.push((format!("max_inflated {number}"), Box::new(move |o| o.max_inflated(number))));
+    }
+    let moves: [(&str, Move); 3] = [
+        ("the first moment", |hands| hands.step_wall_ms(i64::MIN)),
+        ("the last moment of the wall clock", |hands| hands.step_wall_ms(i64::MAX)),
+        ("the last moment", |hands| hands.advance(Duration::MAX)),
+    ];
+    for (name, go) in moves {
+        all.push((
+            name.to_owned(),
+            Box::new(move |o| {
+                let (clock, hands) = Clock::manual();
+                go(&hands);
+                // It reads the clock.
+                o.clock(clock).ejection(Ejection::default())
+            }),
+        ));
+    }
+    all
+}
+
+/// Nothing listens on the first address, and nothing answers on the second.
+#[test]
+fn no_extreme_breaks_a_call_that_fails() {
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = silent.local_addr().unwrap().to_string();
+    for (what, set) in settings() {
+        let servers = vec!["127.0.0.1:1".to_owned(), address.clone()];
+        let told = what.clone();
+        in_time(&what, move || {
+            // So short that the silent one is not waited for long, unless that is what is tried.
+            let options = MemcachedCache::builder(servers).timeout(Duration::from_millis(50));
+            let is_long = told.starts_with("timeout") && !told.contains("0ns") && !told.contains("1ns");
+            let options = set(options);
+            let Ok(backend) = options.build() else { return };
+            if is_long {
+                // It would wait for a day.
+                return;
+            }
+            let cache = Cache::new(backend);
+            for n in 0..6 {
+                let e = cache.set(&format!("key-{n}"), &n, Duration::MAX).unwrap_err();
+                assert!(
+                    matches!(e.kind(), ErrorKind::Unavailable | ErrorKind::OutcomeUnknown),
+                    "{told}: {e}"
+                );
+            }
+            assert!(call_each(&cache).is_err(), "{told}");
+        });
+        record(34, "memcached", 1, 0, "extremes of its builder: each call ends");
+    }
+}
+
+#[test]
+fn what_cannot_be_is_refused_and_all_else_is_built() {
+    for (what, set) in settings() {
+        let built = set(MemcachedCache::builder("127.0.0.1:1")).build();
+        let numbers = ["max_connections 0", "max_connections 4", "max_connections 9", "max_connections 1844"];
+        let cannot_be = ["timeout 0ns", "connect_timeout 0ns"].contains(&&*what)
+            || numbers.iter().any(|refused| what.starts_with(refused));
+        match built {
+            Err(e) => assert!(cannot_be && e.kind() == ErrorKind::InvalidCacheBackend, "{what}: {e}"),
+            Ok(_) => assert!(!cannot_be, "{what}"),
+        }
+    }
+}
