@@ -37,7 +37,8 @@ pub(crate) struct Dir<'a> {
 enum Entries {
     /// In a directory of this name below the root, which nobody else can open and which is its own lock.
     Shard(String, LockFile),
-    /// In the root itself, with a file for the lock while it is held.
+    /// In the root itself, with a file for the lock while it is held: Django's layout.
+    #[cfg_attr(not(any(feature = "django", test)), allow(dead_code))]
     Root(RefCell<Option<LockFile>>),
 }
 

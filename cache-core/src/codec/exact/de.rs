@@ -183,6 +183,7 @@ impl<'de, R: Rules, V: Visitor<'de>> Visitor<'de> for Asked<R, V> {
 
     #[inline]
     fn visit_f64<E: Error>(self, number: f64) -> Result<V::Value, E> {
+        #[cfg(feature = "json")]
         let is_float = matches!(self.number, Number::F32 | Number::F64);
         match self.rules.meant(number) {
             Meant::Float if self.number == Number::F32 && number.is_finite() => {
