@@ -229,8 +229,8 @@ pub trait BaseCache: Any + Send + Sync {
         Ok(None)
     }
 
-    /// Whether the store is there and lets this client in. Does I/O, and creates and stores nothing:
-    /// a store that the first write would create is [`Presence::NotYet`].
+    /// Checks that the store exists and accepts this client. Does I/O but creates and stores nothing.
+    /// Returns [`Presence::NotYet`] for a store that the first write would create.
     ///
     /// # Errors
     /// When it is out of reach, fails, or refuses this client.

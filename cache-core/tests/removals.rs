@@ -31,30 +31,10 @@ impl Hooked {
 }
 
 impl BaseCache for Hooked {
-    fn get(&self, key: Key<'_>) -> Result<Option<Payload>> {
-        self.0.get(key)
-    }
-    fn set(&self, key: Key<'_>, value: Payload, expiry: Expiry) -> Result<()> {
-        self.0.set(key, value, expiry)
-    }
+    inner_calls!(get set touch delete incr rename clear);
     fn add(&self, key: Key<'_>, value: Payload, expiry: Expiry) -> Result<bool> {
         (self.1)();
         self.0.add(key, value, expiry)
-    }
-    fn touch(&self, key: Key<'_>, expiry: Expiry) -> Result<bool> {
-        self.0.touch(key, expiry)
-    }
-    fn delete(&self, key: Key<'_>) -> Result<bool> {
-        self.0.delete(key)
-    }
-    fn incr(&self, key: Key<'_>, delta: i64) -> Result<i64> {
-        self.0.incr(key, delta)
-    }
-    fn rename(&self, from: Key<'_>, to: Key<'_>) -> Result<bool> {
-        self.0.rename(from, to)
-    }
-    fn clear(&self) -> Result<()> {
-        self.0.clear()
     }
 }
 
@@ -225,6 +205,7 @@ fn a_store_that_panics_holds_no_removal() {
 struct Small(LocMemCache);
 
 impl BaseCache for Small {
+    inner_calls!(get add touch delete incr rename clear);
     fn set(&self, key: Key<'_>, value: Payload, expiry: Expiry) -> Result<()> {
         if let Payload::Bytes(bytes) = &value
             && bytes.len() > 100
@@ -233,27 +214,6 @@ impl BaseCache for Small {
             return Err(cache_core::Error::value_too_large(key.as_str(), bytes.len(), 100));
         }
         self.0.set(key, value, expiry)
-    }
-    fn get(&self, key: Key<'_>) -> Result<Option<Payload>> {
-        self.0.get(key)
-    }
-    fn add(&self, key: Key<'_>, value: Payload, expiry: Expiry) -> Result<bool> {
-        self.0.add(key, value, expiry)
-    }
-    fn touch(&self, key: Key<'_>, expiry: Expiry) -> Result<bool> {
-        self.0.touch(key, expiry)
-    }
-    fn delete(&self, key: Key<'_>) -> Result<bool> {
-        self.0.delete(key)
-    }
-    fn incr(&self, key: Key<'_>, delta: i64) -> Result<i64> {
-        self.0.incr(key, delta)
-    }
-    fn rename(&self, from: Key<'_>, to: Key<'_>) -> Result<bool> {
-        self.0.rename(from, to)
-    }
-    fn clear(&self) -> Result<()> {
-        self.0.clear()
     }
     fn as_async(&self) -> AsyncWay<'_> {
         AsyncWay::ThreadPool

@@ -243,11 +243,11 @@ impl<B: BaseCache + ?Sized> Cache<B> {
     /// that someone else stored meanwhile wins. A call from inside `function` for the same key
     /// does not deadlock. With a zero timeout the value is returned and not stored.
     ///
-    /// A removal overtakes the computation: after `delete`, `delete_many`, `clear`, `incr_version`,
-    /// `decr_version`, or a `set`, `set_many` or `touch` with a zero timeout, no value is in the cache whose
-    /// computation began before the call. Its callers get that value, and it is not stored. Later callers
-    /// compute anew. This holds for one cache and its clones, versions included; other caches and other
-    /// processes over the same store know nothing of each other's computations.
+    /// A removal invalidates a running computation. Removals are `delete`, `delete_many`, `clear`,
+    /// `incr_version`, `decr_version`, and `set`, `set_many` or `touch` with a zero timeout. The callers that
+    /// already wait get the computed value, but the cache does not store it. Later callers compute again.
+    /// This covers one cache, its clones and its versions. Other caches and processes over the same store
+    /// do not see each other's computations.
     ///
     /// # Errors
     /// As [`Cache::get`] and [`Cache::add`].

@@ -122,7 +122,7 @@ impl Flights {
         Leader { flights: self, key, flight, place: Some(place), outcome: None }
     }
 
-    /// Whether there is no flight.
+    /// Returns whether nothing is being computed.
     ///
     /// Relaxed is enough. Who changes what a computation read, and removes the key then, comes after that
     /// computation's reading, by the lock or the server that both asked: it finds the flight counted. And
@@ -132,8 +132,8 @@ impl Flights {
         self.under_way.load(Ordering::Relaxed) == 0
     }
 
-    /// To be called before `key` is removed: no flight that is there now stores its value afterwards.
-    /// Says how many it has kept from storing.
+    /// Keeps the current flights of `key` from storing their values. Call it before removing the key.
+    /// Returns how many flights it invalidated.
     pub(crate) async fn invalidate(&self, way: Way, key: &str) -> u64 {
         if self.is_idle() {
             return 0;
@@ -239,7 +239,7 @@ impl Drop for Place {
     fn drop(&mut self) {
         let shard = self.flights.shard(&self.key);
         let mut flying = shard.lock();
-        // Before the lock is free: whoever finds the key with no flight must see that one ended.
+        // Counted under the lock, so that a caller who finds no flight sees that one has ended.
         shard.ended.fetch_add(1, Ordering::Release);
         let mut own = None;
         if let Some(entries) = flying.get_mut(&self.key) {

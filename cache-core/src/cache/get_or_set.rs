@@ -80,8 +80,8 @@ impl<B: BaseCache + ?Sized> Cache<B> {
         Ok(value)
     }
 
-    /// Stores a computed value unless one is there by now; returns the one that the cache holds. A value
-    /// whose key was removed since its computation began is returned, and not stored.
+    /// Stores a computed value unless the key exists by now, and returns the value that the cache holds.
+    /// If the key was removed during the computation, returns the value without storing it.
     async fn store<T: Serialize + DeserializeOwned>(
         &self,
         way: Way,

@@ -214,7 +214,7 @@ fn a_float_does_not_round_an_integer() {
 fn message_pack_takes_no_other_bytes_and_signs_for_a_number() {
     let as_u128 = |bytes: &[u8]| decode::<u128>(&MessagePack, bytes).ok();
     let as_i128 = |bytes: &[u8]| decode::<i128>(&MessagePack, bytes).ok();
-    // -1; sixteen integers; fifteen bytes; eighteen bytes; a text of sixteen.
+    // In order: -1, an array of 16 integers, 15 bytes, 18 bytes, a 16-byte string.
     let list = [[0xdc, 0, 16].as_slice(), &[7; 16]].concat();
     let cases: [&[u8]; 5] = [
         &[0xff],
