@@ -1,4 +1,4 @@
-//! Row 27: keys that were chosen to have one hash.
+//! Keys that were chosen to have one hash.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 

@@ -5,6 +5,7 @@ use std::fmt;
 /// Which entries a full store gives up. What has expired goes first with either, and the value that
 /// was just set stays.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Eviction {
     /// The least recently used, `1/cull_frequency` of them at once: as Django.
     #[default]

@@ -30,12 +30,14 @@
 //! # Ok::<(), cache_core::Error>(())
 //! ```
 
+mod backend;
+mod builder;
 #[cfg(test)]
 mod collisions;
+mod entry;
 mod eviction;
 #[cfg(test)]
 mod miscounted;
-mod options;
 mod registry;
 mod removed;
 mod s3_fifo;
@@ -45,106 +47,6 @@ mod store;
 mod sync;
 mod table;
 
-use std::sync::Arc;
-
-use cache_core::{
-    AsyncWay, BaseCache, Capabilities, Clock, Culling, Expiry, Info, Key, NamedLimits, Payload, Result,
-};
-
+pub use self::backend::LocMemCache;
+pub use self::builder::LocMemCacheBuilder;
 pub use self::eviction::Eviction;
-pub use self::options::LocMemOptions;
-use self::store::{Over, Store};
-
-/// A memory store, or a handle on a named one. Clones share the store.
-#[derive(Clone, Debug)]
-pub struct LocMemCache {
-    store: Arc<Store>,
-}
-
-impl LocMemCache {
-    /// The store of this name with its limits, made with Django's (300 entries, a third culled)
-    /// where there is none.
-    #[must_use]
-    pub fn named(name: &str) -> Self {
-        let make = || Store::new(Culling::DEFAULT, Eviction::Lru, Clock::system());
-        // Only a demand for other limits is refused.
-        registry::open(name, NamedLimits::NONE, None, make)
-            .map_or_else(|_| Self::default(), |store| Self { store })
-    }
-
-    /// A store with settings of its own.
-    #[must_use]
-    pub fn builder() -> LocMemOptions {
-        LocMemOptions::default()
-    }
-}
-
-impl Default for LocMemCache {
-    /// A store of its own with Django's limits: 300 entries, a third culled.
-    fn default() -> Self {
-        Self { store: Arc::new(Store::new(Culling::DEFAULT, Eviction::Lru, Clock::system())) }
-    }
-}
-
-impl BaseCache for LocMemCache {
-    #[inline]
-    fn get(&self, key: Key<'_>) -> Result<Option<Payload>> {
-        Ok(self.store.get(key))
-    }
-
-    fn set(&self, key: Key<'_>, value: Payload, expiry: Expiry) -> Result<()> {
-        self.store.put(key, value, expiry, Over::Replace);
-        Ok(())
-    }
-
-    fn add(&self, key: Key<'_>, value: Payload, expiry: Expiry) -> Result<bool> {
-        Ok(self.store.put(key, value, expiry, Over::Keep))
-    }
-
-    fn touch(&self, key: Key<'_>, expiry: Expiry) -> Result<bool> {
-        Ok(self.store.touch(key, expiry))
-    }
-
-    fn delete(&self, key: Key<'_>) -> Result<bool> {
-        Ok(self.store.delete(key))
-    }
-
-    fn incr(&self, key: Key<'_>, delta: i64) -> Result<i64> {
-        self.store.incr(key, delta)
-    }
-
-    fn rename(&self, from: Key<'_>, to: Key<'_>) -> Result<bool> {
-        Ok(self.store.rename(from, to))
-    }
-
-    fn clear(&self) -> Result<()> {
-        self.store.clear();
-        Ok(())
-    }
-
-    fn has_key(&self, key: Key<'_>) -> Result<bool> {
-        Ok(self.store.has_key(key))
-    }
-
-    fn entries(&self) -> Result<Option<u64>> {
-        Ok(Some(self.store.len() as u64))
-    }
-
-    fn info(&self) -> Result<Info> {
-        let max_entries = self.store.culling().limit();
-        let (entries, evictions) = (Some(self.store.len() as u64), Some(self.store.evicted()));
-        Ok(Info { entries, max_entries, evictions, ..Info::default() })
-    }
-
-    fn capabilities(&self) -> Capabilities {
-        Capabilities {
-            evicting: self.store.culling().limit().is_some(),
-            lru: self.store.eviction() == Eviction::Lru,
-            ..Capabilities::DEFAULT
-        }
-    }
-
-    fn as_async(&self) -> AsyncWay<'_> {
-        AsyncWay::Inline
-    }
-}

@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use cache_core::Payload;
 use hashbrown::HashTable;
 
-use crate::table::Entry;
+use crate::entry::Entry;
 
 /// Values that have left the store. To drop one may run its owner's code, which may call the store or panic:
 /// whoever locks a shard makes this **before** the lock, so that it is dropped after it.

@@ -1,48 +1,14 @@
-//! One shard: the entries, and their deadlines in order.
+//! [`Table`]: the entries of one shard, and their deadlines in order.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use cache_core::Payload;
 use hashbrown::HashTable;
-use smol_str::SmolStr;
 
+use crate::entry::{Entry, NEVER, Use};
 use crate::removed::Removed;
 use crate::s3_fifo::Queues;
-
-/// The deadline of an entry that does not expire.
-pub(crate) const NEVER: u64 = u64::MAX;
-
-/// All of an entry is in one place, a short key too: a hit waits for memory twice, for the table's
-/// pointer and for this.
-pub(crate) struct Entry {
-    hash: u64,
-    key: SmolStr,
-    pub(crate) payload: Payload,
-    /// Monotonic nanoseconds; [`NEVER`] for none.
-    pub(crate) deadline: u64,
-    /// When it was last used, in ticks of its shard: what the cull goes by. With S3-FIFO the time
-    /// of its last read, and in the lowest bits how often it was read.
-    used: AtomicU64,
-    /// Its place in the queues of S3-FIFO.
-    pub(crate) place: u32,
-}
-
-impl Entry {
-    pub(crate) const fn is_live(&self, now: u64) -> bool {
-        now < self.deadline
-    }
-}
-
-/// A use of an entry, as its store notes it.
-#[derive(Clone, Copy)]
-pub(crate) enum Use {
-    /// The latest of all.
-    Tick(u64),
-    /// One more, at this time of the queues.
-    Read(u32),
-}
 
 /// What came of a look at the earliest deadlines.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -92,12 +58,7 @@ impl Table {
     /// Adds an entry whose key is not there.
     pub(crate) fn insert(&mut self, hash: u64, key: &str, payload: Payload, deadline: u64, at: Use) {
         let place = self.queues.as_mut().map_or(0, |queues| queues.admit(hash));
-        // To be set is no read.
-        let used = match at {
-            Use::Tick(tick) => tick,
-            Use::Read(clock) => mark(clock, 0),
-        };
-        let entry = Entry { hash, key: key.into(), payload, deadline, used: AtomicU64::new(used), place };
+        let entry = Entry::new(hash, key, payload, deadline, at, place);
         self.entries.insert_unique(hash, Box::new(entry), |entry| entry.hash);
         self.expires(hash, NEVER, deadline);
     }
@@ -194,11 +155,10 @@ impl Table {
         } else if victims >= before {
             self.take_all(removed);
         } else if let Some(last) = victims.checked_sub(1) {
-            let used = |entry: &Entry| entry.used.load(Ordering::Relaxed);
-            let mut ticks: Vec<u64> = self.entries.iter().map(|entry| used(entry)).collect();
+            let mut ticks: Vec<u64> = self.entries.iter().map(|entry| entry.used()).collect();
             let (_, &mut newest_victim, _) = ticks.select_nth_unstable(last);
             // Two readers may have left the same tick: those beyond the number stay.
-            let oldest = self.entries.extract_if(|entry| used(entry) <= newest_victim);
+            let oldest = self.entries.extract_if(|entry| entry.used() <= newest_victim);
             oldest.take(victims).for_each(|entry| removed.entry(entry));
         }
         let taken = before - self.entries.len();
@@ -219,53 +179,12 @@ impl Table {
     }
 }
 
-/// More reads than this are not counted: what was read often has to be forgotten some time.
-const MOST_READS: u64 = 5;
-const READS: u64 = 7;
-
-const fn mark(clock: u32, reads: u64) -> u64 {
-    (clock as u64) << 3 | reads
-}
-
-/// Two readers at once may leave the mark of one: a read is lost, and nothing else.
-impl Entry {
-    /// A popular entry's cache line is not written to again and again, for all cores to fetch.
-    #[inline]
-    pub(crate) fn use_at(&self, at: Use) {
-        let used = match at {
-            Use::Tick(tick) => tick,
-            Use::Read(clock) => mark(clock, (self.reads() + 1).min(MOST_READS)),
-        };
-        if self.used.load(Ordering::Relaxed) != used {
-            self.used.store(used, Ordering::Relaxed);
-        }
-    }
-
-    /// How often it was read, by S3-FIFO's count.
-    #[inline]
-    pub(crate) fn reads(&self) -> u64 {
-        self.used.load(Ordering::Relaxed) & READS
-    }
-
-    /// The clock of the queues at its last read.
-    pub(crate) fn read_at(&self) -> u32 {
-        (self.used.load(Ordering::Relaxed) >> 3) as u32
-    }
-
-    pub(crate) fn forget_reads(&self) {
-        self.used.store(mark(self.read_at(), 0), Ordering::Relaxed);
-    }
-
-    pub(crate) fn take_read(&self) {
-        self.used.store(mark(self.read_at(), self.reads().saturating_sub(1)), Ordering::Relaxed);
-    }
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
     use super::*;
+    use crate::entry::MOST_READS;
 
     fn hash(n: u64) -> u64 {
         n.wrapping_mul(0x9e37_79b9_7f4a_7c15)

@@ -7,13 +7,13 @@ use std::thread;
 use std::time::Duration;
 
 use cache_core::{BaseCache, Cache, Clock, ManualClock, Timeout};
-use cache_locmem::{Eviction, LocMemCache, LocMemOptions};
+use cache_locmem::{Eviction, LocMemCache, LocMemCacheBuilder};
 use conformance_tests::faults::{effort, in_own_process, record};
 
 const THREADS: u64 = 8;
 const EVICTIONS: [Eviction; 2] = [Eviction::Lru, Eviction::S3Fifo];
 
-fn open(options: LocMemOptions) -> Cache<LocMemCache> {
+fn open(options: LocMemCacheBuilder) -> Cache<LocMemCache> {
     Cache::new(options.build().unwrap())
 }
 

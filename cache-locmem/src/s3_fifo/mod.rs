@@ -20,7 +20,7 @@ use hashbrown::HashTable;
 
 use self::ghosts::{Ghosts, Origin};
 use self::list::{Lists, Queue};
-use crate::table::Entry;
+use crate::entry::Entry;
 
 /// Looks at the queues' fronts before an eviction takes what is there: what bounds a set's work.
 const TURNS: u32 = 32;

@@ -7,6 +7,9 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[path = "../../src/entry.rs"]
+#[allow(dead_code, reason = "not all of it is modelled")]
+mod entry;
 #[path = "../../src/eviction.rs"]
 #[allow(unreachable_pub, reason = "public in the library")]
 mod eviction;
@@ -14,7 +17,7 @@ mod eviction;
 mod removed;
 #[path = "../../src/s3_fifo/mod.rs"]
 mod s3_fifo;
-#[path = "../../src/store.rs"]
+#[path = "../../src/store/mod.rs"]
 #[allow(dead_code, reason = "not all of it is modelled")]
 mod store;
 #[path = "../../src/table.rs"]

@@ -1,8 +1,8 @@
-//! [`LocMemOptions`]: the settings of a memory store.
+//! [`LocMemCacheBuilder`]: makes a memory store with settings of its own.
 
 use cache_core::{Clock, Culling, NamedLimits, Result};
 
-use crate::LocMemCache;
+use crate::backend::LocMemCache;
 use crate::eviction::Eviction;
 use crate::registry;
 use crate::store::Store;
@@ -18,59 +18,67 @@ use crate::store::Store;
 /// # Ok::<(), cache_core::Error>(())
 /// ```
 #[derive(Clone, Debug, Default)]
-pub struct LocMemOptions {
+pub struct LocMemCacheBuilder {
     name: Option<String>,
     limits: NamedLimits,
     eviction: Option<Eviction>,
     clock: Clock,
 }
 
-impl LocMemOptions {
-    /// Django's `LOCATION`: handles of one name in one process share one store, for as long as
-    /// one of them lives. Without a name the store is this handle's and its clones' own.
+impl LocMemCache {
+    /// Builds a store with settings of its own.
+    #[must_use]
+    pub fn builder() -> LocMemCacheBuilder {
+        LocMemCacheBuilder::default()
+    }
+}
+
+impl LocMemCacheBuilder {
+    /// Names the store, as Django's `LOCATION`: all handles of one name in one process share one store, for as
+    /// long as one of them lives. Without a name the store belongs to this handle and its clones.
     #[must_use]
     pub fn name(mut self, name: impl Into<String>) -> Self {
         self.name = Some(name.into());
         self
     }
 
-    /// Django's `MAX_ENTRIES`: the most entries at any moment. Default: 300.
+    /// Limits the number of entries at any moment, as Django's `MAX_ENTRIES`. Default: 300.
     #[must_use]
     pub const fn max_entries(mut self, max_entries: u64) -> Self {
         self.limits = self.limits.max_entries(max_entries);
         self
     }
 
-    /// No limit on the number of entries.
+    /// Removes the limit on the number of entries.
     #[must_use]
     pub const fn unlimited(mut self) -> Self {
         self.limits = self.limits.unlimited();
         self
     }
 
-    /// Django's `CULL_FREQUENCY`: one in this many entries goes when a new key finds the store
-    /// full; 0 means all. Default: 3, and with [`Eviction::S3Fifo`] one entry alone.
+    /// Removes one in this many entries when a new key finds the store full, as Django's `CULL_FREQUENCY`;
+    /// 0 means all. Default: 3, and with [`Eviction::S3Fifo`] one entry at a time.
     #[must_use]
     pub const fn cull_frequency(mut self, cull_frequency: u32) -> Self {
         self.limits = self.limits.cull_frequency(cull_frequency);
         self
     }
 
-    /// Which entries go when a new key finds the store full. Default: the least recently used.
+    /// Chooses which entries go when a new key finds the store full. Default: the least recently used.
     #[must_use]
     pub const fn eviction(mut self, eviction: Eviction) -> Self {
         self.eviction = Some(eviction);
         self
     }
 
-    /// Where the time comes from. Default: the machine's clock.
+    /// Takes the time from `clock`. Default: the machine's clock.
     #[must_use]
     pub fn clock(mut self, clock: Clock) -> Self {
         self.clock = clock;
         self
     }
 
-    /// The backend.
+    /// Makes the backend.
     ///
     /// # Errors
     /// [`ErrorKind::InvalidCacheBackend`](cache_core::ErrorKind::InvalidCacheBackend) for
@@ -89,6 +97,6 @@ impl LocMemOptions {
             None => make().into(),
             Some(name) => registry::open(&name, self.limits, self.eviction, make)?,
         };
-        Ok(LocMemCache { store })
+        Ok(LocMemCache::over(store))
     }
 }
