@@ -23,7 +23,7 @@
 //!   otherwise every call is
 //!   [`ErrorKind::InvalidCacheBackend`](cache_core::ErrorKind::InvalidCacheBackend). What root makes in the directory of
 //!   another user belongs to that user. A database that Django makes and uses as another user needs
-//!   [`DatabaseOptions::trusted_group`].
+//!   [`DatabaseCacheBuilder::trusted_group`].
 //! - **After `fork` the database is the parent's.** In a child every call on a file that the parent had open is
 //!   [`ErrorKind::Rejected`](cache_core::ErrorKind::Rejected), by whatever handle: SQLite would use it without locks. Close the
 //!   cache before the fork (`Cache::close`), or use it only afterwards; then both sides go on.
@@ -36,7 +36,7 @@
 //!   new entry, for all who have the table open; [`Info`](cache_core::Info) shows them, and how many rows had to go for them. A lower limit empties the
 //!   table step by step: until it holds, each new key removes more rows than it adds, 1,000 at most.
 //! - **Deadlines are wall-clock microseconds**: a step of the machine's clock moves them all.
-//! - **A write waits for other writers** up to [`DatabaseOptions::busy_timeout`], and then is
+//! - **A write waits for other writers** up to [`DatabaseCacheBuilder::busy_timeout`], and then is
 //!   [`ErrorKind::Unavailable`](cache_core::ErrorKind::Unavailable): it never silently stores nothing.
 //! - **What a disk damaged is a miss**: each row has a checksum, bound to its key. A `get` that finds one
 //!   damaged logs a warning (target `cache_db`) and removes it.
@@ -49,7 +49,7 @@
 //!
 //! # Sharing a table with Django
 //!
-//! With the feature `django`, `DatabaseOptions::layout(Layout::Django)` reads and writes the table
+//! With the feature `django`, `DatabaseCacheBuilder::layout(Layout::Django)` reads and writes the table
 //! of Django's `DatabaseCache`, in a database of its own or in the application's.
 //!
 //! - **A Python reader executes what it unpickles**: who can write to the table can run code in the
@@ -58,7 +58,7 @@
 //!   settings, and no trigger and no second table is made. The table is made, where it is missing,
 //!   as `createcachetable` makes it. A file that this crate makes has a write-ahead log, and mode
 //!   0600: where Django runs as another user, let it make the file, and name a group of both as
-//!   [`DatabaseOptions::trusted_group`].
+//!   [`DatabaseCacheBuilder::trusted_group`].
 //! - **Times are UTC**: Django's `USE_TZ = True`, its default, and no `TIME_ZONE` for the database.
 //! - **Deadlines are whole seconds**, rounded up here and down by Django: an entry lives up to a
 //!   second longer, and never shorter, than asked for.
@@ -74,32 +74,32 @@
 //!   limit by that each. Then expired rows go first, and the oldest inserted, where Django goes by
 //!   the order of the keys.
 //!   Nothing there remembers the limit: a handle that names none has 300, unless it is built with
-//!   [`DatabaseOptions::no_default_limit`].
+//!   [`DatabaseCacheBuilder::no_default_limit`].
 //! - **Every write is one transaction.** In a database without a write-ahead log it waits for
 //!   readers too, and reaches the disk before it returns.
 
-mod cull;
+mod backend;
+mod builder;
+mod clear;
+mod config;
+mod connection;
+mod database_file;
+mod deadline;
 #[cfg(feature = "django")]
 mod django;
-mod empty;
-mod errors;
+mod error;
+mod fork_guard;
 mod layout;
-mod limits;
-mod open;
-mod opened;
-mod ops;
-mod options;
+mod native;
+mod path_watcher;
 mod pool;
 mod queue;
-mod row;
-mod schema;
 #[cfg(feature = "settings")]
 mod settings;
+mod sql;
 mod store;
-mod sum;
 mod sync;
-mod watch;
 
+pub use backend::DatabaseCache;
+pub use builder::{DEFAULT_TABLE, DatabaseCacheBuilder};
 pub use layout::Layout;
-pub use options::{DEFAULT_TABLE, DatabaseOptions};
-pub use store::DatabaseCache;

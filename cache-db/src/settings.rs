@@ -1,10 +1,10 @@
-//! The SQLite backend by settings.
+//! Builds the SQLite backend from settings.
 
 use cache_core::{BackendSettings, CacheUrl, Error, FromSettings, Location, MaxEntries, Result};
 
+use crate::backend::DatabaseCache;
+use crate::builder::DEFAULT_TABLE;
 use crate::layout::Layout;
-use crate::options::DEFAULT_TABLE;
-use crate::store::DatabaseCache;
 
 /// Names under which the location is the file. Under all others it is the table, as in Django.
 const OF_FILES: [&str; 2] = ["sqlite", "sqlite3"];
@@ -65,28 +65,28 @@ impl FromSettings for DatabaseCache {
             })?;
             (path, table)
         };
-        let mut options = Self::builder(path).table(table);
-        options = match settings.max_entries()? {
-            None => options,
-            Some(MaxEntries::Limit(entries)) => options.max_entries(entries),
-            Some(MaxEntries::Unlimited) => options.unlimited(),
+        let mut builder = Self::builder(path).table(table);
+        builder = match settings.max_entries()? {
+            None => builder,
+            Some(MaxEntries::Limit(entries)) => builder.max_entries(entries),
+            Some(MaxEntries::Unlimited) => builder.unlimited(),
         };
         if let Some(frequency) = settings.cull_frequency()? {
-            options = options.cull_frequency(frequency);
+            builder = builder.cull_frequency(frequency);
         }
         if let Some(wait) = settings.duration("busy_timeout")? {
-            options = options.busy_timeout(wait);
+            builder = builder.busy_timeout(wait);
         }
         if !settings.has_default_limit() {
-            options = options.no_default_limit();
+            builder = builder.no_default_limit();
         }
         if let Some(group) = settings.number("trusted_group")? {
-            options = options.trusted_group(group);
+            builder = builder.trusted_group(group);
         }
         if settings.is_django_layout()? {
-            options = options.layout(django()?);
+            builder = builder.layout(django()?);
         }
-        options.build()
+        builder.build()
     }
 }
 

@@ -86,7 +86,7 @@ fn steps_of_an_hour_move_deadlines_by_no_more() {
                     .unwrap();
             }
             if step % 10 == 9 {
-                cache.backend().purge_expired().unwrap();
+                cache.purge_expired().unwrap();
             }
         }
         let (whole, rows, counted) = check(&path, name, "cache");

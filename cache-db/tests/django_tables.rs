@@ -10,7 +10,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use cache_core::{BaseCache, Cache, Clock, ErrorKind, Timeout};
-use cache_db::{DatabaseCache, DatabaseOptions, Layout};
+use cache_db::{DatabaseCache, DatabaseCacheBuilder, Layout};
 use common::{build, count, job, join, look, place, worker};
 
 /// What `createcachetable` of Django 5.2 makes for a table `cache_t`, as SQLite shows it.
@@ -20,7 +20,7 @@ const DJANGO: [&str; 2] = [
     "CREATE INDEX \"cache_t_expires\" ON \"cache_t\" (\"expires\")",
 ];
 
-fn options(path: &Path) -> DatabaseOptions {
+fn options(path: &Path) -> DatabaseCacheBuilder {
     DatabaseCache::builder(path).table("cache_t").layout(Layout::Django)
 }
 
@@ -212,9 +212,9 @@ fn expired_rows_go_now_and_then_and_all_on_request() {
     fill("b", 192, Timeout::Never);
     assert_eq!(rows(&path), 192);
     fill("c", 2_500, second);
-    assert_eq!(cache.backend().purge_expired().unwrap(), 0);
+    assert_eq!(cache.purge_expired().unwrap(), Some(0));
     hands.advance(Duration::from_secs(3));
-    assert_eq!(cache.backend().purge_expired().unwrap(), 2_500);
+    assert_eq!(cache.purge_expired().unwrap(), Some(2_500));
     assert_eq!(rows(&path), 192);
     let info = cache.backend().info().unwrap();
     assert_eq!((info.entries, info.max_entries), (Some(192), None));

@@ -7,7 +7,7 @@ mod common;
 use std::time::Duration;
 
 use cache_core::{Cache, Clock, ErrorKind, ManualClock};
-use cache_db::{DatabaseCache, DatabaseOptions};
+use cache_db::{DatabaseCache, DatabaseCacheBuilder};
 use common::LAYOUTS;
 use conformance_tests::faults::extremes::{DURATIONS, NUMBERS, call_each};
 use conformance_tests::faults::{in_time, record};
@@ -19,7 +19,7 @@ type Move = fn(&ManualClock);
 fn tried(
     what: &str,
     refused: Option<ErrorKind>,
-    set: impl FnOnce(DatabaseOptions) -> DatabaseOptions + Send + 'static,
+    set: impl FnOnce(DatabaseCacheBuilder) -> DatabaseCacheBuilder + Send + 'static,
 ) {
     let told = what.to_owned();
     in_time(what, move || {

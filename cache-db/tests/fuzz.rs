@@ -9,7 +9,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use cache_core::{Cache, Error, ErrorKind, KeyPolicy};
-use cache_db::{DatabaseCache, DatabaseOptions};
+use cache_db::{DatabaseCache, DatabaseCacheBuilder};
 use common::own_sum;
 use conformance_tests::faults::Fuzz;
 use rusqlite::types::Value;
@@ -19,7 +19,7 @@ const HOUR: Duration = Duration::from_secs(3_600);
 
 fn open(
     path: &Path,
-    options: impl FnOnce(DatabaseOptions) -> DatabaseOptions,
+    options: impl FnOnce(DatabaseCacheBuilder) -> DatabaseCacheBuilder,
 ) -> (Cache<DatabaseCache>, Connection) {
     let backend = options(DatabaseCache::builder(path).table("fuzz")).build().unwrap();
     backend.create_table(false).unwrap();
@@ -94,7 +94,7 @@ fn rows_of_the_own_layout() {
 #[test]
 fn rows_of_djangos_layout() {
     let dir = tempfile::tempdir().unwrap();
-    let django = |options: DatabaseOptions| options.layout(cache_db::Layout::Django);
+    let django = |options: DatabaseCacheBuilder| options.layout(cache_db::Layout::Django);
     let (cache, conn) = open(&dir.path().join("django.db"), django);
     let seeds = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fuzz/django");
     Fuzz::new("db-django", "rows in a file").seeds_in(seeds).one_in(400).run(60_000, |row| {

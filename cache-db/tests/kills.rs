@@ -12,7 +12,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use cache_core::{Cache, Timeout};
-use cache_db::{DatabaseCache, DatabaseOptions};
+use cache_db::{DatabaseCache, DatabaseCacheBuilder};
 use common::{build, check, job, layout, quick_place, wait_for, worker};
 use conformance_tests::faults::{effort, record};
 
@@ -86,7 +86,7 @@ fn expect(entries: &mut Entries, writer: u64, i: u64) {
     }
 }
 
-fn options(name: &str, path: &Path) -> DatabaseOptions {
+fn options(name: &str, path: &Path) -> DatabaseCacheBuilder {
     DatabaseCache::builder(path).layout(layout(name)).unlimited()
 }
 

@@ -7,7 +7,7 @@ mod common;
 use std::path::Path;
 
 use cache_core::{BaseCache, Cache, Timeout};
-use cache_db::{DatabaseCache, DatabaseOptions};
+use cache_db::{DatabaseCache, DatabaseCacheBuilder};
 use common::{build, count, look, place, rows_and_count};
 
 fn fill(cache: &Cache<DatabaseCache>, keys: std::ops::Range<usize>) {
@@ -183,7 +183,7 @@ fn a_file_that_was_removed_under_a_handle_gets_its_limits_again() {
 }
 
 /// The options of a tool that looks into somebody's cache.
-fn tool(path: &Path, set: impl FnOnce(DatabaseOptions) -> DatabaseOptions) -> Cache<DatabaseCache> {
+fn tool(path: &Path, set: impl FnOnce(DatabaseCacheBuilder) -> DatabaseCacheBuilder) -> Cache<DatabaseCache> {
     build(set(DatabaseCache::builder(path).no_default_limit()))
 }
 

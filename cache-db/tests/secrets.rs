@@ -6,7 +6,7 @@ use std::fs;
 use std::time::Duration;
 
 use cache_core::{Cache, DEFAULT_TIMEOUT, Error};
-use cache_db::{DatabaseCache, DatabaseOptions};
+use cache_db::{DatabaseCache, DatabaseCacheBuilder};
 use conformance_tests::faults::{Log, leaked, record, shown};
 use rusqlite::Connection;
 
@@ -38,7 +38,7 @@ fn use_all(cache: &Cache<DatabaseCache>) -> Vec<Option<Error>> {
 }
 
 /// The texts that calls on a good, a locked, an altered and a broken database come with.
-fn texts(options: impl Fn(DatabaseOptions) -> DatabaseOptions) -> Vec<String> {
+fn texts(options: impl Fn(DatabaseCacheBuilder) -> DatabaseCacheBuilder) -> Vec<String> {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("cache.db");
     let short = Duration::from_millis(20);

@@ -134,7 +134,7 @@ fn other_tables_and_databases_are_spared() {
             let timeout = Duration::from_millis(1 + i % 2 * 100_000);
             cache.set(&i.to_string(), &i, timeout).unwrap();
         }
-        cache.backend().purge_expired().unwrap();
+        cache.purge_expired().unwrap();
         cache.clear().unwrap();
         cache.close().unwrap();
         tenants.retain(|file| std::fs::read(file).is_ok_and(|bytes| bytes == b"of somebody else"));

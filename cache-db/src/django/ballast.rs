@@ -10,7 +10,7 @@ use std::io::{ErrorKind, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
-use crate::errors::{Fault, io};
+use crate::error::{SqlResult, io};
 
 /// In bytes: what a `clear` of 100 MB writes down.
 const MOST: u64 = 128 << 10;
@@ -27,8 +27,8 @@ fn path_of(database: &Path) -> PathBuf {
     path.into()
 }
 
-/// Makes it where it is missing and there is room.
-pub(crate) fn load(database: &Path) {
+/// Makes it where it is missing and the disk has room.
+pub(super) fn make(database: &Path) {
     let path = path_of(database);
     let made = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path);
     let written = made.and_then(|mut file| {
@@ -49,11 +49,11 @@ pub(crate) fn load(database: &Path) {
     }
 }
 
-/// Gives its room back. Nothing where it is not there.
-pub(crate) fn drop(database: &Path) -> Result<(), Fault> {
+/// Gives its room back. Does nothing where it does not exist.
+pub(super) fn free(database: &Path) -> SqlResult<()> {
     let path = path_of(database);
     match std::fs::remove_file(&path) {
-        Err(e) if e.kind() != ErrorKind::NotFound => Err(io(e, "removing", &path)),
+        Err(e) if e.kind() != ErrorKind::NotFound => Err(io(e, "removing", &path).into()),
         _ => Ok(()),
     }
 }

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use cache_core::Cache;
-use cache_db::{DatabaseCache, DatabaseOptions, Layout};
+use cache_db::{DatabaseCache, DatabaseCacheBuilder, Layout};
 use conformance_tests::faults;
 use rusqlite::Connection;
 use rusqlite::types::Value;
@@ -34,7 +34,7 @@ pub fn cache(path: &Path) -> Cache<DatabaseCache> {
     build(DatabaseCache::builder(path).unlimited())
 }
 
-pub fn build(options: DatabaseOptions) -> Cache<DatabaseCache> {
+pub fn build(options: DatabaseCacheBuilder) -> Cache<DatabaseCache> {
     Cache::new(options.build().unwrap())
 }
 

@@ -8,7 +8,7 @@ use std::str::FromStr;
 use cache_core::Timeout;
 #[cfg(feature = "django")]
 use cache_db::Layout;
-use cache_db::{DatabaseCache, DatabaseOptions};
+use cache_db::{DatabaseCache, DatabaseCacheBuilder};
 use rusqlite::Connection;
 use tempfile::TempDir;
 
@@ -42,7 +42,7 @@ impl Store {
         }
     }
 
-    pub(crate) fn options(self, path: &Path) -> DatabaseOptions {
+    pub(crate) fn options(self, path: &Path) -> DatabaseCacheBuilder {
         let options = DatabaseCache::builder(path);
         match self {
             Self::Own => options,

@@ -4,7 +4,7 @@ use std::fmt::Debug;
 use std::time::Duration;
 
 use cache_core::{Cache, Clock, ManualClock, Result, Timeout};
-use cache_db::{DatabaseCache, DatabaseOptions};
+use cache_db::{DatabaseCache, DatabaseCacheBuilder};
 
 /// Few entries, so that some steps find the table full.
 const MOST_ENTRIES: u64 = 8;
@@ -16,7 +16,7 @@ const BEGIN_MS: i64 = 1_800_000_000_000;
 const PATIENCE: Duration = Duration::from_millis(500);
 
 /// A cache whose clock stands still but where a step moves it, so that every run is the same.
-pub(crate) fn open(options: DatabaseOptions) -> (Cache<DatabaseCache>, ManualClock) {
+pub(crate) fn open(options: DatabaseCacheBuilder) -> (Cache<DatabaseCache>, ManualClock) {
     let (clock, hands) = Clock::manual();
     hands.step_wall_ms(BEGIN_MS - clock.wall_ms());
     let options = options.max_entries(MOST_ENTRIES).busy_timeout(PATIENCE).clock(clock);

@@ -6,37 +6,37 @@ use cache_core::{Bytes, Error, Expiry, Key, Payload};
 use cache_pickle::{Seal, seal, unseal};
 use rusqlite::types::ValueRef;
 
-use crate::layout::Seen;
+use crate::layout::Lookup;
 
 /// 9999-12-31 23:59:59, which is never: Python has no later year.
 const NEVER: i64 = 253_402_300_799;
 
-/// `value` as the column has it, sealed for its key.
+/// Encodes `value` for its column, sealed for its key.
 ///
 /// # Errors
-/// For what another codec than pickle wrote.
+/// For the value of another codec than pickle.
 pub(super) fn encode(key: Key<'_>, value: &Payload) -> Result<String, Error> {
     Ok(STANDARD.encode(seal(&cache_pickle::from_payload(key, value)?, key.as_bytes())))
 }
 
-/// What the column holds. Damaged is what is no base64, or of nothing, and what has a seal that is broken;
-/// Python's own has none.
-pub(super) fn decode(key: &str, column: ValueRef<'_>) -> Seen {
+/// Decodes the column. Damaged is what is not base64, or empty, and what has a broken seal;
+/// a value that Python wrote has none.
+pub(super) fn decode(key: &str, column: ValueRef<'_>) -> Lookup {
     match pickle(column) {
         Some(pickle) if Seal::of(&pickle, key.as_bytes()) != Seal::Broken => {
-            Seen::Live(cache_pickle::to_payload(Bytes::from(pickle)))
+            Lookup::Live(cache_pickle::to_payload(Bytes::from(pickle)))
         }
-        _ => Seen::Damaged,
+        _ => Lookup::Damaged,
     }
 }
 
-/// The same value, sealed for another key: what is sealed at all.
+/// Seals a value for another key; `None` where it has no seal.
 pub(super) fn renamed(column: ValueRef<'_>, to: &str) -> Option<String> {
     let pickle = unseal(&pickle(column)?)?;
     Some(STANDARD.encode(seal(&pickle, to.as_bytes())))
 }
 
-/// As in Python, what is not of base64's alphabet does not count.
+/// Decodes base64. As in Python, characters outside of its alphabet do not count.
 fn pickle(column: ValueRef<'_>) -> Option<Vec<u8>> {
     let (ValueRef::Text(text) | ValueRef::Blob(text)) = column else { return None };
     let pickle = STANDARD.decode(text).or_else(|_| {
@@ -46,7 +46,7 @@ fn pickle(column: ValueRef<'_>) -> Option<Vec<u8>> {
     pickle.ok().filter(|pickle| !pickle.is_empty())
 }
 
-/// The second of expiry since the epoch. Rounded up, where Django rounds down: nothing is early.
+/// Returns the second of expiry since the epoch. Rounded up, where Django rounds down: nothing is early.
 pub(super) fn expires(expiry: Expiry, now_ms: i64) -> i64 {
     let Some(ms) = expiry.deadline_ms(now_ms) else { return NEVER };
     let seconds = ms.div_euclid(1_000) + i64::from(ms.rem_euclid(1_000) > 0);
@@ -75,14 +75,14 @@ mod tests {
     #[test]
     fn what_is_no_base64_is_nothing() {
         let decode = |column| decode("k", column);
-        assert_eq!(decode(ValueRef::Text(b"gAVLAS4=")), Seen::Live(Payload::Int(1)));
-        assert_eq!(decode(ValueRef::Blob(b"gAVLAS4=")), Seen::Live(Payload::Int(1)));
-        assert_eq!(decode(ValueRef::Text(b"gAVL\nAS4=\r\n")), Seen::Live(Payload::Int(1)));
+        assert_eq!(decode(ValueRef::Text(b"gAVLAS4=")), Lookup::Live(Payload::Int(1)));
+        assert_eq!(decode(ValueRef::Blob(b"gAVLAS4=")), Lookup::Live(Payload::Int(1)));
+        assert_eq!(decode(ValueRef::Text(b"gAVL\nAS4=\r\n")), Lookup::Live(Payload::Int(1)));
         for damaged in [&b""[..], b"gAVLAS4", b"gAVLAS4!", b"gAVL=S4=", b"\xff\xff\xff\xff"] {
-            assert_eq!(decode(ValueRef::Text(damaged)), Seen::Damaged);
+            assert_eq!(decode(ValueRef::Text(damaged)), Lookup::Damaged);
         }
-        assert_eq!(decode(ValueRef::Null), Seen::Damaged);
-        assert_eq!(decode(ValueRef::Integer(1)), Seen::Damaged);
+        assert_eq!(decode(ValueRef::Null), Lookup::Damaged);
+        assert_eq!(decode(ValueRef::Integer(1)), Lookup::Damaged);
     }
 
     #[test]
@@ -90,9 +90,9 @@ mod tests {
         let sealed = |pickle: &[u8], key: &str| STANDARD.encode(seal(pickle, key.as_bytes()));
         let column = sealed(b"\x80\x04K\x01.", "k");
         let at = |key: &str, column: &str| decode(key, ValueRef::Text(column.as_bytes()));
-        assert_eq!((at("k", &column), at("l", &column)), (Seen::Live(Payload::Int(1)), Seen::Damaged));
+        assert_eq!((at("k", &column), at("l", &column)), (Lookup::Live(Payload::Int(1)), Lookup::Damaged));
         let moved = renamed(ValueRef::Text(column.as_bytes()), "l").unwrap();
-        assert_eq!((at("k", &moved), at("l", &moved)), (Seen::Damaged, Seen::Live(Payload::Int(1))));
+        assert_eq!((at("k", &moved), at("l", &moved)), (Lookup::Damaged, Lookup::Live(Payload::Int(1))));
         // Python's has no seal, and gets none.
         assert_eq!(renamed(ValueRef::Text(b"gAVLAS4="), "l"), None);
     }

@@ -1,23 +1,25 @@
 //! [`Row`]: the columns of an entry in this crate's own layout.
 
-use cache_core::{Bytes, Payload};
-use rusqlite::ToSql;
+use cache_core::{Bytes, Key, Payload};
 use rusqlite::types::{ToSqlOutput, ValueRef};
+use rusqlite::{Statement, ToSql};
 
-use crate::sum::KeySum;
+use super::checksum::KeySum;
+use crate::error::SqlResult;
+use crate::layout::Lookup;
 
 /// An entry as it is stored, but for its key and its sum.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Row<'a> {
-    pub(crate) kind: u8,
-    pub(crate) codec: u8,
-    pub(crate) expires: Option<i64>,
-    pub(crate) value: Value<'a>,
+pub(super) struct Row<'a> {
+    pub(super) kind: u8,
+    pub(super) codec: u8,
+    pub(super) expires: Option<i64>,
+    pub(super) value: Value<'a>,
 }
 
 /// The column `value`: a number where the kind is 0, bytes otherwise.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum Value<'a> {
+pub(super) enum Value<'a> {
     Integer(i64),
     Bytes(&'a [u8]),
 }
@@ -32,7 +34,7 @@ impl ToSql for Value<'_> {
 }
 
 impl<'a> Row<'a> {
-    pub(crate) fn new(payload: &'a Payload, expires: Option<i64>) -> Self {
+    pub(super) fn new(payload: &'a Payload, expires: Option<i64>) -> Self {
         let (kind, codec) = payload.tags();
         let value = match payload {
             Payload::Int(n) => Value::Integer(*n),
@@ -41,9 +43,9 @@ impl<'a> Row<'a> {
         Self { kind: kind as u8, codec: codec.0, expires, value }
     }
 
-    /// What the columns `kind`, `codec`, `expires`, `sum` and `value` hold; `None` where it is damaged, or
+    /// Reads the columns `kind`, `codec`, `expires`, `sum` and `value`. Returns `None` for a damaged row, and for
     /// the row of another key.
-    pub(crate) fn read(columns: [ValueRef<'a>; 5], key: KeySum) -> Option<Self> {
+    pub(super) fn read(columns: [ValueRef<'a>; 5], key: KeySum) -> Option<Self> {
         let [kind, codec, expires, sum, value] = columns;
         let (row, sum) = (Self::of_columns(kind, codec, expires, value)?, number(sum)?);
         (row.sum(key) == sum).then_some(row)
@@ -70,7 +72,7 @@ impl<'a> Row<'a> {
     }
 
     /// What the column `sum` of this row has to be under a key.
-    pub(crate) fn sum(&self, key: KeySum) -> i64 {
+    pub(super) fn sum(&self, key: KeySum) -> i64 {
         let low = match self.value {
             Value::Integer(n) => key.of_integer(n),
             Value::Bytes(data) => key.of_data(self.kind, self.codec, data),
@@ -78,8 +80,8 @@ impl<'a> Row<'a> {
         key.of_expiry(self.expires) | low
     }
 
-    /// The value; `None` for a kind that is none, and text that is none, whose writer was not this crate.
-    pub(crate) fn payload(&self) -> Option<Payload> {
+    /// Returns the value; `None` for an unknown kind, and for text that is not UTF-8: this crate wrote neither.
+    pub(super) fn payload(&self) -> Option<Payload> {
         match self.value {
             Value::Integer(n) => Some(Payload::Int(n)),
             Value::Bytes(data) => {
@@ -89,6 +91,24 @@ impl<'a> Row<'a> {
             }
         }
     }
+}
+
+/// Runs the statement `get` and returns what it finds under `key`: of a live row what `read` makes of it.
+pub(super) fn look<T>(
+    get: &mut Statement<'_>,
+    key: Key<'_>,
+    now: i64,
+    read: impl FnOnce(&Row<'_>) -> Option<T>,
+) -> SqlResult<Lookup<T>> {
+    let mut rows = get.query([key.as_str()])?;
+    let Some(found) = rows.next()? else { return Ok(Lookup::Absent) };
+    let column = |index| found.get_ref(index);
+    let columns = [column(0)?, column(1)?, column(2)?, column(3)?, column(4)?];
+    Ok(match Row::read(columns, KeySum::of(key.as_str())) {
+        None => Lookup::Damaged,
+        Some(row) if row.expires.is_some_and(|deadline| deadline <= now) => Lookup::Absent,
+        Some(row) => read(&row).map_or(Lookup::Damaged, Lookup::Live),
+    })
 }
 
 fn number(column: ValueRef<'_>) -> Option<i64> {

@@ -1,15 +1,19 @@
-//! [`DatabaseOptions`]: the settings of a cache, checked before any I/O.
+//! [`DatabaseCacheBuilder`]: takes the settings of a cache, and checks them before any I/O.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use cache_core::{Clock, Culling, Error, NamedLimits, Result, refuse_url};
 
+use crate::backend::DatabaseCache;
+use crate::config::Config;
+#[cfg(feature = "django")]
+use crate::django::DjangoTable;
 use crate::layout::{Layout, Table};
-use crate::schema::{LIMITS_SUFFIX, STATE_SUFFIX};
-use crate::store::DatabaseCache;
+use crate::native::{LIMITS_SUFFIX, NativeTable, STATE_SUFFIX};
+use crate::store::Store;
 
-/// The table of a cache that was given no other.
+/// The table of a cache whose settings name none.
 pub const DEFAULT_TABLE: &str = "cache";
 
 const DEFAULT_BUSY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -19,9 +23,9 @@ const LONGEST_BUSY_TIMEOUT: Duration = Duration::from_secs(86_400);
 
 const LONGEST_TABLE_NAME: usize = 128;
 
-/// The settings of a [`DatabaseCache`]: see [`DatabaseCache::builder`].
+/// Builds a [`DatabaseCache`]: see [`DatabaseCache::builder`].
 #[derive(Clone, Debug)]
-pub struct DatabaseOptions {
+pub struct DatabaseCacheBuilder {
     path: PathBuf,
     /// What is wrong with the path that was given: then `path` is empty, since it may hold a password.
     problem: Option<String>,
@@ -34,23 +38,7 @@ pub struct DatabaseOptions {
     trusted_group: Option<u32>,
 }
 
-/// Checked settings.
-#[derive(Debug)]
-pub(crate) struct Settings {
-    /// Absolute, so that a later change of the working directory moves nothing.
-    pub(crate) path: PathBuf,
-    pub(crate) table: String,
-    /// What this handle goes by where nothing remembers limits.
-    pub(crate) culling: Culling,
-    pub(crate) named: NamedLimits,
-    /// Whether a store that remembers no limits gets Django's from this handle.
-    pub(crate) has_default_limit: bool,
-    pub(crate) busy_timeout: Duration,
-    pub(crate) clock: Clock,
-    pub(crate) trusted_group: Option<u32>,
-}
-
-impl DatabaseOptions {
+impl DatabaseCacheBuilder {
     pub(crate) fn new(path: &Path) -> Self {
         let problem = refuse_url(&path.to_string_lossy(), "the path of a SQLite file").err();
         Self {
@@ -66,41 +54,40 @@ impl DatabaseOptions {
         }
     }
 
-    /// The table, [`DEFAULT_TABLE`] by default. Any name of 1 to 128 bytes without a NUL byte is
-    /// good, blanks and quotes included, but for those that begin with `sqlite_` or end with
-    /// `~state` or `~limits` (which are SQLite's and this crate's own).
+    /// Sets the name of the table, [`DEFAULT_TABLE`] by default. It has 1 to 128 bytes and no NUL byte. Spaces and
+    /// quotes are allowed. Names that begin with `sqlite_` or end with `~state` or `~limits` are reserved.
     #[must_use]
     pub fn table(mut self, name: impl Into<String>) -> Self {
         self.table = name.into();
         self
     }
 
-    /// What the rows look like: [`Layout::Own`] by default.
+    /// Sets what the rows look like, [`Layout::Own`] by default.
     #[must_use]
     pub const fn layout(mut self, layout: Layout) -> Self {
         self.layout = layout;
         self
     }
 
-    /// Django's `MAX_ENTRIES`: the most entries at any moment; not zero. Where no handle names it, it is 300.
+    /// Sets Django's `MAX_ENTRIES`: the most entries at any moment; not zero. Where no handle names it, it is 300.
     ///
     /// The table remembers it ([`Layout::Own`]): a handle that names none adopts it, and one that names
-    /// another changes it with its first new entry, for all handles. Where more rows than that are
-    /// there, each new key removes more than it adds, until the limit holds.
+    /// another changes it with its first new entry, for all handles. Where the table holds more rows than that,
+    /// each new key removes more than it adds, until the limit holds.
     #[must_use]
     pub const fn max_entries(mut self, entries: u64) -> Self {
         self.limits = self.limits.max_entries(entries);
         self
     }
 
-    /// No limit on the number of entries: only expiry removes them. The table remembers it, as a limit.
+    /// Sets no limit on the number of entries: only expiry removes them. The table remembers that, as it does a limit.
     #[must_use]
     pub const fn unlimited(mut self) -> Self {
         self.limits = self.limits.unlimited();
         self
     }
 
-    /// Django's `CULL_FREQUENCY`: one in this many entries goes, the oldest inserted first, when a
+    /// Sets Django's `CULL_FREQUENCY`: one in this many entries goes, the oldest inserted first, when a
     /// new key finds the table full and nothing in it has expired; 0 means all. 3 by default.
     ///
     /// In a table of more than 1,000 entries it is that share of 1,000 entries, so that no write
@@ -113,8 +100,8 @@ impl DatabaseOptions {
         self
     }
 
-    /// Has a handle that names no limit evict nothing where nothing remembers one: for tools that look into
-    /// the caches of others. In [`Layout::Django`] it is then as if [`unlimited`](Self::unlimited); a table
+    /// Makes a handle that names no limit evict nothing where the table remembers none: for tools that look into
+    /// the caches of others. In [`Layout::Django`] the cache is then [`unlimited`](Self::unlimited); a table
     /// of [`Layout::Own`] that such a handle makes remembers no limit, and takes that of the first other handle.
     #[must_use]
     pub const fn no_default_limit(mut self) -> Self {
@@ -122,26 +109,26 @@ impl DatabaseOptions {
         self
     }
 
-    /// How long a call waits for other writers and for a free connection, 5 s by default, at most
-    /// a day. Zero: not at all.
+    /// Sets how long a call waits for other writers and for a free connection, 5 s by default, at most
+    /// a day. With zero, no call waits.
     #[must_use]
     pub const fn busy_timeout(mut self, timeout: Duration) -> Self {
         self.busy_timeout = timeout;
         self
     }
 
-    /// Where the cache takes the time from: the machine's clock by default.
+    /// Sets the clock, the machine's by default.
     #[must_use]
     pub fn clock(mut self, clock: Clock) -> Self {
         self.clock = clock;
         self
     }
 
-    /// Trusts the members of a group, by its number: the database file, what SQLite has beside it and the
-    /// directories on the way may belong to the group and be writable for it. None by default: they
+    /// Trusts the members of a group, by its number: the database file, the files that SQLite has beside it and the
+    /// directories on the way may belong to the group and be writable for it. By default no group is trusted: they
     /// belong to this user or root alone.
     ///
-    /// For a database that a Django application makes and uses as another user. **Whoever is in the group decides
+    /// For a database that a Django application makes and uses as another user. **Every member of the group decides
     /// what this cache finds.** What this process makes has mode 0600 all the same, so let Django make the file.
     #[must_use]
     pub const fn trusted_group(mut self, group: u32) -> Self {
@@ -162,20 +149,22 @@ impl DatabaseOptions {
         let path = absolute(&self.path)?;
         let default = if self.has_default_limit { Culling::DEFAULT } else { Culling::DEFAULT.unlimited() };
         let culling = self.limits.over(default)?;
-        let table = Table::new(self.layout, &self.table);
-        Ok(DatabaseCache::from_settings(
-            Settings {
-                path,
-                table: self.table,
-                culling,
-                named: self.limits,
-                has_default_limit: self.has_default_limit,
-                busy_timeout: self.busy_timeout.min(LONGEST_BUSY_TIMEOUT),
-                clock: self.clock,
-                trusted_group: self.trusted_group,
-            },
-            table,
-        ))
+        let table: Box<dyn Table> = match self.layout {
+            Layout::Own => Box::new(NativeTable::new(&self.table)),
+            #[cfg(feature = "django")]
+            Layout::Django => Box::new(DjangoTable::new(&self.table)),
+        };
+        let config = Config {
+            path,
+            table: self.table,
+            culling,
+            named: self.limits,
+            has_default_limit: self.has_default_limit,
+            busy_timeout: self.busy_timeout.min(LONGEST_BUSY_TIMEOUT),
+            clock: self.clock,
+            trusted_group: self.trusted_group,
+        };
+        Ok(DatabaseCache::of_store(Store::new(config, table)))
     }
 }
 

@@ -1,7 +1,7 @@
-//! What went wrong inside one attempt, and how it reads to a caller.
+//! [`SqlError`]: why an attempt failed, what to do about it, and how it reads to a caller.
 //!
-//! SQLite's own message never goes into an error: a trigger of somebody else's could put a value
-//! into it. Its code and what the code means do.
+//! SQLite's own message never enters an error: somebody else's trigger could put a value into it. The error holds
+//! SQLite's code and says what it means.
 
 use std::path::Path;
 use std::time::Duration;
@@ -11,34 +11,55 @@ use rusqlite::{ErrorCode, ffi};
 
 /// Why an attempt failed.
 #[derive(Debug)]
-pub(crate) enum Fault {
-    /// SQLite said no. Nothing was stored: an open transaction is rolled back.
+pub(crate) enum SqlError {
+    /// SQLite refused. Nothing was stored: an open transaction is rolled back.
     Sqlite(rusqlite::Error),
-    /// For the caller as it is.
+    /// For the caller as it is: another attempt would fail alike.
     Final(Error),
 }
 
-/// What to do about a [`Fault::Sqlite`].
+/// The result of a step of an attempt.
+pub(crate) type SqlResult<T> = Result<T, SqlError>;
+
+/// What to do about a [`SqlError::Sqlite`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Remedy {
     /// Somebody else holds a lock: try again until the time is up.
     Wait,
-    /// The file, the table or the connection may be stale: once more with new connections.
+    /// The file, the table or the connection may be stale: try once more with new connections.
     Reopen,
-    /// The disk is full: once more with the write-ahead log written back, which then has room.
+    /// The disk is full: try once more after the write-ahead log is written back, which makes room in it.
     WriteBack,
-    /// The value is larger than SQLite's longest row.
+    /// The value exceeds SQLite's longest row.
     TooLarge,
-    /// No second attempt would do better.
-    Surface,
+    /// Another attempt would do no better.
+    Return,
 }
 
-impl From<rusqlite::Error> for Fault {
+impl From<rusqlite::Error> for SqlError {
     fn from(e: rusqlite::Error) -> Self {
         Self::Sqlite(e)
     }
 }
 
+impl From<Error> for SqlError {
+    fn from(e: Error) -> Self {
+        Self::Final(e)
+    }
+}
+
+impl SqlError {
+    /// Says that the path leads to another file than it did: another attempt finds that.
+    pub(crate) fn moved() -> Self {
+        Self::Sqlite(rusqlite::Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_BUSY), None))
+    }
+
+    pub(crate) fn is_too_large(&self) -> bool {
+        matches!(self, Self::Sqlite(e) if remedy(e) == Remedy::TooLarge)
+    }
+}
+
+/// Chooses what to do about an error of SQLite.
 pub(crate) fn remedy(e: &rusqlite::Error) -> Remedy {
     match e.sqlite_error_code() {
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked | ErrorCode::FileLockingProtocolFailed) => {
@@ -46,13 +67,13 @@ pub(crate) fn remedy(e: &rusqlite::Error) -> Remedy {
         }
         Some(ErrorCode::TooBig) => Remedy::TooLarge,
         Some(ErrorCode::DiskFull) => Remedy::WriteBack,
-        Some(ErrorCode::OutOfMemory) => Remedy::Surface,
+        Some(ErrorCode::OutOfMemory) => Remedy::Return,
         _ => Remedy::Reopen,
     }
 }
 
-/// An error of SQLite as a caller sees it.
-pub(crate) fn surface(e: &rusqlite::Error, path: &Path, busy_timeout: Duration) -> Error {
+/// Makes the caller's error of an error of SQLite.
+pub(crate) fn public(e: &rusqlite::Error, path: &Path, busy_timeout: Duration) -> Error {
     let file = path.display();
     let (kind, message) = match e.sqlite_error_code() {
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked | ErrorCode::FileLockingProtocolFailed) => (
@@ -88,27 +109,18 @@ pub(crate) fn surface(e: &rusqlite::Error, path: &Path, busy_timeout: Duration) 
         ),
         _ => (ErrorKind::Storage, format!("the database {file} failed and nothing was stored")),
     };
-    coded(Error::new(kind, message), e)
+    with_code(Error::new(kind, message), e)
 }
 
-/// `error` with SQLite's code as its source.
-pub(crate) fn coded(error: Error, e: &rusqlite::Error) -> Error {
+/// Gives `error` SQLite's code as its source.
+pub(crate) fn with_code(error: Error, e: &rusqlite::Error) -> Error {
     match e.sqlite_error() {
         Some(code) => error.with_source(*code),
         None => error,
     }
 }
 
-/// A failure of the file system on the way to the database.
-pub(crate) fn io(e: std::io::Error, what: &str, path: &Path) -> Fault {
-    Fault::Final(Error::storage(format!("{what} {} failed", path.display())).with_source(e))
-}
-
-pub(crate) fn is_too_large(e: &rusqlite::Error) -> bool {
-    remedy(e) == Remedy::TooLarge
-}
-
-/// The upsert's answer to a new key in a full table.
-pub(crate) fn is_no_room(e: &rusqlite::Error) -> bool {
-    e.sqlite_error().is_some_and(|e| e.extended_code == ffi::SQLITE_CONSTRAINT_NOTNULL)
+/// Describes a failure of the file system on the way to the database.
+pub(crate) fn io(e: std::io::Error, what: &str, path: &Path) -> Error {
+    Error::storage(format!("{what} {} failed", path.display())).with_source(e)
 }

@@ -5,7 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use conformance_tests::faults::Fuzz;
 use rusqlite::types::ValueRef;
 
-use super::{Seen, decode, seal};
+use super::{Lookup, decode, seal};
 
 const KEY: &str = ":1:k";
 
@@ -24,7 +24,7 @@ fn values() {
     fuzz.run(60_000, |column| {
         let text = decode(KEY, ValueRef::Text(column));
         assert_eq!(text, decode(KEY, ValueRef::Blob(column)));
-        let Seen::Live(payload) = text else { return false };
+        let Lookup::Live(payload) = text else { return false };
         assert!(payload.bytes().len() <= column.len());
         true
     });

@@ -1,6 +1,6 @@
-//! [`Opened`]: which database files a process has open, so that a child of it does not open them too.
+//! [`ForkGuard`]: keeps a forked child from opening the database files that its parent has open.
 //!
-//! SQLite keeps book of its locks by process: a child that was forked finds the book of its parent, and not the
+//! SQLite records its locks by process: a forked child inherits the record of its parent, and not the
 //! locks. It would read and write without any, and what others hold would not keep it out. So a file that the
 //! parent had open when it forked is refused in the child, whichever handle asks.
 
@@ -10,7 +10,7 @@ use std::sync::{Mutex, PoisonError, TryLockError};
 use cache_core::{Error, PerProcess};
 use cache_fs::FileId;
 
-use crate::errors::Fault;
+use crate::error::{SqlError, SqlResult};
 
 type Files = Mutex<Vec<FileId>>;
 
@@ -18,14 +18,16 @@ static OPEN: PerProcess<Files> = PerProcess::new();
 
 /// A file that this process has open, until it is dropped.
 #[derive(Debug)]
-pub(crate) struct Opened(FileId);
+pub(crate) struct ForkGuard(FileId);
 
-impl Opened {
+impl ForkGuard {
+    /// Records that this process opens `file`.
+    ///
     /// # Errors
     /// Where a process from which this one was forked had the file open then.
-    pub(crate) fn new(file: FileId, path: &Path) -> Result<Self, Fault> {
+    pub(crate) fn new(file: FileId, path: &Path) -> SqlResult<Self> {
         if OPEN.inherited().any(|files| had_open(files, file)) {
-            return Err(Fault::Final(Error::rejected(format!(
+            return Err(SqlError::Final(Error::rejected(format!(
                 "the database {} was open in the process that forked this one, and SQLite cannot go on with \
                  it on both sides: close the cache before the fork, or use it after the fork only",
                 path.display()
@@ -34,13 +36,9 @@ impl Opened {
         OPEN.get().lock().unwrap_or_else(PoisonError::into_inner).push(file);
         Ok(Self(file))
     }
-
-    pub(crate) const fn id(&self) -> FileId {
-        self.0
-    }
 }
 
-/// Of a lock that another thread of the parent held then, nobody knows what it was about to write.
+/// Whether the parent had the file open. Nobody knows what a thread that held the lock then was about to write.
 fn had_open(files: &Files, file: FileId) -> bool {
     match files.try_lock() {
         Ok(files) => files.contains(&file),
@@ -49,7 +47,7 @@ fn had_open(files: &Files, file: FileId) -> bool {
     }
 }
 
-impl Drop for Opened {
+impl Drop for ForkGuard {
     fn drop(&mut self) {
         let mut files = OPEN.get().lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(place) = files.iter().position(|file| *file == self.0) {

@@ -1,10 +1,9 @@
-//! [`KeySum`]: the column `sum` of a row, by which a reader knows damage, since SQLite's pages have no
-//! checksums.
+//! [`KeySum`]: the checksum of a row, its column `sum`. SQLite's pages have none.
 //!
-//! Its high half is of the expiry, its low half of the value; both are of the key that was asked for
-//! too, as what finds the row by its key is a page that may be damaged like any other. The expiry's half,
-//! and that of an integer, is arithmetic that SQL knows, so that a statement can look at it and
-//! renew it by itself: the remainder of a prime, which one other bit always changes.
+//! The high half covers the expiry, the low half the value. Both cover the key that was asked for
+//! too: the index that leads to the row is a page that may be damaged like any other. The expiry's half,
+//! and that of an integer, is arithmetic that SQL knows, so that a statement can check it and
+//! renew it by itself: the remainder of a division by a prime, which one other bit always changes.
 
 /// The largest prime but one below 2^31. By the largest, 2^31 and 1 would be the same.
 const EXPIRY_PRIME: i64 = 2_147_483_629;
@@ -20,30 +19,30 @@ const LOW: i64 = 0xffff_ffff;
 
 /// The sum of a key, the CRC-32 of its text, from which the halves of its row are made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct KeySum(u32);
+pub(super) struct KeySum(u32);
 
 impl KeySum {
-    pub(crate) fn of(key: &str) -> Self {
+    pub(super) fn of(key: &str) -> Self {
         Self(crc32fast::hash(key.as_bytes()))
     }
 
     /// The parameter of [`expiry_holds`], [`integer_holds`] and [`integer`].
-    pub(crate) const fn param(self) -> i64 {
+    pub(super) const fn param(self) -> i64 {
         self.0 as i64
     }
 
     /// The high half, where it is in a sum.
-    pub(crate) fn of_expiry(self, expires: Option<i64>) -> i64 {
+    pub(super) fn of_expiry(self, expires: Option<i64>) -> i64 {
         ((expires.unwrap_or(NEVER) % EXPIRY_PRIME + self.param()) % EXPIRY_PRIME) << 32
     }
 
     /// The low half of an integer's row.
-    pub(crate) const fn of_integer(self, n: i64) -> i64 {
+    pub(super) const fn of_integer(self, n: i64) -> i64 {
         (n.rem_euclid(INTEGER_PRIME) + self.param()) % INTEGER_PRIME
     }
 
     /// The low half of any other row.
-    pub(crate) fn of_data(self, kind: u8, codec: u8, data: &[u8]) -> i64 {
+    pub(super) fn of_data(self, kind: u8, codec: u8, data: &[u8]) -> i64 {
         let mut sum = crc32fast::Hasher::new_with_initial(self.0);
         sum.update(&[kind, codec]);
         sum.update(data);
@@ -53,27 +52,27 @@ impl KeySum {
 
 /// SQL: true or false, whether the row has the expiry's half that the parameter `key` asks for.
 /// Another type than a number's counts as zero, and so as damage.
-pub(crate) fn expiry_holds(key: &str) -> String {
+pub(super) fn expiry_holds(key: &str) -> String {
     format!("(sum >> 32) IS (ifnull(expires, {NEVER}) % {EXPIRY_PRIME} + {key}) % {EXPIRY_PRIME}")
 }
 
 /// SQL: whether the row has the low half of its integer.
-pub(crate) fn integer_holds(key: &str) -> String {
+pub(super) fn integer_holds(key: &str) -> String {
     format!("(sum & {LOW}) IS {}", integer("value", key))
 }
 
 /// SQL: the low half of the integer `n`.
-pub(crate) fn integer(n: &str, key: &str) -> String {
+pub(super) fn integer(n: &str, key: &str) -> String {
     format!("({n} % {INTEGER_PRIME} + {INTEGER_PRIME} + {key}) % {INTEGER_PRIME}")
 }
 
 /// SQL: the row's sum with another half, which is in its place.
-pub(crate) fn with_high_half(high: &str) -> String {
+pub(super) fn with_high_half(high: &str) -> String {
     format!("((sum & {LOW}) | {high})")
 }
 
 /// As [`with_high_half`].
-pub(crate) fn with_low_half(low: &str) -> String {
+pub(super) fn with_low_half(low: &str) -> String {
     format!("((sum & {}) | {low})", !LOW)
 }
 

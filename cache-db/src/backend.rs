@@ -1,0 +1,217 @@
+//! [`DatabaseCache`]: the backend.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use cache_core::{BaseCache, Capabilities, Codec, Error, Expiry, Info, Key, Payload, Presence, Result};
+use cache_fs::can_be_made;
+
+use crate::builder::DatabaseCacheBuilder;
+use crate::clear::clear;
+use crate::layout::{Entry, PutMode};
+use crate::pool::Access;
+use crate::store::Store;
+
+/// A cache in one table of a SQLite database. See the [crate's page](crate).
+///
+/// A get is one statement on a connection of a pool of up to 8, and never waits for a writer.
+/// A set, an `incr`, a touch or a delete is one statement too. Dropping the cache closes the file.
+#[derive(Debug)]
+pub struct DatabaseCache {
+    store: Store,
+}
+
+impl DatabaseCache {
+    /// Makes a cache in the table `table` of the database file `path`, with Django's limits: 300
+    /// entries, of which a third goes. No I/O.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidCacheBackend`](cache_core::ErrorKind::InvalidCacheBackend) for a path
+    /// that names no file and a table name that cannot be used.
+    pub fn new(path: impl AsRef<Path>, table: impl Into<String>) -> Result<Self> {
+        Self::builder(path).table(table).build()
+    }
+
+    /// Returns the builder of a cache in the database file `path`.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use cache_db::DatabaseCache;
+    ///
+    /// let backend = DatabaseCache::builder("cache.db")
+    ///     .table("sessions")
+    ///     .max_entries(100_000)
+    ///     .busy_timeout(Duration::from_secs(2))
+    ///     .build()?;
+    /// # Ok::<(), cache_core::Error>(())
+    /// ```
+    #[must_use]
+    pub fn builder(path: impl AsRef<Path>) -> DatabaseCacheBuilder {
+        DatabaseCacheBuilder::new(path.as_ref())
+    }
+
+    pub(crate) const fn of_store(store: Store) -> Self {
+        Self { store }
+    }
+
+    /// Makes the file, the table and its companions where they are missing, as Django's
+    /// `createcachetable`. A second call changes nothing. Returns the SQL. A dry run only
+    /// returns it, without any I/O.
+    ///
+    /// The first write does the same, so nobody needs to call this.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidCacheBackend`](cache_core::ErrorKind::InvalidCacheBackend) where
+    /// something else in the database has one of the names, and then nothing is changed;
+    /// otherwise when the store fails.
+    pub fn create_table(&self, dry_run: bool) -> Result<Vec<String>> {
+        if !dry_run {
+            self.store.create(|table, db| table.ensure(db.conn))?;
+        }
+        Ok(self.store.table.create_sql().to_vec())
+    }
+}
+
+impl BaseCache for DatabaseCache {
+    fn get(&self, key: Key<'_>) -> Result<Option<Payload>> {
+        let found = self.store.run(Access::Read, |table, db| table.get(db, key))?;
+        Ok(found.and_then(|found| self.store.live(key, found)))
+    }
+
+    fn set(&self, key: Key<'_>, value: Payload, expiry: Expiry) -> Result<()> {
+        self.store.put(PutMode::Set, Entry { key, value: &value, expiry }).map(drop)
+    }
+
+    fn add(&self, key: Key<'_>, value: Payload, expiry: Expiry) -> Result<bool> {
+        // Most adds that fail need no lock to know it.
+        if self.store.run(Access::Read, |table, db| table.is_taken(db, key))? == Some(true) {
+            return Ok(false);
+        }
+        self.store.put(PutMode::Add, Entry { key, value: &value, expiry })
+    }
+
+    fn touch(&self, key: Key<'_>, expiry: Expiry) -> Result<bool> {
+        Ok(self.store.run(Access::Change, |table, db| table.touch(db, key, expiry))?.unwrap_or(false))
+    }
+
+    fn delete(&self, key: Key<'_>) -> Result<bool> {
+        Ok(self.store.run(Access::Change, |table, db| table.remove(db, key))?.unwrap_or(false))
+    }
+
+    fn incr(&self, key: Key<'_>, delta: i64) -> Result<i64> {
+        loop {
+            match self.store.run(Access::Change, |table, db| table.incr(db, key, delta))? {
+                None => return Err(Error::key_not_found(key.as_str())),
+                Some(Some(sum)) => return sum,
+                // It changed in between.
+                Some(None) => {}
+            }
+        }
+    }
+
+    fn rename(&self, from: Key<'_>, to: Key<'_>) -> Result<bool> {
+        Ok(self.store.run(Access::Change, |table, db| table.rename(db, from, to))?.unwrap_or(false))
+    }
+
+    /// Gives the room back to the system, unless something else is in the file. Where the disk is full, this
+    /// crate's own file is made anew instead.
+    fn clear(&self) -> Result<()> {
+        clear(&self.store)
+    }
+
+    fn has_key(&self, key: Key<'_>) -> Result<bool> {
+        Ok(self.store.run(Access::Read, |table, db| table.has(db, key))?.unwrap_or(false))
+    }
+
+    fn get_many(&self, keys: &[Key<'_>]) -> Result<Vec<Option<Payload>>> {
+        let Some(found) = self.store.run(Access::Read, |table, db| table.get_many(db, keys))? else {
+            return Ok(vec![None; keys.len()]);
+        };
+        Ok(keys.iter().zip(found).map(|(&key, found)| self.store.live(key, found)).collect())
+    }
+
+    fn set_many(&self, entries: &[(Key<'_>, Payload)], expiry: Expiry) -> Result<Vec<usize>> {
+        self.store.create(|table, db| table.set_many(db, entries, expiry))
+    }
+
+    fn delete_many(&self, keys: &[Key<'_>]) -> Result<()> {
+        self.store.run(Access::Change, |table, db| table.delete_many(db, keys)).map(drop)
+    }
+
+    fn close(&self) -> Result<()> {
+        self.store.close();
+        Ok(())
+    }
+
+    fn entries(&self) -> Result<Option<u64>> {
+        Ok(Some(self.store.run(Access::Read, |table, db| table.entries(db))?.unwrap_or_default()))
+    }
+
+    fn ping(&self) -> Result<Presence> {
+        if self.store.run(Access::Read, |_, db| db.file_bytes())?.is_some() {
+            return Ok(Presence::Exists);
+        }
+        let path = &self.store.config.path;
+        can_be_made(path.parent().unwrap_or(path)).map(|()| Presence::NotYet)
+    }
+
+    /// The bytes are those of the whole database file: SQLite does not count them by table.
+    fn info(&self) -> Result<Info> {
+        let config = &self.store.config;
+        let seen = self.store.run(Access::Read, |table, db| {
+            Ok((table.entries(db)?, db.file_bytes()?, table.limits(db)?, table.evictions(db)?))
+        })?;
+        let (entries, bytes, limits, evictions) = seen.unwrap_or((0, 0, config.culling, None));
+        let info = Info {
+            entries: Some(entries),
+            max_entries: limits.limit(),
+            bytes: Some(bytes),
+            evictions,
+            ..Info::default()
+        };
+        Ok(info
+            .with("database", config.path.display().to_string())
+            .with("table", &config.table)
+            .with("SQLite", rusqlite::version()))
+    }
+
+    /// Looks at every row, 1,000 in a transaction; other calls go on in between. The cache needs no such call: writes
+    /// sweep a few rows now and then.
+    fn purge_expired(&self) -> Result<Option<u64>> {
+        self.store.purge_expired().map(Some)
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        let is_evicting = self.store.config.culling.limit().is_some();
+        Capabilities { evicting: is_evicting, ..self.store.table.capabilities() }
+    }
+
+    fn codec(&self) -> Option<Arc<dyn Codec>> {
+        self.store.table.codec()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::layout::{Layout, Lookup};
+
+    #[test]
+    fn a_row_that_is_no_longer_damaged_stays() {
+        let layouts = [
+            Layout::Own,
+            #[cfg(feature = "django")]
+            Layout::Django,
+        ];
+        for layout in layouts {
+            let dir = tempfile::tempdir().unwrap();
+            let backend = DatabaseCache::builder(dir.path().join("cache.db")).layout(layout).build().unwrap();
+            let cache = cache_core::Cache::new(backend);
+            cache.set("k", &7, cache_core::Timeout::Never).unwrap();
+            let key = cache.make_and_validate_key("k").unwrap();
+            // As if it had been written anew since a reader saw damage.
+            assert_eq!(cache.backend().store.live(key.as_key(), Lookup::Damaged), None);
+            assert_eq!(cache.get::<i64>("k").unwrap(), Some(7), "{layout:?}");
+        }
+    }
+}
