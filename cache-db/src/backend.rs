@@ -66,7 +66,7 @@ impl DatabaseCache {
     /// otherwise when the store fails.
     pub fn create_table(&self, dry_run: bool) -> Result<Vec<String>> {
         if !dry_run {
-            self.store.create(|table, db| table.ensure(db.conn))?;
+            self.store.create(|table, db| table.prepare(db.conn, false, true))?;
         }
         Ok(self.store.table.create_sql().to_vec())
     }

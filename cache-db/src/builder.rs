@@ -26,39 +26,33 @@ const LONGEST_TABLE_NAME: usize = 128;
 /// Builds a [`DatabaseCache`]: see [`DatabaseCache::builder`].
 #[derive(Clone, Debug)]
 pub struct DatabaseCacheBuilder {
-    path: PathBuf,
-    /// What is wrong with the path that was given: then `path` is empty, since it may hold a password.
-    problem: Option<String>,
-    table: String,
+    config: Config,
     layout: Layout,
-    limits: NamedLimits,
-    has_default_limit: bool,
-    busy_timeout: Duration,
-    clock: Clock,
-    trusted_group: Option<u32>,
+    /// What is wrong with the path that was given: then it is left out, since it may hold a password.
+    problem: Option<String>,
 }
 
 impl DatabaseCacheBuilder {
     pub(crate) fn new(path: &Path) -> Self {
         let problem = refuse_url(&path.to_string_lossy(), "the path of a SQLite file").err();
-        Self {
+        let config = Config {
             path: if problem.is_some() { PathBuf::new() } else { path.to_owned() },
-            problem: problem.map(|problem| problem.to_string()),
             table: DEFAULT_TABLE.to_owned(),
-            layout: Layout::Own,
-            limits: NamedLimits::NONE,
+            culling: Culling::DEFAULT,
+            named: NamedLimits::NONE,
             has_default_limit: true,
             busy_timeout: DEFAULT_BUSY_TIMEOUT,
             clock: Clock::system(),
             trusted_group: None,
-        }
+        };
+        Self { config, layout: Layout::Own, problem: problem.map(|problem| problem.to_string()) }
     }
 
     /// Sets the name of the table, [`DEFAULT_TABLE`] by default. It has 1 to 128 bytes and no NUL byte. Spaces and
     /// quotes are allowed. Names that begin with `sqlite_` or end with `~state` or `~limits` are reserved.
     #[must_use]
     pub fn table(mut self, name: impl Into<String>) -> Self {
-        self.table = name.into();
+        self.config.table = name.into();
         self
     }
 
@@ -76,14 +70,14 @@ impl DatabaseCacheBuilder {
     /// each new key removes more than it adds, until the limit holds.
     #[must_use]
     pub const fn max_entries(mut self, entries: u64) -> Self {
-        self.limits = self.limits.max_entries(entries);
+        self.config.named = self.config.named.max_entries(entries);
         self
     }
 
     /// Sets no limit on the number of entries: only expiry removes them. The table remembers that, as it does a limit.
     #[must_use]
     pub const fn unlimited(mut self) -> Self {
-        self.limits = self.limits.unlimited();
+        self.config.named = self.config.named.unlimited();
         self
     }
 
@@ -96,7 +90,7 @@ impl DatabaseCacheBuilder {
     /// The table remembers it too.
     #[must_use]
     pub const fn cull_frequency(mut self, one_in: u32) -> Self {
-        self.limits = self.limits.cull_frequency(one_in);
+        self.config.named = self.config.named.cull_frequency(one_in);
         self
     }
 
@@ -105,7 +99,7 @@ impl DatabaseCacheBuilder {
     /// of [`Layout::Own`] that such a handle makes remembers no limit, and takes that of the first other handle.
     #[must_use]
     pub const fn no_default_limit(mut self) -> Self {
-        self.has_default_limit = false;
+        self.config.has_default_limit = false;
         self
     }
 
@@ -113,14 +107,14 @@ impl DatabaseCacheBuilder {
     /// a day. With zero, no call waits.
     #[must_use]
     pub const fn busy_timeout(mut self, timeout: Duration) -> Self {
-        self.busy_timeout = timeout;
+        self.config.busy_timeout = timeout;
         self
     }
 
     /// Sets the clock, the machine's by default.
     #[must_use]
     pub fn clock(mut self, clock: Clock) -> Self {
-        self.clock = clock;
+        self.config.clock = clock;
         self
     }
 
@@ -132,7 +126,7 @@ impl DatabaseCacheBuilder {
     /// what this cache finds.** What this process makes has mode 0600 all the same, so let Django make the file.
     #[must_use]
     pub const fn trusted_group(mut self, group: u32) -> Self {
-        self.trusted_group = Some(group);
+        self.config.trusted_group = Some(group);
         self
     }
 
@@ -145,24 +139,16 @@ impl DatabaseCacheBuilder {
         if let Some(problem) = self.problem {
             return Err(Error::invalid_cache_backend(problem));
         }
-        check_table(&self.table)?;
-        let path = absolute(&self.path)?;
-        let default = if self.has_default_limit { Culling::DEFAULT } else { Culling::DEFAULT.unlimited() };
-        let culling = self.limits.over(default)?;
+        let mut config = self.config;
+        check_table(&config.table)?;
+        config.path = absolute(&config.path)?;
+        let default = if config.has_default_limit { Culling::DEFAULT } else { Culling::DEFAULT.unlimited() };
+        config.culling = config.named.over(default)?;
+        config.busy_timeout = config.busy_timeout.min(LONGEST_BUSY_TIMEOUT);
         let table: Box<dyn Table> = match self.layout {
-            Layout::Own => Box::new(NativeTable::new(&self.table)),
+            Layout::Own => Box::new(NativeTable::new(&config.table)),
             #[cfg(feature = "django")]
-            Layout::Django => Box::new(DjangoTable::new(&self.table)),
-        };
-        let config = Config {
-            path,
-            table: self.table,
-            culling,
-            named: self.limits,
-            has_default_limit: self.has_default_limit,
-            busy_timeout: self.busy_timeout.min(LONGEST_BUSY_TIMEOUT),
-            clock: self.clock,
-            trusted_group: self.trusted_group,
+            Layout::Django => Box::new(DjangoTable::new(&config.table)),
         };
         Ok(DatabaseCache::of_store(Store::new(config, table)))
     }

@@ -1,12 +1,12 @@
-//! [`Config`]: the settings of a cache after [`DatabaseCacheBuilder::build`](crate::DatabaseCacheBuilder::build) checked them.
+//! [`Config`]: the settings of a cache.
 
 use std::path::PathBuf;
 use std::time::Duration;
 
 use cache_core::{Clock, Culling, NamedLimits};
 
-/// Checked settings.
-#[derive(Debug)]
+/// The settings of a cache. [`build`](crate::DatabaseCacheBuilder::build) checks them before a store gets them.
+#[derive(Clone, Debug)]
 pub(crate) struct Config {
     /// Absolute, so that a later change of the working directory moves nothing.
     pub(crate) path: PathBuf,

@@ -15,11 +15,6 @@ impl Deadline {
         Self { timeout, at: Cell::new(None) }
     }
 
-    /// The whole time, as it was given.
-    pub(crate) const fn timeout(&self) -> Duration {
-        self.timeout
-    }
-
     /// The time that is left.
     pub(crate) fn left(&self) -> Duration {
         let at = self.at.get().unwrap_or_else(|| Instant::now() + self.timeout);

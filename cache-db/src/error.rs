@@ -30,8 +30,6 @@ pub(crate) enum Remedy {
     Reopen,
     /// The disk is full: try once more after the write-ahead log is written back, which makes room in it.
     WriteBack,
-    /// The value exceeds SQLite's longest row.
-    TooLarge,
     /// Another attempt would do no better.
     Return,
 }
@@ -54,8 +52,9 @@ impl SqlError {
         Self::Sqlite(rusqlite::Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_BUSY), None))
     }
 
+    /// Whether the value exceeds SQLite's longest row.
     pub(crate) fn is_too_large(&self) -> bool {
-        matches!(self, Self::Sqlite(e) if remedy(e) == Remedy::TooLarge)
+        matches!(self, Self::Sqlite(e) if e.sqlite_error_code() == Some(ErrorCode::TooBig))
     }
 }
 
@@ -65,9 +64,8 @@ pub(crate) fn remedy(e: &rusqlite::Error) -> Remedy {
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked | ErrorCode::FileLockingProtocolFailed) => {
             Remedy::Wait
         }
-        Some(ErrorCode::TooBig) => Remedy::TooLarge,
         Some(ErrorCode::DiskFull) => Remedy::WriteBack,
-        Some(ErrorCode::OutOfMemory) => Remedy::Return,
+        Some(ErrorCode::OutOfMemory | ErrorCode::TooBig) => Remedy::Return,
         _ => Remedy::Reopen,
     }
 }

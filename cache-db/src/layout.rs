@@ -90,12 +90,9 @@ pub(crate) trait Table: Debug + Send + Sync {
     /// The longest value in bytes, as far as SQLite's longest row is the limit.
     fn longest_value(&self) -> usize;
 
-    /// Prepares a new connection, and with `create` makes the schema where it is missing. Returns false where it
-    /// is still missing. `is_new`: this process has just made the file.
+    /// Prepares a connection, and with `create` makes what is missing of the schema, all of it or nothing. Returns
+    /// false where it is still missing. `is_new`: this process has just made the file.
     fn prepare(&self, conn: &Connection, is_new: bool, create: bool) -> SqlResult<bool>;
-
-    /// Makes what is missing of the schema, all of it or nothing.
-    fn ensure(&self, conn: &Connection) -> SqlResult<()>;
 
     fn get(&self, db: Session<'_>, key: Key<'_>) -> SqlResult<Lookup>;
 

@@ -4,7 +4,6 @@
 //! a thread is given the connection that it used last, and all writes of a handle go through one.
 
 use std::cell::Cell;
-use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering, fence};
 use std::sync::{Mutex, MutexGuard, TryLockError};
 
@@ -106,7 +105,7 @@ impl ConnectionPool {
         deadline: &Deadline,
     ) -> SqlResult<Lease<'_>> {
         let path = config.path.as_path();
-        let mut lease = self.wait_for_slot(access, deadline).ok_or_else(|| in_use(access, path, deadline))?;
+        let mut lease = self.wait_for_slot(access, deadline).ok_or_else(|| in_use(access, config))?;
         let generation = self.generation.load(Ordering::SeqCst);
         let is_stale = |pooled: &mut Pooled| {
             pooled.generation != generation || !pooled.connection.file.is_current(path, &self.watcher)
@@ -197,7 +196,7 @@ impl ConnectionPool {
     }
 }
 
-fn in_use(access: Access, path: &Path, deadline: &Deadline) -> SqlError {
+fn in_use(access: Access, config: &Config) -> SqlError {
     let which = match access {
         Access::Read => format!("all {MOST} connections"),
         Access::Change | Access::Create => "the connection that writes".to_owned(),
@@ -206,8 +205,8 @@ fn in_use(access: Access, path: &Path, deadline: &Deadline) -> SqlError {
         "{which} to the database {} stayed in use by other calls of this process for {:?}, and nothing was done: \
          they come in turn, so the machine has too much to do, or a call takes that long; raise busy_timeout, or \
          make fewer calls at once",
-        path.display(),
-        deadline.timeout()
+        config.path.display(),
+        config.busy_timeout
     )))
 }
 

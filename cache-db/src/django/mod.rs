@@ -102,10 +102,6 @@ impl Table for DjangoTable {
         self.schema.prepare(conn, is_new, create)
     }
 
-    fn ensure(&self, conn: &Connection) -> SqlResult<()> {
-        self.schema.ensure(conn)
-    }
-
     fn get(&self, db: Session<'_>, key: Key<'_>) -> SqlResult<Lookup> {
         let found = db.last_row(&self.sql.get, live_params(db, key), |row| {
             Ok(row::decode(key.as_str(), row.get_ref(0)?))

@@ -124,10 +124,6 @@ impl Table for NativeTable {
         self.schema.prepare(conn, create)
     }
 
-    fn ensure(&self, conn: &Connection) -> SqlResult<()> {
-        self.schema.ensure(conn)
-    }
-
     fn get(&self, db: Session<'_>, key: Key<'_>) -> SqlResult<Lookup> {
         self.look(db, key, |row| row.payload())
     }
