@@ -11,7 +11,7 @@ use crate::error::{SqlError, SqlResult, io};
 use crate::pool::Access;
 use crate::store::Store;
 
-/// So many bytes are not given back: the next rows take them again.
+/// Up to this many bytes stay in the file: the next rows use them.
 const LITTLE: u64 = 64 << 10;
 
 /// Removes all rows, and the room that they took.
@@ -105,11 +105,11 @@ fn shrink(conn: &Connection, path: &Path) -> SqlResult<()> {
     Ok(())
 }
 
-/// Removes the file at `path`, which `conn` has open, and gives all its room back, whoever else has it open.
+/// Removes the file at `path`, which `conn` has open, and gives all its room back, even if others have it open.
 ///
-/// The write lock is held all the while, so nobody is within a write. Whoever has the lock next finds, once it has
-/// written, that its path leads to another file, and writes again. Readers find pages that are no pages any more, or
-/// rows whose checksums are wrong. The log stays for whoever makes the next file: it removes what it finds.
+/// The write lock is held all the while, so nobody is within a write. The next writer finds, once it has
+/// written, that its path leads to another file, and writes again. Readers find invalid pages, or
+/// rows with wrong checksums. The log stays: the call that makes the next file removes it.
 fn remove(conn: &Connection, path: &Path) -> SqlResult<()> {
     conn.execute_batch("BEGIN IMMEDIATE")?;
     let writable = |path: &Path| OpenOptions::new().write(true).open(path);
@@ -130,7 +130,7 @@ fn log_of(path: &Path) -> PathBuf {
     log.into()
 }
 
-/// Whether the schema has nothing but these objects and what SQLite itself makes for them.
+/// Whether the schema holds only the objects `names`, and what SQLite itself makes for them.
 fn has_only(conn: &Connection, names: &[&str]) -> SqlResult<bool> {
     let mut statement = conn.prepare("SELECT name, tbl_name FROM sqlite_schema")?;
     let mut rows = statement.query([])?;

@@ -61,8 +61,8 @@ impl WatchedFile {
         FileId::at(path) == Some(self.file)
     }
 
-    /// Whether `path` surely leads to the file no more. Where that cannot be told the answer is no: what was
-    /// written must not be written twice.
+    /// Whether `path` certainly no longer leads to the file. Returns false where that cannot be told: a value must
+    /// not be written twice.
     pub(crate) fn has_gone(&self, path: &Path) -> bool {
         if self.is_quiet() {
             return false;

@@ -1,4 +1,4 @@
-//! [`Queue`]: callers that wait for a place which others use.
+//! [`Queue`]: callers that wait for a slot which others use.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -7,30 +7,29 @@ use crate::sync::{
     AtomicBool, AtomicU64, Condvar, Mutex, MutexGuard, Ordering, PoisonError, fence, now_ns, spin_loop,
 };
 
-/// Where places are given back and taken again all the time, a waiting caller has its turn once in this
-/// time: what a connection holds in memory is near to the processor that used it last, and dear to others.
+/// How often a waiting caller has its turn, where slots are returned and taken again all the time: the memory of a
+/// connection is near to the processor that used it last, and expensive for others.
 const TURN: Duration = Duration::from_micros(500);
 
-/// How long a caller whose turn it is tries again and again: in between two calls a place is free for
-/// a moment.
+/// How long a woken waiter spins before it sleeps again: a slot is free only briefly between two calls.
 const TRIES: Duration = Duration::from_micros(20);
 
-/// Who has waited for so long, and longest of all, is the next to have a place: whoever comes later waits behind it.
-/// Tries alone are no promise: on a machine with more to do than it can, those who try are seldom running
-/// in the moment in which the place is free.
+/// A caller that has waited for this long, and longest of all, gets the next slot. Later callers wait behind it.
+/// Spinning alone does not guarantee a slot: on an overloaded machine a waiter seldom runs at the moment when one is
+/// free.
 pub(crate) const LONG: Duration = Duration::from_millis(20);
 
-/// Callers that wait until a place is given back, or a [`TURN`] is over.
+/// Callers that wait until a slot is returned, or a [`TURN`] is over.
 #[derive(Debug, Default)]
 pub(crate) struct Queue {
     waiting: Mutex<Waiting>,
     returned: Condvar,
     /// Whether one of them has to be woken. Not while one is on its way: to wake is a system call, and
-    /// until the one woken has come the place may be used many times.
+    /// the slot may be used many times until the woken caller runs.
     asleep: AtomicBool,
     /// When one was woken last, in monotonic nanoseconds.
     woken_ns: AtomicU64,
-    /// The ticket of the only caller that may have a place; 0 is that all may.
+    /// The ticket of the only caller that may have a slot; with 0 every caller may.
     next: AtomicU64,
 }
 
@@ -42,16 +41,16 @@ struct Waiting {
 }
 
 impl Queue {
-    /// Whether places are for the caller alone that has waited for long. Whoever comes now has to wait.
+    /// Whether slots are reserved for the caller that has waited longest. New callers have to wait.
     pub(crate) fn is_closed(&self) -> bool {
         self.next.load(Ordering::SeqCst) != 0
     }
 
-    /// Waits until `attempt` gives one of so many places; `None` if no time is `left` before.
+    /// Waits until `attempt` returns one of `slots`; returns `None` if no time is `left` before.
     pub(crate) fn wait<T>(
         &self,
         left: impl Fn() -> Duration,
-        places: usize,
+        slots: usize,
         attempt: impl Fn() -> Option<T>,
     ) -> Option<T> {
         let mut waiting = self.lock();
@@ -64,7 +63,7 @@ impl Queue {
             if is_first && now_ns().saturating_sub(since) >= nanoseconds(LONG) {
                 self.next.store(ticket, Ordering::SeqCst);
             }
-            // Before the look: what is given back after it wakes this caller.
+            // Before the attempt: a slot that is returned after it wakes this caller.
             self.asleep.store(true, Ordering::SeqCst);
             fence(Ordering::SeqCst);
             if let Some(got) = self.attempt(ticket, &attempt) {
@@ -87,10 +86,10 @@ impl Queue {
         self.asleep.store(is_another, Ordering::SeqCst);
         drop(waiting);
         if was_next {
-            // It kept the others from places that are free.
+            // It kept the others from free slots.
             self.returned.notify_all();
-        } else if is_another && (places > 1 || got.is_none()) {
-            // More than one place may have been given back since the last one was woken, or this one was.
+        } else if is_another && (slots > 1 || got.is_none()) {
+            // More than one slot may have been returned since the last caller was woken, or this one was.
             self.returned.notify_one();
         }
         got
@@ -105,7 +104,7 @@ impl Queue {
         if next == 0 || next == ticket { attempt() } else { None }
     }
 
-    /// A place was given back. [`fence`] comes before it.
+    /// Wakes a caller after a slot was returned. A [`fence`] comes before it.
     pub(crate) fn wake_one(&self) {
         if self.asleep.load(Ordering::SeqCst) && (self.is_closed() || self.is_turn()) {
             let waiting = self.lock();

@@ -6,7 +6,7 @@ use crate::backend::DatabaseCache;
 use crate::builder::DEFAULT_TABLE;
 use crate::layout::Layout;
 
-/// Names under which the location is the file. Under all others it is the table, as in Django.
+/// The names under which the location is the file. Under all others it is the table, as in Django.
 const OF_FILES: [&str; 2] = ["sqlite", "sqlite3"];
 
 /// SQLite's name for no file at all.

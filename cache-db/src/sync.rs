@@ -1,4 +1,4 @@
-//! What [`queue`](crate::queue) is made of: in its models shuttle's, in place of the standard library's.
+//! The locks, atomics and clock of [`queue`](crate::queue). Its model replaces them by those of shuttle.
 
 pub(crate) use std::hint::spin_loop;
 pub(crate) use std::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};

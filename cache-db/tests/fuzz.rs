@@ -1,4 +1,4 @@
-//! Row 5: rows of a database that somebody else wrote, through the whole cache.
+//! Hostile rows: a database that somebody else wrote, read and changed through the whole cache.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 

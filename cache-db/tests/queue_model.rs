@@ -38,7 +38,7 @@ use queue::Queue;
 use shuttle::sync::atomic::{AtomicUsize, Ordering, fence};
 use shuttle::sync::{Arc, Mutex};
 
-/// As the pool has them: places that are locked while they are in use.
+/// Slots that are locked while they are in use, as in the pool.
 #[derive(Default)]
 struct Places {
     places: Vec<Mutex<()>>,

@@ -1,4 +1,4 @@
-//! Row 30: what is stored shows nowhere but where it is asked for. Alone in its program: see `Log`.
+//! Stored values and keys show only where they are asked for. Alone in its program: see `Log`.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 

@@ -1,8 +1,8 @@
-//! The ballast: a file beside the database that does nothing but take room, until a full disk has to be emptied.
+//! The ballast: a file beside the database that only takes room, until a full disk has to be cleared.
 //!
-//! SQLite writes down what a transaction changes before it changes it. On a full disk there is no room for
-//! that, and so not even for the deletes that would make some. The database may be the application's, so it
-//! cannot be made anew, nor be changed without its journal.
+//! SQLite writes down what a transaction changes before it changes it. On a full disk that has no room,
+//! and so not even the deletes that would make some can run. The database may be the application's, so it
+//! cannot be replaced, nor be changed without its journal.
 
 use std::ffi::OsString;
 use std::fs::OpenOptions;
@@ -12,13 +12,13 @@ use std::path::{Path, PathBuf};
 
 use crate::error::{SqlResult, io};
 
-/// In bytes: what a `clear` of 100 MB writes down.
+/// The size in bytes: what a `clear` of 100 MB writes down.
 const MOST: u64 = 128 << 10;
 
-/// What it leaves free: writes write down what they change, too.
+/// How many bytes stay free: other writes need some too.
 const LEFT: u64 = 32 << 10;
 
-/// Less would not do for any `clear`.
+/// The least size in bytes that helps any `clear`.
 const LEAST: u64 = 16 << 10;
 
 fn path_of(database: &Path) -> PathBuf {
@@ -42,7 +42,7 @@ pub(super) fn make(database: &Path) {
     match written {
         Err(error) if error.kind() != ErrorKind::AlreadyExists => {
             tracing::debug!(target: "cache_db", file = %path.display(), %error, "no ballast");
-            // Half of one is none, and one that is there is not made again.
+            // Half a ballast is of no use, and one that exists is not made again.
             let _ = std::fs::remove_file(&path);
         }
         _ => {}

@@ -11,7 +11,7 @@ const EXPIRY_PRIME: i64 = 2_147_483_629;
 /// The largest prime below 2^32.
 const INTEGER_PRIME: i64 = 4_294_967_291;
 
-/// Stands for the expiry of what never expires. No clock says so.
+/// Stands for the expiry of an entry that never expires. No clock returns it.
 const NEVER: i64 = -1;
 
 /// The bits of the low half.

@@ -48,7 +48,7 @@ impl Settled {
 /// The row of the limits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Remembered {
-    /// There is no row: an older version made the table, or a handle that names no limit and has no default.
+    /// No row: an older version made the table, or a handle that names no limit and has no default.
     Nothing,
     Damaged,
     Limits(Culling),
@@ -63,7 +63,7 @@ impl Remembered {
     }
 }
 
-/// What makes a flipped bit known: it could otherwise empty a table.
+/// The checksum of the row: a flipped bit could otherwise empty a table.
 fn sum(max_entries: Option<i64>, frequency: u32) -> i64 {
     let mut sum = crc32fast::Hasher::new();
     sum.update(&max_entries.unwrap_or(-1).to_le_bytes());

@@ -67,8 +67,8 @@ impl Statements {
             ),
             touch: format!("UPDATE {t} SET expires = ?4, sum = {touched} WHERE key = ?1 AND {live}"),
             delete: format!("DELETE FROM {t} WHERE key = ?1 RETURNING {live}"),
-            // The bounds keep the sum within 64 bits: SQLite would turn it into a float. What is one
-            // already, of whoever switched the checks off, is no entry.
+            // The bounds keep the sum within 64 bits: SQLite would turn it into a float. A value that already is
+            // one was written with the checks off, and is not an entry.
             incr: format!(
                 "UPDATE {t} SET value = value + ?4, sum = {counted} WHERE key = ?1 AND {live} AND kind = 0 \
                  AND typeof(value) = 'integer' AND value BETWEEN ?5 AND ?6 AND {} RETURNING value",

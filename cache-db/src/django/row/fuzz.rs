@@ -1,4 +1,4 @@
-//! Row 5: the column `value` of Django's table.
+//! Hostile columns: the column `value` of Django's table.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;

@@ -1,4 +1,4 @@
-//! Row 5: the columns of a row. An input is the kind, the codec, how the value is stored, and the value.
+//! Hostile columns: an input is the kind, the codec, how the value is stored, and the value.
 
 use cache_core::Payload;
 use conformance_tests::faults::Fuzz;
