@@ -16,7 +16,8 @@ const COMPANIONS: [&str; 3] = ["-wal", "-shm", "-journal"];
 /// How often to open the lock's file again when it vanishes in between.
 const ATTEMPTS: u32 = 100;
 
-fn beside(name: &OsStr, suffix: &str) -> OsString {
+/// The name of a file beside the database `name`.
+pub(crate) fn beside(name: &OsStr, suffix: &str) -> OsString {
     let mut beside = name.to_owned();
     beside.push(suffix);
     beside

@@ -4,13 +4,16 @@
 //! and so not even the deletes that would make some can run. The database may be the application's, so it
 //! cannot be replaced, nor be changed without its journal.
 
-use std::ffi::OsString;
-use std::fs::OpenOptions;
-use std::io::{ErrorKind, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::fs::File;
+use std::io::{self, ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 
-use crate::error::{SqlResult, io};
+use cache_fs::{Directory, Rule};
+use rustix::fs::AtFlags;
+
+use crate::config::Config;
+use crate::database_file::beside;
+use crate::error::{self, SqlResult};
 
 /// The size in bytes: what a `clear` of 100 MB writes down.
 const MOST: u64 = 128 << 10;
@@ -21,39 +24,45 @@ const LEFT: u64 = 32 << 10;
 /// The least size in bytes that helps any `clear`.
 const LEAST: u64 = 16 << 10;
 
-fn path_of(database: &Path) -> PathBuf {
-    let mut path: OsString = database.into();
-    path.push("-ballast");
-    path.into()
+/// The end of its name.
+const SUFFIX: &str = "-ballast";
+
+/// Makes it where it is missing and the disk has room. It belongs to whom the database's directory belongs to.
+pub(super) fn make(config: &Config) {
+    let (Some(dir), Some(name)) = (config.path.parent(), config.path.file_name()) else { return };
+    let rule = Rule::file().group(config.trusted_group);
+    // Without the directory there is no database either.
+    let Ok(Some(dir)) = Directory::open(dir, rule, false) else { return };
+    let name = beside(name, SUFFIX);
+    let failed = match dir.create_file(&name) {
+        Ok(None) => return,
+        Ok(Some(file)) => match fill(file.into()) {
+            Ok(()) => return,
+            Err(e) => {
+                // Half a ballast is of no use, and one that exists is not made again.
+                let _ = rustix::fs::unlinkat(&dir, &name, AtFlags::empty());
+                e.to_string()
+            }
+        },
+        Err(e) => e.to_string(),
+    };
+    tracing::debug!(target: "cache_db", path = %config.path.display(), error = failed, "no ballast");
 }
 
-/// Makes it where it is missing and the disk has room.
-pub(super) fn make(database: &Path) {
-    let path = path_of(database);
-    let made = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path);
-    let written = made.and_then(|mut file| {
-        let disk = rustix::fs::fstatvfs(&file)?;
-        let size = (disk.f_bavail * disk.f_frsize).saturating_sub(LEFT).min(MOST);
-        if size < LEAST {
-            return Err(ErrorKind::StorageFull.into());
-        }
-        file.write_all(&vec![0; usize::try_from(size).unwrap_or_default()])
-    });
-    match written {
-        Err(error) if error.kind() != ErrorKind::AlreadyExists => {
-            tracing::debug!(target: "cache_db", file = %path.display(), %error, "no ballast");
-            // Half a ballast is of no use, and one that exists is not made again.
-            let _ = std::fs::remove_file(&path);
-        }
-        _ => {}
+fn fill(mut file: File) -> io::Result<()> {
+    let disk = rustix::fs::fstatvfs(&file)?;
+    let size = (disk.f_bavail * disk.f_frsize).saturating_sub(LEFT).min(MOST);
+    if size < LEAST {
+        return Err(ErrorKind::StorageFull.into());
     }
+    file.write_all(&vec![0; usize::try_from(size).unwrap_or_default()])
 }
 
 /// Gives its room back. Does nothing where it does not exist.
 pub(super) fn free(database: &Path) -> SqlResult<()> {
-    let path = path_of(database);
+    let path = PathBuf::from(beside(database.as_os_str(), SUFFIX));
     match std::fs::remove_file(&path) {
-        Err(e) if e.kind() != ErrorKind::NotFound => Err(io(e, "removing", &path).into()),
+        Err(e) if e.kind() != ErrorKind::NotFound => Err(error::io(e, "removing", &path).into()),
         _ => Ok(()),
     }
 }
