@@ -3,15 +3,17 @@
 
 mod common;
 
-use std::fs::{self, File, Permissions};
-use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown};
+use std::fs::{self, Permissions};
+use std::os::unix::fs::{PermissionsExt as _, chown};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use cache_core::{Cache, ErrorKind, Presence, Timeout};
 use cache_db::{DatabaseCache, Layout};
-use common::{LAYOUTS, build, cache, cache_of, layout, look, place, wait_for};
-use conformance_tests::faults::{Injection, Strace, job, place_for_users, run_as, start_as, test_again};
+use common::{LAYOUTS, build, cache, cache_of, layout, look, place};
+use conformance_tests::faults::{
+    Injection, Strace, finds_nothing, job, owners, place_for_users, run_as, test_again,
+};
 
 const USER: u32 = 12_346;
 const OTHER: u32 = 12_345;
@@ -148,124 +150,40 @@ fn what_others_may_write_is_not_used() {
     mode(path.parent().unwrap(), 0o700);
 }
 
-/// The file is open, and then the directory is exchanged for one of another user.
+/// The cache whose file is in `dir`.
+fn in_dir(name: &str, dir: &Path) -> Cache<DatabaseCache> {
+    cache_of(name, &dir.join("cache.db"))
+}
+
+fn names() -> Vec<&'static str> {
+    LAYOUTS.iter().map(|(name, _)| *name).collect()
+}
+
 #[test]
 fn a_file_of_another_user_in_the_place_of_ours_is_never_read() {
-    if let Some(job) = job() {
-        let (dir, name) = job.split_once('|').unwrap();
-        let dir = Path::new(dir);
-        let cache = cache_of(name, &dir.join("cache/cache.db"));
-        cache.set("k", "mine", Timeout::Never).unwrap();
-        fs::write(dir.join("signs/ready"), "").unwrap();
-        let since = std::time::Instant::now();
-        let mut refusals = 0;
-        while refusals < 10 {
-            match cache.get::<String>("k") {
-                Ok(value) => assert!(value.is_none_or(|value| value == "mine"), "a planted value was read"),
-                Err(e) => refusals += u32::from(e.kind() == ErrorKind::InvalidCacheBackend),
-            }
-            assert!(since.elapsed() < Duration::from_secs(60), "the other file was never seen");
-        }
-        return;
-    }
-    let Some(dir) = place_for_users() else { return };
-    for (layout, _) in LAYOUTS {
-        let at = dir.path().join(layout);
-        fs::create_dir(&at).unwrap();
-        fs::create_dir(at.join("signs")).unwrap();
-        for (path, mode) in [(at.clone(), 0o1777), (at.join("signs"), 0o777)] {
-            fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
-        }
-        let planted = at.join("planted/cache.db");
-        let theirs = cache_of(layout, &planted);
-        theirs.set("k", "planted", Timeout::Never).unwrap();
-        theirs.close().unwrap();
-        for path in [at.join("planted"), planted] {
-            chown(&path, Some(OTHER), Some(OTHER)).unwrap();
-            fs::set_permissions(&path, Permissions::from_mode(if path.is_dir() { 0o755 } else { 0o644 }))
-                .unwrap();
-        }
-        let job = format!("{}|{layout}", at.display());
-        let name = "a_file_of_another_user_in_the_place_of_ours_is_never_read";
-        let Some(mut worker) = start_as(USER, name, &job) else { return };
-        wait_for(&at.join("signs/ready"));
-        fs::rename(at.join("cache"), at.join("aside")).unwrap();
-        fs::rename(at.join("planted"), at.join("cache")).unwrap();
-        assert!(worker.wait().unwrap().success(), "{layout}");
-    }
+    let name = "a_file_of_another_user_in_the_place_of_ours_is_never_read";
+    owners::exchanged_directory(name, &names(), in_dir);
 }
 
 #[test]
 fn what_root_writes_into_the_store_of_a_user_is_the_users() {
-    if let Some(job) = job() {
-        for (name, _) in LAYOUTS {
-            let cache = cache_of(name, &Path::new(&job).join(name).join("cache.db"));
-            assert_eq!(cache.get::<String>("root's").unwrap().as_deref(), Some("v"));
-            cache.set("root's", "mine", Timeout::Never).unwrap();
-            cache.set("new", "mine", Timeout::Never).unwrap();
-            cache.clear().unwrap();
-        }
-        return;
-    }
-    let Some(dir) = place_for_users() else { return };
-    let home = dir.path().join("home");
-    fs::create_dir(&home).unwrap();
-    chown(&home, Some(USER), Some(USER)).unwrap();
-    let caches: Vec<_> = LAYOUTS
-        .iter()
-        .map(|(name, _)| {
-            let path = home.join(name).join("cache.db");
-            let cache = cache_of(name, &path);
-            cache.set("root's", "v", Timeout::Never).unwrap();
-            // While it is open: -wal and -shm are there.
-            for path in [path.parent().unwrap(), &path, &beside(&path, "-wal"), &beside(&path, "-shm")] {
-                let made = fs::symlink_metadata(path).unwrap();
-                assert_eq!((made.uid(), made.gid()), (USER, USER), "{}", path.display());
-            }
-            cache
-        })
-        .collect();
     let name = "what_root_writes_into_the_store_of_a_user_is_the_users";
-    as_user(name, &home);
-    for cache in &caches {
-        cache.set("root's", "v", Timeout::Never).unwrap();
-        cache.close().unwrap();
-    }
-    as_user(name, &home);
+    owners::root_writes(name, &names(), in_dir);
 }
 
-/// Another user may read the directory, and locks what can be opened there before the file is made.
 #[test]
 fn no_other_user_keeps_a_file_from_being_made() {
-    if let Some(job) = job() {
-        let (dir, signs) = job.split_once('|').unwrap();
-        let file = File::open(dir).unwrap();
-        file.lock().unwrap();
-        fs::write(Path::new(signs).join("locked"), "").unwrap();
-        wait_for(&Path::new(signs).join("done"));
-        return;
-    }
-    let Some(dir) = place_for_users() else { return };
-    let (store, signs) = (dir.path().join("store"), dir.path().join("signs"));
-    fs::create_dir(&store).unwrap();
-    fs::create_dir(&signs).unwrap();
-    fs::set_permissions(&store, Permissions::from_mode(0o755)).unwrap();
-    chown(&signs, Some(OTHER), Some(OTHER)).unwrap();
-    let job = format!("{}|{}", store.display(), signs.display());
     let name = "no_other_user_keeps_a_file_from_being_made";
-    let Some(mut worker) = start_as(OTHER, name, &job) else { return };
-    wait_for(&signs.join("locked"));
-    let said: Vec<_> = (LAYOUTS.iter())
-        .map(|(name, of_it)| {
-            let options = DatabaseCache::builder(store.join(format!("{name}.db"))).layout(*of_it);
-            build(options.busy_timeout(Duration::from_secs(2))).set("k", &1, Timeout::Never)
-        })
-        .collect();
-    fs::write(signs.join("done"), "").unwrap();
-    assert!(worker.wait().unwrap().success());
-    assert!(said.iter().all(Result::is_ok), "{said:?}");
-    let left: Vec<_> = fs::read_dir(&store).unwrap().map(|entry| entry.unwrap().file_name()).collect();
-    assert!(!left.iter().any(|name| name.to_str().unwrap().ends_with("-lock")), "{left:?}");
+    let tried = owners::locked_by_others(name, &names(), |name, dir| {
+        let options = DatabaseCache::builder(dir.join("cache.db")).layout(layout(name));
+        build(options.busy_timeout(Duration::from_secs(2)))
+    });
+    let Some(dir) = tried else { return };
+    for store in fs::read_dir(dir.path()).unwrap() {
+        let left = fs::read_dir(store.unwrap().path()).unwrap().map(|entry| entry.unwrap().file_name());
+        let left: Vec<_> = left.collect();
+        assert!(!left.iter().any(|name| name.to_str().unwrap().ends_with("-lock")), "{left:?}");
+    }
 }
 
 /// A file system without `flock`, such as some network mounts.
@@ -296,34 +214,24 @@ fn a_file_system_without_locks_is_named() {
     }
 }
 
-/// All that reads, or changes what is there.
-fn nothing_is_found(cache: &Cache<DatabaseCache>) {
-    assert_eq!(cache.get::<i64>("k").unwrap(), None);
-    assert!(cache.get_many::<i64, _>(["k", "l"]).unwrap().is_empty());
-    assert!(!cache.has_key("k").unwrap() && !cache.touch("k", Timeout::Never).unwrap());
-    assert!(!cache.delete("k").unwrap());
-    cache.delete_many(["k", "l"]).unwrap();
-    assert_eq!(cache.incr("k", 1).unwrap_err().kind(), ErrorKind::KeyNotFound);
-    assert_eq!(cache.incr_version("k", 1).unwrap_err().kind(), ErrorKind::KeyNotFound);
-    cache.clear().unwrap();
-    assert_eq!(cache.info().unwrap().entries, Some(0));
-    assert_eq!(cache.purge_expired().unwrap(), Some(0));
-    assert_eq!(cache.ping().unwrap(), Presence::NotYet);
-}
-
 #[test]
 fn only_a_write_makes_anything() {
     for (name, of_it) in LAYOUTS {
         let (dir, _) = place();
         let path = dir.path().join("a/b/cache.db");
         let cache = build(DatabaseCache::builder(&path).layout(*of_it));
-        nothing_is_found(&cache);
+        finds_nothing(&cache);
+        assert_eq!(
+            (cache.info().unwrap().entries, cache.purge_expired().unwrap()),
+            (Some(0), Some(0)),
+            "{name}"
+        );
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0, "{name}: something was made");
         cache.set("k", &1, Timeout::Never).unwrap();
         assert_eq!((cache.ping().unwrap(), cache.get::<i64>("k").unwrap()), (Presence::Exists, Some(1)));
         // Removed underneath: as if it had never been there.
         fs::remove_dir_all(dir.path().join("a")).unwrap();
-        nothing_is_found(&cache);
+        finds_nothing(&cache);
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0, "{name}: something was made again");
         assert!(cache.add("k", &1, Timeout::Never).unwrap());
         // A database without the table stays as it is.
@@ -331,7 +239,7 @@ fn only_a_write_makes_anything() {
         look(&path).execute_batch("CREATE TABLE mine (x); INSERT INTO mine VALUES (1)").unwrap();
         let before = fs::read(&path).unwrap();
         let other = build(DatabaseCache::builder(&path).layout(layout(name)).table("t"));
-        nothing_is_found(&other);
+        finds_nothing(&other);
         assert_eq!(fs::read(&path).unwrap(), before, "{name}: a reader changed the database");
         other.set("k", &1, Timeout::Never).unwrap();
         assert_eq!(other.get::<i64>("k").unwrap(), Some(1));

@@ -3,17 +3,18 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
+mod common;
+
 use std::net::TcpListener;
 use std::time::Duration;
 
-use cache_core::{Cache, Clock, ErrorKind, ManualClock};
+use cache_core::{Cache, ErrorKind};
 use cache_memcached::{Ejection, MemcachedCache, MemcachedOptions};
-use conformance_tests::faults::extremes::{DURATIONS, NUMBERS, call_each};
+use common::{MINUTE, server};
+use conformance_tests::faults::extremes::{self, DURATIONS, NUMBERS, call_each};
 use conformance_tests::faults::{in_time, record};
 
-/// Moves the hands of a clock.
-type Move = fn(&ManualClock);
-
+/// Sets one thing.
 type Set = Box<dyn FnOnce(MemcachedOptions) -> MemcachedOptions + Send>;
 
 fn settings() -> Vec<(String, Set)> {
@@ -31,21 +32,10 @@ fn settings() -> Vec<(String, Set)> {
         all.push((format!("max_connections {number}"), Box::new(move |o| o.max_connections(number))));
         all.push((format!("max_inflated {number}"), Box::new(move |o| o.max_inflated(number))));
     }
-    let moves: [(&str, Move); 3] = [
-        ("the first moment", |hands| hands.step_wall_ms(i64::MIN)),
-        ("the last moment of the wall clock", |hands| hands.step_wall_ms(i64::MAX)),
-        ("the last moment", |hands| hands.advance(Duration::MAX)),
-    ];
-    for (name, go) in moves {
-        all.push((
-            name.to_owned(),
-            Box::new(move |o| {
-                let (clock, hands) = Clock::manual();
-                go(&hands);
-                // It reads the clock.
-                o.clock(clock).ejection(Ejection::default())
-            }),
-        ));
+    for (name, clock) in extremes::clocks() {
+        // Ejection reads the clock.
+        let set: Set = Box::new(move |o| o.clock(clock).ejection(Ejection::default()));
+        all.push((name.to_owned(), set));
     }
     all
 }
@@ -82,6 +72,36 @@ fn no_extreme_breaks_a_call_that_fails() {
     }
 }
 
+/// A wait that is too short may be over before the server has answered.
+#[test]
+fn no_extreme_breaks_a_call_that_is_answered() {
+    let Some(server) = server() else { return };
+    for (what, set) in settings() {
+        let address = server.address().to_string();
+        let told = what.clone();
+        in_time(&what, move || {
+            let options = MemcachedCache::builder(address).timeout(MINUTE).connect_timeout(MINUTE);
+            let Ok(backend) = set(options).build() else { return };
+            match call_each(&Cache::new(backend)) {
+                Err(e) if told.ends_with("timeout 1ns") && e.kind() == ErrorKind::Unavailable => {}
+                done => done.unwrap_or_else(|e| panic!("{told}: {e}")),
+            }
+        });
+        record(34, "memcached", 1, 0, "extremes of its builder: each call ends");
+    }
+}
+
+/// All connections are in use, and calls wait for one.
+#[test]
+fn no_extreme_breaks_a_call_that_waits_for_another() {
+    let Some(server) = server() else { return };
+    for wait in DURATIONS {
+        let options = MemcachedCache::builder(server.address().to_string()).timeout(MINUTE);
+        let cache = Cache::new(options.max_connections(1).pool_wait(wait).build().unwrap());
+        extremes::call_at_once(&format!("pool_wait {wait:?}"), &cache);
+    }
+}
+
 #[test]
 fn what_cannot_be_is_refused_and_all_else_is_built() {
     for (what, set) in settings() {
@@ -90,8 +110,12 @@ fn what_cannot_be_is_refused_and_all_else_is_built() {
         let cannot_be = ["timeout 0ns", "connect_timeout 0ns"].contains(&&*what)
             || numbers.iter().any(|refused| what.starts_with(refused));
         match built {
-            Err(e) => assert!(cannot_be && e.kind() == ErrorKind::InvalidCacheBackend, "{what}: {e}"),
-            Ok(_) => assert!(!cannot_be, "{what}"),
+            Err(e) => assert!(
+                cannot_be && e.kind() == ErrorKind::InvalidCacheBackend,
+                "{what}: expected InvalidCacheBackend: {cannot_be}; got {:?}: {e}",
+                e.kind()
+            ),
+            Ok(_) => assert!(!cannot_be, "{what}: expected that the builder refuses it"),
         }
     }
 }

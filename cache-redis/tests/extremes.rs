@@ -1,17 +1,19 @@
-//! Whatever the builder is given, no call panics, hangs or wraps around. Where nothing listens,
-//! and where nothing answers.
+//! Whatever the builder is given, no call panics, hangs or wraps around.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+mod common;
 
 use std::net::TcpListener;
 use std::time::Duration;
 
 use cache_core::{Cache, ErrorKind};
 use cache_redis::{RedisCache, RedisOptions};
-use conformance_tests::faults::extremes::{DURATIONS, NUMBERS, call_each};
+use common::{at, build, redis};
+use conformance_tests::faults::extremes::{self, DURATIONS, NUMBERS, call_each};
 use conformance_tests::faults::{in_time, record};
 
-/// Sets one thing, and says whether a call then waits as long as it is given.
+/// Sets one thing.
 type Set = Box<dyn FnOnce(RedisOptions) -> RedisOptions + Send>;
 
 fn settings() -> Vec<(String, Set)> {
@@ -31,33 +33,56 @@ fn settings() -> Vec<(String, Set)> {
     all
 }
 
+/// What the builder refuses.
+fn cannot_be(what: &str) -> bool {
+    let refused = ["operation_timeout 0ns", "connect_timeout 0ns", "max_connections 0"];
+    refused.contains(&what) || what.strip_prefix("database ").is_some_and(|n| n.parse::<i32>().is_err())
+}
+
+/// No server, one that does not answer, and one that does.
 #[test]
 fn no_extreme_breaks_a_call() {
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
-    let silent = silent.local_addr().unwrap().to_string();
-    // Nothing listens on port 1, and nothing answers on the other.
-    for address in ["127.0.0.1:1", &*silent] {
-        for (what, set) in settings() {
-            let url = format!("redis://{address}");
-            let what =
-                format!("{what} at {}", if address == silent { "a silent server" } else { "no server" });
+    let server = redis();
+    let places = [
+        // Nothing listens on port 1.
+        ("no server", Some("127.0.0.1:1".to_owned())),
+        ("a silent server", Some(silent.local_addr().unwrap().to_string())),
+        ("a server", server.as_ref().map(|server| server.address().to_string())),
+    ];
+    for (place, address) in places {
+        let Some(address) = address else { continue };
+        for (setting, set) in settings() {
+            let what = format!("{setting} at {place}");
             let told = what.clone();
-            let waits = address == silent
-                && DURATIONS.iter().any(|time| {
-                    *time > Duration::from_secs(1) && what.starts_with(&format!("operation_timeout {time:?}"))
-                });
+            let url = format!("redis://{address}");
             in_time(&what, move || {
-                let short = RedisCache::builder(&*url).operation_timeout(Duration::from_millis(30));
-                let cannot_be =
-                    ["operation_timeout 0ns", "connect_timeout 0ns", "max_connections 0 ", "database 4294"];
-                match set(short).build() {
+                let patience = Duration::from_millis(if place == "a server" { 10_000 } else { 30 });
+                let backend = match set(RedisCache::builder(&*url).operation_timeout(patience)).build() {
                     Err(e) => {
                         assert_eq!(e.kind(), ErrorKind::InvalidCacheBackend, "{told}: {e}");
-                        assert!(cannot_be.iter().any(|refused| told.starts_with(refused)), "{told}: {e}");
+                        assert!(cannot_be(&setting), "{told} is refused: {e}");
+                        return;
                     }
+                    Ok(backend) => backend,
+                };
+                assert!(!cannot_be(&setting), "{told}: expected that the builder refuses it");
+                let is_long = setting.starts_with("operation_timeout") && !setting.ends_with("1ns");
+                match place {
                     // It would wait for a day.
-                    Ok(_) if waits => {}
-                    Ok(backend) => {
+                    "a silent server" if is_long => {}
+                    "a server" => match call_each(&Cache::new(backend)) {
+                        Ok(()) => {}
+                        // Not so many databases, not so fast.
+                        Err(e) if setting.starts_with("database") => {
+                            assert_eq!(e.kind(), ErrorKind::Rejected, "{told}: {e}");
+                        }
+                        Err(e) if setting.ends_with(" 1ns") => {
+                            assert_eq!(e.kind(), ErrorKind::Unavailable, "{told}: {e}");
+                        }
+                        Err(e) => panic!("{told}: {e}"),
+                    },
+                    _ => {
                         let e = call_each(&Cache::new(backend)).unwrap_err();
                         assert!(
                             matches!(e.kind(), ErrorKind::Unavailable | ErrorKind::OutcomeUnknown),
@@ -68,5 +93,15 @@ fn no_extreme_breaks_a_call() {
             });
             record(34, "redis", 1, 0, "extremes of its builder: each call ends");
         }
+    }
+}
+
+/// All connections are in use, and calls wait for one.
+#[test]
+fn no_extreme_breaks_a_call_that_waits_for_another() {
+    let Some(server) = redis() else { return };
+    for wait in DURATIONS {
+        let cache = build(at(server.address()).max_connections(1).pool_wait(wait));
+        extremes::call_at_once(&format!("pool_wait {wait:?}"), &cache);
     }
 }

@@ -56,7 +56,7 @@ impl DjangoTable {
             return Ok(());
         }
         if !self.has_ballast.swap(true, Ordering::Relaxed) {
-            ballast::make(&db.config);
+            ballast::make(db.config);
         }
         self.capacity.make_room(&self.sql, db)?;
         db.execute(&self.sql.insert, row)?;

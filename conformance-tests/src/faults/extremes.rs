@@ -1,9 +1,15 @@
-//! The extremes of durations and numbers, and one of each call: for a backend's tests of what its builder and its
-//! settings take.
+//! The extremes of durations, numbers and clocks, and one of each call: for a backend's tests of what its builder and
+//! its settings take. [`stores`] tries all of them on a store on this machine.
+
+mod stores;
 
 use std::time::Duration;
 
-use cache_core::{BaseCache, Cache, Error, ErrorKind, Result, Timeout};
+use cache_core::{BaseCache, Cache, Clock, Error, ErrorKind, ManualClock, Result, Timeout};
+
+use super::in_time;
+
+pub use stores::{End, Setting, store, stores};
 
 /// Durations that arithmetic goes wrong with.
 pub const DURATIONS: [Duration; 4] =
@@ -17,6 +23,26 @@ pub const NUMBERS: [u64; 8] =
 pub const SIGNED: [i64; 6] = [i64::MIN, i64::MIN + 1, -1, 0, i64::MAX - 1, i64::MAX];
 
 const MINUTE: Duration = Duration::from_secs(60);
+
+/// Clocks that stand still at moments that arithmetic goes wrong with, and the names of these.
+#[must_use]
+pub fn clocks() -> [(&'static str, Clock); 3] {
+    let moves: [fn(&ManualClock); 3] = [
+        |hands| (0..2).for_each(|_| hands.step_wall_ms(i64::MIN)),
+        |hands| hands.step_wall_ms(i64::MAX),
+        |hands| hands.advance(Duration::MAX),
+    ];
+    let [first, last_of_wall, last] = moves.map(|go| {
+        let (clock, hands) = Clock::manual();
+        go(&hands);
+        clock
+    });
+    [
+        ("the first moment", first),
+        ("the last moment of the wall clock", last_of_wall),
+        ("the last moment", last),
+    ]
+}
 
 /// Makes one of each call in both halves, with every extreme of a lifetime.
 ///
@@ -61,6 +87,33 @@ pub fn call_each<B: BaseCache + ?Sized>(cache: &Cache<B>) -> Result<()> {
         assert_eq!(cache.aget_or_set("computed-later", MINUTE, || async { 7 }).await?, 7);
         Ok(())
     })
+}
+
+/// Calls `cache` from four threads at once, which has one connection or lock for all of them: some wait for others.
+/// A call works, or it is [`ErrorKind::Unavailable`].
+///
+/// # Panics
+/// Where a call ends in another way, or not within two minutes. The text begins with `what`.
+#[allow(clippy::panic, reason = "a test fails by panicking")]
+pub fn call_at_once<B: BaseCache + ?Sized + 'static>(what: &str, cache: &Cache<B>) {
+    let (told, cache) = (what.to_owned(), cache.clone());
+    in_time(what, move || {
+        let long = "x".repeat(100_000);
+        let call = || {
+            for _ in 0..50 {
+                match cache.set("k", &long, MINUTE).and_then(|()| cache.get::<String>("k")) {
+                    Err(e) if e.kind() != ErrorKind::Unavailable => panic!("{told}: {e}"),
+                    _ => {}
+                }
+            }
+        };
+        std::thread::scope(|scope| {
+            for thread in (0..4).map(|_| scope.spawn(call)).collect::<Vec<_>>() {
+                // With the text of the panic, which in_time shows.
+                thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+            }
+        });
+    });
 }
 
 fn unless_gone(done: Result<()>) -> Result<()> {

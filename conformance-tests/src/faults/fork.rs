@@ -1,6 +1,7 @@
 //! [`fork`]: a real fork of the test program; and both sides of one on a cache.
 
 use std::any::Any;
+use std::fmt::Display;
 use std::io::{self, BufRead as _, BufReader, PipeReader, Write as _};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -87,11 +88,13 @@ impl Drop for Forked {
 }
 
 /// What the calls of one side came to.
-#[derive(Clone, Copy, Debug, Default, serde::Serialize, serde::Deserialize)]
+#[derive(Clone, Debug, Default, serde::Serialize, serde::Deserialize)]
 struct Sum {
     calls: u64,
     failed: u64,
     foreign: u64,
+    /// The first of them that went wrong.
+    first: Option<String>,
 }
 
 /// Row 31 of the table: uses `cache` before a fork, and on both sides after it, sync and async at once, while other threads of the
@@ -99,7 +102,6 @@ struct Sum {
 ///
 /// # Panics
 /// Where a side reads what is not its own, or a call fails.
-#[allow(clippy::expect_used, reason = "a test fails by panicking")]
 pub fn fork_calls<B: BaseCache + 'static>(backend: &str, cache: &Cache<B>) {
     let forks = effort(8, 100);
     let runtime = runtime();
@@ -112,53 +114,74 @@ pub fn fork_calls<B: BaseCache + 'static>(backend: &str, cache: &Cache<B>) {
                 scope.spawn(move || {
                     let mut sum = Sum::default();
                     while !stop.load(Ordering::Relaxed) {
-                        sum = sum.and(calls(cache, &name, None, 5));
+                        sum.add(calls(cache, &name, None, 5));
                     }
                     sum
                 })
             })
             .collect();
         for round in 0..forks {
-            let name = format!("before{round}");
-            ours = ours.and(calls(cache, &name, Some(&runtime), 5));
+            ours.add(calls(cache, &format!("before{round}"), Some(&runtime), 5));
             let child = fork(|| {
                 let own = super::runtime();
                 let sum = calls(cache, &format!("child{round}"), Some(&own), 60);
                 serde_json::to_string(&sum).map_err(|e| e.to_string())
             });
-            let child = child.expect("a child");
-            ours = ours.and(calls(cache, &format!("parent{round}"), Some(&runtime), 60));
-            let said = child.join().expect("what the child counted");
-            theirs = theirs.and(serde_json::from_str(&said).expect("what the child counted"));
+            ours.add(calls(cache, &format!("parent{round}"), Some(&runtime), 60));
+            let said = child.map_err(|e| e.to_string()).and_then(Forked::join);
+            match said.and_then(|said| serde_json::from_str(&said).map_err(|e| e.to_string())) {
+                Ok(sum) => theirs.add(sum),
+                // A hang is a failure of all others as well: no need to wait for more of them.
+                Err(e) => {
+                    theirs.fail(|| format!("child {round}: {e}"));
+                    break;
+                }
+            }
         }
         stop.store(true, Ordering::Relaxed);
         for thread in beside {
-            ours = ours.and(thread.join().expect("a thread beside"));
+            match thread.join() {
+                Ok(sum) => ours.add(sum),
+                Err(panic) => ours.fail(|| text(&*panic)),
+            }
         }
     });
-    let all = ours.and(theirs);
-    let figure = format!("{} foreign values, {} failed calls, {forks} forks", all.foreign, all.failed);
-    record(31, backend, all.calls, all.foreign + all.failed, &figure);
-    assert!(all.foreign == 0 && all.failed == 0, "the parent: {ours:?}, its children: {theirs:?}");
-    assert!(theirs.calls > forks, "{theirs:?}");
+    let (foreign, failed) = (ours.foreign + theirs.foreign, ours.failed + theirs.failed);
+    let figure = format!("{foreign} foreign values, {failed} failed calls, {forks} forks");
+    record(31, backend, ours.calls + theirs.calls, foreign + failed, &figure);
+    assert!(
+        foreign == 0 && failed == 0,
+        "expected that each call works and reads its own value\nthe parent: {ours:?}\nits children: {theirs:?}"
+    );
+    assert!(theirs.calls > forks, "the children made no more than {} calls", theirs.calls);
 }
 
 impl Sum {
-    const fn and(self, other: Self) -> Self {
-        Self {
-            calls: self.calls + other.calls,
-            failed: self.failed + other.failed,
-            foreign: self.foreign + other.foreign,
-        }
+    fn add(&mut self, other: Self) {
+        self.calls += other.calls;
+        self.failed += other.failed;
+        self.foreign += other.foreign;
+        self.first = self.first.take().or(other.first);
+    }
+
+    fn fail(&mut self, what: impl FnOnce() -> String) {
+        self.failed += 1;
+        self.first.get_or_insert_with(what);
     }
 
     /// A value that was read, and the one that was written.
-    fn count<E>(&mut self, read: Result<Option<String>, E>, written: &str) {
+    fn count<E: Display>(&mut self, read: Result<Option<String>, E>, written: &str) {
         self.calls += 1;
+        let begin = |text: &str| text.chars().take(40).collect::<String>();
         match read {
             Ok(Some(found)) if found == written => {}
-            Ok(_) => self.foreign += 1,
-            Err(_) => self.failed += 1,
+            Ok(found) => {
+                self.foreign += 1;
+                self.first.get_or_insert_with(|| {
+                    format!("expected {:?}…, got {:?}…", begin(written), found.as_deref().map(begin))
+                });
+            }
+            Err(e) => self.fail(|| e.to_string()),
         }
     }
 }
@@ -176,7 +199,7 @@ fn calls<B: BaseCache + 'static>(
         let value = format!("{key} {round} {}", "x".repeat(who.len() * 37 + round * 11));
         match cache.set(&key, &value, LONG) {
             Ok(()) => sum.count(cache.get::<String>(&key), &value),
-            Err(_) => sum.failed += 1,
+            Err(e) => sum.fail(|| e.to_string()),
         }
         let Some(runtime) = runtime else { continue };
         runtime.block_on(async {
@@ -187,15 +210,15 @@ fn calls<B: BaseCache + 'static>(
                     let mut sum = Sum::default();
                     match cache.aset(&key, &value, LONG).await {
                         Ok(()) => sum.count(cache.aget::<String>(&key).await, &value),
-                        Err(_) => sum.failed += 1,
+                        Err(e) => sum.fail(|| e.to_string()),
                     }
                     sum
                 })
             });
             for task in tasks.collect::<Vec<_>>() {
                 match task.await {
-                    Ok(more) => sum = sum.and(more),
-                    Err(_) => sum.failed += 1,
+                    Ok(more) => sum.add(more),
+                    Err(e) => sum.fail(|| e.to_string()),
                 }
             }
         });

@@ -3,7 +3,10 @@
 //! killed and restarted, and [`Proxy`](crate::proxy::Proxy) for a bad network; [`cancelled`] drops
 //! calls on their way, and [`Log`] writes down what a program logs. What is the same for each backend on
 //! a server is here as a whole: [`cancel_calls`], [`restarts`], [`ended_connections`], [`refusals`]. [`fork`] is
-//! a real fork, and [`fork_calls`] uses a cache on both sides of some.
+//! a real fork, [`fork_calls`] uses a cache on both sides of some, and [`forked`] is about the connections of both.
+//!
+//! For each backend on files there are [`owners`], for what belongs to whom, and [`finds_nothing`], for a store that
+//! does not exist yet. [`extremes`] are of what any builder takes.
 //!
 //! A test that measures a whole process is run [`in_own_process`]; one of what belongs to whom is run as another
 //! user ([`run_as`]).
@@ -24,14 +27,17 @@
 //! record(4, "mine", effort(1, 1), wrong, "0 wrong values");
 //! ```
 
+mod absent;
 mod cancel;
 mod corruption;
 pub mod extremes;
 mod fork;
+pub mod forked;
 mod fuzz;
 mod in_time;
 mod log;
 mod mutate;
+pub mod owners;
 mod patience;
 mod process;
 mod record;
@@ -40,6 +46,7 @@ mod small_disk;
 mod strace;
 mod users;
 
+pub use absent::finds_nothing;
 pub use cancel::{Dropped, cancel_calls, cancelled, drop_calls};
 pub use corruption::{Corruption, Damage};
 pub use fork::{Forked, fork, fork_calls};

@@ -1,0 +1,28 @@
+//! A store that does not exist yet.
+
+use std::time::Duration;
+
+use cache_core::{BaseCache, Cache, ErrorKind, Presence};
+
+/// Makes each call that reads, or changes what is there, on a store that does not exist, and expects that it finds
+/// nothing. Whether the calls made anything, which they must not, the caller looks afterwards.
+///
+/// # Panics
+/// Where a call fails, finds something, or says that the store exists.
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+pub fn finds_nothing<B: BaseCache + ?Sized + 'static>(cache: &Cache<B>) {
+    let minute = Duration::from_secs(60);
+    assert_eq!(cache.get::<i64>("k").unwrap(), None, "get");
+    assert!(cache.get_many::<i64, _>(["k", "l"]).unwrap().is_empty(), "get_many");
+    assert!(!cache.has_key("k").unwrap(), "has_key");
+    assert!(!cache.touch("k", minute).unwrap(), "touch");
+    assert!(!cache.delete("k").unwrap(), "delete");
+    cache.delete_many(["k", "l"]).unwrap();
+    assert_eq!(cache.incr("k", 1).unwrap_err().kind(), ErrorKind::KeyNotFound, "incr");
+    assert_eq!(cache.incr_version("k", 1).unwrap_err().kind(), ErrorKind::KeyNotFound, "incr_version");
+    cache.clear().unwrap();
+    // Not every store counts.
+    assert_eq!(cache.info().unwrap().entries.unwrap_or_default(), 0, "the entries of info");
+    assert_eq!(cache.purge_expired().unwrap().unwrap_or_default(), 0, "purge_expired");
+    assert_eq!(cache.ping().unwrap(), Presence::NotYet, "ping");
+}
