@@ -39,8 +39,8 @@ fn server(reply: String) -> SocketAddr {
 
 fn is_harmless(text: &str) {
     let wrong = |c: &char| c.is_control() && *c != '\n' || EVIL.contains(*c) && !c.is_ascii();
-    assert!(!text.chars().any(|c| wrong(&c)), "{text:?}");
-    assert!(!text.contains("hunter2"), "{text:?}");
+    assert!(!text.chars().any(|c| wrong(&c)), "expected no character that moves a cursor in {text:?}");
+    assert!(!text.contains("hunter2"), "expected nothing that the server quotes in {text:?}");
 }
 
 #[test]
@@ -65,7 +65,7 @@ fn errors_are_shown_without_control_characters_and_quotations() {
             is_harmless(&shown(&error));
         }
         let error = cache.get::<i64>("k").unwrap_err().to_string();
-        assert!(error.contains("refused GET"), "{reply:?}: {error}");
+        assert!(error.contains("refused GET"), "{reply:?}: expected that GET is named: {error}");
     }
     is_harmless(&log.text());
 }
@@ -84,7 +84,7 @@ fn a_log_in_that_is_refused_is_named() {
     let cache = build(common::to(format!("redis://:hunter2@{refusing}/3")));
     for error in [cache.get::<i64>("k").unwrap_err(), run(cache.aget::<i64>("k")).unwrap_err()] {
         is_harmless(&shown(&error));
-        assert!(error.to_string().contains("refused AUTH"), "{error}");
+        assert!(error.to_string().contains("refused AUTH"), "expected that AUTH is named: {error}");
     }
 }
 
@@ -114,7 +114,7 @@ fn info_shows_a_version_without_control_characters() {
         assert_eq!(info.entries, Some(3));
         let said = info.servers.iter().chain(&info.more);
         let said: String = said.map(|(name, text)| format!("{name} {text}\n")).collect();
-        assert!(said.contains("Redis 7"), "{said:?}");
+        assert!(said.contains("Redis 7"), "expected the version in {said:?}");
         is_harmless(&said);
     }
 }

@@ -18,9 +18,9 @@ fn pings(cache: &Cache<RedisCache>) -> [Result<(), Error>; 2] {
 }
 
 fn is_rejected(error: &Error, words: &[&str]) {
-    assert_eq!(error.kind(), ErrorKind::Rejected, "{error}");
+    assert_eq!(error.kind(), ErrorKind::Rejected, "expected a wrong setting, which nothing hides: {error}");
     for word in words {
-        assert!(error.to_string().contains(word), "{word}: {error}");
+        assert!(error.to_string().contains(word), "expected {word} in: {error}");
     }
 }
 
@@ -89,7 +89,7 @@ fn the_setting_for_a_server_that_is_in_no_cluster() {
         is_rejected(&ping.unwrap_err(), &["leave `cluster` out", "CLUSTER"]);
     }
     is_rejected(&cache.get::<i64>("k").unwrap_err(), &["leave `cluster` out"]);
-    is_rejected(&cache.set("k", &1, MINUTE).unwrap_err(), &["leave `cluster` out"]);
+    is_rejected(&runtime().block_on(cache.aset("k", &1, MINUTE)).unwrap_err(), &["leave `cluster` out"]);
 }
 
 #[test]
@@ -99,6 +99,8 @@ fn a_database_in_a_cluster() {
     for ping in pings(&cache) {
         is_rejected(&ping.unwrap_err(), &["database 0", "SELECT"]);
     }
+    is_rejected(&cache.get::<i64>("k").unwrap_err(), &["database 0", "SELECT"]);
+    is_rejected(&runtime().block_on(cache.aset("k", &1, MINUTE)).unwrap_err(), &["database 0", "SELECT"]);
 }
 
 /// Each command that calls need, missing from a user's permissions.
