@@ -372,6 +372,11 @@ fn a_full_queue_of_a_unix_socket_is_waited_for() {
         Cache::new(options.build().unwrap())
     };
     let runtime = runtime();
+    let is_answered = |half: &str, said: Result<Option<i32>, cache_core::Error>| {
+        let found =
+            said.unwrap_or_else(|e| panic!("{half}: expected that the full queue is waited for: {e}"));
+        assert_eq!(found, None, "{half}");
+    };
     std::thread::scope(|scope| {
         let calls: Vec<_> = (0..CALLERS).map(|_| scope.spawn(|| build().get::<i32>("k"))).collect();
         let tasks: Vec<_> = (0..CALLERS)
@@ -381,10 +386,10 @@ fn a_full_queue_of_a_unix_socket_is_waited_for() {
             })
             .collect();
         for task in tasks {
-            assert_eq!(runtime.block_on(task).unwrap().unwrap(), None);
+            is_answered("async", runtime.block_on(task).unwrap());
         }
         for call in calls {
-            assert_eq!(call.join().unwrap().unwrap(), None);
+            is_answered("sync", call.join().unwrap());
         }
     });
 }
