@@ -82,7 +82,7 @@ impl DbConnection {
     }
 
     /// Rolls an open transaction back. Returns false where that fails.
-    pub(crate) fn ends_transaction(&self) -> bool {
+    pub(crate) fn end_transaction(&self) -> bool {
         self.sqlite.is_autocommit() || self.sqlite.execute_batch("ROLLBACK").is_ok()
     }
 }

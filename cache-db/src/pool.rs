@@ -218,7 +218,7 @@ impl Lease<'_> {
 
 impl Drop for Lease<'_> {
     fn drop(&mut self) {
-        self.slot.unclean = self.held.take_if(|pooled| !pooled.connection.ends_transaction()).map(Box::new);
+        self.slot.unclean = self.held.take_if(|pooled| !pooled.connection.end_transaction()).map(Box::new);
         self.slot.generation = self.held.as_ref().map(|pooled| pooled.generation);
     }
 }

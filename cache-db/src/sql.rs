@@ -1,4 +1,4 @@
-//! [`Session`]: runs statements on a connection. And names as SQL text.
+//! [`Session`], which runs statements on a connection, and what both layouts need of SQL.
 
 use cache_core::Error;
 use rusqlite::{Connection, Params, Row};
@@ -64,6 +64,25 @@ pub(crate) fn use_wal(conn: &Connection) -> SqlResult<()> {
         "the database {file} cannot use a write-ahead log (its journal mode stays {mode:?}); put it on a \
          local disk where this process may write"
     ))))
+}
+
+/// Runs the statements `create` in one transaction, unless the schema `exists`.
+pub(crate) fn create_unless(
+    conn: &Connection,
+    exists: impl Fn() -> SqlResult<bool>,
+    create: &[String],
+) -> SqlResult<()> {
+    if exists()? {
+        return Ok(());
+    }
+    conn.execute_batch("BEGIN IMMEDIATE")?;
+    // Once more, since another process may just have made it.
+    if !exists()? {
+        for sql in create {
+            conn.execute(sql, [])?;
+        }
+    }
+    Ok(conn.execute_batch("COMMIT")?)
 }
 
 /// Writes a name as SQL text: in double quotes, those inside doubled.

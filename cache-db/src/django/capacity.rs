@@ -1,12 +1,11 @@
-//! [`Capacity`]: makes room in a full table, and removes expired rows.
+//! [`Capacity`]: makes room in a full table: the expired rows go, and if that is not enough the oldest.
 
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
-use rusqlite::params;
-
 use super::statements::Statements;
+use super::sweep::drop_expired;
 use crate::error::SqlResult;
-use crate::layout::{SWEEP_EVERY, SWEEP_ROWS, WINDOW};
+use crate::layout::WINDOW;
 use crate::sql::{Session, as_i64, as_u64};
 
 /// Up to this limit every new key counts the rows, which takes some microseconds.
@@ -73,22 +72,7 @@ impl Capacity {
     }
 }
 
-/// Removes some of the expired rows where the row just inserted is one in [`SWEEP_EVERY`]. Within a
-/// transaction.
-pub(super) fn sweep(sql: &Statements, db: Session<'_>) -> SqlResult<()> {
-    if db.conn.last_insert_rowid() % SWEEP_EVERY == 0 {
-        drop_expired(sql, db, SWEEP_ROWS)?;
-    }
-    Ok(())
-}
-
 /// Counts the rows: SQLite goes through an index for it.
 pub(super) fn count(sql: &Statements, db: Session<'_>) -> SqlResult<i64> {
     Ok(db.last_row(&sql.count, [], |row| row.get(0))?.unwrap_or(0))
-}
-
-/// Removes up to `most` expired rows; returns how many went.
-pub(super) fn drop_expired(sql: &Statements, db: Session<'_>, most: i64) -> SqlResult<i64> {
-    let removed = db.execute(&sql.drop_expired, params![most, db.config.clock.wall_ms()])?;
-    Ok(i64::try_from(removed).unwrap_or(i64::MAX))
 }

@@ -9,6 +9,7 @@ mod capacity;
 mod row;
 mod schema;
 mod statements;
+mod sweep;
 mod transaction;
 
 use std::sync::Arc;
@@ -60,7 +61,7 @@ impl DjangoTable {
         }
         self.capacity.make_room(&self.sql, db)?;
         db.execute(&self.sql.insert, row)?;
-        capacity::sweep(&self.sql, db)
+        sweep::sweep_if_due(&self.sql, db)
     }
 
     /// [`Table::remove`] within a transaction.
@@ -241,7 +242,7 @@ impl Table for DjangoTable {
     }
 
     fn purge(&self, db: Session<'_>, from: i64) -> SqlResult<(u64, Option<i64>)> {
-        let removed = write(db, || capacity::drop_expired(&self.sql, db, WINDOW))?;
+        let removed = write(db, || sweep::drop_expired(&self.sql, db, WINDOW))?;
         Ok((as_u64(removed), (removed == WINDOW).then_some(from)))
     }
 }

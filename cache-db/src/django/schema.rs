@@ -4,7 +4,7 @@ use cache_core::Error;
 use rusqlite::Connection;
 
 use crate::error::{SqlError, SqlResult};
-use crate::sql::{quote, use_wal};
+use crate::sql::{create_unless, quote, use_wal};
 
 /// The table of one cache.
 #[derive(Debug)]
@@ -62,18 +62,7 @@ impl Schema {
     /// # Errors
     /// When something else has one of the names, or SQLite fails.
     pub(super) fn ensure(&self, conn: &Connection) -> SqlResult<()> {
-        if self.exists(conn)? {
-            return Ok(());
-        }
-        conn.execute_batch("BEGIN IMMEDIATE")?;
-        // Once more, since another process may just have made it.
-        if !self.exists(conn)? {
-            for sql in &self.create {
-                conn.execute(sql, [])?;
-            }
-        }
-        conn.execute_batch("COMMIT")?;
-        Ok(())
+        create_unless(conn, || self.exists(conn), &self.create)
     }
 
     /// Whether the table exists. Changes nothing.

@@ -4,7 +4,7 @@ use cache_core::Error;
 use rusqlite::Connection;
 
 use crate::error::{SqlError, SqlResult};
-use crate::sql::{quote, use_wal};
+use crate::sql::{create_unless, quote, use_wal};
 
 /// What follows a cache's table name in the name of its companion table. No cache may have a
 /// name that ends so.
@@ -188,18 +188,7 @@ impl Schema {
     /// # Errors
     /// When something else has one of the names, or SQLite fails.
     pub(super) fn ensure(&self, conn: &Connection) -> SqlResult<()> {
-        if self.is_complete(conn)? {
-            return Ok(());
-        }
-        conn.execute_batch("BEGIN IMMEDIATE")?;
-        // Once more, since another process may just have made it.
-        if !self.is_complete(conn)? {
-            for sql in &self.create {
-                conn.execute(sql, [])?;
-            }
-        }
-        conn.execute_batch("COMMIT")?;
-        Ok(())
+        create_unless(conn, || self.is_complete(conn), &self.create)
     }
 }
 
