@@ -10,57 +10,7 @@ use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::{AtFlags, FileType, Mode, OFlags};
 use rustix::io::{Errno, retry_on_intr};
 
-/// Why a step failed.
-#[derive(Debug)]
-pub(crate) enum Fault {
-    /// A directory or a temporary file vanished underneath: begin again. What the system said
-    /// matters if that does not help.
-    Gone(Option<Error>),
-    /// Nothing to be done here: the caller's error.
-    Failed(Error),
-}
-
-impl From<Error> for Fault {
-    fn from(error: Error) -> Self {
-        Self::Failed(error)
-    }
-}
-
-/// What an error of the system means, with what was tried ("cannot ... PATH").
-pub(crate) fn fault(errno: Errno, doing: &str, path: &Path) -> Fault {
-    let error =
-        Error::storage(format!("the file cache cannot {doing} {}", path.display())).with_source(errno);
-    if errno == Errno::NOENT { Fault::Gone(Some(error)) } else { Fault::Failed(error) }
-}
-
-/// How often an operation begins again when directories vanish underneath.
-const ATTEMPTS: u32 = 20;
-
-/// Runs `op` until nothing vanishes underneath; `forget` is called before it begins again.
-pub(crate) fn retry<T>(
-    dir: &Path,
-    forget: impl Fn(),
-    mut op: impl FnMut() -> Result<T, Fault>,
-) -> Result<T, Error> {
-    let mut last = None;
-    for _ in 0..ATTEMPTS {
-        match op() {
-            Ok(done) => return Ok(done),
-            Err(Fault::Failed(error)) => return Err(error),
-            Err(Fault::Gone(cause)) => last = cause,
-        }
-        forget();
-    }
-    let gone = Error::storage(format!(
-        "what the file cache makes in {} is gone, {ATTEMPTS} times over: name another directory, or \
-         find out what removes it",
-        dir.display()
-    ));
-    Err(match last {
-        Some(cause) => gone.with_source(cause),
-        None => gone,
-    })
-}
+use crate::error::FsError;
 
 /// A planted FIFO or symbolic link neither hangs nor is followed.
 const SAFE: OFlags = OFlags::NOFOLLOW.union(OFlags::NONBLOCK).union(OFlags::CLOEXEC);
@@ -94,7 +44,7 @@ pub(crate) fn open(root: &Directory, below: &str, flags: OFlags) -> Result<Owned
     open_stepwise(root, below, flags)
 }
 
-/// [`open`] one component at a time.
+/// Opens as [`open`] does, one component at a time.
 fn open_stepwise(root: &Directory, below: &str, flags: OFlags) -> Result<OwnedFd, Errno> {
     match below.split_once('/') {
         None => open_at(root, below, flags),
@@ -112,7 +62,7 @@ pub(crate) fn open_file_at(dir: BorrowedFd<'_>, name: &str, flags: OFlags) -> Re
     quietly(|quiet| open_at(dir, name, flags | quiet))
 }
 
-/// The owner of a file alone may leave no trace; for others it has to be.
+/// Opens without a trace where that is allowed: only to the owner of a file.
 fn quietly(open: impl Fn(OFlags) -> Result<OwnedFd, Errno>) -> Result<OwnedFd, Errno> {
     match open(NO_ATIME) {
         Err(Errno::PERM) => open(OFlags::empty()),
@@ -128,7 +78,7 @@ fn open_at(dir: impl AsFd, name: &str, flags: OFlags) -> Result<OwnedFd, Errno> 
     retry_on_intr(|| rustix::fs::openat(dir.as_fd(), name, flags | SAFE, Mode::empty()))
 }
 
-/// Whether a regular file of this name is in `dir`.
+/// Returns whether a regular file of this name is in `dir`.
 pub(crate) fn is_file(dir: BorrowedFd<'_>, name: &str) -> Result<bool, Errno> {
     match rustix::fs::statat(dir, name, AtFlags::SYMLINK_NOFOLLOW) {
         Ok(stat) => Ok(FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile),
@@ -137,7 +87,7 @@ pub(crate) fn is_file(dir: BorrowedFd<'_>, name: &str) -> Result<bool, Errno> {
     }
 }
 
-/// How many bytes the file of this name has; `None` where it cannot be seen.
+/// Returns how many bytes the file of this name has; `None` where it cannot be seen.
 pub(crate) fn size_at(dir: BorrowedFd<'_>, name: &str) -> Option<u64> {
     let stat = rustix::fs::statat(dir, name, AtFlags::SYMLINK_NOFOLLOW).ok()?;
     u64::try_from(stat.st_size).ok()
@@ -197,8 +147,9 @@ pub(crate) fn write_all_at(file: impl AsFd, mut bytes: &[u8], mut at: u64) -> Re
     Ok(())
 }
 
-/// The root directory, by the rule for directories; `None` where it is not there. With `create` it is made.
-pub(crate) fn settle_root(dir: &Path, create: bool) -> Result<Option<Directory>, Fault> {
+/// Opens the root directory, by the rule for directories. Returns `None` where it does not exist; `create`
+/// makes it.
+pub(crate) fn settle_root(dir: &Path, create: bool) -> Result<Option<Directory>, FsError> {
     if dir.as_os_str().is_empty() {
         return Err(Error::invalid_cache_backend("the cache directory is an empty path: name one").into());
     }
@@ -208,15 +159,6 @@ pub(crate) fn settle_root(dir: &Path, create: bool) -> Result<Option<Directory>,
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_place_that_can_never_be_is_named_with_what_the_system_says() {
-        let dir = tempfile::tempdir().unwrap();
-        let nowhere = dir.path().join("none/..");
-        let error = retry(&nowhere, || (), || settle_root(&nowhere, true)).unwrap_err();
-        let message = error.to_string();
-        assert!(message.contains("none") && message.contains("No such file"), "{message}");
-    }
 
     #[test]
     fn both_ways_of_opening_refuse_the_same() {

@@ -1,4 +1,4 @@
-//! Row 5: what a directory holds may be anything. The readers' tests are beside them.
+//! What a directory holds may be anything. The readers' tests are beside them.
 
 use conformance_tests::faults::Fuzz;
 use rustix::fd::OwnedFd;
@@ -11,7 +11,7 @@ pub(crate) fn fuzz(reader: &'static str, backend: &'static str, dir: &str) -> Fu
     Fuzz::new(backend, reader).seeds_in(dir).memory(held, Fuzz::twice)
 }
 
-/// A file of these bytes, and of `zeros` more.
+/// Makes a file of these bytes, and of `zeros` more.
 pub(crate) fn file(content: &[u8], zeros: usize) -> OwnedFd {
     let file = rustix::fs::memfd_create("fuzz", MemfdFlags::CLOEXEC).unwrap();
     crate::fs::write_all_at(&file, content, 0).unwrap();

@@ -1,236 +1,108 @@
-//! Where everything lies: the names of directories and files, and how many shards there are.
+//! [`Layout`]: how entries lie in a directory; and [`Store`], what the backend asks of a layout.
 
-use std::path::PathBuf;
+use std::fmt::Debug;
+use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
-use cache_fs::Directory;
-use sha2::{Digest as _, Sha256};
+use cache_core::{Capabilities, Codec, Culling, Expiry, Info, Key, Payload, Presence, Result};
 
-/// The state file, in the root.
-pub(crate) const STATE: &str = ".cache-file-state";
+/// How entries lie in the directory. Handles of different layouts do not see each other's entries.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Layout {
+    /// This crate's own: whole keys, checksums, an exact bound at any size.
+    #[default]
+    Own,
+    /// That of Django's `FileBasedCache`, to share the directory with it. See the
+    /// [crate's documentation](crate#sharing-a-directory-with-django).
+    #[cfg(feature = "django")]
+    Django,
+}
 
-/// The end of an entry's name.
-const SUFFIX: &str = ".cache";
+/// A store of entries in a directory, in one of the layouts. The methods mean what those of
+/// [`BaseCache`](cache_core::BaseCache) mean.
+pub(crate) trait Store: Debug + Send + Sync {
+    /// Returns the directory, as an absolute path.
+    fn dir(&self) -> &Path;
 
-/// The hexadecimal digits of an entry's name: 20 bytes of SHA-256.
-const DIGITS: usize = 40;
+    fn get(&self, key: Key<'_>) -> Result<Option<Payload>>;
 
-const HEX: &[u8; 16] = b"0123456789abcdef";
+    fn has_key(&self, key: Key<'_>) -> Result<bool>;
 
-/// The length of a shard directory's name.
-const SHARD_NAME: usize = "shard-0000-of-0000".len();
+    /// Stores `value`, and returns whether it did.
+    fn put(&self, key: Key<'_>, value: &Payload, expiry: Expiry, over: Over) -> Result<bool>;
 
-/// The beginning of a temporary file's name; [`TEMP_DIGITS`] random digits follow.
-const TEMP: &str = ".tmp-";
-const TEMP_DIGITS: usize = 16;
+    fn touch(&self, key: Key<'_>, expiry: Expiry) -> Result<bool>;
 
-/// Up to this limit there is one shard, and culling is exact over the whole store.
-const ONE_SHARD: u64 = 512;
+    fn incr(&self, key: Key<'_>, delta: i64) -> Result<i64>;
 
-/// About how many entries a shard is meant to hold: what one cull lists.
-const PER_SHARD: u64 = 256;
+    /// Removes entries, and returns how many of them were live.
+    fn delete(&self, keys: &[Key<'_>]) -> Result<u64>;
 
-/// The most shards that a store has.
-pub(crate) const MAX_SHARDS: u32 = 4_096;
+    fn rename(&self, from: Key<'_>, to: Key<'_>) -> Result<bool>;
 
-/// How many shards a new store for `limit` entries gets: a power of two.
-pub(crate) fn shards_for(limit: Option<u64>) -> u32 {
-    match limit {
-        None => 256,
-        Some(limit) if limit <= ONE_SHARD => 1,
-        Some(limit) => {
-            let wanted = (limit / PER_SHARD).clamp(2, u64::from(MAX_SHARDS)).next_power_of_two();
-            u32::try_from(wanted).unwrap_or(MAX_SHARDS)
-        }
+    fn clear(&self) -> Result<()>;
+
+    /// Closes the directory. The next call opens it again.
+    fn close(&self);
+
+    /// Counts the entries, expired ones included.
+    fn entries(&self) -> Result<u64>;
+
+    fn ping(&self) -> Result<Presence>;
+
+    fn info(&self) -> Result<Info>;
+
+    /// Removes what has expired or is damaged, and what killed writers left.
+    fn purge(&self) -> Result<Swept>;
+
+    fn capabilities(&self) -> Capabilities;
+
+    fn codec(&self) -> Option<Arc<dyn Codec>> {
+        None
     }
 }
 
-/// Whether a store can have this many shards.
-pub(crate) const fn is_shard_count(shards: u32) -> bool {
-    shards.is_power_of_two() && shards <= MAX_SHARDS
-}
-
-/// The name of an entry's file, made from its key alone.
-#[derive(Debug)]
-pub(crate) struct EntryName {
-    text: String,
-    hash: u32,
-}
-
-impl EntryName {
-    pub(crate) fn of(key: &[u8]) -> Self {
-        let digest = Sha256::digest(key);
-        let text = file_name(digest.iter().take(DIGITS / 2), SUFFIX);
-        let hash = digest.iter().take(4).fold(0, |hash, &byte| hash << 8 | u32::from(byte));
-        Self { text, hash }
-    }
-
-    pub(crate) fn as_str(&self) -> &str {
-        &self.text
-    }
-}
-
-/// The root directory and the number of shards in it.
-#[derive(Debug)]
-pub(crate) struct Location {
-    pub(crate) root: Arc<Directory>,
-    pub(crate) shards: u32,
-}
-
-impl Location {
-    pub(crate) const fn shard_of(&self, name: &EntryName) -> u32 {
-        name.hash & (self.shards - 1)
-    }
-
-    /// Names the number of shards too, so that a handle that knows another number than the one in
-    /// force finds nothing, rather than the wrong thing.
-    pub(crate) fn shard_name(&self, shard: u32) -> String {
-        let mut name = String::with_capacity(SHARD_NAME);
-        self.push_shard_name(shard, &mut name);
-        name
-    }
-
-    /// Where an entry is, below the root.
-    pub(crate) fn entry_path(&self, shard: u32, name: &EntryName) -> String {
-        let mut path = String::with_capacity(SHARD_NAME + 1 + name.text.len());
-        self.push_shard_name(shard, &mut path);
-        path.push('/');
-        path.push_str(&name.text);
-        path
-    }
-
-    fn push_shard_name(&self, shard: u32, to: &mut String) {
-        to.push_str("shard-");
-        push_four_digits(shard, to);
-        to.push_str("-of-");
-        push_four_digits(self.shards, to);
-    }
-
-    pub(crate) fn shard_path(&self, shard: u32) -> PathBuf {
-        self.root.path().join(self.shard_name(shard))
-    }
-
-    pub(crate) fn state_path(&self) -> PathBuf {
-        state_path(&self.root)
-    }
-}
-
-pub(crate) fn state_path(root: &Directory) -> PathBuf {
-    root.path().join(STATE)
-}
-
-/// The number of a shard directory and of how many it is one, from its name.
-pub(crate) fn parse_shard(name: &[u8]) -> Option<(u32, u32)> {
-    let name = std::str::from_utf8(name).ok()?;
-    let (shard, shards) = name.strip_prefix("shard-")?.split_once("-of-")?;
-    let number = |digits: &str| {
-        let good = digits.len() == 4 && digits.bytes().all(|b| b.is_ascii_digit());
-        good.then(|| digits.parse::<u32>().ok()).flatten()
-    };
-    let (shard, shards) = (number(shard)?, number(shards)?);
-    (is_shard_count(shards) && shard < shards).then_some((shard, shards))
-}
-
-/// Digit by digit, without the machinery of `format!`: every call makes such a name.
-fn push_four_digits(number: u32, to: &mut String) {
-    for unit in [1_000, 100, 10, 1] {
-        to.push(char::from(HEX[(number / unit % 10) as usize]));
-    }
-}
-
-/// Bytes in hexadecimal digits, and a suffix.
-pub(crate) fn file_name<'a>(bytes: impl Iterator<Item = &'a u8>, suffix: &str) -> String {
-    let mut name = String::with_capacity(DIGITS + suffix.len());
-    for byte in bytes {
-        for digit in [byte >> 4, byte & 15] {
-            name.push(char::from(HEX[usize::from(digit)]));
-        }
-    }
-    name.push_str(suffix);
-    name
-}
-
-/// What a name in a directory of entries says its file is.
+/// What a write does where a live entry is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Role {
-    Entry,
-    Temporary,
-    /// Not ours: never touched.
-    Foreign,
+pub(crate) enum Over {
+    Replace,
+    Keep,
 }
 
-pub(crate) fn role(name: &[u8]) -> Role {
-    role_of(name, DIGITS, SUFFIX)
+/// How many files a sweep removed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Swept {
+    pub(crate) expired: u64,
+    pub(crate) damaged: u64,
+    /// Temporary files that killed writers had left.
+    pub(crate) temporary: u64,
 }
 
-/// The same where entries are named by so many digits and a suffix.
-pub(crate) fn role_of(name: &[u8], entry_digits: usize, suffix: &str) -> Role {
-    let hex = |digits: &[u8]| digits.iter().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
-    let is = |digits: Option<&[u8]>, length| digits.is_some_and(|d| d.len() == length && hex(d));
-    if is(name.strip_suffix(suffix.as_bytes()), entry_digits) {
-        return Role::Entry;
+impl Swept {
+    /// Returns how many entries went.
+    pub(crate) const fn entries(self) -> u64 {
+        self.expired + self.damaged
     }
-    if is(name.strip_prefix(TEMP.as_bytes()), TEMP_DIGITS) {
-        return Role::Temporary;
-    }
-    Role::Foreign
 }
 
-/// A name for a temporary file that nothing else has.
-pub(crate) fn temp_name() -> String {
-    format!("{TEMP}{:016x}", fastrand::u64(..))
+impl std::ops::AddAssign for Swept {
+    fn add_assign(&mut self, other: Self) {
+        self.expired += other.expired;
+        self.damaged += other.damaged;
+        self.temporary += other.temporary;
+    }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn location(shards: u32) -> Location {
-        let dir = tempfile::tempdir().unwrap();
-        let root = crate::fs::settle_root(dir.path(), false).unwrap().unwrap();
-        Location { root: Arc::new(root), shards }
-    }
-
-    #[test]
-    fn shard_counts_follow_the_limit() {
-        let counts = [1, 300, 512, 513, 1_000, 2_000, 150_000, 10_000_000, u64::MAX].map(Some);
-        assert_eq!(counts.map(shards_for), [1, 1, 1, 2, 4, 8, 1_024, 4_096, 4_096]);
-        assert_eq!(shards_for(None), 256);
-        assert!(counts.map(shards_for).into_iter().all(is_shard_count));
-    }
-
-    #[test]
-    fn names_are_recognised_and_nothing_else_is() {
-        let name = EntryName::of(b":1:k");
-        assert_eq!(role(name.as_str().as_bytes()), Role::Entry);
-        assert_eq!(role(temp_name().as_bytes()), Role::Temporary);
-        for foreign in
-            ["", "a.cache", "readme.md", ".tmp-1", ".tmp-000000000000000g", STATE, &name.as_str()[1..]]
-        {
-            assert_eq!(role(foreign.as_bytes()), Role::Foreign, "{foreign}");
-        }
-        assert_eq!(role(name.as_str().to_uppercase().as_bytes()), Role::Foreign);
-    }
-
-    #[test]
-    fn shard_names_go_both_ways() {
-        let location = location(4_096);
-        for shard in [0, 7, 4_095] {
-            let name = location.shard_name(shard);
-            assert_eq!(parse_shard(name.as_bytes()), Some((shard, 4_096)), "{name}");
-        }
-        for bad in ["shard-0001-of-0001", "shard-0000-of-0003", "shard-0-of-1", "shard-+000-of-0001", "x"] {
-            assert_eq!(parse_shard(bad.as_bytes()), None, "{bad}");
-        }
-    }
-
-    #[test]
-    fn every_shard_is_used() {
-        let location = location(16);
-        let mut used = [0_u32; 16];
-        for n in 0..1_000 {
-            used[location.shard_of(&EntryName::of(format!("k{n}").as_bytes())) as usize] += 1;
-        }
-        assert!(used.iter().all(|&n| n > 30), "{used:?}");
+/// Returns what every layout can do.
+pub(crate) fn capabilities(culling: Culling) -> Capabilities {
+    Capabilities {
+        persistent: true,
+        cross_process: true,
+        evicting: culling.limit().is_some(),
+        // A deadline in microseconds, rounded up, of a clock that was rounded down.
+        ttl_resolution: Duration::from_micros(2),
+        ..Capabilities::DEFAULT
     }
 }

@@ -23,7 +23,7 @@
 //!   A write costs the same with many entries as with few.
 //! - **The store remembers its limits.** A handle that names none adopts them, so that a tool or a second
 //!   service never shrinks a cache by Django's 300. One that names others changes them with its first new
-//!   entry, for all handles; [`Info`] shows them, and how many entries had to go for them. A lower limit empties the store step by step: until it
+//!   entry, for all handles; [`Info`](cache_core::Info) shows them, and how many entries had to go for them. A lower limit empties the store step by step: until it
 //!   holds, each new entry removes at least two others, and the number of entries never grows.
 //! - **Only this user and root.** The directory and every directory on the way belong to this user or root, and
 //!   nobody else may write there, by the [rule of `cache-fs`](cache_fs#the-rule): otherwise every call is
@@ -31,7 +31,7 @@
 //!   exchanged later, under a running process, is not read. What root makes in the directory of another
 //!   user belongs to that user.
 //! - **Reading makes nothing.** Where there is no directory yet, reads and removals find nothing, and
-//!   `ping` is [`Presence::NotYet`]. The first write makes it.
+//!   `ping` is [`Presence::NotYet`](cache_core::Presence::NotYet). The first write makes it.
 //! - **After `fork` a handle goes on in both processes.** A child keeps no lock of its parent's; where the parent
 //!   is killed while it writes, its locks end with its children. Async calls in a child run in place and block
 //!   the task, since the threads of the pool stay with the parent.
@@ -69,7 +69,7 @@
 //!   keys of its own: what other handles and Django add in between it does not see. When a store
 //!   of more than 512 is full, and less than a 64th of it has expired, entries are removed at
 //!   random until a 64th is free. Nothing there remembers the limit: a handle that names none has 300,
-//!   unless it is built with [`FileOptions::no_default_limit`].
+//!   unless it is built with [`FileCacheBuilder::no_default_limit`].
 //! - **Without a limit** what has expired is removed as new keys come, so that about half of the
 //!   files are live ones at the least.
 //! - **Two keys with one MD5 are one entry**, since the file does not hold its key. Nobody but an
@@ -85,175 +85,23 @@
 //! [`ErrorKind::Storage`](cache_core::ErrorKind::Storage), which says so. Deadlines are by the wall clock: setting it back by an hour lets
 //! entries live an hour longer.
 
-mod cull;
-mod dir;
+mod backend;
+mod builder;
 #[cfg(feature = "django")]
 mod django;
-mod entry;
+mod entry_dir;
+mod error;
 mod fs;
 #[cfg(test)]
 mod fuzz;
-mod info;
 mod layout;
-mod limits;
-mod options;
-mod own;
+mod native;
+mod paths;
 mod read;
 #[cfg(feature = "settings")]
 mod settings;
-mod shard;
-mod state;
-mod store;
-mod stored;
+mod temp_file;
 
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
-
-use cache_core::{
-    AsyncWay, BaseCache, Capabilities, Codec, Culling, Expiry, Info, Key, Payload, Presence, Result,
-};
-
-use crate::limits::Limits;
-use crate::store::Store;
-use crate::stored::Stored;
-
-pub use cull::Swept;
-pub use options::{FileOptions, Layout};
-
-/// A cache in a directory. Clones share what they know of it; any number of handles, in any
-/// number of processes, share the directory itself.
-#[derive(Clone, Debug)]
-pub struct FileCache {
-    store: Arc<dyn Stored>,
-}
-
-impl FileCache {
-    /// A cache in `dir` with the limits that it remembers; a new one gets Django's: 300 entries, of which a
-    /// third goes when it is full.
-    ///
-    /// No I/O: the first write makes the directory, parents included, and refuses one that is a
-    /// symbolic link, writable for other users or, unless this process is root's, another user's.
-    #[must_use]
-    pub fn new(dir: impl Into<PathBuf>) -> Self {
-        Self::from_parts(Self::builder(dir), Culling::DEFAULT)
-    }
-
-    /// Other settings than the defaults.
-    #[must_use]
-    pub fn builder(dir: impl Into<PathBuf>) -> FileOptions {
-        FileOptions::new(dir.into())
-    }
-
-    #[cfg_attr(not(feature = "django"), allow(unused_variables, reason = "the other layout asks"))]
-    fn from_parts(options: FileOptions, culling: Culling) -> Self {
-        let store: Arc<dyn Stored> = match options.layout {
-            Layout::Own => {
-                let limits = Limits::new(options.limits, options.has_default_limit);
-                Arc::new(Store::new(options.dir, limits, options.clock, options.lock_timeout))
-            }
-            #[cfg(feature = "django")]
-            Layout::Django => Arc::new(django::DjangoStore::new(options, culling)),
-        };
-        Self { store }
-    }
-
-    /// The directory, as an absolute path.
-    #[must_use]
-    pub fn dir(&self) -> &Path {
-        self.store.dir()
-    }
-
-    /// Removes everything that has expired or is damaged, and the temporary files of killed
-    /// writers, and counts what stays. Reads every file, and lets other writers in between.
-    ///
-    /// Nobody has to call it: writes sweep as they go.
-    ///
-    /// # Errors
-    /// [`ErrorKind::Storage`](cache_core::ErrorKind::Storage) or
-    /// [`ErrorKind::Unavailable`](cache_core::ErrorKind::Unavailable); part of it may be done then.
-    pub fn sweep(&self) -> Result<Swept> {
-        self.store.sweep()
-    }
-}
-
-impl BaseCache for FileCache {
-    fn get(&self, key: Key<'_>) -> Result<Option<Payload>> {
-        self.store.get(key)
-    }
-
-    fn set(&self, key: Key<'_>, value: Payload, expiry: Expiry) -> Result<()> {
-        self.store.set(key, value, expiry)
-    }
-
-    fn add(&self, key: Key<'_>, value: Payload, expiry: Expiry) -> Result<bool> {
-        self.store.add(key, value, expiry)
-    }
-
-    fn touch(&self, key: Key<'_>, expiry: Expiry) -> Result<bool> {
-        self.store.touch(key, expiry)
-    }
-
-    fn delete(&self, key: Key<'_>) -> Result<bool> {
-        self.store.delete(key)
-    }
-
-    /// Locks each directory of entries once for up to 64 of the keys.
-    fn delete_many(&self, keys: &[Key<'_>]) -> Result<()> {
-        self.store.delete_many(keys)
-    }
-
-    fn incr(&self, key: Key<'_>, delta: i64) -> Result<i64> {
-        self.store.incr(key, delta)
-    }
-
-    fn rename(&self, from: Key<'_>, to: Key<'_>) -> Result<bool> {
-        self.store.rename(from, to)
-    }
-
-    fn clear(&self) -> Result<()> {
-        self.store.clear()
-    }
-
-    /// Reads up to 64 KiB: of a larger entry the header and the key only. In Django's layout the
-    /// expiry only.
-    fn has_key(&self, key: Key<'_>) -> Result<bool> {
-        self.store.has_key(key)
-    }
-
-    fn close(&self) -> Result<()> {
-        self.store.close()
-    }
-
-    /// From the state file: the cost does not depend on the number. Django's layout has none, and
-    /// the directory is listed.
-    fn entries(&self) -> Result<Option<u64>> {
-        self.store.entries()
-    }
-
-    fn ping(&self) -> Result<Presence> {
-        self.store.ping()
-    }
-
-    /// The bytes are those of the entries' files, all of which are looked at.
-    fn info(&self) -> Result<Info> {
-        self.store.info()
-    }
-
-    /// [`FileCache::sweep`]. Damaged entries are counted too.
-    fn purge_expired(&self) -> Result<Option<u64>> {
-        self.store.purge_expired()
-    }
-
-    fn capabilities(&self) -> Capabilities {
-        self.store.capabilities()
-    }
-
-    /// In Django's layout its pickle.
-    fn codec(&self) -> Option<Arc<dyn Codec>> {
-        self.store.codec()
-    }
-
-    fn as_async(&self) -> AsyncWay<'_> {
-        AsyncWay::ThreadPool
-    }
-}
+pub use self::backend::FileCache;
+pub use self::builder::FileCacheBuilder;
+pub use self::layout::Layout;

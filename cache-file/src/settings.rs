@@ -2,7 +2,7 @@
 
 use cache_core::{BackendSettings, CacheUrl, Error, FromSettings, Location, MaxEntries, Result};
 
-use crate::{FileCache, FileOptions};
+use crate::{FileCache, FileCacheBuilder};
 
 impl FromSettings for FileCache {
     const NAMES: &'static [&'static str] =
@@ -17,46 +17,46 @@ impl FromSettings for FileCache {
         Ok(Location::One(url.decoded()?))
     }
 
-    /// The location is the directory. A relative one is in the working directory of now.
+    /// Takes the location as the directory. A relative one is in the current working directory.
     fn from_settings(settings: &mut BackendSettings) -> Result<Self> {
         let Some(dir) = settings.single_location()? else {
             return Err(Error::invalid_cache_backend(
                 "no location is given; name the directory, such as \"/var/cache/app/files\"",
             ));
         };
-        let mut options = Self::builder(dir);
-        options = match settings.max_entries()? {
-            None => options,
-            Some(MaxEntries::Limit(entries)) => options.max_entries(entries),
-            Some(MaxEntries::Unlimited) => options.unlimited(),
+        let mut builder = Self::builder(dir);
+        builder = match settings.max_entries()? {
+            None => builder,
+            Some(MaxEntries::Limit(entries)) => builder.max_entries(entries),
+            Some(MaxEntries::Unlimited) => builder.unlimited(),
         };
         if let Some(frequency) = settings.cull_frequency()? {
-            options = options.cull_frequency(frequency);
+            builder = builder.cull_frequency(frequency);
         }
         if let Some(wait) = settings.duration("lock_timeout")? {
-            options = options.lock_timeout(wait);
+            builder = builder.lock_timeout(wait);
         }
         if !settings.has_default_limit() {
-            options = options.no_default_limit();
+            builder = builder.no_default_limit();
         }
         if settings.is_django_layout()? {
-            options = in_djangos_layout(options, settings)?;
+            builder = in_djangos_layout(builder, settings)?;
         }
-        options.build()
+        builder.build()
     }
 }
 
 #[cfg(feature = "django")]
-fn in_djangos_layout(options: FileOptions, settings: &mut BackendSettings) -> Result<FileOptions> {
-    let options = options.layout(crate::Layout::Django);
+fn in_djangos_layout(builder: FileCacheBuilder, settings: &mut BackendSettings) -> Result<FileCacheBuilder> {
+    let builder = builder.layout(crate::Layout::Django);
     Ok(match settings.number("max_inflated")? {
-        Some(bytes) => options.max_inflated(bytes),
-        None => options,
+        Some(bytes) => builder.max_inflated(bytes),
+        None => builder,
     })
 }
 
 #[cfg(not(feature = "django"))]
-fn in_djangos_layout(_: FileOptions, _: &mut BackendSettings) -> Result<FileOptions> {
+fn in_djangos_layout(_: FileCacheBuilder, _: &mut BackendSettings) -> Result<FileCacheBuilder> {
     Err(Error::invalid_cache_backend(
         "the option \"layout\" is \"django\", which this program was built without: build cache-file with \
          its feature \"django\"",

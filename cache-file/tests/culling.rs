@@ -111,9 +111,10 @@ fn an_unlimited_cache_with_short_lifetimes_does_not_grow() {
     // were set than could be there.
     let entries = backend.entries().unwrap().unwrap();
     assert!(entries < 256 * 18, "{entries}");
-    let swept = backend.sweep().unwrap();
-    assert!((90..=110).contains(&swept.entries), "{swept:?}");
-    assert_eq!(backend.entries().unwrap(), Some(swept.entries));
+    let purged = backend.purge_expired().unwrap().unwrap();
+    let live = backend.entries().unwrap().unwrap();
+    assert!((90..=110).contains(&live), "{live}");
+    assert_eq!(live, entries - purged);
 }
 
 #[test]
@@ -126,7 +127,7 @@ fn what_a_killed_writer_left_is_found_and_what_a_live_one_has_is_not() {
     fs::write(&dead, "half").unwrap();
     let held = fs::File::create(&alive).unwrap();
     held.lock().unwrap();
-    assert_eq!(backend.sweep().unwrap().temporary, 1);
+    assert_eq!(backend.purge_expired().unwrap(), Some(0));
     assert_eq!(temp_files(backend.dir()), std::slice::from_ref(&alive));
     fs::write(&dead, "half").unwrap();
     cache.clear().unwrap();
@@ -201,7 +202,7 @@ fn evictions(cache: &Cache<FileCache>) -> Option<u64> {
 fn the_store_remembers_how_many_entries_had_to_make_room_and_counts_nothing_else() {
     for (limit, frequency) in [(10_i32, 3), (10, 0), (600, 3), (600, 0)] {
         let (clock, hands) = Clock::manual();
-        let options = |o: cache_file::FileOptions| o.max_entries(limit as u64).cull_frequency(frequency);
+        let options = |o: cache_file::FileCacheBuilder| o.max_entries(limit as u64).cull_frequency(frequency);
         let (_dir, backend, cache) = cache(|o| options(o).clock(clock));
         assert_eq!(evictions(&cache), None, "no store yet");
         for n in 0..limit {
@@ -221,7 +222,7 @@ fn the_store_remembers_how_many_entries_had_to_make_room_and_counts_nothing_else
         let entries = backend.entries().unwrap().unwrap();
         let all = Some(3 * limit as u64 - entries);
         assert_eq!(evictions(&cache), all, "{limit} {frequency}: {entries} entries");
-        backend.sweep().unwrap();
+        backend.purge_expired().unwrap();
         cache.clear().unwrap();
         // As a tool sees it, which opens the store anew and names no limit.
         let tool = FileCache::builder(backend.dir()).no_default_limit().build().unwrap();
@@ -252,7 +253,8 @@ fn a_damaged_record_costs_the_number_of_evictions_and_no_more() {
 #[test]
 fn in_the_layout_of_django_each_handle_counts_the_entries_that_it_evicted() {
     for limit in [10_u64, 600] {
-        let options = |o: cache_file::FileOptions| o.layout(cache_file::Layout::Django).max_entries(limit);
+        let options =
+            |o: cache_file::FileCacheBuilder| o.layout(cache_file::Layout::Django).max_entries(limit);
         let (_dir, backend, cache) = cache(options);
         cache.set("k", &1, HOUR).unwrap();
         assert_eq!(evictions(&cache), None, "a 0 would say that nobody evicts");

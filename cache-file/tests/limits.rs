@@ -7,7 +7,7 @@ use std::fs;
 use std::time::Duration;
 
 use cache_core::{BaseCache as _, Cache, Timeout};
-use cache_file::{FileCache, FileOptions, Layout};
+use cache_file::{FileCache, FileCacheBuilder, Layout};
 use common::{dir, entry_files, files_where, state_file};
 use tempfile::TempDir;
 
@@ -17,7 +17,7 @@ fn fill(cache: &Cache<FileCache>, keys: std::ops::Range<usize>) {
 }
 
 /// Another handle of the same directory.
-fn open(dir: &TempDir, set: impl FnOnce(FileOptions) -> FileOptions) -> Cache<FileCache> {
+fn open(dir: &TempDir, set: impl FnOnce(FileCacheBuilder) -> FileCacheBuilder) -> Cache<FileCache> {
     Cache::new(set(FileCache::builder(dir.path().join("cache"))).build().unwrap())
 }
 
@@ -49,7 +49,7 @@ fn a_handle_that_names_no_limit_adopts_it_whatever_it_writes() {
 #[test]
 fn no_limit_and_the_share_are_remembered_too() {
     let place = dir();
-    fill(&open(&place, FileOptions::unlimited), 0..400);
+    fill(&open(&place, FileCacheBuilder::unlimited), 0..400);
     let other = open(&place, |o| o);
     other.set("probe", &1, Timeout::Never).unwrap();
     assert_eq!((entries(&other), shown(&other)), (401, None));
@@ -87,7 +87,7 @@ fn a_lower_limit_empties_the_store_step_by_step() {
         // The maker's limit decides how many directories there are.
         let maker = open(&dir, |o| made_for.map_or(o.clone().unlimited(), |most| o.max_entries(most)));
         maker.set("first", &1, Timeout::Never).unwrap();
-        let all = open(&dir, FileOptions::unlimited);
+        let all = open(&dir, FileCacheBuilder::unlimited);
         fill(&all, 0..1_500);
         let lower = open(&dir, |o| o.max_entries(10).cull_frequency(frequency));
         let mut before = entries(&all);
@@ -115,7 +115,7 @@ fn a_lower_limit_empties_the_store_step_by_step() {
 #[test]
 fn a_lower_limit_does_not_wait_for_places_that_nobody_takes() {
     let dir = dir();
-    fill(&open(&dir, FileOptions::unlimited), 0..1_000);
+    fill(&open(&dir, FileCacheBuilder::unlimited), 0..1_000);
     // With no patience at all the first set must succeed: there is nobody to wait for.
     let lower = open(&dir, |o| o.max_entries(10).lock_timeout(Duration::ZERO));
     for n in 0..20 {
@@ -206,7 +206,7 @@ fn a_tool_evicts_nothing_unless_told_in_any_layout() {
     }
     // What it makes remembers no limit, and takes that of the first service.
     let place = dir();
-    let tool = open(&place, FileOptions::no_default_limit);
+    let tool = open(&place, FileCacheBuilder::no_default_limit);
     fill(&tool, 0..10);
     assert_eq!(shown(&tool), None);
     open(&place, |o| o).set("k", &1, Timeout::Never).unwrap();

@@ -52,7 +52,7 @@ fn links_fifos_and_sockets_in_an_entrys_place_are_not_followed() {
     is_a_miss_until_set(&cache, &backend, "socket");
     symlink(&outside, &file).unwrap();
     cache.clear().unwrap();
-    backend.sweep().unwrap();
+    backend.purge_expired().unwrap();
     assert_eq!(fs::read(&outside).unwrap(), before);
 }
 
@@ -71,7 +71,7 @@ fn a_directory_in_an_entrys_place_is_a_miss_and_a_set_names_it() {
     assert!(error.to_string().contains(file.to_str().unwrap()), "{error}");
     assert!(!format!("{error:?}{error}").contains("secret"));
     cache.clear().unwrap();
-    backend.sweep().unwrap();
+    backend.purge_expired().unwrap();
     assert_eq!(fs::read(file.join("inside")).unwrap(), b"x");
     assert_eq!((backend.entries().unwrap(), temp_files(backend.dir()).len()), (Some(0), 0));
 }
@@ -155,7 +155,7 @@ fn building_and_reading_make_no_directory() {
     assert_eq!(cache.get::<i32>("k").unwrap(), None);
     assert!(!cache.delete("k").unwrap() && !cache.touch("k", HOUR).unwrap());
     cache.clear().unwrap();
-    backend.sweep().unwrap();
+    backend.purge_expired().unwrap();
     assert_eq!(backend.entries().unwrap(), Some(0));
     assert!(!backend.dir().exists());
 }
@@ -178,7 +178,7 @@ fn files_of_others_survive_everything() {
     for n in 0..50 {
         cache.set(&format!("k{n}"), &n, HOUR).unwrap();
     }
-    backend.sweep().unwrap();
+    backend.purge_expired().unwrap();
     cache.clear().unwrap();
     let lost: Vec<_> =
         foreign.iter().filter(|file| fs::read(file).ok().as_deref() != Some(b"theirs")).collect();
@@ -210,7 +210,7 @@ fn a_location_deleted_underneath_is_made_again() {
             }
             cache.set("k1", &1, HOUR).unwrap();
             assert_eq!(cache.get::<i32>("k1").unwrap(), Some(1), "{part}");
-            backend.sweep().unwrap();
+            backend.purge_expired().unwrap();
             cache.clear().unwrap();
             assert!(!cache.has_key("k1").unwrap(), "{part}");
         }

@@ -1,4 +1,4 @@
-//! Row 30: what is stored shows nowhere but where it is asked for. Alone in its program: see `Log`.
+//! What is stored shows nowhere but where it is asked for. Alone in its program: see `Log`.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use cache_core::{Cache, DEFAULT_TIMEOUT, Error};
-use cache_file::{FileCache, FileOptions};
+use cache_file::{FileCache, FileCacheBuilder};
 use conformance_tests::faults::{Log, leaked, record, shown};
 
 const VALUE: &str = "a very private value";
@@ -42,7 +42,7 @@ fn use_all(cache: &Cache<FileCache>) -> Vec<Option<Error>> {
 }
 
 /// The texts that calls on a good, a damaged and a blocked directory come with.
-fn texts(options: impl Fn(FileOptions) -> FileOptions) -> Vec<String> {
+fn texts(options: impl Fn(FileCacheBuilder) -> FileCacheBuilder) -> Vec<String> {
     let dir = tempfile::tempdir().unwrap();
     let options = options(FileCache::builder(dir.path().join("cache")));
     let mut texts = vec![format!("{options:?}")];

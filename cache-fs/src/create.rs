@@ -15,7 +15,7 @@ pub struct Owner {
 }
 
 impl Owner {
-    /// The owner of the directory that `stat` is of, where this process is root's and it is another's.
+    /// Returns the owner of the directory that `stat` is of, where this process is root's and it is another's.
     pub(crate) fn of(stat: &rustix::fs::Stat) -> Option<Self> {
         let is_others = rustix::process::geteuid().is_root() && stat.st_uid != 0;
         is_others.then_some(Self { user: stat.st_uid, group: stat.st_gid })

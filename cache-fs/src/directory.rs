@@ -33,7 +33,7 @@ pub struct FileId {
 }
 
 impl FileId {
-    /// What is at `path`, without following a symbolic link there; `None` where nothing can be seen.
+    /// Identifies what is at `path`, without following a symbolic link there; `None` where nothing can be seen.
     #[must_use]
     pub fn at(path: &Path) -> Option<Self> {
         rustix::fs::lstat(path).ok().map(|stat| Self::of(&stat))
@@ -111,13 +111,13 @@ impl Directory {
         &self.path
     }
 
-    /// Who gets what is made in it.
+    /// Returns who gets what is made in it.
     #[must_use]
     pub fn heir(&self) -> Option<Owner> {
         Owner::of(&self.stat)
     }
 
-    /// Whether its path, as it was named, still leads to it, with the rights that it had. Looks once in
+    /// Returns whether its path, as it was named, still leads to it, with the rights that it had. Looks once in
     /// 100 ms; in between the answer is yes.
     #[must_use]
     pub fn is_in_place(&self) -> bool {
@@ -135,13 +135,13 @@ impl Directory {
         there.is_ok_and(|there| what(&there) == what(&self.stat))
     }
 
-    /// Whether it was removed: nothing can be found or made in it any more.
+    /// Returns whether it was removed: nothing can be found or made in it any more.
     #[must_use]
     pub fn is_removed(&self) -> bool {
         rustix::fs::fstat(&self.fd).is_ok_and(|stat| stat.st_nlink == 0)
     }
 
-    /// The file of this name in it, which is judged; `None` where there is none.
+    /// Judges the file of this name in it. Returns `None` where there is none.
     ///
     /// # Errors
     /// As [`Directory::open`]; [`ErrorKind::Storage`](cache_core::ErrorKind::Storage) for what is not a regular file.

@@ -2,7 +2,7 @@
 
 use std::sync::OnceLock;
 
-/// Whether `group` has no member but the user `owner`: the group that many systems give to each user.
+/// Returns whether `group` has no member but the user `owner`: the group that many systems give to each user.
 ///
 /// Read from `/etc/group` and `/etc/passwd`. A group that is not there may have members elsewhere. Root's
 /// group is not private: what is root's need not be writable for it.
@@ -30,7 +30,7 @@ fn is_private_in(groups: &str, users: &str, group: u32, owner: u32) -> bool {
     is_known && !has_others && others.next().is_none()
 }
 
-/// Whether `owner` is what this user namespace shows for all users outside it.
+/// Returns whether `owner` is what this user namespace shows for all users outside it.
 pub(crate) fn is_from_outside(owner: u32) -> bool {
     static OUTSIDE: OnceLock<Option<u32>> = OnceLock::new();
     let outside = OUTSIDE.get_or_init(|| {
@@ -40,7 +40,7 @@ pub(crate) fn is_from_outside(owner: u32) -> bool {
     *outside == Some(owner)
 }
 
-/// The number of users outside, where the map leaves any out.
+/// Returns the number of users outside, where the map leaves any out.
 fn outside_in(map: &str, overflow: &str) -> Option<u32> {
     let overflow: u32 = overflow.trim().parse().ok()?;
     let mapped: u64 =

@@ -28,13 +28,13 @@ pub struct LockFile {
 }
 
 impl LockFile {
-    /// Not locked yet. Nobody else has this open file description.
+    /// Takes a file that is not locked yet. Nobody else has this open file description.
     #[must_use]
     pub const fn new(fd: OwnedFd) -> Self {
         Self { fd, is_held: Cell::new(false) }
     }
 
-    /// What was opened.
+    /// Returns what was opened.
     #[must_use]
     pub const fn descriptor(&self) -> &OwnedFd {
         &self.fd

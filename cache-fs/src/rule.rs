@@ -22,13 +22,14 @@ pub struct Rule {
 }
 
 impl Rule {
-    /// The store is a directory, whose path is not a symbolic link.
+    /// Makes the rule for a store that is a directory, whose path is not a symbolic link.
     #[must_use]
     pub const fn directory() -> Self {
         Self { is_file: false, group: None }
     }
 
-    /// The store is a file in the directory, and others may lie beside it. The path may be a symbolic link.
+    /// Makes the rule for a store that is a file in the directory. Other files may lie beside it, and the path
+    /// may be a symbolic link.
     #[must_use]
     pub const fn file() -> Self {
         Self { is_file: true, group: None }
@@ -61,7 +62,7 @@ impl Trusted {
         Self { rule, user, also: (user == ROOT).then_some(end.stat.st_uid) }
     }
 
-    /// Whether the path of the directory itself may be a symbolic link.
+    /// Returns whether the path of the directory itself may be a symbolic link.
     pub(crate) const fn may_be_link(&self) -> bool {
         self.rule.is_file
     }

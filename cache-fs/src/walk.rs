@@ -42,7 +42,7 @@ pub(crate) struct Way {
 }
 
 impl Way {
-    /// The directory in which the way ends.
+    /// Returns the directory in which the way ends.
     pub(crate) fn end(&self) -> Option<&Step> {
         self.steps.last()
     }

@@ -10,8 +10,8 @@ use crate::store::Store;
 
 static STORES: LazyLock<Mutex<HashMap<String, Weak<Store>>>> = LazyLock::new(Mutex::default);
 
-/// The store called `name`, made by `make` where there is none. What `limits` names, and `eviction` where given,
-/// must be as an open store has it: they belong to the location and all its handles.
+/// Opens the store called `name`, which `make` makes where none is open. What `limits` names, and `eviction`
+/// where given, must be as an open store has it: they belong to the location and all its handles.
 pub(crate) fn open(
     name: &str,
     limits: NamedLimits,

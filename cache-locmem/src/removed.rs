@@ -22,7 +22,7 @@ pub(crate) struct Removed {
 }
 
 impl Removed {
-    /// A value without an entry: what was set over, or was not stored.
+    /// Takes a value without an entry: what was set over, or was not stored.
     pub(crate) fn value(&mut self, value: Payload) {
         debug_assert!(self.value.is_none(), "a call replaces one value");
         self.value = Some(value);

@@ -8,8 +8,8 @@ impl FromSettings for LocMemCache {
     const NAMES: &'static [&'static str] =
         &["locmem", "locmemcache", "django.core.cache.backends.locmem.LocMemCache"];
 
-    /// The location is the store's name. As in Django, caches without one share the store of the
-    /// empty name.
+    /// Takes the location as the store's name. As in Django, caches without one share the store of the empty
+    /// name.
     fn from_settings(settings: &mut BackendSettings) -> Result<Self> {
         let mut builder = Self::builder().name(settings.single_location()?.unwrap_or_default());
         builder = match settings.max_entries()? {

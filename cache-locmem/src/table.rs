@@ -31,12 +31,12 @@ pub(crate) struct Table {
 }
 
 impl Table {
-    /// A shard that holds about `share` entries when the store is full, and evicts by S3-FIFO.
+    /// Makes a shard that holds about `share` entries when the store is full, and evicts by S3-FIFO.
     pub(crate) fn s3_fifo(share: usize) -> Self {
         Self { queues: Some(Queues::new(share)), ..Self::default() }
     }
 
-    /// A use of now, of an LRU by its next tick.
+    /// Makes a use of now, in an LRU by the next tick.
     #[inline]
     pub(crate) fn use_now(&self, tick: impl FnOnce() -> u64) -> Use {
         self.queues.as_ref().map_or_else(|| Use::Tick(tick()), |queues| Use::Read(queues.clock()))
@@ -86,7 +86,7 @@ impl Table {
         }
     }
 
-    /// The earliest deadline, or one before it; [`NEVER`] for none.
+    /// Returns the earliest deadline, or one before it; [`NEVER`] for none.
     pub(crate) fn soonest(&self) -> u64 {
         self.deadlines.peek().map_or(NEVER, |Reverse((deadline, _))| *deadline)
     }
@@ -126,7 +126,7 @@ impl Table {
         None
     }
 
-    /// Whether [`Table::evict`] can choose.
+    /// Returns whether [`Table::evict`] can choose.
     pub(crate) const fn has_queues(&self) -> bool {
         self.queues.is_some()
     }

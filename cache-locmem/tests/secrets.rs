@@ -1,4 +1,4 @@
-//! Row 30: what is stored shows nowhere but where it is asked for.
+//! What is stored shows nowhere but where it is asked for.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 

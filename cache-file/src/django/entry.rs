@@ -17,7 +17,7 @@ use miniz_oxide::inflate::{TINFLStatus, decompress_to_vec_zlib_with_limit};
 use rustix::fd::OwnedFd;
 use rustix::io::Errno;
 
-use crate::layout::{self, Role};
+use crate::paths::{self, Role};
 use crate::read::{self, Depth, Form};
 
 /// The end of an entry's name, and the hexadecimal digits before it.
@@ -31,18 +31,18 @@ const LONGEST_HEAD: usize = 512;
 /// Python's own default.
 const LEVEL: u8 = 6;
 
-/// The name of a key's file.
+/// Returns the name of a key's file.
 pub(super) fn file_name(key: &[u8]) -> String {
-    layout::file_name(Md5::digest(key).iter(), SUFFIX)
+    paths::file_name(&Md5::digest(key), SUFFIX)
 }
 
 pub(super) fn role(name: &[u8]) -> Role {
-    layout::role_of(name, DIGITS, SUFFIX)
+    paths::role_of(name, DIGITS, SUFFIX)
 }
 
-/// What a reader makes of a file.
+/// What a reader makes of a file. Django locks nothing, so one answer is that a file is unclear.
 #[derive(Debug)]
-pub(super) enum Seen {
+pub(super) enum Lookup {
     /// No regular file.
     Absent,
     /// What no writer leaves behind.
@@ -54,7 +54,7 @@ pub(super) enum Seen {
     Live(Found),
 }
 
-impl Seen {
+impl Lookup {
     pub(super) const fn is_live(&self) -> bool {
         matches!(self, Self::Live(_))
     }
@@ -78,7 +78,7 @@ pub(super) struct Head {
 }
 
 impl Head {
-    /// `None` where the file does not begin with an expiry, or with one of ours that is damaged.
+    /// Returns `None` where the file does not begin with an expiry, or with one of ours that is damaged.
     fn decode(file: &[u8]) -> Option<Self> {
         if file.first_chunk().is_some_and(is_damaged) {
             return None;
@@ -95,8 +95,8 @@ impl Head {
         Some(Self { until, len: start.len() - rest.len() })
     }
 
-    /// Whether the moment is past, by a clock that says `now` microseconds. As in Django, the
-    /// entry is still there at the very moment.
+    /// Returns whether the moment is past, by a clock that says `now` microseconds. As in Django, the entry is
+    /// still there at the very moment.
     fn is_expired(&self, now: i64) -> bool {
         matches!(self.until, Until::Moment(moment) if moment < now as f64 / 1e6)
     }
@@ -105,7 +105,7 @@ impl Head {
 /// The bytes of an expiry of ours, which all but never have.
 const OWN_HEAD: usize = 18;
 
-/// The bytes of an expiry, in microseconds since the Unix epoch.
+/// Encodes an expiry, in microseconds since the Unix epoch.
 pub(super) fn head(deadline: Option<i64>) -> Vec<u8> {
     let Some(us) = deadline else { return b"\x80\x04N.".to_vec() };
     let float = (us as f64 / 1e6).to_be_bytes();
@@ -115,7 +115,7 @@ pub(super) fn head(deadline: Option<i64>) -> Vec<u8> {
 /// The whole of an expiry is the same in any file.
 const NO_NAME: &[u8] = b"";
 
-/// Whether this is an expiry of ours that is another than its seal says. Django writes none.
+/// Returns whether this is an expiry of ours that is another than its seal says. Django writes none.
 fn is_damaged(head: &[u8; OWN_HEAD]) -> bool {
     Seal::of(head, NO_NAME) == Seal::Broken
 }
@@ -143,13 +143,13 @@ impl Found {
     }
 }
 
-/// What is in `file`. Of a value of more than `most` bytes only that it is there. With
+/// Judges what is in `file`. Of a value of more than `most` bytes it says only that it exists. With
 /// [`Depth::Head`] the value is taken on trust.
-pub(super) fn read(file: &OwnedFd, now: i64, depth: Depth, most: usize) -> Result<Seen, Errno> {
+pub(super) fn read(file: &OwnedFd, now: i64, depth: Depth, most: usize) -> Result<Lookup, Errno> {
     let size = match read::form(file)? {
         Form::Alone(size) => size,
-        Form::Linked => return Ok(Seen::Damaged),
-        Form::Other => return Ok(Seen::Absent),
+        Form::Linked => return Ok(Lookup::Damaged),
+        Form::Other => return Ok(Lookup::Absent),
     };
     let size = usize::try_from(size).unwrap_or(usize::MAX);
     // What cannot be compressed becomes longer by a few bytes in each 16 KiB.
@@ -159,23 +159,23 @@ pub(super) fn read(file: &OwnedFd, now: i64, depth: Depth, most: usize) -> Resul
     Ok(decode(read::read(file, length, 0)?, now, depth, most))
 }
 
-fn decode(file: Vec<u8>, now: i64, depth: Depth, most: usize) -> Seen {
-    let Some(head) = Head::decode(&file) else { return Seen::Damaged };
+fn decode(file: Vec<u8>, now: i64, depth: Depth, most: usize) -> Lookup {
+    let Some(head) = Head::decode(&file) else { return Lookup::Damaged };
     if head.until == Until::Unclear {
-        return Seen::Unclear;
+        return Lookup::Unclear;
     }
     if head.is_expired(now) {
-        return Seen::Expired;
+        return Lookup::Expired;
     }
     let mut found = Found { file, head, pickle: None };
     if depth == Depth::Whole {
         match decompress_to_vec_zlib_with_limit(found.body(), most) {
             Ok(pickle) => found.pickle = Some(pickle.into()),
             Err(e) if e.status == TINFLStatus::HasMoreOutput => {}
-            Err(_) => return Seen::Damaged,
+            Err(_) => return Lookup::Damaged,
         }
     }
-    Seen::Live(found)
+    Lookup::Live(found)
 }
 
 #[cfg(test)]
@@ -187,7 +187,7 @@ mod tests {
 
     const MOST: usize = 1_000;
 
-    fn whole(file: &[u8], now: i64) -> Seen {
+    fn whole(file: &[u8], now: i64) -> Lookup {
         decode(file.to_vec(), now, Depth::Whole, MOST)
     }
 
@@ -195,7 +195,7 @@ mod tests {
     fn what_is_written_is_read() {
         for deadline in [None, Some(1_700_000_000_123_000), Some(i64::MAX - 1)] {
             let file = [head(deadline), body(b"N.")].concat();
-            let Seen::Live(found) = whole(&file, 1_700_000_000_123_000) else { panic!("{deadline:?}") };
+            let Lookup::Live(found) = whole(&file, 1_700_000_000_123_000) else { panic!("{deadline:?}") };
             assert_eq!((found.head(), found.pickle.as_deref()), (&head(deadline)[..], Some(&b"N."[..])));
         }
         assert_eq!(head(Some(1)).len(), head(Some(i64::MAX)).len());
@@ -206,10 +206,10 @@ mod tests {
         let at = 1_700_000_000_123_000;
         let file = [head(Some(at)), body(b"N.")].concat();
         assert!(whole(&file, at).is_live());
-        assert!(matches!(whole(&file, at + 1), Seen::Expired));
+        assert!(matches!(whole(&file, at + 1), Lookup::Expired));
         // Whole seconds as an integer, as a hand-written timeout may be.
         let file = [b"K\x05.".to_vec(), body(b"N.")].concat();
-        assert!(whole(&file, 5_000_000).is_live() && matches!(whole(&file, 5_000_001), Seen::Expired));
+        assert!(whole(&file, 5_000_000).is_live() && matches!(whole(&file, 5_000_001), Lookup::Expired));
     }
 
     #[test]
@@ -217,13 +217,13 @@ mod tests {
         for (deadline, until) in [(None, Until::Never), (Some(1_500_000), Until::Moment(1.5))] {
             let file = [head(deadline), body(b"X\x03\0\0\0abc.")].concat();
             for length in 0..file.len() {
-                assert!(matches!(whole(&file[..length], 0), Seen::Damaged), "cut at {length}");
+                assert!(matches!(whole(&file[..length], 0), Lookup::Damaged), "cut at {length}");
             }
             assert!(whole(&[&file[..], b"what a longer value left"].concat(), 0).is_live());
             for bit in 0..file.len() * 8 {
                 let mut flipped = file.clone();
                 flipped[bit / 8] ^= 1 << (bit % 8);
-                if let Seen::Live(found) = whole(&flipped, 0) {
+                if let Lookup::Live(found) = whole(&flipped, 0) {
                     // Only the level that the stream says it was compressed with, or the protocol.
                     assert_eq!(found.pickle.as_deref(), Some(&b"X\x03\0\0\0abc."[..]), "bit {bit}");
                     assert_eq!(found.head.until, until, "bit {bit}");
@@ -231,7 +231,7 @@ mod tests {
             }
         }
         for head in [&b"\x80\x04\x88."[..], b"\x80\x04]."] {
-            assert!(matches!(whole(&[head, &body(b"N.")].concat(), 0), Seen::Damaged));
+            assert!(matches!(whole(&[head, &body(b"N.")].concat(), 0), Lookup::Damaged));
         }
     }
 
@@ -239,7 +239,7 @@ mod tests {
     fn what_inflates_to_more_than_the_limit_is_there_and_not_read() {
         let at = |length| [head(None), body(&vec![b'x'; length])].concat();
         let length_of = |seen| match seen {
-            Seen::Live(found) => found.pickle.map(|pickle| pickle.len()),
+            Lookup::Live(found) => found.pickle.map(|pickle| pickle.len()),
             other => panic!("{other:?}"),
         };
         assert_eq!(length_of(whole(&at(MOST), 0)), Some(MOST));
@@ -250,7 +250,7 @@ mod tests {
     fn an_expiry_that_python_alone_can_judge_is_unclear() {
         // A class of a number's, as a library's: `m.Seconds(5.0)`.
         let head = b"\x80\x04\x8c\x01m\x8c\x07Seconds\x93G\x40\x14\0\0\0\0\0\0\x85R.";
-        assert!(matches!(whole(&[&head[..], &body(b"N.")].concat(), 0), Seen::Unclear));
+        assert!(matches!(whole(&[&head[..], &body(b"N.")].concat(), 0), Lookup::Unclear));
     }
 
     #[test]
@@ -258,7 +258,7 @@ mod tests {
         let name = file_name(":1:hé".as_bytes());
         assert_eq!(name, "dd168012506bc2a82f8679fed540e5c5.djcache");
         assert_eq!(role(name.as_bytes()), Role::Entry);
-        assert_eq!(role(layout::temp_name().as_bytes()), Role::Temporary);
+        assert_eq!(role(paths::temp_name().as_bytes()), Role::Temporary);
         for foreign in ["", "tmpab12cd34", "x.djcache", &name[1..], &name.to_uppercase(), &name[..32]] {
             assert_eq!(role(foreign.as_bytes()), Role::Foreign, "{foreign}");
         }

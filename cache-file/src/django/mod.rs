@@ -5,10 +5,11 @@
 //! It lets go of the lock before all is written, so damage in a file that was written a moment ago
 //! is a miss, once waiting does not help, and stays: only old damage is removed.
 
+mod capacity;
 mod entry;
-mod ops;
-mod room;
-mod tidy;
+mod find;
+mod sweep;
+mod write;
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -16,33 +17,33 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 use cache_core::{
-    BaseCache, Capabilities, Clock, Codec, Culling, Error, ErrorKind, Expiry, Info, Key, Payload, PerProcess,
-    Presence, Result,
+    Capabilities, Clock, Codec, Culling, Error, ErrorKind, Expiry, Info, Key, Payload, PerProcess, Presence,
+    Result,
 };
-use cache_fs::Directory;
+use cache_fs::{Directory, can_be_made};
 
-use crate::cull::Swept;
-use crate::dir::Dir;
-use crate::fs::{self, Fault};
-use crate::options::FileOptions;
+use self::capacity::Count;
+use self::entry::role;
+use crate::entry_dir::EntryDir;
+use crate::error::{FsError, retry};
+use crate::fs;
+use crate::layout::{self, Over, Store, Swept};
 use crate::read::Depth;
-use crate::stored::Stored;
-use room::Count;
 
 #[derive(Debug)]
 pub(crate) struct DjangoStore {
     dir: PathBuf,
-    culling: Culling,
     clock: Clock,
     lock_timeout: Duration,
+    culling: Culling,
     /// The most bytes of a pickle.
     most: usize,
-    here: PerProcess<Here>,
+    known: PerProcess<Known>,
 }
 
 /// What a process knows of the directory.
 #[derive(Debug)]
-struct Here {
+struct Known {
     /// Found on the first use, and again after it vanished or was exchanged.
     root: RwLock<Option<Arc<Directory>>>,
     count: Mutex<Count>,
@@ -51,14 +52,20 @@ struct Here {
 }
 
 impl DjangoStore {
-    pub(crate) fn new(options: FileOptions, culling: Culling) -> Self {
-        let FileOptions { dir, clock, lock_timeout, max_inflated, .. } = options;
-        Self { dir, culling, clock, lock_timeout, most: max_inflated, here: PerProcess::new() }
+    /// Values are pickles of at most `most` bytes.
+    pub(crate) fn new(
+        dir: PathBuf,
+        clock: Clock,
+        lock_timeout: Duration,
+        culling: Culling,
+        most: usize,
+    ) -> Self {
+        Self { dir, clock, lock_timeout, culling, most, known: PerProcess::new() }
     }
 
-    fn here(&self) -> &Here {
+    fn known(&self) -> &Known {
         let limit = self.culling.limit();
-        self.here.get_or_make(|| Here {
+        self.known.get_or_make(|| Known {
             root: RwLock::default(),
             count: Mutex::new(Count::unknown(limit)),
             evicted: AtomicU64::new(0),
@@ -70,16 +77,16 @@ impl DjangoStore {
     }
 
     fn forget_root(&self) {
-        *self.here().root.write().unwrap_or_else(PoisonError::into_inner) = None;
+        *self.known().root.write().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
-    fn retry<T>(&self, op: impl FnMut() -> Result<T, Fault>) -> Result<T> {
-        fs::retry(&self.dir, || self.forget_root(), op)
+    fn retry<T>(&self, op: impl FnMut() -> Result<T, FsError>) -> Result<T> {
+        retry(&self.dir, || self.forget_root(), op)
     }
 
-    /// The directory; `None` where it is not there and not to be made.
-    fn root(&self, create: bool) -> Result<Option<Arc<Directory>>, Fault> {
-        let known = &self.here().root;
+    /// Opens the directory. Returns `None` where it does not exist and is not to be made.
+    fn root(&self, create: bool) -> Result<Option<Arc<Directory>>, FsError> {
+        let known = &self.known().root;
         let held = known.read().unwrap_or_else(PoisonError::into_inner).clone();
         if let Some(root) = held.filter(|root| root.is_in_place()) {
             return Ok(Some(root));
@@ -90,13 +97,13 @@ impl DjangoStore {
         Ok(Some(root))
     }
 
-    /// Those of this handle, once there is one: nothing here remembers those of others, and a 0 would say that
-    /// nobody evicts.
+    /// Returns how many entries this handle evicted, from the first one on: nothing here remembers those of others,
+    /// and a 0 would say that nobody evicts.
     fn evictions(&self) -> Option<u64> {
-        Some(self.here().evicted.load(Ordering::Relaxed)).filter(|&evicted| evicted > 0)
+        Some(self.known().evicted.load(Ordering::Relaxed)).filter(|&evicted| evicted > 0)
     }
 
-    /// The error about a value that Django wrote.
+    /// Makes the error about a value that Django wrote.
     fn too_long(&self, key: Key<'_>) -> Error {
         let what = format!(
             "the value is longer than max_inflated, which is {} bytes: raise it, or delete the key",
@@ -105,66 +112,70 @@ impl DjangoStore {
         Error::new(ErrorKind::Decode, what).with_key(key.as_str())
     }
 
-    /// Runs `op` in the directory, unlocked; gives `absent` where there is none.
-    fn in_dir<T: Copy>(&self, absent: T, op: impl Fn(&Dir<'_>) -> Result<T, Fault>) -> Result<T> {
+    /// Runs `op` in the directory, unlocked. Returns `absent` where there is none.
+    fn in_dir<T: Copy>(&self, absent: T, op: impl Fn(&EntryDir<'_>) -> Result<T, FsError>) -> Result<T> {
         self.retry(|| {
             let Some(root) = self.root(false)? else { return Ok(absent) };
             if root.is_removed() {
                 // Settled anew, it is absent.
-                return Err(Fault::Gone(None));
+                return Err(FsError::Gone(None));
             }
-            op(&Dir::root(&root, self.lock_timeout))
+            op(&EntryDir::root(&root, self.lock_timeout))
         })
     }
 
-    /// The same in a directory that is made where there is none.
-    fn in_made_dir<T>(&self, op: impl Fn(&Dir<'_>) -> Result<T, Fault>) -> Result<T> {
+    /// Runs `op` in the directory, unlocked. Makes the directory where there is none.
+    fn in_made_dir<T>(&self, op: impl Fn(&EntryDir<'_>) -> Result<T, FsError>) -> Result<T> {
         self.retry(|| {
-            let root = self.root(true)?.ok_or(Fault::Gone(None))?;
-            op(&Dir::root(&root, self.lock_timeout))
+            let root = self.root(true)?.ok_or(FsError::Gone(None))?;
+            op(&EntryDir::root(&root, self.lock_timeout))
         })
     }
 }
 
-impl Stored for DjangoStore {
+impl Store for DjangoStore {
     fn dir(&self) -> &Path {
         &self.dir
     }
 
-    fn sweep(&self) -> Result<Swept> {
-        self.sweep_all()
-    }
-}
-
-impl BaseCache for DjangoStore {
     fn get(&self, key: Key<'_>) -> Result<Option<Payload>> {
         let Some(found) = self.find(key, Depth::Whole)? else { return Ok(None) };
         let pickle = found.pickle.ok_or_else(|| self.too_long(key))?;
         Ok(Some(cache_pickle::to_payload(pickle)))
     }
 
-    fn set(&self, key: Key<'_>, value: Payload, expiry: Expiry) -> Result<()> {
-        self.put(key, &value, expiry, false).map(drop)
+    /// Reads the head of the file only.
+    fn has_key(&self, key: Key<'_>) -> Result<bool> {
+        Ok(self.find(key, Depth::Head)?.is_some())
     }
 
-    fn add(&self, key: Key<'_>, value: Payload, expiry: Expiry) -> Result<bool> {
-        self.put(key, &value, expiry, true)
+    fn put(&self, key: Key<'_>, value: &Payload, expiry: Expiry, over: Over) -> Result<bool> {
+        self.store(key, value, expiry, over)
     }
 
     fn touch(&self, key: Key<'_>, expiry: Expiry) -> Result<bool> {
-        self.renew(key, expiry)
-    }
-
-    fn delete(&self, key: Key<'_>) -> Result<bool> {
-        self.remove(key)
-    }
-
-    fn delete_many(&self, keys: &[Key<'_>]) -> Result<()> {
-        self.remove_many(keys)
+        let touched = self.replace(key, |found| match found.pickle {
+            Some(_) => Ok((self.head(expiry), found.body().to_vec(), ())),
+            None => Err(self.too_long(key)),
+        })?;
+        Ok(touched.is_some())
     }
 
     fn incr(&self, key: Key<'_>, delta: i64) -> Result<i64> {
-        self.count_on(key, delta)
+        let counted = self.replace(key, |found| {
+            let number = match found.pickle.clone().map(cache_pickle::to_payload) {
+                Some(Payload::Int(number)) => number,
+                _ => return Err(Error::not_an_integer(key.as_str())),
+            };
+            let sum = number.checked_add(delta).ok_or_else(|| Error::overflow(key.as_str()))?;
+            let pickle = cache_pickle::from_payload(key, &Payload::Int(sum))?;
+            Ok((found.head().to_vec(), entry::body(&pickle), sum))
+        })?;
+        counted.ok_or_else(|| Error::key_not_found(key.as_str()))
+    }
+
+    fn delete(&self, keys: &[Key<'_>]) -> Result<u64> {
+        self.remove(keys)
     }
 
     fn rename(&self, from: Key<'_>, to: Key<'_>) -> Result<bool> {
@@ -175,45 +186,46 @@ impl BaseCache for DjangoStore {
         self.clear_all()
     }
 
-    /// Reads the head of the file only.
-    fn has_key(&self, key: Key<'_>) -> Result<bool> {
-        Ok(self.find(key, Depth::Head)?.is_some())
-    }
-
-    fn close(&self) -> Result<()> {
+    fn close(&self) {
         self.forget_root();
-        Ok(())
     }
 
-    fn entries(&self) -> Result<Option<u64>> {
-        self.number_of_entries().map(Some)
+    /// Lists under the lock: without it a listing may see both an entry and the one that took its place.
+    fn entries(&self) -> Result<u64> {
+        self.in_dir(0, |dir| {
+            dir.lock_if_there()?;
+            Ok(dir.list(role)?.entries.len() as u64)
+        })
     }
 
+    /// Locks the directory as a write would. Where there is none, checks whether it could be made.
     fn ping(&self) -> Result<Presence> {
-        self.lock_once()
+        if self.in_dir(false, |dir| dir.lock_if_there().map(|()| true))? {
+            return Ok(Presence::Exists);
+        }
+        can_be_made(&self.dir).map(|()| Presence::NotYet)
     }
 
     fn info(&self) -> Result<Info> {
         let info = Info {
-            entries: Some(self.number_of_entries()?),
+            entries: Some(self.entries()?),
             max_entries: self.culling.limit(),
-            bytes: Some(self.bytes()?),
+            bytes: Some(self.in_dir(0, |dir| Ok(dir.bytes_of(&dir.list(role)?.entries)))?),
             evictions: self.evictions(),
             ..Info::default()
         };
         Ok(info.with("directory", self.dir.display().to_string()).with("layout", "django"))
     }
 
-    fn purge_expired(&self) -> Result<Option<u64>> {
-        let swept = self.sweep_all()?;
-        Ok(Some(swept.expired + swept.damaged))
+    fn purge(&self) -> Result<Swept> {
+        self.sweep_all()
     }
 
     fn capabilities(&self) -> Capabilities {
         Capabilities {
             keeps_kinds: false,
             max_value_size: Some(self.most),
-            ..crate::stored::capabilities(self.culling)
+            ..layout::capabilities(self.culling)
         }
     }
 

@@ -6,7 +6,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use cache_core::Cache;
-use cache_file::{FileCache, FileOptions};
+use cache_file::{FileCache, FileCacheBuilder};
 use tempfile::TempDir;
 
 /// A directory on the disk that holds the build, not on a memory file system.
@@ -15,7 +15,9 @@ pub(crate) fn dir() -> TempDir {
 }
 
 /// A directory, and a cache in a part of it that is not made yet.
-pub(crate) fn cache(set: impl FnOnce(FileOptions) -> FileOptions) -> (TempDir, FileCache, Cache<FileCache>) {
+pub(crate) fn cache(
+    set: impl FnOnce(FileCacheBuilder) -> FileCacheBuilder,
+) -> (TempDir, FileCache, Cache<FileCache>) {
     let dir = dir();
     let backend = set(FileCache::builder(dir.path().join("cache"))).build().unwrap();
     (dir, backend.clone(), Cache::new(backend))

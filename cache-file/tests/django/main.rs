@@ -14,13 +14,13 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use cache_core::Cache;
-use cache_file::{FileCache, FileOptions, Layout};
+use cache_file::{FileCache, FileCacheBuilder, Layout};
 use tempfile::TempDir;
 
 const HOUR: Duration = Duration::from_secs(3_600);
 
 /// A directory, and a cache in Django's layout in a part of it that is not made yet.
-fn cache(set: impl FnOnce(FileOptions) -> FileOptions) -> (TempDir, FileCache, Cache<FileCache>) {
+fn cache(set: impl FnOnce(FileCacheBuilder) -> FileCacheBuilder) -> (TempDir, FileCache, Cache<FileCache>) {
     common::cache(|options| set(options.layout(Layout::Django)))
 }
 

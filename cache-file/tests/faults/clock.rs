@@ -1,4 +1,4 @@
-//! Row 22: the wall clock is set forward or back.
+//! The wall clock is set forward or back.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -39,7 +39,7 @@ pub(crate) fn clock_steps(kind: Kind) {
                 2 => store.cache.touch(&key, timeout),
                 3 => store.cache.add(&key, &7, timeout),
                 4 => store.cache.delete(&key).map(|_| false),
-                _ => store.backend.sweep().map(|_| false),
+                _ => store.backend.purge_expired().map(|_| false),
             };
             match done {
                 Ok(true) => drop(deadlines.insert(key, deadline)),
@@ -84,7 +84,7 @@ fn no_live_entry_goes(kind: Kind) -> Vec<String> {
             store.cache.set("n", &1, Duration::from_secs(there * 60)).unwrap();
             let before = clock.wall_ms();
             hands.step_wall_ms(step * MINUTE_MS);
-            store.backend.sweep().unwrap();
+            store.backend.purge_expired().unwrap();
             let expected = lives || step < 0;
             let counted = match store.cache.incr("n", 1) {
                 Ok(_) => true,

@@ -1,4 +1,4 @@
-//! Row 4: an entry cut at every length, with every bit flipped, with every page zeroed.
+//! An entry cut at every length, with every bit flipped, with every page zeroed.
 
 use std::fs;
 

@@ -1,4 +1,4 @@
-//! Row 6: a disk without room.
+//! A disk without room.
 
 use std::fs;
 use std::path::Path;

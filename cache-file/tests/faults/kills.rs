@@ -1,4 +1,4 @@
-//! Row 1: writers killed at random moments.
+//! Writers killed at random moments.
 
 use std::fs;
 use std::path::Path;
@@ -61,7 +61,7 @@ pub(crate) fn write_for_ever(kind: Kind, number: u64, dir: &Path) -> ExitCode {
             cache.delete(key).unwrap();
         }
         if round % 16 == 7 {
-            backend.sweep().unwrap();
+            backend.purge_expired().unwrap();
         }
         if round % 64 == 40 {
             cache.clear().unwrap();
@@ -138,9 +138,9 @@ fn judge(store: &Store, limit: u64, pids: &[u32], round: u64) -> Result<u64, Str
     let clears = round % 10 == 9;
     if !clears {
         // Before a reader removes what is damaged. Nothing is: what is swept was left unfinished.
-        let swept = backend.sweep().map_err(error)?;
-        if (swept.damaged, swept.expired) != (0, 0) {
-            return Err(format!("{swept:?}"));
+        let purged = backend.purge_expired().map_err(error)?;
+        if purged != Some(0) {
+            return Err(format!("{purged:?} expired or damaged entries"));
         }
     }
     let mut whole = 0;

@@ -1,6 +1,6 @@
-//! The operations that rows 2 and 3 disturb, and what may be there afterwards.
+//! The operations that are killed and made to fail, and what may exist afterwards.
 
-use cache_core::{Result, Timeout};
+use cache_core::{BaseCache as _, Result, Timeout};
 
 use crate::store::{HOUR, Kind, Store, value_of};
 
@@ -186,7 +186,7 @@ pub(crate) const OPERATIONS: &[Operation] = &[
             std::thread::sleep(std::time::Duration::from_millis(5));
             std::fs::write(store.entry_files()[0].with_file_name(".tmp-0123456789abcdef"), "left").unwrap();
         },
-        run: |store| Ok(store.backend.sweep()?.expired == 1),
+        run: |store| Ok(store.backend.purge_expired()? == Some(1)),
         expect: &[expect("a", None, &[None]), expect("b", Some(SMALL), &[Some(SMALL)])],
         ..NOTHING
     },

@@ -1,4 +1,4 @@
-//! Row 24: what is planted in the place of an entry, a temporary file, a subdirectory, the count or
+//! What is planted in the place of an entry, a temporary file, a subdirectory, the count or
 //! the directory itself, and keys that look like paths.
 
 use std::collections::BTreeMap;
@@ -10,7 +10,7 @@ use std::process::ExitCode;
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
-use cache_core::ErrorKind;
+use cache_core::{BaseCache as _, ErrorKind};
 use conformance_tests::faults::{again, record};
 use rustix::fs::{CWD, FileType, Mode, mkfifoat, mknodat};
 
@@ -91,7 +91,7 @@ const OPERATIONS: [(&str, Operation); 12] = [
     ("add", |s| s.cache.add("k", &1, HOUR).map(|added| !added)),
     ("set", |s| s.cache.set("k", &1, HOUR).map(|()| false)),
     ("set a new key", |s| s.cache.set("new", &1, HOUR).map(|()| false)),
-    ("sweep", |s| s.backend.sweep().map(|_| false)),
+    ("sweep", |s| s.backend.purge_expired().map(|_| false)),
     ("clear", |s| s.cache.clear().map(|()| false)),
 ];
 

@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use std::time::{Duration, SystemTime};
 
 use cache_core::{Cache, Clock};
-use cache_file::{FileCache, FileOptions, Layout};
+use cache_file::{FileCache, FileCacheBuilder, Layout};
 
 use crate::common;
 
@@ -56,7 +56,7 @@ impl Kind {
     }
 
     /// A cache in the part `cache` of `dir`.
-    pub(crate) fn open(self, dir: &Path, set: impl FnOnce(FileOptions) -> FileOptions) -> Store {
+    pub(crate) fn open(self, dir: &Path, set: impl FnOnce(FileCacheBuilder) -> FileCacheBuilder) -> Store {
         let root = dir.join("cache");
         let backend = set(FileCache::builder(&root).layout(self.layout())).build().unwrap();
         Store { kind: self, root, cache: Cache::new(backend.clone()), backend }

@@ -34,7 +34,7 @@ impl Ghosts {
         Self { slots: Vec::new(), groups, kept, departures: [1, 1] }
     }
 
-    /// How many have left this queue, one more, and modulo 2^32.
+    /// Returns how many have left this queue, plus one, modulo 2^32.
     pub(super) const fn departures(&self, origin: Origin) -> u32 {
         self.departures[origin as usize]
     }
@@ -52,14 +52,14 @@ impl Ghosts {
         self.slots[group][oldest] = ghost;
     }
 
-    /// The queue that `hash` has left, and how many have left it since then.
+    /// Returns the queue that `hash` has left, and how many have left it since then.
     pub(super) fn find(&self, hash: u64) -> Option<(Origin, usize)> {
         let slots = self.slots.get(self.group(hash))?;
         let ghost = *slots.iter().find(|&&slot| self.is(slot, hash))?;
         Some((origin(ghost), self.age(ghost)))
     }
 
-    /// As [`Ghosts::find`]; the ghost is gone then.
+    /// Finds a ghost as [`Ghosts::find`] does, and removes it.
     pub(super) fn take(&mut self, hash: u64) -> Option<(Origin, usize)> {
         let found = self.find(hash)?;
         let group = self.group(hash);
@@ -81,7 +81,7 @@ impl Ghosts {
         now.wrapping_sub(ghost as u32) as usize
     }
 
-    /// By bits that neither the shard nor the ghost's mark goes by.
+    /// Chooses a group by bits that neither the shard nor the ghost's mark goes by.
     fn group(&self, hash: u64) -> usize {
         let spread = hash & u64::from(u32::MAX);
         ((u128::from(spread) * self.groups as u128) >> 32) as usize

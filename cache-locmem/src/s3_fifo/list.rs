@@ -65,7 +65,7 @@ impl Lists {
         self.nodes.get(place as usize).map(|node| node.hash)
     }
 
-    /// A place at the back of `queue`.
+    /// Adds a place at the back of `queue`.
     pub(super) fn push(&mut self, queue: Queue, hash: u64) -> u32 {
         let node = Node { hash, before: NONE, behind: NONE, queue: None };
         let place = match self.nodes.get_mut(self.free as usize) {

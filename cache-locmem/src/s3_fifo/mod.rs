@@ -58,7 +58,7 @@ pub(crate) struct Queues {
 }
 
 impl Queues {
-    /// The queues of a shard that holds about `share` entries when the store is full.
+    /// Makes the queues of a shard that holds about `share` entries when the store is full.
     pub(crate) fn new(share: usize) -> Self {
         let share = share.max(1);
         Self {
@@ -69,25 +69,25 @@ impl Queues {
         }
     }
 
-    /// Empty queues of the same share.
+    /// Makes empty queues of the same share.
     pub(crate) fn emptied(&self) -> Self {
         Self::new(self.share)
     }
 
-    /// The time that entries' reads are stamped with: how many have left the small queue for good.
+    /// Returns the time that entries' reads are stamped with: how many have left the small queue for good.
     #[inline]
     pub(crate) const fn clock(&self) -> u32 {
         self.ghosts.departures(Origin::Small)
     }
 
-    /// A place for a new entry: in the main queue if it returns as a ghost, which
-    /// [`Queues::evict`] forgets where it lost.
+    /// Makes a place for a new entry: in the main queue if it returns as a ghost, which [`Queues::evict`]
+    /// forgets where it lost.
     pub(crate) fn admit(&mut self, hash: u64) -> u32 {
         let queue = if self.ghosts.take(hash).is_some() { Queue::Main } else { Queue::Small };
         self.lists.push(queue, hash)
     }
 
-    /// The entry at `place` is gone.
+    /// Frees the place of an entry that is gone.
     pub(crate) fn remove(&mut self, place: u32) {
         self.lists.remove(place);
     }
@@ -110,7 +110,7 @@ impl Queues {
         Some(found.remove().0)
     }
 
-    /// Whether `hash` is a ghost that wins a place in main. Where it is one, the room adapts.
+    /// Returns whether `hash` is a ghost that wins a place in main. Where it is one, the room adapts.
     fn returns(&mut self, entries: &HashTable<Box<Entry>>, hash: u64) -> bool {
         let Some((origin, age)) = self.ghosts.find(hash) else { return false };
         let close = age <= part(self.share, CLOSE);
@@ -135,7 +135,7 @@ impl Queues {
         won
     }
 
-    /// Whether the entry at main's front has to give way to a ghost that left `age` departures ago.
+    /// Returns whether the entry at main's front has to give way to a ghost that left `age` departures ago.
     fn duel(&mut self, entries: &HashTable<Box<Entry>>, age: usize) -> bool {
         let now = self.clock();
         let Some((place, entry)) = self.at_front(entries, Queue::Main) else { return true };
@@ -150,7 +150,7 @@ impl Queues {
         false
     }
 
-    /// The place of the entry that goes next.
+    /// Chooses the place of the entry that goes next.
     fn next(&mut self, entries: &HashTable<Box<Entry>>) -> Option<u32> {
         for _ in 0..TURNS {
             let queue = self.queue_to_shorten();
@@ -185,7 +185,7 @@ impl Queues {
     }
 }
 
-/// So many thousandths of `share`, at least one.
+/// Returns this many thousandths of `share`, at least one.
 fn part(share: usize, thousandths: usize) -> usize {
     (share.saturating_mul(thousandths) / 1_000).max(1)
 }

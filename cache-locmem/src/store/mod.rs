@@ -230,8 +230,8 @@ impl Store {
         self.shards.iter().for_each(|shard| self.empty(&mut shard.write(), &mut removed));
     }
 
-    /// A small store culls exactly the least recently used, so every hit has a tick of its own. In a
-    /// large one hits between two writes of a shard share theirs: ticks are dear, and where a third
+    /// Returns the tick of a hit. A small store culls exactly the least recently used, so every hit has its
+    /// own. In a large one hits between two writes of a shard share theirs: ticks are dear, and where a third
     /// of hundreds goes at once the order of the last few does not matter.
     #[inline]
     fn tick_of_hit(&self, shard: &Shard) -> u64 {
@@ -243,7 +243,7 @@ impl Store {
         self.hasher.hash_one(key)
     }
 
-    /// The table uses the lowest and the highest bits of the hash: these are in between.
+    /// Chooses the shard by bits between the lowest and the highest of the hash, which the table uses.
     #[inline]
     pub(crate) fn shard_of(&self, hash: u64) -> usize {
         (hash >> 40) as usize & (self.shards.len() - 1)
@@ -260,8 +260,9 @@ impl Store {
         deadline == NEVER || !self.clock.has_passed(deadline)
     }
 
-    /// The time now and the deadline of what is written now: by the precise clock where there is one,
-    /// since an entry must not expire early. Without one the time may lag, and only serves to find room.
+    /// Returns the time now and the deadline of what is written now: by the precise clock where there is a
+    /// deadline, since an entry must not expire early. Without one the time may lag, and only serves to find
+    /// room.
     fn times(&self, expiry: Expiry) -> (u64, u64) {
         match expiry {
             Expiry::Never => (self.clock.coarse_ns(), NEVER),

@@ -1,8 +1,8 @@
-//! Row 5: files of entries as Django writes them.
+//! Files of entries as Django writes them.
 
 use miniz_oxide::deflate::compress_to_vec_zlib;
 
-use super::{Depth, Seen, decode, read};
+use super::{Depth, Lookup, decode, read};
 use crate::fuzz::{file, fuzz};
 
 const NOW: i64 = 1_700_000_000_000_000;
@@ -22,8 +22,8 @@ const WORDS: [&[u8]; 9] = [
     b"\x8a\x08",
 ];
 
-fn is_entry(seen: &Seen) -> bool {
-    let Seen::Live(found) = seen else { return false };
+fn is_entry(seen: &Lookup) -> bool {
+    let Lookup::Live(found) = seen else { return false };
     assert!(found.pickle.as_ref().is_none_or(|pickle| pickle.len() <= MOST));
     assert!(!found.head().is_empty() && !found.body().is_empty());
     true

@@ -1,9 +1,7 @@
-//! Row 5: files of entries.
+//! Files of entries that hold arbitrary bytes.
 
-use super::{Depth, Found, Seen, entry, header, whole};
-use crate::entry::HEADER;
+use super::{Depth, EntryName, Found, HEADER, Lookup, entry, header, whole};
 use crate::fuzz::{file, fuzz};
-use crate::layout::EntryName;
 
 const KEY: &[u8] = b":1:key";
 const NOW: i64 = 1_700_000_000_000_000;
@@ -27,8 +25,8 @@ fn seal_entry(bytes: &mut [u8]) {
 const ENTRY_WORDS: [&[u8]; 4] = [b"RCFE", KEY, b"\xff\xff\xff\xff\xff\xff\xff\x7f", b"\0\0\0\0\0\0\0\x80"];
 
 /// What is made of an entry: nothing, or a payload that can be given to a caller.
-fn is_entry(seen: Seen<Found>) -> bool {
-    let Seen::Live(found) = seen else { return false };
+fn is_entry(seen: Lookup<Found>) -> bool {
+    let Lookup::Live(found) = seen else { return false };
     let (slot, _) = found.header.amended(i64::MAX, 1);
     assert_eq!(slot.len(), 24);
     assert!(!found.header.is_expired(NOW));

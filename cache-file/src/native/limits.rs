@@ -19,13 +19,13 @@ impl Limits {
         Self { named, has_default, has_spoken: AtomicBool::new(false) }
     }
 
-    /// What is named and, where it is not, Django's.
+    /// Returns what is named, and Django's limits where nothing is.
     pub(crate) fn of_new_store(&self) -> Culling {
         self.named.over(Culling::DEFAULT).unwrap_or_default()
     }
 
-    /// The limits that a new entry of this handle finds in a store of so many entries, and whether the
-    /// store has to remember them.
+    /// Returns the limits that a new entry of this handle finds in a store of `entries`, and whether the store
+    /// has to remember them.
     pub(crate) fn in_force(&self, remembered: Option<Culling>, entries: u64) -> (Culling, bool) {
         let base = match remembered {
             Some(limits) if self.has_spoken.load(Ordering::Relaxed) => return (limits, false),
@@ -38,12 +38,12 @@ impl Limits {
         (limits, remembered != Some(limits))
     }
 
-    /// The store remembers what this handle names.
+    /// Notes that the store remembers what this handle names.
     pub(crate) fn have_been_said(&self) {
         self.has_spoken.store(true, Ordering::Relaxed);
     }
 
-    /// For people: what the store remembers, or would remember after a new entry.
+    /// Returns, for people, what the store remembers, or would remember after a new entry.
     pub(crate) fn shown(&self, remembered: Option<Culling>, entries: u64) -> Culling {
         remembered.unwrap_or_else(|| self.in_force(None, entries).0)
     }

@@ -1,12 +1,17 @@
-//! [`FileOptions`]: the settings of a file cache.
+//! [`FileCacheBuilder`]: makes a file cache with settings of its own.
 
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use cache_core::{Clock, Culling, Error, NamedLimits, Result, refuse_url};
 
-use crate::FileCache;
+use crate::backend::FileCache;
+#[cfg(feature = "django")]
+use crate::django::DjangoStore;
+use crate::layout::{Layout, Store};
+use crate::native::{Limits, NativeStore};
 
 /// Builds a [`FileCache`].
 ///
@@ -17,30 +22,17 @@ use crate::FileCache;
 /// # Ok::<(), cache_core::Error>(())
 /// ```
 #[derive(Clone, Debug)]
-pub struct FileOptions {
-    pub(crate) dir: PathBuf,
-    pub(crate) limits: NamedLimits,
-    pub(crate) has_default_limit: bool,
-    pub(crate) clock: Clock,
-    pub(crate) lock_timeout: Duration,
-    pub(crate) layout: Layout,
+pub struct FileCacheBuilder {
+    dir: PathBuf,
+    limits: NamedLimits,
+    has_default_limit: bool,
+    clock: Clock,
+    lock_timeout: Duration,
+    layout: Layout,
     #[cfg(feature = "django")]
-    pub(crate) max_inflated: usize,
+    max_inflated: usize,
     /// What is wrong with the directory that was named: then `dir` is empty, since it may hold a password.
     problem: Option<String>,
-}
-
-/// How entries lie in the directory. Handles of different layouts do not see each other's entries.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Layout {
-    /// This crate's own: whole keys, checksums, an exact bound at any size.
-    #[default]
-    Own,
-    /// That of Django's `FileBasedCache`, to share the directory with it. See the
-    /// [crate's documentation](crate#sharing-a-directory-with-django).
-    #[cfg(feature = "django")]
-    Django,
 }
 
 /// Beyond a day a wait is a hang.
@@ -50,8 +42,26 @@ const LONGEST_LOCK_TIMEOUT: Duration = Duration::from_secs(86_400);
 #[cfg(feature = "django")]
 const DEFAULT_MAX_INFLATED: usize = 64 << 20;
 
-impl FileOptions {
-    pub(crate) fn new(dir: PathBuf) -> Self {
+impl FileCache {
+    /// Opens a cache in `dir` with the limits that it remembers. A new one gets Django's: 300 entries, of which a
+    /// third goes when it is full.
+    ///
+    /// Does no I/O: the first write makes the directory, parents included, and refuses one that is a
+    /// symbolic link, writable for other users or, unless this process is root's, another user's.
+    #[must_use]
+    pub fn new(dir: impl Into<PathBuf>) -> Self {
+        Self::builder(dir).open(Culling::DEFAULT)
+    }
+
+    /// Builds a cache in `dir` with other settings than the defaults.
+    #[must_use]
+    pub fn builder(dir: impl Into<PathBuf>) -> FileCacheBuilder {
+        FileCacheBuilder::new(dir.into())
+    }
+}
+
+impl FileCacheBuilder {
+    fn new(dir: PathBuf) -> Self {
         let problem = refuse_url(&dir.to_string_lossy(), "the path of a directory").err();
         let dir = if problem.is_some() { PathBuf::new() } else { dir };
         // A relative directory means the one of now, also after the process has moved elsewhere.
@@ -69,7 +79,8 @@ impl FileOptions {
         }
     }
 
-    /// Django's `MAX_ENTRIES`: the most entries at any moment, in all processes. Where no handle names it, 300.
+    /// Limits the number of entries at any moment, in all processes, as Django's `MAX_ENTRIES`. Where no handle names
+    /// a limit, it is 300.
     ///
     /// The store remembers it ([`Layout::Own`]): a handle that names none adopts it, and one that names
     /// another changes it with its first new entry, for all handles. Where more entries than that are
@@ -88,24 +99,23 @@ impl FileOptions {
         self
     }
 
-    /// No limit on the number of entries; expired ones are still removed as new ones come. The store
-    /// remembers it, as a limit.
+    /// Removes the limit on the number of entries. Expired entries are still removed as new ones come. The store
+    /// remembers this, as it remembers a limit.
     #[must_use]
     pub const fn unlimited(mut self) -> Self {
         self.limits = self.limits.unlimited();
         self
     }
 
-    /// Django's `CULL_FREQUENCY`: one in this many entries goes when a new key finds the store
-    /// full and nothing in it has expired; 0 means all of them. Where no handle names it, 3: the store
-    /// remembers it too.
+    /// Removes one in this many entries when a new key finds the store full and nothing in it has expired, as Django's
+    /// `CULL_FREQUENCY`; 0 means all of them. Where no handle names it, it is 3. The store remembers it too.
     #[must_use]
     pub const fn cull_frequency(mut self, cull_frequency: u32) -> Self {
         self.limits = self.limits.cull_frequency(cull_frequency);
         self
     }
 
-    /// Has a handle that names no limit evict nothing where nothing remembers one: for tools that look into
+    /// Evicts nothing where neither this handle nor the store names a limit: for tools that look into
     /// the caches of others. In [`Layout::Django`] it is then as if [`unlimited`](Self::unlimited); a store of
     /// [`Layout::Own`] that such a handle makes remembers no limit, and takes that of the first other handle.
     #[must_use]
@@ -114,33 +124,31 @@ impl FileOptions {
         self
     }
 
-    /// Where the time comes from. Default: the machine's clock. Deadlines are wall-clock time.
+    /// Takes the time from `clock`. Default: the machine's clock. Deadlines are wall-clock time.
     #[must_use]
     pub fn clock(mut self, clock: Clock) -> Self {
         self.clock = clock;
         self
     }
 
-    /// How long a call waits for other writers of the same subdirectory before it gives up with
-    /// [`ErrorKind::Unavailable`](cache_core::ErrorKind::Unavailable): 5 seconds by default, at most a day. Reads
-    /// do not wait, but for one who writes the entry in place, as Django's `touch` does in
-    /// [`Layout::Django`].
+    /// Limits how long a call waits for other writers of the same subdirectory, before it fails with
+    /// [`ErrorKind::Unavailable`](cache_core::ErrorKind::Unavailable). Default: 5 seconds; at most a day. Reads
+    /// wait only for a writer that changes the entry in place, as Django's `touch` does in [`Layout::Django`].
     #[must_use]
     pub const fn lock_timeout(mut self, lock_timeout: Duration) -> Self {
         self.lock_timeout = lock_timeout;
         self
     }
 
-    /// How entries lie in the directory. Default: [`Layout::Own`].
+    /// Chooses how entries lie in the directory. Default: [`Layout::Own`].
     #[must_use]
     pub const fn layout(mut self, layout: Layout) -> Self {
         self.layout = layout;
         self
     }
 
-    /// In [`Layout::Django`], the most bytes of a pickled value, since values there are
-    /// compressed: a larger one is refused by `set`, and one that Django wrote is an error of
-    /// `get` and `touch`. Default: 64 MiB.
+    /// Limits the bytes of a pickled value in [`Layout::Django`], since values there are compressed: `set` refuses a
+    /// larger one, and `get` and `touch` fail on one that Django wrote. Default: 64 MiB.
     #[cfg(feature = "django")]
     #[must_use]
     pub const fn max_inflated(mut self, bytes: usize) -> Self {
@@ -148,12 +156,12 @@ impl FileOptions {
         self
     }
 
-    pub(crate) fn culling(&self) -> Result<Culling> {
+    fn culling(&self) -> Result<Culling> {
         let default = if self.has_default_limit { Culling::DEFAULT } else { Culling::DEFAULT.unlimited() };
         self.limits.over(default)
     }
 
-    /// The backend. No I/O: the directory is made by the first write.
+    /// Makes the backend. Does no I/O: the first write makes the directory.
     ///
     /// # Errors
     /// [`ErrorKind::InvalidCacheBackend`](cache_core::ErrorKind::InvalidCacheBackend) for
@@ -173,6 +181,22 @@ impl FileOptions {
             )));
         }
         let culling = self.culling()?;
-        Ok(FileCache::from_parts(self, culling))
+        Ok(self.open(culling))
+    }
+
+    #[cfg_attr(not(feature = "django"), allow(unused_variables, reason = "the other layout asks"))]
+    fn open(self, culling: Culling) -> FileCache {
+        let Self { dir, clock, lock_timeout, .. } = self;
+        let store: Arc<dyn Store> = match self.layout {
+            Layout::Own => {
+                let limits = Limits::new(self.limits, self.has_default_limit);
+                Arc::new(NativeStore::new(dir, clock, lock_timeout, limits))
+            }
+            #[cfg(feature = "django")]
+            Layout::Django => {
+                Arc::new(DjangoStore::new(dir, clock, lock_timeout, culling, self.max_inflated))
+            }
+        };
+        FileCache::over(store)
     }
 }

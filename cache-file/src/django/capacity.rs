@@ -1,12 +1,12 @@
-//! The bound: how many entries there are, and which go when a new one comes.
+//! The bound of a store: counting entries, and making room for a new one.
 
 use std::sync::atomic::Ordering;
 use std::sync::{MutexGuard, PoisonError};
 
 use super::DjangoStore;
-use super::entry::{Seen, role};
-use crate::dir::Dir;
-use crate::fs::Fault;
+use super::entry::{Lookup, role};
+use crate::entry_dir::EntryDir;
+use crate::error::FsError;
 use crate::read::Depth;
 
 /// Up to this limit every new key counts by listing, as Django does on every write.
@@ -32,8 +32,8 @@ pub(super) struct Count {
 }
 
 impl Count {
-    /// Of a handle that has not listed yet. Without a limit it need not soon: the chance is such
-    /// that programs which write a few keys and end take their part in looking.
+    /// Makes the count of a handle that has not listed yet. Without a limit it need not soon: the chance is
+    /// such that programs which write a few keys and end take their part in looking.
     pub(super) fn unknown(limit: Option<u64>) -> Self {
         Self { entries: 0, credit: if limit.is_some() { 0 } else { fastrand::u64(..SELDOM) } }
     }
@@ -45,18 +45,18 @@ impl Count {
 
 impl DjangoStore {
     pub(super) fn count(&self) -> MutexGuard<'_, Count> {
-        self.here().count.lock().unwrap_or_else(PoisonError::into_inner)
+        self.known().count.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Lists the entries, and removes what killed writers left.
-    pub(super) fn list(&self, dir: &Dir<'_>) -> Result<Vec<String>, Fault> {
+    pub(super) fn list(&self, dir: &EntryDir<'_>) -> Result<Vec<String>, FsError> {
         let listing = dir.list(role)?;
         dir.remove_temporary(&listing.temporary)?;
         Ok(listing.entries)
     }
 
     /// Makes room for one new key, where there is a limit. Under the lock.
-    pub(super) fn make_room(&self, dir: &Dir<'_>) -> Result<(), Fault> {
+    pub(super) fn make_room(&self, dir: &EntryDir<'_>) -> Result<(), FsError> {
         let Some(limit) = self.culling.limit() else { return Ok(()) };
         {
             let count = self.count();
@@ -73,9 +73,9 @@ impl DjangoStore {
         Ok(())
     }
 
-    /// Removes what has expired, else a share; says how many are left. Where there are far more than the
+    /// Removes what has expired, else a share. Returns how many are left. Where there are far more than the
     /// limit, it is some of them, chosen at random: the next new keys go on.
-    fn cull(&self, dir: &Dir<'_>, names: Vec<String>, limit: u64) -> Result<u64, Fault> {
+    fn cull(&self, dir: &EntryDir<'_>, names: Vec<String>, limit: u64) -> Result<u64, FsError> {
         let all = names.len() as u64;
         // More than several handles add between two listings.
         let step = STEP.max(limit / SHARE * 2);
@@ -99,28 +99,28 @@ impl DjangoStore {
         Ok(left - chosen.len() as u64)
     }
 
-    fn evict(&self, dir: &Dir<'_>, name: &str) -> Result<(), Fault> {
+    fn evict(&self, dir: &EntryDir<'_>, name: &str) -> Result<(), FsError> {
         let gone = dir.unlink(name)?;
-        self.here().evicted.fetch_add(gone.into(), Ordering::Relaxed);
+        self.known().evicted.fetch_add(gone.into(), Ordering::Relaxed);
         Ok(())
     }
 
     /// Removes those of the names whose entries have expired or are damaged, and gives the others.
     /// Waits for nobody, since the directory is locked.
-    fn remove_expired(&self, dir: &Dir<'_>, names: Vec<String>) -> Result<Vec<String>, Fault> {
+    fn remove_expired(&self, dir: &EntryDir<'_>, names: Vec<String>) -> Result<Vec<String>, FsError> {
         let mut live = Vec::with_capacity(names.len());
         for name in names {
             match self.look_once(dir, &name, Depth::Head, false)? {
-                Seen::Live(_) | Seen::Unclear => live.push(name),
-                Seen::Expired | Seen::Damaged => drop(dir.unlink(&name)?),
-                Seen::Absent => {}
+                Lookup::Live(_) | Lookup::Unclear => live.push(name),
+                Lookup::Expired | Lookup::Damaged => drop(dir.unlink(&name)?),
+                Lookup::Absent => {}
             }
         }
         Ok(live)
     }
 
-    /// A new key was written. A failure here is not its failure.
-    pub(super) fn added(&self, dir: &Dir<'_>) {
+    /// Counts a new key that was written. A failure here is not a failure of the write.
+    pub(super) fn added(&self, dir: &EntryDir<'_>) {
         {
             let mut count = self.count();
             count.entries += 1;
@@ -130,15 +130,15 @@ impl DjangoStore {
             }
         }
         if self.culling.limit().is_none()
-            && let Err(Fault::Failed(error)) = self.look_for_expired(dir)
+            && let Err(FsError::Failed(error)) = self.look_for_expired(dir)
         {
             tracing::warn!(target: "cache_file", %error, "a sweep failed");
         }
     }
 
-    /// Without a limit: removes what has expired among some entries, twice as many as there will
-    /// be new keys before the next look. So about half of all entries are live at the least.
-    fn look_for_expired(&self, dir: &Dir<'_>) -> Result<(), Fault> {
+    /// Removes, without a limit, what has expired among some entries: twice as many as there will be new keys
+    /// before the next look. So about half of all entries are live at the least.
+    fn look_for_expired(&self, dir: &EntryDir<'_>) -> Result<(), FsError> {
         let names = self.list(dir)?;
         let entries = names.len() as u64;
         let credit = SELDOM.max(entries / SHARE);

@@ -1,14 +1,14 @@
-//! Row 5: state files.
+//! State files that hold arbitrary bytes.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use cache_core::NamedLimits;
 
-use super::{Fault, Header, RECORD, Shard, State, create, sealed, shards};
+use super::record::sealed;
+use super::{FsError, Limits, Location, RECORD, ShardRecord, State, StateHeader, create, shards};
 use crate::fuzz::fuzz;
-use crate::layout::{Location, STATE};
-use crate::limits::Limits;
+use crate::native::paths::STATE;
 
 const WAIT: Duration = Duration::from_secs(5);
 
@@ -26,15 +26,18 @@ fn records() {
         .finish(|bytes| seal(bytes))
         .run(100_000, |bytes| {
             let (records, _) = bytes.as_chunks::<RECORD>();
-            let header = records.first().and_then(|record| Header::decode(record, bytes.len() as u64));
-            let shards =
-                records.iter().skip(1).zip(0..).filter_map(|(record, index)| Shard::decode(record, index));
+            let header = records.first().and_then(|record| StateHeader::decode(record, bytes.len() as u64));
+            let shards = records
+                .iter()
+                .skip(1)
+                .zip(0..)
+                .filter_map(|(record, index)| ShardRecord::decode(record, index));
             shards.count() > 0 && header.is_some()
         });
 }
 
 /// All that is done with a state file, whatever is in it: it counts, or is written anew.
-fn use_state(location: &Location) -> Result<(), Fault> {
+fn use_state(location: &Location) -> Result<(), FsError> {
     let mut state = State::open(location, WAIT)?;
     let limits = |named: NamedLimits| Limits::new(named, true);
     state.plan(0, i64::MAX, Some(&limits(NamedLimits::NONE.max_entries(1))))?;
@@ -66,7 +69,7 @@ fn files() {
         assert!(found.is_none_or(|found| found == count));
         let location = Location { root: Arc::clone(&root), shards: count };
         // Damage that only a look at each record shows: it is written anew, and good from then on.
-        if let Err(Fault::Failed(e)) = use_state(&location) {
+        if let Err(FsError::Failed(e)) = use_state(&location) {
             panic!("{e}");
         }
         use_state(&location).unwrap();

@@ -80,7 +80,7 @@ impl Slot {
         bytes
     }
 
-    /// `Err` for damage, `Ok(None)` for a slot not in use.
+    /// Returns `Err` for damage, and `Ok(None)` for a slot not in use.
     fn decode(bytes: &[u8], fixed: &[u8; FIXED]) -> Result<Option<Self>, ()> {
         if bytes.iter().all(|&b| b == 0) {
             return Ok(None);
@@ -101,7 +101,7 @@ impl Slot {
 }
 
 impl Header {
-    /// The header of a file of `size` bytes that begins with `bytes`; `None` for a damaged one.
+    /// Decodes the header of a file of `size` bytes that begins with `bytes`. Returns `None` for a damaged one.
     pub(crate) fn decode(bytes: &[u8], size: u64) -> Option<Self> {
         let fixed: [u8; FIXED] = *bytes.first_chunk()?;
         if fixed[..4] != MAGIC || fixed[4] != VERSION {
@@ -127,7 +127,7 @@ impl Header {
         Some(Self { kind: fixed[5], codec: fixed[6], key_len, slot, checksum, fixed, place })
     }
 
-    /// Whether `content`, the key and the body, is what was written.
+    /// Returns whether `content`, the key and the body, is what was written.
     pub(crate) fn vouches_for(&self, content: &[u8]) -> bool {
         crc32fast::hash(content) == self.checksum
     }
@@ -140,7 +140,7 @@ impl Header {
         self.slot.deadline <= now
     }
 
-    /// What to write, and at which offset, to give the entry this deadline and number.
+    /// Returns what to write, and at which offset, to give the entry this deadline and number.
     pub(crate) fn amended(&self, deadline: i64, number: i64) -> ([u8; SLOT], u64) {
         let slot = Slot { deadline, number, sequence: self.slot.sequence.wrapping_add(1) };
         (slot.encode(&self.fixed), slot_offset(1 - self.place))
@@ -160,7 +160,7 @@ pub(crate) struct Encoded {
 }
 
 impl Encoded {
-    /// The head has room for `spare` more bytes.
+    /// Encodes an entry. The head has room for `spare` more bytes.
     pub(crate) fn new(key: &[u8], payload: &Payload, deadline: i64, spare: usize) -> Self {
         let (kind, codec) = payload.tags();
         let body = payload.bytes();
@@ -179,7 +179,7 @@ impl Encoded {
         Self { head, fixed, number }
     }
 
-    /// What to write, and at which offset, for another deadline.
+    /// Returns what to write, and at which offset, for another deadline.
     pub(crate) fn restamped(&self, deadline: i64) -> ([u8; SLOT], u64) {
         (first_slot(&self.fixed, self.number, deadline), slot_offset(0))
     }
@@ -189,7 +189,7 @@ fn first_slot(fixed: &[u8; FIXED], number: i64, deadline: i64) -> [u8; SLOT] {
     Slot { deadline, number, sequence: 1 }.encode(fixed)
 }
 
-/// The payload of a decoded entry; `None` for a kind that does not exist, or an integer with a body.
+/// Returns the payload of a decoded entry; `None` for a kind that does not exist, or an integer with a body.
 pub(crate) fn payload(header: &Header, body: bytes::Bytes) -> Option<Payload> {
     if header.is_integer() {
         return body.is_empty().then_some(Payload::Int(header.slot.number));
