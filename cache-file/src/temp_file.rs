@@ -32,6 +32,8 @@ impl<'a> TempFile<'a> {
             };
             // From here on it is removed, also where it cannot be locked.
             let temp = Self { dir, name, file: LockFile::new(file), renamed: false };
+            #[cfg(test)]
+            tests::between(dir, &temp.name);
             if temp.file.try_lock(&dir.path().join(&temp.name))? {
                 break temp;
             }
@@ -93,9 +95,51 @@ fn exchange(_: BorrowedFd<'_>, _: &str, _: &str) -> Result<bool, Errno> {
 
 #[cfg(test)]
 mod tests {
+    use std::cell::Cell;
+    use std::fs::File;
     use std::time::Duration;
 
+    use cache_core::{BaseCache as _, Cache, DEFAULT_TIMEOUT};
+
     use super::*;
+    use crate::{FileCache, Layout};
+
+    thread_local! {
+        static SWEPT: Cell<Option<u32>> = const { Cell::new(None) };
+    }
+
+    /// Sweeps, where the test asks for it, between the making of a file and its lock: as another process, which has
+    /// to lock the directory for it.
+    pub(super) fn between(dir: &EntryDir<'_>, name: &str) {
+        let Some(swept) = SWEPT.get() else { return };
+        let lock = dir.path().join(".cache-file-lock");
+        let locked = File::open(if lock.exists() { lock } else { dir.path() }).unwrap();
+        if locked.try_lock().is_ok() {
+            std::fs::remove_file(dir.path().join(name)).unwrap();
+            SWEPT.set(Some(swept + 1));
+        }
+    }
+
+    #[test]
+    fn a_write_whose_file_is_swept_before_its_lock_is_done_all_the_same() {
+        let layouts = [
+            Layout::Own,
+            #[cfg(feature = "django")]
+            Layout::Django,
+        ];
+        for layout in layouts {
+            let place = tempfile::tempdir().unwrap();
+            let cache =
+                Cache::new(FileCache::builder(place.path().join("cache")).layout(layout).build().unwrap());
+            for key in ["first", "second", "second"] {
+                SWEPT.set(Some(0));
+                cache.set(key, &1, DEFAULT_TIMEOUT).unwrap();
+                assert_eq!(SWEPT.take(), Some(1), "{layout:?}: {key}");
+                assert_eq!(cache.get::<i64>(key).unwrap(), Some(1), "{layout:?}: {key}");
+            }
+            assert_eq!(cache.backend().entries().unwrap(), Some(2), "{layout:?}");
+        }
+    }
 
     #[test]
     fn what_is_published_has_the_name_alone_whatever_was_there() {

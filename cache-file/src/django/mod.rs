@@ -125,7 +125,7 @@ impl DjangoStore {
     }
 
     /// Runs `op` in the directory, unlocked. Makes the directory where there is none.
-    fn in_made_dir<T>(&self, op: impl Fn(&EntryDir<'_>) -> Result<T, FsError>) -> Result<T> {
+    fn in_made_dir<T>(&self, mut op: impl FnMut(&EntryDir<'_>) -> Result<T, FsError>) -> Result<T> {
         self.retry(|| {
             let root = self.root(true)?.ok_or(FsError::Gone(None))?;
             op(&EntryDir::root(&root, self.lock_timeout))

@@ -14,6 +14,7 @@ impl DjangoStore {
     /// Removes what has expired or is damaged, and what killed writers left.
     pub(super) fn sweep_all(&self) -> Result<Swept> {
         self.in_dir(Swept::default(), |dir| {
+            dir.lock_if_there()?;
             let listing = dir.list(role)?;
             let mut swept =
                 Swept { temporary: dir.remove_temporary(&listing.temporary)?, ..Swept::default() };
@@ -34,6 +35,7 @@ impl DjangoStore {
 
     pub(super) fn clear_all(&self) -> Result<()> {
         self.in_dir((), |dir| {
+            dir.lock_if_there()?;
             for names in self.list(dir)?.chunks(AT_ONCE) {
                 dir.lock()?;
                 for name in names {

@@ -39,7 +39,12 @@ impl DjangoStore {
             return Err(Error::value_too_large(key.as_str(), pickle.len(), self.most));
         }
         let (name, body) = (entry::file_name(key.as_bytes()), entry::body(&pickle));
+        let mut again = false;
         self.in_made_dir(|dir| {
+            // A sweep may have found the file before its own lock, and removed it: none can under this lock.
+            if std::mem::replace(&mut again, true) {
+                dir.lock()?;
+            }
             let head = self.head(expiry);
             let mut temp = TempFile::write(dir, [&head, &body])?;
             dir.lock()?;

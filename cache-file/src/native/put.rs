@@ -22,10 +22,15 @@ impl NativeStore {
             return Ok(false);
         }
         let name = EntryName::of(key.as_bytes());
+        let mut again = false;
         self.retry(|| {
             let location = self.location(true)?.ok_or(FsError::Gone(None))?;
             let shard =
                 self.open_shard(&location, location.shard_of(&name), true)?.ok_or(FsError::Gone(None))?;
+            // A sweep may have found the file before its own lock, and removed it: none can under this lock.
+            if std::mem::replace(&mut again, true) {
+                shard.dir.lock()?;
+            }
             let temp = NewEntry::write(&shard, key.as_bytes(), value, self.deadline(expiry))?;
             self.publish(&shard, temp, &name, key, expiry, over)
         })
