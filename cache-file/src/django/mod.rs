@@ -6,10 +6,11 @@
 //! is a miss, once waiting does not help, and stays: only old damage is removed.
 
 mod capacity;
+mod change;
 mod entry;
-mod find;
+mod get;
+mod put;
 mod sweep;
-mod write;
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};

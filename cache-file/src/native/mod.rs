@@ -3,7 +3,8 @@
 mod capacity;
 mod change;
 mod entry;
-mod find;
+mod get;
+mod info;
 mod limits;
 mod location;
 mod lookup;
@@ -11,7 +12,6 @@ mod new_entry;
 mod paths;
 mod put;
 mod shard;
-mod size;
 mod state;
 mod sweep;
 

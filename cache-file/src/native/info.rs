@@ -1,4 +1,4 @@
-//! What an operator asks for: the limits of a store, and how large it is.
+//! What `info` says of a store: its limits, its evictions, and how large it is.
 
 use cache_core::{Culling, Result};
 
