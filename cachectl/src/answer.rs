@@ -3,9 +3,9 @@
 use std::io::{IsTerminal as _, Write as _};
 use std::process::ExitCode;
 
+use cache_core::printable;
 use serde_json::{Value, json};
 
-use crate::escape::escape;
 use crate::failure::{Failure, Result};
 
 /// What came of a command.
@@ -71,7 +71,7 @@ pub(crate) fn print_lines(lines: impl IntoIterator<Item = String>) -> Result<()>
     let on_a_terminal = std::io::stdout().is_terminal();
     let mut text = String::new();
     for line in lines {
-        text += &*if on_a_terminal { escape(&line) } else { line.as_str().into() };
+        text += &if on_a_terminal { printable(&line).to_string() } else { line };
         text.push('\n');
     }
     print_bytes(text.as_bytes())

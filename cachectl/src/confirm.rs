@@ -2,7 +2,6 @@
 
 use std::io::{IsTerminal as _, Write as _};
 
-use crate::escape::escape;
 use crate::failure::{Failure, Result};
 
 /// Asks on a terminal, unless `yes` was said already; a program is not asked.
@@ -15,7 +14,7 @@ pub(crate) fn confirm(yes: bool, question: &str) -> Result<()> {
         return Ok(());
     }
     let mut answer = String::new();
-    let asked = write!(std::io::stderr(), "{} [y/N] ", escape(question))
+    let asked = write!(std::io::stderr(), "{} [y/N] ", cache_core::printable(question))
         .and_then(|()| std::io::stdin().read_line(&mut answer));
     let failed = |e| Failure::wrong(format!("the terminal cannot be asked: {e}; say --yes"));
     asked.map_err(failed)?;

@@ -8,7 +8,6 @@ use cache_core::{Error, ErrorKind};
 use serde_json::{Value, json};
 
 use crate::answer::Answer;
-use crate::escape::escape;
 
 /// Why a command was not done: one sentence.
 #[derive(Debug)]
@@ -89,7 +88,7 @@ impl Failure {
             format!("cachectl: {}", self.sentence.replace('\n', " "))
         };
         // Where not even that can be said, the exit status says it.
-        let _ = writeln!(std::io::stderr(), "{}", escape(&line));
+        let _ = writeln!(std::io::stderr(), "{}", cache_core::printable(&line));
         if let Some(signal) = self.signal {
             // So that a shell sees that it was a signal, and ends its script.
             let _ = signal_hook::low_level::emulate_default_handler(signal);

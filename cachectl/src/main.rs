@@ -7,7 +7,6 @@ mod answer;
 mod cli;
 mod commands;
 mod confirm;
-mod escape;
 mod failure;
 mod json;
 mod open;
