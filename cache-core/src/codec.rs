@@ -15,6 +15,8 @@ use crate::payload::CodecId;
 #[cfg(feature = "json")]
 use exact::Numbers;
 use exact::Packed;
+#[cfg(feature = "json")]
+pub use exact::json_numbers;
 pub(crate) use exact::{Distinct, Exact, signed, unsigned};
 
 /// What a codec fails with. It must not hold any part of a value. A [`Refusal`] reaches the user of the

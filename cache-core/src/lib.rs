@@ -39,9 +39,9 @@ pub use cache::SECONDS_BUCKETS;
 pub use cache::{Cache, CacheBuilder, OnError, Stats};
 pub use capabilities::Capabilities;
 pub use clock::{Clock, ManualClock};
-#[cfg(feature = "json")]
-pub use codec::Json;
 pub use codec::{Codec, CodecError, MessagePack, Refusal, Visit};
+#[cfg(feature = "json")]
+pub use codec::{Json, json_numbers};
 pub use culling::{Culling, NamedLimits};
 pub use error::{Error, ErrorKind, Result};
 #[cfg(feature = "zlib")]

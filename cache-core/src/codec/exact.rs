@@ -13,6 +13,8 @@ mod wide;
 
 #[cfg(feature = "json")]
 pub(super) use text::Numbers;
+#[cfg(feature = "json")]
+pub use text::json_numbers;
 pub(crate) use wide::{signed, unsigned};
 
 /// NaN or an infinity, to be written in JSON.

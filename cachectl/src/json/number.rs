@@ -1,45 +1,33 @@
 //! The numbers of a JSON text: each is exact, or a problem.
 
+use std::borrow::Cow;
+use std::ops::Range;
+
+use cache_core::json_numbers;
+
 /// What is wrong with the first number of a valid JSON `text` that would not be stored as it is written.
 ///
 /// An integer has at most 64 bits. A number with a point or an exponent is a 64-bit float: it is exact where it
 /// is the shortest decimal that reads as its float (`0.1`), in whatever way it is written (`1.50e-1`), or the
 /// float itself to the last digit.
 pub(crate) fn inexact(text: &str) -> Option<String> {
-    numbers(text).find_map(problem)
+    numbers(text).find_map(|(_, number)| problem(number))
 }
 
-/// The numbers in valid JSON: what stands outside of strings and begins with a digit or a minus.
-fn numbers(text: &str) -> impl Iterator<Item = &str> {
-    let mut rest = text;
-    std::iter::from_fn(move || {
-        loop {
-            let start = rest.find(|c: char| c == '"' || c == '-' || c.is_ascii_digit())?;
-            let here = &rest[start..];
-            if let Some(string) = here.strip_prefix('"') {
-                rest = after_string(string);
-                continue;
-            }
-            let end = here.find(|c: char| !(c.is_ascii_digit() || "+-.eE".contains(c))).unwrap_or(here.len());
-            let (number, after) = here.split_at(end);
-            rest = after;
-            return Some(number);
-        }
-    })
-}
-
-/// What follows a string of which the opening quotation mark is taken off.
-fn after_string(text: &str) -> &str {
-    let mut escaped = false;
-    for (at, byte) in text.bytes().enumerate() {
-        match byte {
-            _ if escaped => escaped = false,
-            b'\\' => escaped = true,
-            b'"' => return &text[at + 1..],
-            _ => {}
+/// The text with each `-0` as `0`. It is an integer, as all numbers without a point and an exponent are, and the
+/// reader makes the float -0.0 of it. All else keeps its place.
+pub(crate) fn without_negative_zeros(text: &str) -> Cow<'_, str> {
+    let mut whole = Cow::Borrowed(text);
+    for (place, number) in numbers(text) {
+        if number == "-0" {
+            whole.to_mut().replace_range(place, " 0");
         }
     }
-    ""
+    whole
+}
+
+fn numbers(text: &str) -> impl Iterator<Item = (Range<usize>, &str)> {
+    json_numbers(text.as_bytes()).filter_map(|place| Some((place.clone(), text.get(place)?)))
 }
 
 fn problem(number: &str) -> Option<String> {
@@ -143,6 +131,20 @@ mod tests {
                 let problem = inexact(&text).unwrap_or_default();
                 assert!(problem.contains(number), "{text}: {problem}");
             }
+        }
+    }
+
+    #[test]
+    fn a_zero_without_a_point_is_an_integer() {
+        for (text, whole) in [
+            ("-0", " 0"),
+            (
+                "[-0, -0.0, -0e0, {\"-0\": -0}, \"é-0\", 1e-0, -01]",
+                "[ 0, -0.0, -0e0, {\"-0\":  0}, \"é-0\", 1e-0, -01]",
+            ),
+            ("[0, -1, 10]", "[0, -1, 10]"),
+        ] {
+            assert_eq!(without_negative_zeros(text), whole);
         }
     }
 

@@ -4,12 +4,12 @@ use std::io::Read as _;
 
 use serde_json::Value;
 
-use super::inexact;
+use super::number::{inexact, without_negative_zeros};
 use crate::failure::{Failure, Result};
 
 /// The JSON `text` that is `what`.
 pub(crate) fn read(text: &str, what: &str) -> Result<Value> {
-    let value = serde_json::from_str(text);
+    let value = serde_json::from_str(&without_negative_zeros(text));
     // A number beyond a float is an error of the reader's too, in other words.
     let is_valid = value.as_ref().err().is_none_or(|e| e.to_string().starts_with("number out of range"));
     if is_valid && let Some(problem) = inexact(text) {

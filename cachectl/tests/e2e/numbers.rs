@@ -24,6 +24,8 @@ fn what_is_taken_comes_back() {
         ("11.648059100279703", "11.648059100279703"),
         ("[0.1, 1e23, 5e-324]", "[0.1,1e23,5e-324]"),
         ("-0.0", "-0.0"),
+        ("-0", "0"),
+        ("[-0, {\"-0\": -0}, -0.0, -0e0]", "[0,{\"-0\":0},-0.0,-0.0]"),
         ("1.50", "1.5"),
         ("\"12345678901234567890123\"", "\"12345678901234567890123\""),
     ] {
@@ -34,6 +36,21 @@ fn what_is_taken_comes_back() {
             (serde_json::from_str(&said).unwrap(), serde_json::from_str(shown).unwrap());
         assert_eq!(said.to_string(), shown.to_string(), "{given}: {errors}");
     }
+}
+
+/// As Python's `json` reads it: the parsers of other languages make the float -0.0 of it.
+#[test]
+fn a_negative_zero_without_a_point_is_the_integer() {
+    let session = session();
+    for input in ["", "-0\n"] {
+        let given = if input.is_empty() { "-0" } else { "-" };
+        assert_eq!(session.run(&["set", "k", given], input).2, 0);
+        let (said, errors, status) = session.run(&["incr", "k"], "");
+        assert_eq!((&*said, status), ("1\n", 0), "{errors}");
+    }
+    assert_eq!(session.run(&["set-many"], "{\"k\": -0}").2, 0);
+    let (said, errors, status) = session.run(&["decode", "k"], "");
+    assert!(status == 0 && said.contains("integer") && !said.contains("-0"), "{said}{errors}");
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! The integers of a JSON text that are beyond 64 bits. Its reader makes floats of them.
 
+use std::ops::Range;
+
 use super::Meant;
 
 /// The fewest digits of an integer beyond 64 bits: -9223372036854775809 has them.
@@ -15,8 +17,8 @@ impl Numbers {
         if !has_long_run(json) {
             return Self::default();
         }
-        let large = literals(json).filter_map(|literal| {
-            let literal = std::str::from_utf8(literal).ok()?;
+        let large = json_numbers(json).filter_map(|place| {
+            let literal = std::str::from_utf8(json.get(place)?).ok()?;
             let float: f64 = literal.parse().ok()?;
             (float.abs() >= 2_f64.powi(63)).then(|| Some((float, meant(literal)?)))?
         });
@@ -73,21 +75,29 @@ fn has_long_run(json: &[u8]) -> bool {
     false
 }
 
-/// The numbers in valid JSON: what stands outside of strings and begins with a digit or a minus.
-fn literals(json: &[u8]) -> impl Iterator<Item = &[u8]> {
-    let mut rest = json;
+/// Finds the numbers in a valid JSON text: what stands outside of strings and begins with a digit or a minus. Gives the
+/// place of each, in their order. What it finds in another text is of no use, but it is within that text.
+///
+/// ```
+/// let json = r#"[-0, {"1": 2.50e3}]"#;
+/// let numbers: Vec<&str> = cache_core::json_numbers(json.as_bytes()).map(|place| &json[place]).collect();
+/// assert_eq!(numbers, ["-0", "2.50e3"]);
+/// ```
+pub fn json_numbers(json: &[u8]) -> impl Iterator<Item = Range<usize>> + '_ {
+    let mut from = 0;
     std::iter::from_fn(move || {
         loop {
+            let rest = json.get(from..)?;
             let start = rest.iter().position(|byte| matches!(byte, b'"' | b'-' | b'0'..=b'9'))?;
             let here = rest.get(start..)?;
             if let Some(string) = here.strip_prefix(b"\"") {
-                rest = after_string(string);
+                from = json.len() - after_string(string).len();
                 continue;
             }
             let is_part = |byte: &u8| matches!(byte, b'0'..=b'9' | b'+' | b'-' | b'.' | b'e' | b'E');
-            let (literal, after) = here.split_at(here.iter().take_while(|byte| is_part(byte)).count());
-            rest = after;
-            return Some(literal);
+            let start = from + start;
+            from = start + here.iter().take_while(|byte| is_part(byte)).count();
+            return Some(start..from);
         }
     })
 }
@@ -122,6 +132,17 @@ mod tests {
         }
         let separated = "123456789012345678,".repeat(40);
         assert!(!has_long_run(separated.as_bytes()));
+    }
+
+    #[test]
+    fn a_number_is_what_stands_outside_of_strings() {
+        let json = r#"{"1": ["12", "\"3", "\\", -4.5e+6, {"a\\\"7": true}, 8]}"#;
+        let numbers: Vec<&str> = json_numbers(json.as_bytes()).map(|place| &json[place]).collect();
+        assert_eq!(numbers, ["-4.5e+6", "8"]);
+        for no_json in ["\"1", "\"1\\", "--", "\"", "é1", ""] {
+            json_numbers(no_json.as_bytes())
+                .for_each(|place| assert!(no_json.get(place).is_some(), "{no_json}"));
+        }
     }
 
     #[test]
