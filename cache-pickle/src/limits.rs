@@ -26,7 +26,7 @@ pub struct Limits {
     pub integer: usize,
     /// What a value in which objects are shared may grow to once each place has a copy of its own,
     /// in bytes for each byte of the document, besides 4 MiB; 64. 84 bytes can name 2⁴⁰ objects.
-    /// Reading only: nothing is shared when it is written.
+    /// On writing, texts and classes alone are shared, and only as far as that.
     pub growth: usize,
 }
 
@@ -69,6 +69,11 @@ impl Limits {
         self
     }
 
+    /// The longest document. The reader counts in 32 bits, and a byte of Latin-1 may be two of its text.
+    pub(crate) fn longest(&self) -> usize {
+        self.input.min(1 << 31)
+    }
+
     /// What a value read from `input` bytes may take once shared objects are copies, in bytes.
     pub(crate) fn expanded(&self, input: usize) -> u64 {
         (4_u64 << 20).saturating_add((self.growth as u64).saturating_mul(input as u64))
@@ -89,5 +94,17 @@ impl Limits {
     /// each level that are part of an object.
     pub(crate) fn stack(&self) -> usize {
         self.nodes.saturating_add(16 * MAX_DEPTH)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_document_is_longer_than_its_reader_counts() {
+        for (input, longest) in [(0, 0), (64 << 20, 64 << 20), (1 << 31, 1 << 31), (usize::MAX, 1 << 31)] {
+            assert_eq!(Limits::default().with_input(input).longest(), longest, "of {input} bytes");
+        }
     }
 }

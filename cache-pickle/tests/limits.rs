@@ -1,6 +1,6 @@
 //! What is written can be read: both sides have the same limits.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 use cache_core::Codec;
 use cache_pickle::{
@@ -10,7 +10,10 @@ use serde::Serialize;
 
 #[track_caller]
 fn refused(written: Result<Vec<u8>, cache_pickle::Error>) {
-    assert_eq!(written.unwrap_err().kind(), ErrorKind::Limit);
+    match written {
+        Ok(bytes) => panic!("{} bytes were written of what no reader takes", bytes.len()),
+        Err(e) => assert_eq!(e.kind(), ErrorKind::Limit, "{e}"),
+    }
 }
 
 #[test]
@@ -104,6 +107,28 @@ fn other_limits_hold_for_both_sides() {
         let rows = vec![Row { a: 1, b: None }; count];
         let read = Value::read_with(&to_vec(&rows).unwrap(), &limits);
         assert_eq!((read.is_ok(), to_vec_with(&rows, &limits).is_ok()), (fits, fits));
+    }
+}
+
+/// A key or a class is written once and then named, which the reader counts as growth.
+#[test]
+fn what_is_named_again_and_again_is_read() {
+    // 6.4 MB of names are saved by that, where 4 MiB may be.
+    let limits = Limits::default().with_growth(0);
+    let rows = vec![Value::Dict(vec![("k".repeat(64).into(), 1.into())]); 100_000];
+    // As much by the names of a class.
+    let dates = vec![Value::from(Date::new(2024, 2, 29).unwrap()); 400_000];
+    for (what, value) in [("keys", Value::List(rows)), ("classes", Value::List(dates))] {
+        for (way, written) in
+            [("by itself", value.write_with(&limits)), ("by serde", to_vec_with(&value, &limits))]
+        {
+            let read = Value::read_with(&written.unwrap(), &limits);
+            assert!(
+                read.as_ref().is_ok_and(|read| *read == value),
+                "{what}, written {way}: {:?}",
+                read.err()
+            );
+        }
     }
 }
 

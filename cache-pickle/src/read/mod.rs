@@ -16,9 +16,6 @@ use crate::limits::Limits;
 use arena::{Arena, Item};
 use machine::Machine;
 
-/// The arena counts in 32 bits, and a byte of Latin-1 may be two of its text.
-const LONGEST: usize = 1 << 31;
-
 /// A pickle that has been read.
 #[derive(Debug)]
 pub(crate) struct Document<'de> {
@@ -38,7 +35,7 @@ impl<'de> Document<'de> {
 
     /// Reads the document that `input` begins with, and gives what follows.
     pub(crate) fn read_first(input: &'de [u8], limits: &Limits) -> Result<(Self, &'de [u8]), Error> {
-        if input.len() > limits.input.min(LONGEST) {
+        if input.len() > limits.longest() {
             return Err(Flaw::TOO_LONG.into());
         }
         let mut machine = Machine::new(input, limits);

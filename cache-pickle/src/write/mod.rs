@@ -25,6 +25,8 @@ pub(crate) struct Writer {
     values: usize,
     /// The bytes of the largest integer.
     integer: usize,
+    /// The bytes of text that were named again, as the reader counts them against [`Limits::growth`].
+    repeated: u64,
 }
 
 /// A value's opcodes, and what has to be known of them to write them into a pickle.
@@ -55,7 +57,7 @@ impl Writer {
     /// The opcodes of one value, to be written into a pickle with [`include`](Self::include), which
     /// has the limits.
     pub(crate) fn fragment() -> Self {
-        Self { out: Vec::new(), document: None, limits: Limits::NONE, values: 0, integer: 0 }
+        Self { out: Vec::new(), document: None, limits: Limits::NONE, values: 0, integer: 0, repeated: 0 }
     }
 
     pub(crate) fn into_fragment(self) -> Fragment {
@@ -76,7 +78,7 @@ impl Writer {
         if self.integer > self.limits.integer {
             return Err(Flaw::INTEGER.into());
         }
-        if self.out.len() > self.limits.input {
+        if self.out.len() > self.limits.longest() {
             return Err(Flaw::TOO_LONG.into());
         }
         Ok(self.out)
@@ -89,7 +91,7 @@ impl Writer {
         if self.values > self.limits.nodes {
             return Err(Flaw::TOO_MANY);
         }
-        if self.out.len() > self.limits.input { Err(Flaw::TOO_LONG) } else { Ok(()) }
+        if self.out.len() > self.limits.longest() { Err(Flaw::TOO_LONG) } else { Ok(()) }
     }
 
     fn open_frame(&mut self) -> usize {
@@ -216,13 +218,24 @@ impl Writer {
     pub(crate) fn key(&mut self, text: &str) {
         let Some(document) = &mut self.document else { return self.str(text) };
         if let Some(index) = document.memo.find(text, &self.out) {
-            return self.get(index);
+            return if self.repeats(text.len()) { self.get(index) } else { self.str(text) };
         }
         self.str(text);
         let Some(document) = &mut self.document else { return };
         if document.memo.add(text, self.out.len()) {
             self.op(op::MEMOIZE);
         }
+    }
+
+    /// Whether a reader with the same limits lets so many bytes more be named again: then they count.
+    #[inline]
+    fn repeats(&mut self, bytes: usize) -> bool {
+        let repeated = self.repeated.saturating_add(bytes as u64);
+        let fits = repeated <= self.limits.expanded(self.out.len());
+        if fits {
+            self.repeated = repeated;
+        }
+        fits
     }
 
     fn get(&mut self, index: u32) {
@@ -246,7 +259,8 @@ impl Writer {
         if let Some(document) = &self.document
             && let Some(index) = document.memo.find_class(module, name)
         {
-            return self.get(index);
+            let fits = self.repeats(module.len() + name.len());
+            return if fits { self.get(index) } else { self.class(module, name) };
         }
         self.class(module, name);
         if let Some(document) = &mut self.document {
