@@ -10,30 +10,49 @@ use cache_core::{
     Timeout,
 };
 use cache_locmem::LocMemCache;
-use conformance_tests::faults::extremes::{DURATIONS, NUMBERS, SIGNED, call_each};
+use conformance_tests::faults::extremes::{
+    DURATIONS, NUMBERS, SIGNED, call_each, check_lifetimes, check_limit,
+};
 use conformance_tests::faults::{in_time, record};
 
 const FLOATS: [f64; 9] =
     [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, f64::MAX, f64::MIN, f64::MIN_POSITIVE, -0.0, 1e-300, 1.5];
 
-/// A way to set one thing.
-type Set = Box<dyn FnOnce(CacheBuilder<LocMemCache>) -> CacheBuilder<LocMemCache> + Send>;
+/// A way to set one thing, and what is seen of it then.
+struct Given {
+    what: String,
+    set: Box<dyn FnOnce(CacheBuilder<LocMemCache>) -> CacheBuilder<LocMemCache> + Send>,
+    /// Whether an entry without a lifetime of its own is there afterwards; `None`: that depends on the time.
+    lives: Option<bool>,
+    version: i64,
+}
 
-fn settings_of_a_builder() -> Vec<(String, Set)> {
-    let mut all: Vec<(String, Set)> = Vec::new();
+fn settings_of_a_builder() -> Vec<Given> {
+    let given = |what, lives, version, set| Given { what, set, lives, version };
+    let of_lifetime = |lifetime: Duration| match lifetime {
+        Duration::ZERO => Some(false),
+        _ => (lifetime > Duration::from_secs(1)).then_some(true),
+    };
+    let mut all = Vec::new();
     for time in DURATIONS {
-        all.push((format!("flight_wait {time:?}"), Box::new(move |cache| cache.flight_wait(time))));
-        all.push((format!("timeout {time:?}"), Box::new(move |cache| cache.timeout(time))));
+        let wait = Box::new(move |cache: CacheBuilder<_>| cache.flight_wait(time));
+        all.push(given(format!("flight_wait {time:?}"), Some(true), 1, wait));
+        let timeout = Box::new(move |cache: CacheBuilder<_>| cache.timeout(time));
+        all.push(given(format!("timeout {time:?}"), of_lifetime(time), 1, timeout));
     }
     for number in SIGNED {
-        all.push((format!("timeout {number} s"), Box::new(move |cache| cache.timeout(number))));
-        all.push((format!("version {number}"), Box::new(move |cache| cache.version(number))));
+        let timeout = Box::new(move |cache: CacheBuilder<_>| cache.timeout(number));
+        all.push(given(format!("timeout {number} s"), Some(number > 0), 1, timeout));
+        let version = Box::new(move |cache: CacheBuilder<_>| cache.version(number));
+        all.push(given(format!("version {number}"), Some(true), number, version));
     }
     for seconds in FLOATS {
         let timeout = Timeout::try_from(seconds);
-        assert_eq!(timeout.is_ok(), seconds.is_finite(), "{seconds}");
+        assert_eq!(timeout.is_ok(), seconds.is_finite(), "whether a timeout of {seconds} s is taken");
         if let Ok(timeout) = timeout {
-            all.push((format!("timeout {seconds:?} s"), Box::new(move |cache| cache.timeout(timeout))));
+            let lives = if seconds > 0.0 { (seconds > 1.0).then_some(true) } else { Some(false) };
+            let set = Box::new(move |cache: CacheBuilder<_>| cache.timeout(timeout));
+            all.push(given(format!("timeout {seconds:?} s"), lives, 1, set));
         }
     }
     all
@@ -41,22 +60,48 @@ fn settings_of_a_builder() -> Vec<(String, Set)> {
 
 #[test]
 fn no_extreme_of_a_builder_breaks_a_call() {
-    for (what, set) in settings_of_a_builder() {
+    for Given { what, set, lives, version } in settings_of_a_builder() {
         in_time(&what.clone(), move || {
             let cache = set(Cache::builder(LocMemCache::default())).build().unwrap();
             call_each(&cache).unwrap_or_else(|e| panic!("{what}: {e}"));
-            // A version that would leave the numbers is an error.
+            check_lifetimes(&cache).unwrap_or_else(|e| panic!("{what}: {e}"));
+            cache.set("by default", &1, Timeout::Default).unwrap();
+            let there = cache.has_key("by default").unwrap();
+            assert!(lives.is_none_or(|lives| lives == there), "is an entry by default there? {there}");
             cache.set("versioned", &1, Duration::MAX).unwrap();
-            for delta in SIGNED {
-                match cache.version(i64::MAX).incr_version("versioned", delta) {
-                    Ok(version) => assert_eq!(Some(version), i64::MAX.checked_add(delta), "{what}"),
-                    Err(e) => assert!(
-                        matches!(e.kind(), ErrorKind::KeyNotFound | ErrorKind::Overflow),
-                        "{what}: by {delta}: {e}"
-                    ),
-                }
-            }
+            assert!(cache.version(version).has_key("versioned").unwrap(), "not in version {version}");
         });
+    }
+}
+
+/// A version that would leave the numbers is an error, and not another version.
+#[test]
+fn no_version_wraps_around() {
+    for version in SIGNED {
+        let cache = Cache::builder(LocMemCache::default()).version(version).build().unwrap();
+        for delta in SIGNED {
+            for (half, up) in [("sync", true), ("sync", false), ("async", true), ("async", false)] {
+                cache.clear().unwrap();
+                cache.set("versioned", &1, Duration::MAX).unwrap();
+                let moved = match (half, up) {
+                    ("sync", true) => cache.incr_version("versioned", delta),
+                    ("sync", false) => cache.decr_version("versioned", delta),
+                    (_, true) => futures_lite::future::block_on(cache.aincr_version("versioned", delta)),
+                    (_, false) => futures_lite::future::block_on(cache.adecr_version("versioned", delta)),
+                };
+                let to = if up { version.checked_add(delta) } else { version.checked_sub(delta) };
+                let what = format!("{half}, from {version} by {delta}, up: {up}");
+                match (moved, to) {
+                    (Ok(moved), Some(to)) => assert_eq!(moved, to, "{what}"),
+                    (Err(e), None) => assert_eq!(e.kind(), ErrorKind::Overflow, "{what}: {e}"),
+                    other => panic!("{what} is {to:?}, and {:?} came", other.0),
+                }
+                assert!(
+                    cache.version(to.unwrap_or(version)).has_key("versioned").unwrap(),
+                    "{what}: it is not in version {to:?}"
+                );
+            }
+        }
     }
 }
 
@@ -101,26 +146,41 @@ fn deadlines_and_limits_reach_the_ends_of_their_numbers() {
         }
     }
     for number in NUMBERS {
-        assert_eq!(Culling::DEFAULT.max_entries(number).is_ok(), number > 0, "{number}");
-        assert_eq!(NamedLimits::NONE.max_entries(number).over(Culling::DEFAULT).is_ok(), number > 0);
-        assert!(Culling::of_silent_store(number).limit().is_none_or(|limit| limit >= number || number == 0));
+        let named = NamedLimits::NONE.max_entries(number).over(Culling::DEFAULT);
+        for limits in [Culling::DEFAULT.max_entries(number), named] {
+            let limit = limits.ok().map(Culling::limit);
+            assert_eq!(limit, (number > 0).then_some(Some(number)), "the limit where {number} was given");
+        }
+        let silent = Culling::of_silent_store(number).limit();
+        assert!(
+            silent.is_none_or(|limit| limit >= number),
+            "a store of {number} entries that says no limit has the limit {silent:?}"
+        );
         for frequency in [0, 1, 2, u32::MAX] {
             let victims = Culling::DEFAULT.cull_frequency(frequency).victims(number);
             assert!(
                 victims <= number && (victims > 0 || number == 0),
-                "1/{frequency} of {number}: {victims}"
+                "one in {frequency} of {number} entries are {victims} victims"
             );
         }
     }
     let (clock, hands) = Clock::manual();
     for by in [i64::MIN, i64::MIN, i64::MAX, i64::MAX, i64::MAX] {
+        let before = clock.wall_us();
         hands.step_wall_ms(by);
+        let after = before.saturating_add(by.saturating_mul(1_000));
+        assert_eq!(clock.wall_us(), after, "the wall clock at {before} us, set by {by} ms");
         assert_eq!(clock.wall_ms(), clock.wall_us().div_euclid(1_000));
     }
     for by in DURATIONS {
-        let before = clock.monotonic_ns();
+        let (clock, hands) = Clock::manual();
+        let before = (clock.monotonic_ns(), clock.wall_us());
         hands.advance(by);
-        assert!(clock.monotonic_ns() >= before && clock.has_passed(before), "{by:?}");
+        let ns = (u128::from(before.0) + by.as_nanos()).min(u64::MAX.into());
+        assert_eq!(u128::from(clock.monotonic_ns()), ns, "the monotonic clock {by:?} after {} ns", before.0);
+        assert!(clock.has_passed(before.0), "the time before is over after {by:?}");
+        let us = (i128::from(before.1) + by.as_micros().cast_signed()).min(i64::MAX.into());
+        assert_eq!(i128::from(clock.wall_us()), us, "the wall clock {by:?} after {} us", before.1);
     }
 }
 
@@ -139,7 +199,7 @@ fn no_limit_of_inflated_values_breaks_a_call() {
                 list = erased_serde::deserialize::<Vec<u8>>(value)?;
                 Ok(())
             });
-            assert_eq!(read.is_ok(), most >= 7, "{most}");
+            assert_eq!(read.is_ok(), most >= 7, "whether 7 bytes are read where the most are {most}");
         });
     }
 }
@@ -169,10 +229,36 @@ fn no_extreme_of_a_setting_breaks_a_call() {
             table.push(("location".to_owned(), Setting::Text(format!("{name} {}", built + refused))));
             let document = Setting::Table(vec![("default".to_owned(), Setting::Table(table))]);
             let what = format!("{name} = {}", shown(value));
+            let (told, number) = (name, whole(value));
             let done = in_time(&what, move || {
                 let caches = Caches::builder().backend::<LocMemCache>().settings(document).build()?;
-                call_each(&caches.default()?)
+                let cache = caches.default()?;
+                call_each(&cache)?;
+                check_lifetimes(&cache)?;
+                match (told, number) {
+                    ("max_entries", Some(number)) => check_limit(&cache, u64::try_from(number).ok())?,
+                    ("timeout", Some(number)) => {
+                        cache.set("by default", &1, Timeout::Default)?;
+                        assert_eq!(cache.has_key("by default")?, number > 0, "is an entry by default there?");
+                    }
+                    ("version", Some(number)) => {
+                        cache.set("versioned", &1, Duration::MAX)?;
+                        let version = cache.version(i64::try_from(number).unwrap_or_default());
+                        assert!(version.has_key("versioned")?, "not in version {number}");
+                    }
+                    _ => {}
+                }
+                Ok::<(), cache_core::Error>(())
             });
+            if let Some(number) = number {
+                let is_good = match name {
+                    "timeout" => true,
+                    "version" => i64::try_from(number).is_ok(),
+                    "max_entries" => number > 0 && u64::try_from(number).is_ok(),
+                    _ => u32::try_from(number).is_ok(),
+                };
+                assert_eq!(done.is_ok(), is_good, "whether {what} is taken: {done:?}");
+            }
             match done {
                 Ok(()) => built += 1,
                 Err(e) => {
@@ -185,6 +271,17 @@ fn no_extreme_of_a_setting_breaks_a_call() {
     let figure = format!("settings with extremes: {built} built and used, {refused} refused");
     record(34, "core", built + refused, 0, &figure);
     assert!(built > 20 && refused > 20, "{figure}");
+}
+
+/// The whole number that a setting is, in digits or as a number.
+fn whole(value: &Setting) -> Option<i128> {
+    match value {
+        Setting::Integer(n) => Some(i128::from(*n)),
+        Setting::Text(text) if text.bytes().next_back().is_some_and(|b| b.is_ascii_digit()) => {
+            text.parse().ok().filter(|_| text != "-0")
+        }
+        _ => None,
+    }
 }
 
 fn shown(value: &Setting) -> String {

@@ -1,6 +1,9 @@
 //! Whatever the builder is given, no call panics, hangs or wraps around.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::path::Path;
+use std::time::Duration;
 
 use cache_core::ErrorKind;
 use cache_file::{FileCache, Layout};
@@ -30,6 +33,19 @@ fn no_limit_and_no_time_breaks_a_call() {
             Setting::MaxEntries(0) => End::Error(ErrorKind::InvalidCacheBackend),
             _ => End::Well,
         });
+    }
+}
+
+/// Nobody can wait for the end of such a wait: it is read from what the handle shows of itself.
+#[test]
+fn no_wait_for_a_lock_is_longer_than_a_day() {
+    for &layout in LAYOUTS {
+        for wait in extremes::DURATIONS {
+            let builder = FileCache::builder("/nowhere").layout(layout).lock_timeout(wait);
+            let shown = format!("{:?}", builder.build().unwrap());
+            let kept = format!("lock_timeout: {:?}", wait.min(Duration::from_secs(86_400)));
+            assert!(shown.contains(&kept), "{layout:?}, lock_timeout {wait:?}: no {kept:?} in {shown}");
+        }
     }
 }
 

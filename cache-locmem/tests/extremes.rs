@@ -8,7 +8,7 @@ use std::time::Duration;
 use allocation_counter::measure;
 use cache_core::{Cache, Clock, ErrorKind, ManualClock};
 use cache_locmem::{Eviction, LocMemCache};
-use conformance_tests::faults::extremes::{DURATIONS, NUMBERS, call_each};
+use conformance_tests::faults::extremes::{DURATIONS, NUMBERS, call_each, check_lifetimes, check_limit};
 use conformance_tests::faults::{in_time, record};
 
 /// Moves the hands of a clock.
@@ -21,14 +21,15 @@ const MOST_MEMORY: u64 = 4 << 20;
 fn no_limit_breaks_a_call_or_takes_memory_beforehand() {
     let (mut tried, mut most_of_all) = (0, 0);
     for eviction in [Eviction::Lru, Eviction::S3Fifo] {
-        for max_entries in NUMBERS {
+        for max_entries in NUMBERS.map(Some).into_iter().chain([None]) {
             for frequency in [0, 1, 2, u32::MAX] {
-                let what = format!("{eviction:?}, max_entries {max_entries}, cull_frequency {frequency}");
-                let options = LocMemCache::builder()
-                    .eviction(eviction)
-                    .max_entries(max_entries)
-                    .cull_frequency(frequency);
-                if max_entries == 0 {
+                let what = format!("{eviction:?}, max_entries {max_entries:?}, cull_frequency {frequency}");
+                let options = LocMemCache::builder().eviction(eviction).cull_frequency(frequency);
+                let options = match max_entries {
+                    Some(max_entries) => options.max_entries(max_entries),
+                    None => options.unlimited(),
+                };
+                if max_entries == Some(0) {
                     assert_eq!(options.build().unwrap_err().kind(), ErrorKind::InvalidCacheBackend, "{what}");
                     continue;
                 }
@@ -42,11 +43,18 @@ fn no_limit_breaks_a_call_or_takes_memory_beforehand() {
                             cache.set(&format!("key-{n}"), &n, Duration::MAX).unwrap();
                         }
                         let entries = cache.info().unwrap().entries.unwrap();
-                        assert!((1..=max_entries.min(2_100)).contains(&entries), "{told}: {entries} entries");
+                        let most = max_entries.unwrap_or(u64::MAX);
+                        let least = if most < 2_000 { 1 } else { 2_000 };
+                        assert!(
+                            (least..=most).contains(&entries),
+                            "{told}: {entries} entries after 2,000 keys were set"
+                        );
+                        check_limit(&cache, max_entries).unwrap_or_else(|e| panic!("{told}: {e}"));
+                        check_lifetimes(&cache).unwrap_or_else(|e| panic!("{told}: {e}"));
                     })
                     .bytes_max
                 });
-                assert!(most < MOST_MEMORY, "{what}: {most} bytes");
+                assert!(most < MOST_MEMORY, "{what}: {most} bytes, more than {MOST_MEMORY}");
                 most_of_all = most_of_all.max(most);
                 tried += 1;
             }
@@ -82,6 +90,7 @@ fn no_time_breaks_a_call() {
                 }
                 go(&hands);
                 call_each(&cache).unwrap_or_else(|e| panic!("{told}: {e}"));
+                check_lifetimes(&cache).unwrap_or_else(|e| panic!("{told}: {e}"));
                 for n in 0..100 {
                     cache.set(&n.to_string(), &n, DURATIONS[n % DURATIONS.len()]).unwrap();
                 }

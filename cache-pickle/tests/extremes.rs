@@ -10,6 +10,17 @@ use conformance_tests::faults::{in_time, record};
 /// Sets one of the limits.
 type Set = fn(Limits, usize) -> Limits;
 
+/// A list of 5,000 numbers, sixty times by the memo: it grows to more than a hundred times its length.
+fn large() -> Vec<u8> {
+    let mut pickle = b"](".to_vec();
+    pickle.extend(b"]q\x00(");
+    pickle.extend(b"K\x07".repeat(5_000));
+    pickle.push(b'e');
+    pickle.extend(b"h\x00".repeat(59));
+    pickle.extend(b"e.");
+    pickle
+}
+
 #[test]
 fn no_limit_breaks_writing_or_reading() {
     let sets: [(&str, Set); 4] = [
@@ -27,10 +38,11 @@ fn no_limit_breaks_writing_or_reading() {
     // The same list twice, by the memo; an integer in digits; one that is too long for any of the small limits.
     let pickles: [&[u8]; 4] =
         [b"](]q\x00h\x00e.", b"I12345678901234567890123\n.", b"\x80\x04N.", b"(lp0\n(h0\nl."];
+    let large = large();
     for (name, set) in sets {
         for number in NUMBERS.map(|number| usize::try_from(number).unwrap_or(usize::MAX)) {
             let what = format!("{name} {number}");
-            let (told, values) = (what.clone(), values.clone());
+            let (told, values, large) = (what.clone(), values.clone(), large.clone());
             in_time(&what, move || {
                 let limits = set(Limits::default(), number);
                 for value in &values {
@@ -50,6 +62,24 @@ fn no_limit_breaks_writing_or_reading() {
                 }
                 for pickle in pickles {
                     drop(Value::read_with(pickle, &limits));
+                }
+                // Beyond the defaults in what it grows to, and within all that is far beyond them.
+                let read = Value::read_with(&large, &limits.with_growth(limits.growth.max(1_000)));
+                let fits = match name {
+                    "input" => number >= large.len(),
+                    "nodes" => number >= 300_000,
+                    _ => true,
+                };
+                assert_eq!(
+                    read.is_ok(),
+                    fits,
+                    "{told}: is a value with 300,000 others read? {:?}",
+                    read.err()
+                );
+                if name == "growth" {
+                    let read = Value::read_with(&large, &limits);
+                    let fits = number > 1_000;
+                    assert_eq!(read.is_ok(), fits, "{told}: is a value that grows read? {:?}", read.err());
                 }
             });
             record(34, "pickle", 1, 0, "extremes of its limits: each call ends");

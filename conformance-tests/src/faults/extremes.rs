@@ -1,5 +1,5 @@
-//! The extremes of durations, numbers and clocks, and one of each call: for a backend's tests of what its builder and
-//! its settings take. [`stores`] tries all of them on a store on this machine.
+//! The extremes of durations, numbers and clocks, and what to look at under each of them: for a backend's tests of what
+//! its builder and its settings take. [`stores`] tries all of them on a store on this machine.
 
 mod stores;
 
@@ -12,8 +12,16 @@ use super::in_time;
 pub use stores::{End, Setting, store, stores};
 
 /// Durations that arithmetic goes wrong with.
-pub const DURATIONS: [Duration; 4] =
-    [Duration::ZERO, Duration::from_nanos(1), Duration::from_secs(u64::MAX), Duration::MAX];
+pub const DURATIONS: [Duration; 7] = [
+    Duration::ZERO,
+    Duration::from_nanos(1),
+    // As a number of 64 bits that wraps, these are a nanosecond, a microsecond and a millisecond.
+    Duration::new(18_446_744_073, 709_551_617),
+    Duration::new(18_446_744_073_709, 551_617_000),
+    Duration::new(18_446_744_073_709_551, 617_000_000),
+    Duration::from_secs(u64::MAX),
+    Duration::MAX,
+];
 
 /// Numbers that arithmetic goes wrong with.
 pub const NUMBERS: [u64; 8] =
@@ -23,6 +31,9 @@ pub const NUMBERS: [u64; 8] =
 pub const SIGNED: [i64; 6] = [i64::MIN, i64::MIN + 1, -1, 0, i64::MAX - 1, i64::MAX];
 
 const MINUTE: Duration = Duration::from_secs(60);
+
+/// More keys than the default limit.
+const MANY: u64 = 400;
 
 /// Clocks that stand still at moments that arithmetic goes wrong with, and the names of these.
 #[must_use]
@@ -44,41 +55,42 @@ pub fn clocks() -> [(&'static str, Clock); 3] {
     ]
 }
 
-/// Makes one of each call in both halves, with every extreme of a lifetime.
+/// Makes one of each call in both halves, with every extreme of a lifetime. What a call finds is what was set, or
+/// nothing: a store with a small limit keeps less than is set.
 ///
 /// # Errors
-/// The first error of a call, but for that of a key which is not there: a store with a small limit keeps less than
-/// is set.
+/// The first error of a call, but for that of a key which is not there.
 ///
 /// # Panics
-/// Where `get_or_set` returns another value than was computed.
+/// Where a call finds, counts or returns anything else.
 pub fn call_each<B: BaseCache + ?Sized>(cache: &Cache<B>) -> Result<()> {
     let computed = |key: &str| cache.get_or_set(key, MINUTE, || 7);
     cache.set("a", &1, MINUTE)?;
-    cache.get::<i64>("a")?;
+    count_to_the_ends(cache)?;
     cache.add("b", &1, Timeout::Default)?;
     cache.touch("a", Timeout::Default)?;
-    for delta in [1, i64::MAX, i64::MIN] {
-        unless_gone(cache.incr("a", delta).map(drop))?;
-        unless_gone(cache.decr("a", delta).map(drop))?;
-    }
     for lifetime in DURATIONS {
         cache.set("c", &2, lifetime)?;
+        is_that_or_nothing(cache.get("c")?, 2);
         cache.touch("a", lifetime)?;
         assert_eq!(computed(&format!("computed for {lifetime:?}").replace(' ', "-"))?, 7);
     }
-    cache.get_many::<i64, _>(["a", "b", "c"])?;
+    for (key, value) in cache.get_many::<i64, _>(["b", "c"])? {
+        assert_eq!(value, if key == "b" { 1 } else { 2 }, "{key:?} holds another's value");
+    }
     cache.set_many([("d", &3), ("e", &4)], MINUTE)?;
     cache.delete("d")?;
+    assert_eq!(cache.get::<i64>("d")?, None, "a removed value");
     cache.clear()?;
     assert_eq!(computed("after-a-clear")?, 7);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     runtime.map_err(|e| Error::storage("there is no runtime").with_source(e))?.block_on(async {
         cache.aset("a", &1, MINUTE).await?;
-        cache.aget::<i64>("a").await?;
+        is_that_or_nothing(cache.aget("a").await?, 1);
         cache.aadd("b", &1, Timeout::Default).await?;
         for lifetime in DURATIONS {
             cache.aset("c", &2, lifetime).await?;
+            is_that_or_nothing(cache.aget("c").await?, 2);
             cache.atouch("a", lifetime).await?;
         }
         unless_gone(cache.aincr("b", 1).await.map(drop))?;
@@ -114,6 +126,102 @@ pub fn call_at_once<B: BaseCache + ?Sized + 'static>(what: &str, cache: &Cache<B
             }
         });
     });
+}
+
+/// Counts `a` up and down by the extremes: each sum is right, or an error of a sum that no `i64` holds.
+fn count_to_the_ends<B: BaseCache + ?Sized>(cache: &Cache<B>) -> Result<()> {
+    let mut number = 1_i128;
+    for delta in [1, i64::MAX, i64::MIN] {
+        for up in [true, false] {
+            let sum = if up { number + i128::from(delta) } else { number - i128::from(delta) };
+            match if up { cache.incr("a", delta) } else { cache.decr("a", delta) } {
+                Ok(counted) => {
+                    assert_eq!(i128::from(counted), sum, "{number} by {delta}, up: {up}");
+                    number = sum;
+                }
+                // No `i64` is the opposite of the least one.
+                Err(e) if e.kind() == ErrorKind::Overflow => assert!(
+                    i64::try_from(sum).is_err() || delta == i64::MIN,
+                    "{number} by {delta}, up: {up}: {sum} fits, and yet: {e}"
+                ),
+                Err(e) if e.kind() == ErrorKind::KeyNotFound => return Ok(()),
+                Err(e) => return Err(e),
+            }
+        }
+    }
+    is_that_or_nothing(cache.get::<i64>("a")?.map(i128::from), number);
+    Ok(())
+}
+
+/// Sets, adds and touches an entry with every extreme of a lifetime, and looks whether it lives. The store may not
+/// be at the end of its clock.
+///
+/// # Errors
+/// The first error of a call.
+///
+/// # Panics
+/// Where a lifetime has wrapped around: an entry is gone that has centuries to live, or one is there that has
+/// expired.
+pub fn check_lifetimes<B: BaseCache + ?Sized>(cache: &Cache<B>) -> Result<()> {
+    let long = |lifetime: Duration| (lifetime > MINUTE).then_some(true);
+    let of_durations = DURATIONS.map(|lifetime| {
+        (Timeout::from(lifetime), if lifetime.is_zero() { Some(false) } else { long(lifetime) })
+    });
+    let of_seconds = SIGNED.map(|seconds| (Timeout::from(seconds), Some(seconds > 0)));
+    for (lifetime, lives) in of_durations.into_iter().chain(of_seconds) {
+        let is_right = |how: &str| {
+            let there = cache.has_key("lives")?;
+            assert!(
+                lives.is_none_or(|lives| lives == there),
+                "{how} with a lifetime of {lifetime:?}: is it there? {there}"
+            );
+            Ok::<(), Error>(())
+        };
+        cache.set("lives", &1, lifetime)?;
+        is_right("set")?;
+        cache.delete("lives")?;
+        cache.add("lives", &1, lifetime)?;
+        is_right("added")?;
+        cache.set("lives", &1, MINUTE)?;
+        cache.touch("lives", lifetime)?;
+        is_right("touched")?;
+    }
+    Ok(())
+}
+
+/// Sets 400 keys, more than the default limit, in a store that has this limit or none.
+///
+/// # Errors
+/// The first error of a call.
+///
+/// # Panics
+/// Where the store holds more than the limit, or has evicted what the limit allows, or says that it has another
+/// limit. One that no store can reach may be none.
+pub fn check_limit<B: BaseCache + ?Sized>(cache: &Cache<B>, limit: Option<u64>) -> Result<()> {
+    let key = |n: u64| format!("one-of-many-{n}");
+    cache.clear()?;
+    for n in 0..MANY {
+        cache.set(&key(n), &n, Timeout::Never)?;
+        assert_eq!(cache.get(&key(n))?, Some(n), "the key that was set just now, with the limit {limit:?}");
+    }
+    let mut there = 0;
+    for n in 0..MANY {
+        there += u64::from(cache.has_key(&key(n))?);
+    }
+    let most = limit.unwrap_or(u64::MAX).min(MANY);
+    let least = if most < MANY { 1 } else { MANY };
+    assert!((least..=most).contains(&there), "{there} of {MANY} keys are there, with the limit {limit:?}");
+    let said = cache.info()?.max_entries;
+    let is_beyond_reach = limit.is_none_or(|limit| limit > u32::MAX.into());
+    assert!(
+        said == limit || (said.is_none() && is_beyond_reach),
+        "it says {said:?}, with the limit {limit:?}"
+    );
+    Ok(())
+}
+
+fn is_that_or_nothing<N: PartialEq + std::fmt::Debug>(found: Option<N>, set: N) {
+    assert!(found.as_ref().is_none_or(|found| *found == set), "{found:?} was found where {set:?} was set");
 }
 
 fn unless_gone(done: Result<()>) -> Result<()> {

@@ -7,7 +7,7 @@ use cache_core::{BaseCache, Cache, Clock, ErrorKind, Result};
 
 use tempfile::TempDir;
 
-use super::{DURATIONS, NUMBERS, call_at_once, call_each, clocks};
+use super::{DURATIONS, NUMBERS, call_at_once, call_each, check_lifetimes, check_limit, clocks};
 use crate::faults::{in_time, record};
 
 /// How the calls on a store end.
@@ -19,6 +19,8 @@ pub enum End {
     Error(ErrorKind),
     /// Either.
     Perhaps(ErrorKind),
+    /// All of them work, and nothing lives: the clock is beyond every moment that the store can hold.
+    Over,
 }
 
 /// One setting of a store on this machine.
@@ -34,22 +36,38 @@ pub enum Setting {
     Clock(&'static str, Clock),
 }
 
-/// Builds a store with `make` in a new directory, in memory where there is some, and makes each call on it.
+/// Builds a store with `make` in a new directory, in memory where there is some, makes each call on it, and looks which
+/// entries live.
 ///
 /// # Panics
 /// Where that does not end as `end` says, or not within two minutes. The text begins with `what`.
-#[allow(clippy::panic, reason = "a test fails by panicking")]
 pub fn store<B: BaseCache + 'static>(
     backend: &str,
     what: &str,
     end: End,
     make: impl FnOnce(&Path) -> Result<B> + Send + 'static,
 ) {
+    one(backend, what, end, make, check_lifetimes);
+}
+
+/// The same with another look.
+#[allow(clippy::panic, reason = "a test fails by panicking")]
+fn one<B: BaseCache + 'static>(
+    backend: &str,
+    what: &str,
+    end: End,
+    make: impl FnOnce(&Path) -> Result<B> + Send + 'static,
+    check: impl FnOnce(&Cache<B>) -> Result<()> + Send + 'static,
+) {
     let told = what.to_owned();
     in_time(what, move || {
         let dir = place();
-        match (make(dir.path()).and_then(|backend| call_each(&Cache::new(backend))), end) {
-            (Ok(()), End::Well | End::Perhaps(_)) => {}
+        let tried = make(dir.path()).map(Cache::new).and_then(|cache| {
+            call_each(&cache)?;
+            if end == End::Over { Ok(()) } else { check(&cache) }
+        });
+        match (tried, end) {
+            (Ok(()), End::Well | End::Perhaps(_) | End::Over) => {}
             (Err(e), End::Error(kind) | End::Perhaps(kind)) if e.kind() == kind => {}
             (Ok(()), _) => panic!("{told}: expected {end:?}, and all calls work"),
             (Err(e), _) => panic!("{told}: expected {end:?}, got {:?}: {e}", e.kind()),
@@ -90,8 +108,18 @@ pub fn stores<B: BaseCache + 'static>(
                 &Cache::new(make(dir.path(), &settings).unwrap()),
             );
         }
-        let make = make.clone();
-        store(backend, &what, end, move |dir| make(dir, &settings));
+        let (make, first) = (make.clone(), settings[0].clone());
+        one(
+            backend,
+            &what,
+            end,
+            move |dir| make(dir, &settings),
+            move |cache| match first {
+                Setting::MaxEntries(most) => check_limit(cache, Some(most)),
+                Setting::CullFrequency(_) => check_limit(cache, Some(2)),
+                Setting::Wait(_) | Setting::Clock(..) => check_lifetimes(cache),
+            },
+        );
     }
 }
 
