@@ -2,10 +2,10 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::sync::{Arc, mpsc};
-use std::time::Duration;
+use std::sync::Arc;
 
 use cache_core::{Cache, Clock, Culling, Expiry, Payload};
+use conformance_tests::faults::in_time;
 
 use crate::store::{Over, Store};
 use crate::{Eviction, LocMemCache};
@@ -17,13 +17,14 @@ fn a_write_ends_though_the_count_is_wrong() {
         let culling = Culling::DEFAULT.max_entries(limit).unwrap();
         let store = Arc::new(Store::new(culling, eviction, Clock::system()));
         store.miscount();
-        let (done, is_done) = mpsc::channel();
         let written = Arc::clone(&store);
-        std::thread::spawn(move || {
+        let what =
+            format!("a write into an empty store by {eviction:?} that counts its limit of {limit} entries");
+        let is_stored = in_time(&what, move || {
             let key = Cache::new(LocMemCache::default()).make_and_validate_key("k").unwrap();
-            done.send(written.put(key.as_key(), Payload::Int(1), Expiry::Never, Over::Keep)).unwrap();
+            written.put(key.as_key(), Payload::Int(1), Expiry::Never, Over::Keep)
         });
-        assert!(is_done.recv_timeout(Duration::from_secs(60)).unwrap(), "it was stored");
-        assert_eq!(store.len(), 1);
+        assert!(is_stored, "{what}: nothing was stored");
+        assert_eq!(store.len(), 1, "{what}: entries counted afterwards");
     }
 }

@@ -213,22 +213,37 @@ fn all_values_are_dropped_whatever_one_of_them_does() {
     }
 }
 
-/// The last handle of a name goes while another is asked for, by a value of its own.
+/// The last handle of a name goes while another thread asks for it with another limit, again and again: it is refused
+/// while the store is open. In many rounds it holds the store for that moment, is the last to do so, and drops it.
 #[test]
 fn an_owner_may_open_the_store_of_its_name() {
-    in_time("the name", || {
-        for round in 0..200 {
+    const ROUNDS: usize = 200;
+    let by_asker = Arc::new(AtomicUsize::new(0));
+    let told = Arc::clone(&by_asker);
+    in_time("dropping a store whose value opens one of its name", move || {
+        for round in 0..ROUNDS {
             let name = format!("owners-{round}");
-            let open = |name: &str| LocMemCache::builder().name(name).max_entries(LIMIT).build();
-            let cache = Cache::new(open(&name).unwrap());
-            let again = name.clone();
-            let value = owned(move || drop(LocMemCache::named(&again)));
+            let cache = Cache::new(LocMemCache::builder().name(&name).max_entries(LIMIT).build().unwrap());
+            let (owner, again, told) = (thread::current().id(), name.clone(), Arc::clone(&told));
+            let value = owned(move || {
+                told.fetch_add(usize::from(thread::current().id() != owner), Ordering::SeqCst);
+                drop(LocMemCache::named(&again));
+            });
             cache.set_bytes("a", value, SECOND).unwrap();
+            let (asked, asks) = std::sync::mpsc::channel();
             thread::scope(|scope| {
-                scope.spawn(move || drop(cache));
-                // Refused while it is open, and then perhaps the last to hold it.
-                scope.spawn(|| drop(LocMemCache::builder().name(&name).max_entries(1).build()));
+                scope.spawn(|| {
+                    while LocMemCache::builder().name(&name).max_entries(1).build().is_err() {
+                        // Nobody listens any more once the last handle is gone.
+                        let _ = asked.send(());
+                    }
+                });
+                asks.recv().unwrap();
+                drop(asks);
+                drop(cache);
             });
         }
     });
+    let by_asker = by_asker.load(Ordering::SeqCst);
+    assert!(by_asker > 0, "in {ROUNDS} rounds the thread that asks was never the last to hold the store");
 }
