@@ -39,23 +39,30 @@ fn with_bounds() -> PrometheusBuilder {
 fn each_duration_is_a_histogram_that_can_be_added_up() {
     let page = page(with_bounds());
     for name in HISTOGRAMS {
-        assert!(page.contains(&format!("# TYPE {name} histogram\n")), "{name} in {page}");
+        assert!(page.contains(&format!("# TYPE {name} histogram\n")), "{name} is not a histogram in {page}");
         let of_one = |line: &&str| line.starts_with(&format!("{name}_bucket{{"));
         let buckets: Vec<&str> = page.lines().filter(of_one).collect();
         for bound in SECONDS_BUCKETS {
             let le = format!("le=\"{bound}\"");
-            assert!(buckets.iter().any(|line| line.contains(&le)), "{name} {le} in {page}");
+            assert!(
+                buckets.iter().any(|line| line.contains(&le)),
+                "{name} has no bucket with {le} in {page}"
+            );
         }
         // Each set of labels has its buckets, and the last holds all.
         let numbers = |part: &str| -> Vec<u64> {
             let lines = page.lines().filter(|line| line.starts_with(name) && line.contains(part));
             lines.map(|line| line.rsplit(' ').next().unwrap().parse().unwrap()).collect()
         };
-        assert_eq!(numbers("le=\"+Inf\""), numbers("_count{"), "{name} in {page}");
-        assert!(numbers("_count{").iter().sum::<u64>() > 0, "{name} in {page}");
+        assert_eq!(
+            numbers("le=\"+Inf\""),
+            numbers("_count{"),
+            "the last buckets of {name}, and its counts, in {page}"
+        );
+        assert!(numbers("_count{").iter().sum::<u64>() > 0, "nothing was recorded of {name} in {page}");
     }
     let get = "cache_operation_duration_seconds_count{cache=\"pages\",operation=\"get\"}";
-    assert!(page.contains(get), "{page}");
+    assert!(page.contains(get), "no {get} in {page}");
 }
 
 #[test]
@@ -77,13 +84,13 @@ fn each_metric_has_its_kind_and_a_text() {
         ("cache_max_entries", "gauge"),
         ("cache_evictions_total", "counter"),
     ] {
-        assert!(page.contains(&format!("# TYPE {name} {kind}\n")), "{name} in {page}");
+        assert!(page.contains(&format!("# TYPE {name} {kind}\n")), "no {kind} is called {name} in {page}");
         let help = format!("# HELP {name} ");
         let text = page.lines().find_map(|line| line.strip_prefix(help.as_str()));
-        assert!(text.is_some_and(|text| text.len() > 10), "{name} in {page}");
+        assert!(text.is_some_and(|text| text.len() > 10), "the meaning of {name} is {text:?} in {page}");
     }
     for line in ["cache_evictions_total{cache=\"pages\"} 1", "cache_invalidated_total{cache=\"pages\"} 1"] {
-        assert!(page.lines().any(|of_page| of_page == line), "{line} in {page}");
+        assert!(page.lines().any(|of_page| of_page == line), "no line {line} in {page}");
     }
 }
 

@@ -196,6 +196,7 @@ fn evictions(cache: &Cache<DatabaseCache>) -> Option<u64> {
 #[test]
 fn the_table_remembers_how_many_rows_had_to_make_room_and_counts_nothing_else() {
     for (limit, frequency) in [(10_u64, 3), (10, 0), (1_500, 3), (1_500, 100)] {
+        let what = format!("a table with max_entries {limit} and cull_frequency {frequency}");
         let (_dir, path) = place();
         let (clock, hands) = Clock::manual();
         let options = || DatabaseCache::builder(&path).max_entries(limit).cull_frequency(frequency);
@@ -209,21 +210,21 @@ fn the_table_remembers_how_many_rows_had_to_make_room_and_counts_nothing_else() 
         cache.incr_version("k", 1).unwrap();
         assert!(cache.version(2).delete("k").unwrap());
         cache.clear().unwrap();
-        assert_eq!(evictions(&cache), Some(0), "{limit} / {frequency}");
+        assert_eq!(evictions(&cache), Some(0), "evictions of {what} where nothing had to make room");
         cache.set_many((0..2 * limit).map(|i| (i.to_string(), i)), Timeout::Never).unwrap();
         for i in 2 * limit..2 * limit + 20 {
             cache.set(&i.to_string(), &i, Timeout::Never).unwrap();
         }
         let (rows, _) = rows_and_count(&path, "cache");
         let all = Some(2 * limit + 20 - rows.unsigned_abs());
-        assert_eq!(evictions(&cache), all, "{limit} / {frequency}: {rows} rows");
+        assert_eq!(evictions(&cache), all, "evictions of {what} that has {rows} rows left");
         cache.clear().unwrap();
         // As a tool sees it, which opens the file anew and names no limit.
         let tool = build(DatabaseCache::builder(&path).no_default_limit());
-        assert_eq!(evictions(&tool), all, "{limit} / {frequency}");
+        assert_eq!(evictions(&tool), all, "evictions of {what}, as a tool sees them");
         // Another limit is remembered, and the number stays.
         build(options().max_entries(limit + 1)).set("k", &1, Timeout::Never).unwrap();
-        assert_eq!(evictions(&tool), all, "{limit} / {frequency}");
+        assert_eq!(evictions(&tool), all, "evictions of {what} after its limit was changed");
     }
 }
 
@@ -237,7 +238,8 @@ fn each_row_that_a_lower_limit_costs_is_an_eviction() {
         lower.set(&format!("new{i}"), &i, Timeout::Never).unwrap();
     }
     let (rows, _) = rows_and_count(&path, "cache");
-    assert_eq!(evictions(&all), Some(3_020 - rows.unsigned_abs()));
+    let gone = 3_020 - rows.unsigned_abs();
+    assert_eq!(evictions(&all), Some(gone), "evictions of 3,020 rows where {rows} are left");
 }
 
 #[cfg(feature = "django")]
@@ -254,7 +256,12 @@ fn in_the_layout_of_django_each_handle_counts_the_rows_that_it_evicted() {
             cache.set(&i.to_string(), &i, Timeout::Never).unwrap();
         }
         let rows = count(&look(&path), "SELECT count(*) FROM cache").unsigned_abs();
-        assert_eq!(evictions(&cache), Some(3 * limit - rows), "{limit}");
-        assert_eq!(evictions(&make()), None, "{limit}");
+        assert_eq!(
+            evictions(&cache),
+            Some(3 * limit - rows),
+            "evictions of {} keys where {limit} fit",
+            3 * limit
+        );
+        assert_eq!(evictions(&make()), None, "a handle that evicted nothing, of a table for {limit}");
     }
 }

@@ -201,6 +201,7 @@ fn evictions(cache: &Cache<FileCache>) -> Option<u64> {
 #[test]
 fn the_store_remembers_how_many_entries_had_to_make_room_and_counts_nothing_else() {
     for (limit, frequency) in [(10_i32, 3), (10, 0), (600, 3), (600, 0)] {
+        let what = format!("a store with max_entries {limit} and cull_frequency {frequency}");
         let (clock, hands) = Clock::manual();
         let options = |o: cache_file::FileCacheBuilder| o.max_entries(limit as u64).cull_frequency(frequency);
         let (_dir, backend, cache) = cache(|o| options(o).clock(clock));
@@ -215,18 +216,18 @@ fn the_store_remembers_how_many_entries_had_to_make_room_and_counts_nothing_else
         cache.incr_version("k", 1).unwrap();
         assert!(cache.version(2).delete("k").unwrap());
         cache.clear().unwrap();
-        assert_eq!(evictions(&cache), Some(0), "{limit} {frequency}");
+        assert_eq!(evictions(&cache), Some(0), "evictions of {what} where nothing had to make room");
         for n in 0..3 * limit {
             cache.set(&format!("k{n}"), &n, HOUR).unwrap();
         }
         let entries = backend.entries().unwrap().unwrap();
         let all = Some(3 * limit as u64 - entries);
-        assert_eq!(evictions(&cache), all, "{limit} {frequency}: {entries} entries");
+        assert_eq!(evictions(&cache), all, "evictions of {what} that has {entries} entries left");
         backend.purge_expired().unwrap();
         cache.clear().unwrap();
         // As a tool sees it, which opens the store anew and names no limit.
         let tool = FileCache::builder(backend.dir()).no_default_limit().build().unwrap();
-        assert_eq!(evictions(&Cache::new(tool)), all, "{limit} {frequency}");
+        assert_eq!(evictions(&Cache::new(tool)), all, "evictions of {what}, as a tool sees them");
     }
 }
 
@@ -236,7 +237,8 @@ fn a_damaged_record_costs_the_number_of_evictions_and_no_more() {
     for n in 0..20 {
         cache.set(&format!("k{n}"), &n, HOUR).unwrap();
     }
-    assert!(evictions(&cache).is_some_and(|n| n >= 10));
+    let before = evictions(&cache);
+    assert!(before.is_some_and(|n| n >= 10), "{before:?} evictions after 20 keys in a store for 10");
     let file = state_file(backend.dir());
     let mut bytes = fs::read(&file).unwrap();
     // In the only shard's record, after the header.
@@ -246,7 +248,8 @@ fn a_damaged_record_costs_the_number_of_evictions_and_no_more() {
     for n in 20..40 {
         cache.set(&format!("k{n}"), &n, HOUR).unwrap();
     }
-    assert!(evictions(&cache).is_some_and(|n| n >= 10));
+    let after = evictions(&cache);
+    assert!(after.is_some_and(|n| n >= 10), "{after:?} evictions after 20 more keys");
 }
 
 #[cfg(feature = "django")]
@@ -261,8 +264,9 @@ fn in_the_layout_of_django_each_handle_counts_the_entries_that_it_evicted() {
         for n in 1..3 * limit {
             cache.set(&format!("k{n}"), &n, HOUR).unwrap();
         }
-        assert_eq!(evictions(&cache), Some(3 * limit - backend.entries().unwrap().unwrap()), "{limit}");
+        let gone = 3 * limit - backend.entries().unwrap().unwrap();
+        assert_eq!(evictions(&cache), Some(gone), "evictions of {} keys where {limit} fit", 3 * limit);
         let other = Cache::new(options(FileCache::builder(backend.dir())).build().unwrap());
-        assert_eq!(evictions(&other), None, "{limit}");
+        assert_eq!(evictions(&other), None, "a handle that evicted nothing, in a store for {limit}");
     }
 }

@@ -47,16 +47,24 @@ fn evictions_are_counted() {
             (0..max_entries / 2).for_each(|key| set(&cache, key));
             cache.delete("0").unwrap();
             cache.clear().unwrap();
-            assert_eq!(counts(&cache), (Some(0), Some(0)), "{eviction:?} {max_entries}");
+            assert_eq!(
+                counts(&cache),
+                (Some(0), Some(0)),
+                "{eviction:?}, max_entries {max_entries}: evictions and entries where nothing had to make room"
+            );
             (0..3 * max_entries).for_each(|key| set(&cache, key));
             let (evictions, entries) = counts(&cache);
-            assert_eq!(evictions.unwrap() + entries.unwrap(), 3 * max_entries, "{eviction:?} {max_entries}");
+            assert_eq!(
+                evictions.unwrap() + entries.unwrap(),
+                3 * max_entries,
+                "{eviction:?}, max_entries {max_entries}: {evictions:?} evictions and {entries:?} entries of so many keys"
+            );
         }
     }
     let all = LocMemCache::builder().max_entries(10).cull_frequency(0).build().unwrap();
     let all = Cache::new(all);
     (0..11).for_each(|key| set(&all, key));
-    assert_eq!(counts(&all), (Some(10), Some(1)));
+    assert_eq!(counts(&all), (Some(10), Some(1)), "evictions and entries after all of 10 made room for one");
 }
 
 #[test]

@@ -48,12 +48,12 @@ fn a_url_without_a_limit_evicts_nothing() {
         done(&session, &["set-many", "--timeout", "never"], &object(0..800));
         with(&mut session, store, "");
         write_in_all_ways(&session);
-        assert_eq!(entries(&session), 805, "{store}");
+        assert_eq!(entries(&session), 805, "entries in {store} after 5 new ones by a URL without a limit");
         // Also where nothing was ever named.
         with(&mut session, &store.replace("DIR/", "DIR/new-"), "");
         done(&session, &["set-many", "--timeout", "never"], &object(0..400));
         write_in_all_ways(&session);
-        assert_eq!(entries(&session), 405, "{store}");
+        assert_eq!(entries(&session), 405, "entries in {store} that nobody named a limit for");
     }
 }
 
@@ -70,14 +70,17 @@ fn a_limit_that_is_named_is_kept_and_shown() {
                 break;
             }
         }
-        assert!(entries(&session) <= 10, "{store}: {}", entries(&session));
+        assert!(entries(&session) <= 10, "{store}: {} entries where 10 are the most", entries(&session));
         let (said, errors, _) = session.run(&["info"], "");
-        assert!(said.lines().any(|line| line.starts_with("max") && line.ends_with(" 10")), "{said}{errors}");
+        assert!(
+            said.lines().any(|line| line.starts_with("max") && line.ends_with(" 10")),
+            "no limit of 10 in {said}{errors}"
+        );
         // Where it is remembered, it is there for who names none.
         if !store.contains("django") {
             with(&mut session, store, "");
             done(&session, &["set-many"], &object(0..50));
-            assert!(entries(&session) <= 10, "{store}: {}", entries(&session));
+            assert!(entries(&session) <= 10, "{store}: {} entries where 10 are the most", entries(&session));
         }
     }
 }
@@ -113,7 +116,7 @@ options = { layout = "django" }
         done(&session, &["set-many", "--timeout", "never"], &object(0..500));
         session.before(&["--settings", &tool, "--cache", alias]);
         write_in_all_ways(&session);
-        assert_eq!(entries(&session), 505, "{alias}");
+        assert_eq!(entries(&session), 505, "entries in {alias} after 5 new ones by settings without a limit");
     }
 }
 

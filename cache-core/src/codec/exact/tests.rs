@@ -239,5 +239,16 @@ fn a_map_key_is_exact_too() {
         assert_eq!(through(codec, &map), Ok(map));
         let map = BTreeMap::from([(u64::MAX, f64::MAX)]);
         assert_eq!(through(codec, &map), Ok(map));
+        // Whoever reads a smaller type finds the numbers that fit.
+        let map = BTreeMap::from([(-5_i128, 5_u128)]);
+        assert_eq!(through(codec, &map), Ok(BTreeMap::from([(-5_i64, 5_u64)])), "in {}", codec.name());
+        let wide = BTreeMap::from([(1_u128 << 64, 1)]);
+        assert_eq!(through(codec, &wide), Ok(wide), "in {}", codec.name());
+        let small = BTreeMap::from([(-1, 1)]);
+        assert!(
+            through::<_, BTreeMap<u128, i64>>(codec, &small).is_err(),
+            "-1 is read as a key without a sign in {}",
+            codec.name()
+        );
     }
 }
