@@ -137,7 +137,7 @@ impl Header {
     }
 
     pub(crate) const fn is_expired(&self, now: i64) -> bool {
-        self.slot.deadline <= now
+        self.slot.deadline <= now && self.slot.deadline != NEVER
     }
 
     /// Returns what to write, and at which offset, to give the entry this deadline and number.
