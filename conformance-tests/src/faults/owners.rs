@@ -138,9 +138,11 @@ pub fn exchanged_directory<B: BaseCache + ?Sized + 'static>(
             theirs.set("k", "planted", HOUR).unwrap();
             theirs.close().unwrap();
             drop(theirs);
+            // What everybody may write, as it can be opened in every way, and what its owner alone may.
+            let (of_dirs, of_files) = if removed { (0o777, 0o666) } else { (0o755, 0o644) };
             all_below(&planted, &mut |path| {
                 chown(path, Some(OTHER), Some(OTHER)).unwrap();
-                let mode = if path.is_dir() { 0o755 } else { 0o644 };
+                let mode = if path.is_dir() { of_dirs } else { of_files };
                 fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
             });
             let Some(mut worker) = start_as(USER, test, &format!("{}|{layout}", at.display())) else {
