@@ -55,8 +55,8 @@ pub fn clocks() -> [(&'static str, Clock); 3] {
     ]
 }
 
-/// Makes one of each call in both halves, with every extreme of a lifetime. What a call finds is what was set, or
-/// nothing: a store with a small limit keeps less than is set.
+/// Clears the cache and makes one of each call in both halves, with every extreme of a lifetime. What a call finds is what
+/// was set, or nothing: a store with a small limit keeps less than is set.
 ///
 /// # Errors
 /// The first error of a call, but for that of a key which is not there.
@@ -65,6 +65,8 @@ pub fn clocks() -> [(&'static str, Clock); 3] {
 /// Where a call finds, counts or returns anything else.
 pub fn call_each<B: BaseCache + ?Sized>(cache: &Cache<B>) -> Result<()> {
     let computed = |key: &str| cache.get_or_set(key, MINUTE, || 7);
+    // A server has what was set before.
+    cache.clear()?;
     cache.set("a", &1, MINUTE)?;
     count_to_the_ends(cache)?;
     cache.add("b", &1, Timeout::Default)?;
