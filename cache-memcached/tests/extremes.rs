@@ -11,7 +11,7 @@ use std::time::Duration;
 use cache_core::{Cache, ErrorKind};
 use cache_memcached::{Ejection, MemcachedCache, MemcachedOptions};
 use common::{MINUTE, server};
-use conformance_tests::faults::extremes::{self, DURATIONS, NUMBERS, call_each};
+use conformance_tests::faults::extremes::{self, DURATIONS, NUMBERS, call_each, check_lifetimes};
 use conformance_tests::faults::{in_time, record};
 
 /// Sets one thing.
@@ -82,7 +82,8 @@ fn no_extreme_breaks_a_call_that_is_answered() {
         in_time(&what, move || {
             let options = MemcachedCache::builder(address).timeout(MINUTE).connect_timeout(MINUTE);
             let Ok(backend) = set(options).build() else { return };
-            match call_each(&Cache::new(backend)) {
+            let cache = Cache::new(backend);
+            match call_each(&cache).and_then(|()| check_lifetimes(&cache)) {
                 Err(e) if told.ends_with("timeout 1ns") && e.kind() == ErrorKind::Unavailable => {}
                 done => done.unwrap_or_else(|e| panic!("{told}: {e}")),
             }

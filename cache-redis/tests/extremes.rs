@@ -10,7 +10,7 @@ use std::time::Duration;
 use cache_core::{Cache, ErrorKind};
 use cache_redis::{RedisCache, RedisOptions};
 use common::{at, build, redis};
-use conformance_tests::faults::extremes::{self, DURATIONS, NUMBERS, call_each};
+use conformance_tests::faults::extremes::{self, DURATIONS, NUMBERS, call_each, check_lifetimes};
 use conformance_tests::faults::{in_time, record};
 
 /// Sets one thing.
@@ -67,11 +67,12 @@ fn no_extreme_breaks_a_call() {
                     Ok(backend) => backend,
                 };
                 assert!(!cannot_be(&setting), "{told}: expected that the builder refuses it");
+                let cache = Cache::new(backend);
                 let is_long = setting.starts_with("operation_timeout") && !setting.ends_with("1ns");
                 match place {
                     // It would wait for a day.
                     "a silent server" if is_long => {}
-                    "a server" => match call_each(&Cache::new(backend)) {
+                    "a server" => match call_each(&cache).and_then(|()| check_lifetimes(&cache)) {
                         Ok(()) => {}
                         // Not so many databases, not so fast.
                         Err(e) if setting.starts_with("database") => {
@@ -83,7 +84,7 @@ fn no_extreme_breaks_a_call() {
                         Err(e) => panic!("{told}: {e}"),
                     },
                     _ => {
-                        let e = call_each(&Cache::new(backend)).unwrap_err();
+                        let e = call_each(&cache).unwrap_err();
                         assert!(
                             matches!(e.kind(), ErrorKind::Unavailable | ErrorKind::OutcomeUnknown),
                             "{told}: {e}"
