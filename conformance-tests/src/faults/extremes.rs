@@ -12,9 +12,12 @@ use super::in_time;
 pub use stores::{End, Setting, store, stores};
 
 /// Durations that arithmetic goes wrong with.
-pub const DURATIONS: [Duration; 7] = [
+pub const DURATIONS: [Duration; 9] = [
     Duration::ZERO,
     Duration::from_nanos(1),
+    // In 32 bits, these are no milliseconds and no seconds.
+    Duration::from_millis(1 << 32),
+    Duration::from_secs(1 << 32),
     // As a number of 64 bits that wraps, these are a nanosecond, a microsecond and a millisecond.
     Duration::new(18_446_744_073, 709_551_617),
     Duration::new(18_446_744_073_709, 551_617_000),
