@@ -5,8 +5,8 @@ use std::sync::LazyLock;
 
 use serde_json::Value;
 
+use crate::check::Check;
 use crate::outcome::Failure;
-use crate::registry::Check;
 
 /// The list of all checks, which the pages are made of too.
 static LIST: LazyLock<Value> =

@@ -1,4 +1,4 @@
-//! [`T`]: what a check has in hand.
+//! [`TestContext`]: what a check is given: caches on locations of its own, time, and what the backend can do.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -8,36 +8,17 @@ use std::time::{Duration, Instant};
 
 use cache_core::{BaseCache, CacheBuilder, Capabilities, Clock, Codec, ManualClock};
 
-use crate::handle::C;
+use crate::mode::Mode;
 use crate::network::Network;
 use crate::outcome::{Outcome, Stop};
 use crate::servers::Server;
 use crate::spec::Spec;
 use crate::suite::Suite;
-
-/// Which half of the API a check goes through.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Mode {
-    /// `get`, `set`, … from threads, without a runtime.
-    Sync,
-    /// `aget`, `aset`, … from tasks of a tokio runtime with two threads.
-    Async,
-}
-
-impl Mode {
-    /// The word in test names and reports.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Sync => "sync",
-            Self::Async => "async",
-        }
-    }
-}
+use crate::test_cache::TestCache;
 
 /// The context of one check in one mode: caches on locations of its own, time, and what the
 /// backend can do.
-pub struct T {
+pub struct TestContext {
     pub(crate) suite: Suite,
     pub(crate) check: String,
     mode: Mode,
@@ -51,10 +32,10 @@ pub struct T {
     /// What the check did that the suite was not told the backend allows.
     misuse: Mutex<Option<Stop>>,
     backend: Arc<dyn BaseCache>,
-    main: C,
+    main: TestCache,
 }
 
-impl Drop for T {
+impl Drop for TestContext {
     fn drop(&mut self) {
         let leases = std::mem::take(&mut *self.leases.lock().unwrap_or_else(PoisonError::into_inner));
         if let Some(pool) = &self.suite.servers {
@@ -63,9 +44,12 @@ impl Drop for T {
     }
 }
 
-impl std::fmt::Debug for T {
+impl std::fmt::Debug for TestContext {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("T").field("check", &self.check).field("mode", &self.mode).finish_non_exhaustive()
+        f.debug_struct("TestContext")
+            .field("check", &self.check)
+            .field("mode", &self.mode)
+            .finish_non_exhaustive()
     }
 }
 
@@ -77,10 +61,12 @@ fn scratch_root() -> PathBuf {
     std::env::var_os("CONFORMANCE_DIR").map_or_else(std::env::temp_dir, PathBuf::from)
 }
 
-impl T {
-    pub(crate) fn new(suite: &Suite, check: &crate::registry::Check, mode: Mode) -> Outcome<Self> {
+impl TestContext {
+    /// The context of the check of this full name. A check in real time gets the machine's clock from every
+    /// backend.
+    pub(crate) fn new(suite: &Suite, check: String, mode: Mode, real_time: bool) -> Outcome<Self> {
         let scratch = tempfile::Builder::new().prefix("conformance-").tempdir_in(scratch_root())?;
-        let (clock, hands) = if suite.manual_clock && !check.real_time {
+        let (clock, hands) = if suite.manual_clock && !real_time {
             let (clock, hands) = Clock::manual();
             (clock, Some(hands))
         } else {
@@ -92,10 +78,10 @@ impl T {
         let spec = spec_in(suite, &leases, scratch.path(), &unique, &clock)?;
         let backend = (suite.open)(&spec)?;
         let capabilities = backend.capabilities();
-        let main = C { cache: suite.builder(Arc::clone(&backend)).build()?, mode };
+        let main = TestCache { cache: suite.builder(Arc::clone(&backend)).build()?, mode };
         Ok(Self {
             suite: suite.clone(),
-            check: check.full_name(),
+            check,
             mode,
             scratch,
             clock,
@@ -138,7 +124,7 @@ impl T {
     /// A cache with default settings on this check's main location: no prefix, version 1, no
     /// limit on entries. Each call gives another handle on the same cache.
     #[must_use]
-    pub fn cache(&self) -> C {
+    pub fn cache(&self) -> TestCache {
         self.main.clone()
     }
 
@@ -149,9 +135,9 @@ impl T {
     pub fn build(
         &self,
         settings: impl FnOnce(CacheBuilder<dyn BaseCache>) -> CacheBuilder<dyn BaseCache>,
-    ) -> cache_core::Result<C> {
+    ) -> cache_core::Result<TestCache> {
         let cache = settings(self.suite.builder(Arc::clone(&self.backend))).build()?;
-        Ok(C { cache, mode: self.mode })
+        Ok(TestCache { cache, mode: self.mode })
     }
 
     /// A cache on this check's main location that writes with this codec; `None` where the
@@ -159,7 +145,7 @@ impl T {
     ///
     /// # Errors
     /// When the settings are refused.
-    pub fn in_codec(&self, codec: impl Codec + 'static) -> cache_core::Result<Option<C>> {
+    pub fn in_codec(&self, codec: impl Codec + 'static) -> cache_core::Result<Option<TestCache>> {
         if self.backend.codec().is_some() {
             return Ok(None);
         }
@@ -170,12 +156,12 @@ impl T {
     ///
     /// # Errors
     /// When the settings are refused.
-    pub fn over(&self, backend: Arc<dyn BaseCache>) -> Outcome<C> {
-        Ok(C { cache: self.suite.builder(backend).build()?, mode: self.mode })
+    pub fn over(&self, backend: Arc<dyn BaseCache>) -> Outcome<TestCache> {
+        Ok(TestCache { cache: self.suite.builder(backend).build()?, mode: self.mode })
     }
 
     /// The spec of a location of this check's own: the same `name` is the same location. No
-    /// limit on entries; change what the check needs changed, then [`T::open`] it.
+    /// limit on entries; change what the check needs changed, then [`TestContext::open`] it.
     ///
     /// # Errors
     /// When the location's directory cannot be made.
@@ -185,7 +171,7 @@ impl T {
     }
 
     /// Opens a backend: another handle where the location is open already. A check that opens one
-    /// location twice says [`T::needs_shared_locations`] first, or it fails on the backends that do not
+    /// location twice says [`TestContext::needs_shared_locations`] first, or it fails on the backends that do not
     /// allow that.
     ///
     /// # Errors
@@ -214,7 +200,7 @@ impl T {
     ///
     /// # Errors
     /// When the backend refuses the settings.
-    pub fn cache_at(&self, name: &str) -> Outcome<C> {
+    pub fn cache_at(&self, name: &str) -> Outcome<TestCache> {
         self.over(self.open(&self.spec(name)?)?)
     }
 
@@ -222,7 +208,7 @@ impl T {
     ///
     /// # Errors
     /// When the backend does not evict: then the check is skipped.
-    pub fn culling_cache(&self, name: &str, max_entries: u64, cull_frequency: u32) -> Outcome<C> {
+    pub fn culling_cache(&self, name: &str, max_entries: u64, cull_frequency: u32) -> Outcome<TestCache> {
         let spec = Spec { max_entries: Some(max_entries), cull_frequency, ..self.spec(name)? };
         let backend = self.open(&spec)?;
         // A backend may say so only where it is given a limit.

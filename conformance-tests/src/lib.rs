@@ -85,14 +85,17 @@
 
 #[macro_use]
 mod outcome;
+#[macro_use]
+mod check;
 mod advice;
 mod arguments;
 mod checks;
 mod context;
 pub mod faults;
-mod handle;
 pub mod histories;
+mod mode;
 mod network;
+mod program;
 pub mod proxy;
 mod race;
 mod registry;
@@ -101,14 +104,17 @@ mod runner;
 pub mod servers;
 mod spec;
 mod suite;
+mod test_cache;
 mod watched;
+mod worker_jobs;
 mod workers;
 
-pub use context::{Mode, T};
-pub use handle::{C, Call};
+pub use context::TestContext;
+pub use mode::Mode;
 pub use network::Network;
 pub use outcome::{Failure, Finished, Outcome, Status, Stop};
 pub use race::Gate;
 pub use spec::Spec;
 pub use suite::Suite;
+pub use test_cache::{CallFuture, TestCache};
 pub use workers::{Process, Worker};

@@ -263,23 +263,3 @@ macro_rules! ensure_err {
         }
     };
 }
-
-/// An entry of the registry: the check `$name`, of the family `$family`.
-macro_rules! check {
-    ($family:literal, $name:ident) => {{
-        fn run(t: &$crate::context::T) -> $crate::registry::Running<'_> {
-            Box::pin($name(t))
-        }
-        $crate::registry::Check::new($family, stringify!($name), run)
-    }};
-}
-
-/// The same, and a function for the processes it starts.
-macro_rules! check_with_worker {
-    ($family:literal, $name:ident, $worker:ident) => {{
-        fn run_worker(w: &$crate::workers::Worker) -> $crate::registry::Running<'_, String> {
-            Box::pin($worker(w))
-        }
-        check!($family, $name).worker(run_worker)
-    }};
-}

@@ -5,7 +5,8 @@ use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::context::{Mode, T};
+use crate::context::TestContext;
+use crate::mode::Mode;
 use crate::outcome::{Outcome, Stop};
 
 /// What a racer says that only noticed another's end.
@@ -58,7 +59,7 @@ impl Drop for Gate {
     }
 }
 
-impl T {
+impl TestContext {
     /// Runs `racers` copies of `body` at once, as threads in sync mode and as tasks in async
     /// mode, and gives back what they returned, in order. Each copy gets its number and a gate.
     ///

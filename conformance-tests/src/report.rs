@@ -3,7 +3,7 @@
 use std::fs::OpenOptions;
 use std::io::Write;
 
-use crate::context::Mode;
+use crate::mode::Mode;
 use crate::outcome::Finished;
 use crate::suite::Suite;
 

@@ -1,4 +1,4 @@
-//! [`Suite`]: a backend's declaration, and the way to run the checks against it.
+//! [`Suite`]: a backend's declaration: how to open it, and what it cannot say of itself.
 
 use std::fmt;
 use std::sync::Arc;
@@ -6,12 +6,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use cache_core::{BaseCache, CacheBuilder, Result};
 
-use crate::context::Mode;
-use crate::outcome::Finished;
 use crate::servers::{Pool, Server};
 use crate::spec::Spec;
 use crate::watched::{Act, Watched};
-use crate::{registry, runner};
 
 /// Opens the backend under test.
 type Open = dyn Fn(&Spec) -> Result<Arc<dyn BaseCache>> + Send + Sync;
@@ -223,39 +220,6 @@ impl Suite {
             Some(configure) => configure(builder),
             None => builder,
         }
-    }
-
-    /// Runs the suite as a test program and ends the process: the whole of a
-    /// `harness = false` test's `main`. Takes the arguments of `cargo test` and nextest.
-    pub fn run(self) -> ! {
-        runner::main(self)
-    }
-
-    /// For a test program that runs checks of several suites through [`Suite::check`], before
-    /// anything else: in a worker process, does the worker's job as the suite of the name given,
-    /// and ends the process.
-    pub fn work_if_worker(find: impl FnOnce(&str) -> Option<Self>) {
-        runner::work_if_worker(find);
-    }
-
-    /// Runs one check (`"T::half_second"`) in one mode, in this process. `None` where there is
-    /// no such check.
-    #[must_use]
-    pub fn check(&self, name: &str, mode: Mode) -> Option<Finished> {
-        registry::find(name).map(|check| runner::run_one(self, check, mode))
-    }
-
-    /// The full names of all checks, each with the modes that it runs in: for a program that runs
-    /// them through [`Suite::check`].
-    #[must_use]
-    pub fn runs() -> Vec<(String, Mode)> {
-        registry::runs().map(|(check, mode)| (check.full_name(), mode)).collect()
-    }
-
-    /// The full names of all checks, in order.
-    #[must_use]
-    pub fn checks() -> Vec<String> {
-        registry::all().map(registry::Check::full_name).collect()
     }
 }
 

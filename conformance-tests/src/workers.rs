@@ -1,20 +1,18 @@
-//! Several processes on one location: the test program runs itself again as workers.
+//! Worker processes: a check starts its test program again, several times over, on one location.
 
 use std::io::Read;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use cache_core::Clock;
 use serde::{Deserialize, Serialize};
 
-use crate::context::{Mode, T};
-use crate::handle::C;
+use crate::context::TestContext;
+use crate::mode::Mode;
 use crate::outcome::{Outcome, Stop};
-use crate::registry::{self, Check};
-use crate::runner::{self, Place};
 use crate::spec::Spec;
 use crate::suite::Suite;
+use crate::test_cache::TestCache;
 
 /// Holds a worker's [`Job`] as JSON.
 const JOB: &str = "CONFORMANCE_WORKER";
@@ -27,16 +25,18 @@ const ANSWER: &str = "worker: ";
 
 /// What a worker process is told.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-struct Job {
-    suite: String,
-    check: String,
+pub(crate) struct Job {
+    /// The name of the suite.
+    pub(crate) suite: String,
+    /// The full name of the check.
+    pub(crate) check: String,
     is_async: bool,
-    task: Task,
+    pub(crate) task: Task,
 }
 
 /// What it is to do for the check.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-enum Task {
+pub(crate) enum Task {
     /// The whole check, which measures a process.
     Check,
     /// The check's worker function.
@@ -50,6 +50,11 @@ enum Task {
 }
 
 impl Job {
+    /// Which half of the API the worker goes through.
+    pub(crate) const fn mode(&self) -> Mode {
+        if self.is_async { Mode::Async } else { Mode::Sync }
+    }
+
     /// Starts this program again with its own arguments, to do the job.
     fn start(&self) -> Outcome<Process> {
         if !ASKED.load(Ordering::Relaxed) {
@@ -72,8 +77,8 @@ impl Job {
 
 /// Runs the whole check in a process of its own: for one that measures what belongs to a process, such as its
 /// descriptors, while other checks are at work in this one.
-pub(crate) fn in_own_process(suite: &Suite, check: &Check, mode: Mode) -> Outcome {
-    let (suite, check, is_async) = (suite.name.clone(), check.full_name(), mode == Mode::Async);
+pub(crate) fn in_own_process(suite: &Suite, check: String, mode: Mode) -> Outcome {
+    let (suite, is_async) = (suite.name.clone(), mode == Mode::Async);
     Job { suite, check, is_async, task: Task::Check }.start()?.finish().map(drop)
 }
 
@@ -87,11 +92,22 @@ pub struct Worker {
     /// Where it works.
     pub spec: Spec,
     /// A cache with default settings there.
-    pub cache: C,
+    pub cache: TestCache,
     start_us: u64,
 }
 
 impl Worker {
+    /// The worker of this number, whose first round begins at `start_us`.
+    pub(crate) const fn new(
+        number: usize,
+        role: String,
+        spec: Spec,
+        cache: TestCache,
+        start_us: u64,
+    ) -> Self {
+        Self { number, role, spec, cache, start_us }
+    }
+
     /// Waits for the moment at which all workers begin this round, 2 ms after the one before:
     /// spinning, so that they begin together.
     pub fn rendezvous(&self, round: u64) {
@@ -155,7 +171,7 @@ impl Drop for Process {
     }
 }
 
-impl T {
+impl TestContext {
     /// Starts `count` processes that run this check's worker function on the location of `spec`,
     /// in the role given. They get this program's own arguments.
     ///
@@ -171,7 +187,7 @@ impl T {
         (0..count).map(start).collect()
     }
 
-    /// Starts workers as [`T::start_workers`] does and waits for all their results.
+    /// Starts workers as [`TestContext::start_workers`] does and waits for all their results.
     ///
     /// # Errors
     /// When a process cannot be started or a worker fails.
@@ -190,35 +206,15 @@ fn end_with_parent() {
     });
 }
 
-/// In a worker process: does the job, as the suite of the name it holds, and gives back what to
-/// print, and whether it went well.
-pub(crate) fn run_if_worker(find: impl FnOnce(&str) -> Option<Suite>) -> Option<(String, bool)> {
+/// The job that this process was started for, if it is a worker. From now on it may start workers itself.
+pub(crate) fn job() -> Option<Outcome<Job>> {
     ASKED.store(true, Ordering::Relaxed);
     let job = std::env::var(JOB).ok()?;
     end_with_parent();
-    let outcome = serde_json::from_str(&job).map_err(Stop::broken).and_then(|job: Job| {
-        let suite = find(&job.suite).ok_or_else(|| Stop::broken(format_args!("no suite {:?}", job.suite)))?;
-        work(suite, job)
-    });
-    let answer = serde_json::to_string(&outcome).unwrap_or_default();
-    Some((format!("{ANSWER}{answer}"), outcome.is_ok()))
+    Some(serde_json::from_str(&job).map_err(Stop::broken))
 }
 
-fn work(suite: Suite, job: Job) -> Outcome<String> {
-    let no_such = || Stop::broken(format_args!("{} has no worker", job.check));
-    let check = registry::find(&job.check).ok_or_else(no_such)?;
-    let mode = if job.is_async { Mode::Async } else { Mode::Sync };
-    let Task::Work { number, role, spec, start_us } = job.task else {
-        let pool = suite.servers.clone();
-        let outcome = runner::under_watchdog(suite, check, mode, Place::Here);
-        // Leaving the process drops nothing.
-        pool.inspect(|pool| pool.stop());
-        return outcome.map(|()| String::new());
-    };
-    let run = check.worker.ok_or_else(no_such)?;
-    let spec = Spec { clock: Clock::system(), ..spec };
-    let cache = suite.builder((suite.open)(&spec)?).build()?;
-    let cache = C { cache, mode };
-    let worker = Worker { number, role, spec, cache, start_us };
-    runner::block_on(mode, run(&worker))?
+/// The line in which a worker says how it went.
+pub(crate) fn answer(outcome: &Outcome<String>) -> String {
+    format!("{ANSWER}{}", serde_json::to_string(outcome).unwrap_or_default())
 }

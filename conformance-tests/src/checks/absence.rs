@@ -1,11 +1,11 @@
 //! What "absent" means, in one place: every operation says so.
 
 use super::LONG;
-use crate::handle::C;
 use crate::outcome::Outcome;
+use crate::test_cache::TestCache;
 
 /// Every operation says that `key` is not there. Nothing is there afterwards either.
-pub(super) async fn ensure_absent(cache: &C, key: &str, what: &str) -> Outcome {
+pub(super) async fn ensure_absent(cache: &TestCache, key: &str, what: &str) -> Outcome {
     ensure!(!cache.has_key(key).await?, "{what}: has_key found it");
     ensure_eq!(cache.get::<serde_json::Value>(key).await?, None, "{what}: get");
     ensure_eq!(cache.get_many::<serde_json::Value, _>([key]).await?, [], "{what}: get_many");

@@ -10,10 +10,10 @@ use serde::{Deserialize, Serialize, Serializer};
 
 use super::LONG;
 use super::absence::ensure_absent;
-use crate::context::T;
-use crate::handle::C;
+use crate::check::Check;
+use crate::context::TestContext;
 use crate::outcome::{Outcome, Stop};
-use crate::registry::Check;
+use crate::test_cache::TestCache;
 
 pub(crate) const CHECKS: &[Check] = &[
     check!("B", set_get),
@@ -46,7 +46,7 @@ pub(crate) const CHECKS: &[Check] = &[
 /// A lifetime that is over soon, and long enough to see the entry first.
 const SHORT: Duration = Duration::from_millis(500);
 
-async fn set_get(t: &T) -> Outcome {
+async fn set_get(t: &TestContext) -> Outcome {
     let cache = t.cache();
     for timeout in [DEFAULT_TIMEOUT, Timeout::Never, LONG.into()] {
         cache.set("text", "value", timeout).await?;
@@ -61,7 +61,7 @@ async fn set_get(t: &T) -> Outcome {
     Ok(())
 }
 
-async fn set_overwrites(t: &T) -> Outcome {
+async fn set_overwrites(t: &TestContext) -> Outcome {
     let cache = t.cache();
     let start = Instant::now();
     cache.set("shorter", &1, LONG).await?;
@@ -81,7 +81,7 @@ async fn set_overwrites(t: &T) -> Outcome {
     Ok(())
 }
 
-async fn set_changes_type(t: &T) -> Outcome {
+async fn set_changes_type(t: &TestContext) -> Outcome {
     let cache = t.cache();
     cache.set("k", &1, LONG).await?;
     cache.set("k", "text", LONG).await?;
@@ -99,7 +99,7 @@ async fn set_changes_type(t: &T) -> Outcome {
     Ok(())
 }
 
-async fn get_missing_none(t: &T) -> Outcome {
+async fn get_missing_none(t: &TestContext) -> Outcome {
     let cache = t.cache();
     ensure_eq!(cache.get::<i64>("missing").await?, None);
     ensure_eq!(cache.get::<String>("missing").await?, None);
@@ -110,7 +110,7 @@ async fn get_missing_none(t: &T) -> Outcome {
     Ok(())
 }
 
-async fn get_default(t: &T) -> Outcome {
+async fn get_default(t: &TestContext) -> Outcome {
     let cache = t.cache();
     ensure_eq!(cache.get_or("k", 7).await?, 7);
     ensure!(!cache.has_key("k").await?, "the default was stored");
@@ -124,7 +124,7 @@ async fn get_default(t: &T) -> Outcome {
     Ok(())
 }
 
-async fn stored_null_is_hit(t: &T) -> Outcome {
+async fn stored_null_is_hit(t: &TestContext) -> Outcome {
     let cache = t.cache();
     cache.set("none", &None::<i64>, LONG).await?;
     cache.set("unit", &(), LONG).await?;
@@ -139,7 +139,7 @@ async fn stored_null_is_hit(t: &T) -> Outcome {
     Ok(())
 }
 
-async fn add_absent_true(t: &T) -> Outcome {
+async fn add_absent_true(t: &TestContext) -> Outcome {
     let cache = t.cache();
     ensure!(cache.add("int", &1, LONG).await?);
     ensure!(cache.add("text", "one", Timeout::Never).await?);
@@ -150,7 +150,7 @@ async fn add_absent_true(t: &T) -> Outcome {
     Ok(())
 }
 
-async fn add_present_false(t: &T) -> Outcome {
+async fn add_present_false(t: &TestContext) -> Outcome {
     let cache = t.cache();
     cache.set("k", "first", LONG).await?;
     for _ in 0..3 {
@@ -164,7 +164,7 @@ async fn add_present_false(t: &T) -> Outcome {
     Ok(())
 }
 
-async fn add_keeps_ttl(t: &T) -> Outcome {
+async fn add_keeps_ttl(t: &TestContext) -> Outcome {
     let cache = t.cache();
     let start = Instant::now();
     cache.set("short", &1, SHORT).await?;
@@ -188,7 +188,7 @@ async fn add_keeps_ttl(t: &T) -> Outcome {
     Ok(())
 }
 
-async fn add_after_delete(t: &T) -> Outcome {
+async fn add_after_delete(t: &TestContext) -> Outcome {
     let cache = t.cache();
     for round in 0..3 {
         ensure!(cache.add("k", &round, LONG).await?, "round {round}");
@@ -204,7 +204,7 @@ async fn add_after_delete(t: &T) -> Outcome {
     Ok(())
 }
 
-async fn add_over_null_false(t: &T) -> Outcome {
+async fn add_over_null_false(t: &TestContext) -> Outcome {
     let cache = t.cache();
     cache.set("none", &None::<i64>, LONG).await?;
     cache.set("unit", &(), LONG).await?;
@@ -215,7 +215,7 @@ async fn add_over_null_false(t: &T) -> Outcome {
     Ok(())
 }
 
-async fn add_after_expiry_true(t: &T) -> Outcome {
+async fn add_after_expiry_true(t: &TestContext) -> Outcome {
     let cache = t.cache();
     cache.set("set", &1, SHORT).await?;
     ensure!(cache.add("added", &1, SHORT).await?);
@@ -228,7 +228,7 @@ async fn add_after_expiry_true(t: &T) -> Outcome {
     Ok(())
 }
 
-async fn delete_true_then_false(t: &T) -> Outcome {
+async fn delete_true_then_false(t: &TestContext) -> Outcome {
     let cache = t.cache();
     ensure!(!cache.delete("k").await?, "before there was one");
     cache.set("k", "value", LONG).await?;
@@ -243,7 +243,7 @@ async fn delete_true_then_false(t: &T) -> Outcome {
     Ok(())
 }
 
-async fn delete_null_true(t: &T) -> Outcome {
+async fn delete_null_true(t: &TestContext) -> Outcome {
     let cache = t.cache();
     cache.set("none", &None::<i64>, LONG).await?;
     cache.set("unit", &(), LONG).await?;
@@ -255,7 +255,7 @@ async fn delete_null_true(t: &T) -> Outcome {
     Ok(())
 }
 
-async fn delete_expired_false(t: &T) -> Outcome {
+async fn delete_expired_false(t: &TestContext) -> Outcome {
     let cache = t.cache();
     cache.set("unseen", &1, SHORT).await?;
     cache.set("seen", &1, SHORT).await?;
@@ -266,7 +266,7 @@ async fn delete_expired_false(t: &T) -> Outcome {
     Ok(())
 }
 
-async fn has_key(t: &T) -> Outcome {
+async fn has_key(t: &TestContext) -> Outcome {
     let cache = t.cache();
     ensure!(!cache.has_key("k").await?);
     cache.set("k", &0, LONG).await?;
@@ -282,7 +282,7 @@ async fn has_key(t: &T) -> Outcome {
     Ok(())
 }
 
-async fn has_key_null_true(t: &T) -> Outcome {
+async fn has_key_null_true(t: &TestContext) -> Outcome {
     let cache = t.cache();
     cache.set("none", &None::<i64>, LONG).await?;
     cache.set("unit", &(), LONG).await?;
@@ -291,7 +291,7 @@ async fn has_key_null_true(t: &T) -> Outcome {
     Ok(())
 }
 
-async fn has_key_not_sliding(t: &T) -> Outcome {
+async fn has_key_not_sliding(t: &TestContext) -> Outcome {
     let cache = t.cache();
     let start = Instant::now();
     cache.set("k", &1, SHORT).await?;
@@ -307,7 +307,7 @@ async fn has_key_not_sliding(t: &T) -> Outcome {
 }
 
 #[allow(clippy::let_unit_value, reason = "that it is unit is what is checked")]
-async fn unit_returns(t: &T) -> Outcome {
+async fn unit_returns(t: &TestContext) -> Outcome {
     let cache = t.cache();
     for _ in 0..2 {
         let () = cache.set("k", &1, LONG).await?;
@@ -321,7 +321,7 @@ async fn unit_returns(t: &T) -> Outcome {
     Ok(())
 }
 
-async fn rejected_set_drops_old(t: &T) -> Outcome {
+async fn rejected_set_drops_old(t: &TestContext) -> Outcome {
     let cache = t.cache();
     let limit = t.testable_limit()?;
     let big = Bytes::from(vec![b'x'; limit + 1]);
@@ -350,7 +350,7 @@ impl Serialize for Unserialisable {
     }
 }
 
-async fn unserialisable_keeps_old(t: &T) -> Outcome {
+async fn unserialisable_keeps_old(t: &TestContext) -> Outcome {
     for cache in [Some(t.cache()), t.in_codec(Json)?].into_iter().flatten() {
         cache.set("k", "old", LONG).await?;
         let half = || ("begun".to_owned(), Unserialisable);
@@ -374,7 +374,7 @@ async fn unserialisable_keeps_old(t: &T) -> Outcome {
     Ok(())
 }
 
-async fn no_alias_after_set(t: &T) -> Outcome {
+async fn no_alias_after_set(t: &TestContext) -> Outcome {
     let cache = t.cache();
     let mut list = vec![1, 2, 3];
     let shared = Mutex::new("before".to_owned());
@@ -393,7 +393,7 @@ async fn no_alias_after_set(t: &T) -> Outcome {
     Ok(())
 }
 
-async fn no_alias_after_get(t: &T) -> Outcome {
+async fn no_alias_after_get(t: &TestContext) -> Outcome {
     let cache = t.cache();
     cache.set("list", &[1, 2, 3], LONG).await?;
     cache.set_bytes("bytes", &b"abc"[..], LONG).await?;
@@ -408,7 +408,7 @@ async fn no_alias_after_get(t: &T) -> Outcome {
     Ok(())
 }
 
-async fn read_your_writes(t: &T) -> Outcome {
+async fn read_your_writes(t: &TestContext) -> Outcome {
     let cache = t.cache();
     for n in 0..10_000_i64 {
         let key = format!("k{}", n % 97);
@@ -418,7 +418,7 @@ async fn read_your_writes(t: &T) -> Outcome {
     Ok(())
 }
 
-async fn second_handle_sees(t: &T) -> Outcome {
+async fn second_handle_sees(t: &TestContext) -> Outcome {
     let first = t.cache();
     let mut pairs =
         vec![(first.clone(), first.clone()), (first.clone(), first.other_mode()), (first, t.build(|b| b)?)];
@@ -433,7 +433,7 @@ async fn second_handle_sees(t: &T) -> Outcome {
     Ok(())
 }
 
-async fn see_each_other(writer: &C, reader: &C) -> Outcome {
+async fn see_each_other(writer: &TestCache, reader: &TestCache) -> Outcome {
     for n in 0..50_i64 {
         writer.set("k", &n, LONG).await?;
         ensure_eq!(reader.get::<i64>("k").await?, Some(n));

@@ -10,10 +10,10 @@ use serde_json::Value;
 
 use super::LONG;
 use super::absence::ensure_absent;
-use crate::context::T;
-use crate::handle::C;
+use crate::check::Check;
+use crate::context::TestContext;
 use crate::outcome::Outcome;
-use crate::registry::Check;
+use crate::test_cache::TestCache;
 
 pub(crate) const CHECKS: &[Check] = &[
     check!("I", incr_default_1),
@@ -48,7 +48,7 @@ pub(crate) const CHECKS: &[Check] = &[
 const SHORT: Duration = Duration::from_millis(800);
 
 /// A counter at `start`, then each delta: the answer and what is read afterwards are the sum.
-async fn count(cache: &C, start: i64, deltas: &[i64]) -> Outcome {
+async fn count(cache: &TestCache, start: i64, deltas: &[i64]) -> Outcome {
     cache.set("counter", &start, LONG).await?;
     let mut sum = start;
     for &delta in deltas {
@@ -64,7 +64,7 @@ async fn count(cache: &C, start: i64, deltas: &[i64]) -> Outcome {
     Ok(())
 }
 
-async fn incr_default_1(t: &T) -> Outcome {
+async fn incr_default_1(t: &TestContext) -> Outcome {
     let cache = t.cache();
     cache.set("k", &41, LONG).await?;
     ensure_eq!(cache.incr("k", 1).await?, 42);
@@ -82,11 +82,11 @@ async fn incr_default_1(t: &T) -> Outcome {
     Ok(())
 }
 
-async fn incr_delta(t: &T) -> Outcome {
+async fn incr_delta(t: &TestContext) -> Outcome {
     count(&t.cache(), 1, &[1, 2, 10, 1_000, i64::from(i32::MAX), 1 << 53, 1 << 61]).await
 }
 
-async fn decr_delta(t: &T) -> Outcome {
+async fn decr_delta(t: &TestContext) -> Outcome {
     let cache = t.cache();
     cache.set("k", &100, LONG).await?;
     let mut left = 100;
@@ -98,14 +98,14 @@ async fn decr_delta(t: &T) -> Outcome {
     Ok(())
 }
 
-async fn negative_delta(t: &T) -> Outcome {
+async fn negative_delta(t: &TestContext) -> Outcome {
     let cache = t.cache();
     count(&cache, 10, &[-1, -4, -5]).await?;
     count(&cache, 0, &[-1, -10, -(1 << 40)]).await?;
     count(&cache, -5, &[10, -20, 30]).await
 }
 
-async fn zero_delta(t: &T) -> Outcome {
+async fn zero_delta(t: &TestContext) -> Outcome {
     let cache = t.cache();
     for start in [0, 1, -1, i64::MAX, i64::MIN] {
         count(&cache, start, &[0, 0]).await?;
@@ -115,7 +115,7 @@ async fn zero_delta(t: &T) -> Outcome {
     Ok(())
 }
 
-async fn missing_key_not_found(t: &T) -> Outcome {
+async fn missing_key_not_found(t: &TestContext) -> Outcome {
     let cache = t.cache();
     for delta in [1, 0, -1, i64::MAX, -i64::MAX] {
         ensure_err!(cache.incr("missing", delta).await, KeyNotFound, "incr by {delta}");
@@ -126,7 +126,7 @@ async fn missing_key_not_found(t: &T) -> Outcome {
     Ok(())
 }
 
-async fn expired_key_not_found(t: &T) -> Outcome {
+async fn expired_key_not_found(t: &TestContext) -> Outcome {
     let cache = t.cache();
     let lifetime = Duration::from_millis(300);
     for key in ["incr", "decr", "zero"] {
@@ -143,7 +143,7 @@ async fn expired_key_not_found(t: &T) -> Outcome {
 }
 
 /// `value` does not count: every try says so, and it stays as it is.
-async fn uncountable<V>(cache: &C, value: &V) -> Outcome
+async fn uncountable<V>(cache: &TestCache, value: &V) -> Outcome
 where
     V: Serialize + DeserializeOwned + PartialEq + Debug + Send + Sync,
 {
@@ -157,7 +157,7 @@ where
 }
 
 /// The same in both codecs of the project and in the suite's own.
-async fn uncountable_in_any_codec<V>(t: &T, value: &V) -> Outcome
+async fn uncountable_in_any_codec<V>(t: &TestContext, value: &V) -> Outcome
 where
     V: Serialize + DeserializeOwned + PartialEq + Debug + Send + Sync,
 {
@@ -168,19 +168,19 @@ where
     }
 }
 
-async fn null_err(t: &T) -> Outcome {
+async fn null_err(t: &TestContext) -> Outcome {
     uncountable_in_any_codec(t, &None::<i64>).await?;
     uncountable_in_any_codec(t, &()).await
 }
 
-async fn string_err(t: &T) -> Outcome {
+async fn string_err(t: &TestContext) -> Outcome {
     for text in ["text", "", " ", "\0", "-", "one"] {
         uncountable_in_any_codec(t, &text.to_owned()).await?;
     }
     Ok(())
 }
 
-async fn numeric_string_err(t: &T) -> Outcome {
+async fn numeric_string_err(t: &TestContext) -> Outcome {
     for text in ["42", "0", "-1", "+1", " 1", "1 ", "1.0", "1e3", "9223372036854775807"] {
         uncountable_in_any_codec(t, &text.to_owned()).await?;
     }
@@ -194,19 +194,19 @@ async fn numeric_string_err(t: &T) -> Outcome {
     Ok(())
 }
 
-async fn bool_err(t: &T) -> Outcome {
+async fn bool_err(t: &TestContext) -> Outcome {
     uncountable_in_any_codec(t, &true).await?;
     uncountable_in_any_codec(t, &false).await
 }
 
-async fn float_err(t: &T) -> Outcome {
+async fn float_err(t: &TestContext) -> Outcome {
     for number in [1.0, 1.5, 0.0, -0.0, -3.0, 1e18, f64::MAX] {
         uncountable_in_any_codec(t, &number).await?;
     }
     uncountable_in_any_codec(t, &1.0_f32).await
 }
 
-async fn one_error_kind(t: &T) -> Outcome {
+async fn one_error_kind(t: &TestContext) -> Outcome {
     uncountable_in_any_codec(t, &None::<i64>).await?;
     uncountable_in_any_codec(t, &"text".to_owned()).await?;
     uncountable_in_any_codec(t, &true).await?;
@@ -218,7 +218,7 @@ async fn one_error_kind(t: &T) -> Outcome {
     uncountable_in_any_codec(t, &Vec::<i64>::new()).await
 }
 
-async fn error_keeps_value(t: &T) -> Outcome {
+async fn error_keeps_value(t: &TestContext) -> Outcome {
     let cache = t.cache();
     let start = Instant::now();
     cache.set("short", "text", SHORT).await?;
@@ -247,7 +247,7 @@ async fn error_keeps_value(t: &T) -> Outcome {
     Ok(())
 }
 
-async fn below_zero(t: &T) -> Outcome {
+async fn below_zero(t: &TestContext) -> Outcome {
     let cache = t.cache();
     cache.set("k", &1, LONG).await?;
     ensure_eq!(cache.decr("k", 5).await?, -4);
@@ -257,7 +257,7 @@ async fn below_zero(t: &T) -> Outcome {
     count(&cache, 3, &[-3, -1, 2, -2, -1_000_000, 999_999]).await
 }
 
-async fn from_negative(t: &T) -> Outcome {
+async fn from_negative(t: &TestContext) -> Outcome {
     let cache = t.cache();
     for start in [-1, -10, -(1 << 32), i64::MIN + 1_000] {
         count(&cache, start, &[1, 5, -3, 100, -103]).await?;
@@ -265,7 +265,7 @@ async fn from_negative(t: &T) -> Outcome {
     count(&cache, i64::MIN, &[1, i64::MAX]).await
 }
 
-async fn width_shrinks(t: &T) -> Outcome {
+async fn width_shrinks(t: &TestContext) -> Outcome {
     let cache = t.cache();
     for (start, delta, left) in
         [(100, 1, 99), (10, 1, 9), (1_000_000, 999_999, 1), (-100, -1, -99), (10, 10, 0), (1, 2, -1)]
@@ -280,7 +280,7 @@ async fn width_shrinks(t: &T) -> Outcome {
 }
 
 /// `value` and `delta` leave the range: an error, and the value stays and still counts.
-async fn leaves_range(cache: &C, value: i64, delta: i64) -> Outcome {
+async fn leaves_range(cache: &TestCache, value: i64, delta: i64) -> Outcome {
     cache.set("k", &value, LONG).await?;
     for _ in 0..2 {
         ensure_err!(cache.incr("k", delta).await, Overflow, "{value} + {delta}");
@@ -294,7 +294,7 @@ async fn leaves_range(cache: &C, value: i64, delta: i64) -> Outcome {
     Ok(())
 }
 
-async fn overflow_err_unchanged(t: &T) -> Outcome {
+async fn overflow_err_unchanged(t: &TestContext) -> Outcome {
     let cache = t.cache();
     for (value, delta) in
         [(i64::MAX, 1), (i64::MAX, i64::MAX), (i64::MAX - 1, 2), (1, i64::MAX), (1 << 62, 1 << 62)]
@@ -305,7 +305,7 @@ async fn overflow_err_unchanged(t: &T) -> Outcome {
     count(&cache, 0, &[i64::MAX]).await
 }
 
-async fn underflow_err_unchanged(t: &T) -> Outcome {
+async fn underflow_err_unchanged(t: &TestContext) -> Outcome {
     let cache = t.cache();
     for (value, delta) in [(i64::MIN, -1), (i64::MIN, -i64::MAX), (i64::MIN + 1, -2), (-2, -i64::MAX)] {
         leaves_range(&cache, value, delta).await?;
@@ -314,7 +314,7 @@ async fn underflow_err_unchanged(t: &T) -> Outcome {
     count(&cache, -1, &[-i64::MAX]).await
 }
 
-async fn delta_i64_min(t: &T) -> Outcome {
+async fn delta_i64_min(t: &TestContext) -> Outcome {
     let cache = t.cache();
     leaves_range(&cache, -1, i64::MIN).await?;
     leaves_range(&cache, i64::MIN, i64::MIN).await?;
@@ -332,7 +332,7 @@ async fn delta_i64_min(t: &T) -> Outcome {
     Ok(())
 }
 
-async fn u64_value_err(t: &T) -> Outcome {
+async fn u64_value_err(t: &TestContext) -> Outcome {
     for number in [u64::MAX, i64::MAX.unsigned_abs() + 1, u64::MAX - 1] {
         uncountable_in_any_codec(t, &number).await?;
     }
@@ -342,7 +342,7 @@ async fn u64_value_err(t: &T) -> Outcome {
     Ok(())
 }
 
-async fn keeps_ttl(t: &T) -> Outcome {
+async fn keeps_ttl(t: &TestContext) -> Outcome {
     let cache = t.cache();
     let start = Instant::now();
     for key in ["incr", "decr", "other mode"] {
@@ -373,7 +373,7 @@ async fn keeps_ttl(t: &T) -> Outcome {
     Ok(())
 }
 
-async fn keeps_never(t: &T) -> Outcome {
+async fn keeps_never(t: &TestContext) -> Outcome {
     let cache = t.build(|b| b.timeout(SHORT))?;
     cache.set("set", &5, Timeout::Never).await?;
     ensure!(cache.add("added", &5, Timeout::Never).await?);
@@ -394,7 +394,7 @@ async fn keeps_never(t: &T) -> Outcome {
     Ok(())
 }
 
-async fn version_arg(t: &T) -> Outcome {
+async fn version_arg(t: &TestContext) -> Outcome {
     let cache = t.cache();
     let (two, seven) = (cache.version(2), cache.version(-7));
     cache.set("k", &1, LONG).await?;
@@ -412,7 +412,7 @@ async fn version_arg(t: &T) -> Outcome {
     Ok(())
 }
 
-async fn readable_as_int(t: &T) -> Outcome {
+async fn readable_as_int(t: &TestContext) -> Outcome {
     let cache = t.cache();
     for cache in [Some(cache.clone()), t.in_codec(Json)?].into_iter().flatten() {
         cache.set("k", &41_u8, LONG).await?;
@@ -446,7 +446,7 @@ async fn readable_as_int(t: &T) -> Outcome {
     Ok(())
 }
 
-async fn codec_still_typed(t: &T) -> Outcome {
+async fn codec_still_typed(t: &TestContext) -> Outcome {
     for cache in [Some(t.cache()), t.in_codec(Json)?].into_iter().flatten() {
         cache.set("k", &1, LONG).await?;
         cache.incr("k", 1).await?;

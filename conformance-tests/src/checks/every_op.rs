@@ -6,16 +6,16 @@ use std::time::{Duration, Instant};
 use cache_core::{Error, Result};
 
 use super::LONG;
-use crate::handle::C;
+use crate::test_cache::TestCache;
 
 /// What each operation says of `key`, by name: in an order in which none should fail but for an
 /// absent key, and which leaves the key absent. The many-operations get a good key beside it.
-pub(crate) async fn every_op(cache: &C, key: &str) -> Vec<(&'static str, Option<Error>)> {
+pub(crate) async fn every_op(cache: &TestCache, key: &str) -> Vec<(&'static str, Option<Error>)> {
     timed_ops(cache, key).await.into_iter().map(|(op, error, _)| (op, error)).collect()
 }
 
 /// The same, and how long each took.
-pub(crate) async fn timed_ops(cache: &C, key: &str) -> Vec<(&'static str, Option<Error>, Duration)> {
+pub(crate) async fn timed_ops(cache: &TestCache, key: &str) -> Vec<(&'static str, Option<Error>, Duration)> {
     let both = || ["a-good-key", key];
     vec![
         timed("get", cache.get::<i64>(key)).await,

@@ -8,10 +8,10 @@ use super::LONG;
 use super::broken::Broken;
 use super::every_op::every_op;
 use super::warnings::Warnings;
-use crate::context::T;
-use crate::handle::C;
+use crate::check::Check;
+use crate::context::TestContext;
 use crate::outcome::Outcome;
-use crate::registry::Check;
+use crate::test_cache::TestCache;
 
 pub(crate) const CHECKS: &[Check] = &[
     check!("K", ascii_roundtrip),
@@ -41,7 +41,7 @@ pub(crate) const CHECKS: &[Check] = &[
 ];
 
 /// Every operation finds the value under this key, and nothing once it is gone.
-async fn means_itself(cache: &C, key: &str) -> Outcome {
+async fn means_itself(cache: &TestCache, key: &str) -> Outcome {
     ensure!(cache.add(key, &1, LONG).await?, "add of {key:?}");
     ensure_eq!(cache.get::<i64>(key).await?, Some(1), "get of {key:?}");
     cache.set(key, &2, LONG).await?;
@@ -63,7 +63,7 @@ async fn means_itself(cache: &C, key: &str) -> Outcome {
 }
 
 /// Each of these keys has a value of its own, all at once.
-async fn all_distinct(cache: &C, keys: &[String]) -> Outcome {
+async fn all_distinct(cache: &TestCache, keys: &[String]) -> Outcome {
     for (number, key) in keys.iter().enumerate() {
         ensure!(cache.add(key, &number, LONG).await?, "{key:?} was there before it was added");
     }
@@ -72,7 +72,7 @@ async fn all_distinct(cache: &C, keys: &[String]) -> Outcome {
     }
     let all: Vec<_> = keys.iter().map(String::as_str).zip(0..keys.len()).collect();
     ensure_eq!(cache.get_many::<usize, _>(keys.iter().map(String::as_str)).await?, all);
-    let (gone, rest) = keys.split_first().ok_or_else(|| crate::Stop::broken("no keys"))?;
+    let (gone, rest) = keys.split_first().ok_or_else(|| crate::outcome::Stop::broken("no keys"))?;
     cache.delete(gone).await?;
     for key in rest {
         ensure!(cache.has_key(key).await?, "{key:?} went with {gone:?}");
@@ -84,11 +84,11 @@ fn texts(keys: &[&str]) -> Vec<String> {
     keys.iter().map(|&key| key.to_owned()).collect()
 }
 
-async fn ascii_roundtrip(t: &T) -> Outcome {
+async fn ascii_roundtrip(t: &TestContext) -> Outcome {
     means_itself(&t.cache(), "key").await
 }
 
-async fn unicode_roundtrip(t: &T) -> Outcome {
+async fn unicode_roundtrip(t: &TestContext) -> Outcome {
     let keys = ["清", "🦀", "👩‍👩‍👧", "שלום", "مرحبا", "ключ", "ß", "\u{10ffff}", "e\u{301}"];
     for key in keys {
         means_itself(&t.cache(), key).await?;
@@ -96,7 +96,7 @@ async fn unicode_roundtrip(t: &T) -> Outcome {
     all_distinct(&t.cache(), &texts(&keys)).await
 }
 
-async fn nfc_nfd_distinct(t: &T) -> Outcome {
+async fn nfc_nfd_distinct(t: &TestContext) -> Outcome {
     all_distinct(
         &t.cache(),
         &texts(&["caf\u{e9}", "cafe\u{301}", "\u{212b}", "\u{c5}", "A\u{30a}", "ﬁ", "fi"]),
@@ -104,26 +104,26 @@ async fn nfc_nfd_distinct(t: &T) -> Outcome {
     .await
 }
 
-async fn case_distinct(t: &T) -> Outcome {
+async fn case_distinct(t: &TestContext) -> Outcome {
     all_distinct(&t.cache(), &texts(&["key", "Key", "KEY", "keY", "straße", "STRASSE", "ä", "Ä"])).await
 }
 
-async fn trailing_space_distinct(t: &T) -> Outcome {
+async fn trailing_space_distinct(t: &TestContext) -> Outcome {
     t.needs_any_key()?;
     let cache = t.build(|b| b.key_policy(KeyPolicy::Allow))?;
     all_distinct(&cache, &texts(&["key", "key ", "key  ", " key", "key\t", "key\n", "key\0"])).await
 }
 
-async fn empty_key_legal(t: &T) -> Outcome {
+async fn empty_key_legal(t: &TestContext) -> Outcome {
     means_itself(&t.cache(), "").await
 }
 
-async fn numeric_like_distinct(t: &T) -> Outcome {
+async fn numeric_like_distinct(t: &TestContext) -> Outcome {
     let keys = ["1", "01", "1.0", "1e0", "+1", "-1", "0x1", "1_", "１", "0", "-0", "00"];
     all_distinct(&t.cache(), &texts(&keys)).await
 }
 
-async fn punctuation(t: &T) -> Outcome {
+async fn punctuation(t: &TestContext) -> Outcome {
     // The absurd key of Rails' cache tests, without its blank.
     let absurd = "#/:*(<+=>)&$%@?;'\"`~-";
     means_itself(&t.cache(), absurd).await?;
@@ -132,7 +132,7 @@ async fn punctuation(t: &T) -> Outcome {
 }
 
 /// Refused by every operation, or by none but with the policy's warning, as the backend declares.
-async fn same_verdict(t: &T, key: &str) -> Outcome {
+async fn same_verdict(t: &TestContext, key: &str) -> Outcome {
     let refuse = t.build(|b| b.key_policy(KeyPolicy::Refuse))?;
     for (op, failure) in every_op(&refuse, key).await {
         let kind = failure.map(|e| e.kind());
@@ -159,7 +159,7 @@ async fn same_verdict(t: &T, key: &str) -> Outcome {
 }
 
 /// Accepted by every operation, without a warning, whatever the backend.
-async fn accepted(t: &T, key: &str) -> Outcome {
+async fn accepted(t: &TestContext, key: &str) -> Outcome {
     let warnings = Warnings::count_here();
     for cache in [t.cache(), t.build(|b| b.key_policy(KeyPolicy::Refuse))?] {
         for (op, failure) in every_op(&cache, key).await {
@@ -171,21 +171,21 @@ async fn accepted(t: &T, key: &str) -> Outcome {
     Ok(())
 }
 
-async fn space_policy(t: &T) -> Outcome {
+async fn space_policy(t: &TestContext) -> Outcome {
     for key in ["a b", " ", " a", "a "] {
         same_verdict(t, key).await?;
     }
     Ok(())
 }
 
-async fn control_char_policy(t: &T) -> Outcome {
+async fn control_char_policy(t: &TestContext) -> Outcome {
     for byte in (0..=0x20_u8).chain([0x7f]) {
         same_verdict(t, &format!("a{}b", char::from(byte))).await?;
     }
     Ok(())
 }
 
-async fn c1_nbsp_allowed(t: &T) -> Outcome {
+async fn c1_nbsp_allowed(t: &TestContext) -> Outcome {
     for key in ["a\u{80}b", "a\u{85}b", "a\u{9f}b", "a\u{a0}b", "\u{2028}", "\u{3000}", "\u{feff}"] {
         accepted(t, key).await?;
     }
@@ -197,22 +197,22 @@ fn made_of(bytes: usize) -> String {
     "k".repeat(bytes - ":1:".len())
 }
 
-async fn len_250_ok(t: &T) -> Outcome {
+async fn len_250_ok(t: &TestContext) -> Outcome {
     let key = made_of(MEMCACHE_MAX_KEY_LENGTH);
     ensure_eq!(t.cache().cache.make_key(&key)?.len(), 250);
     accepted(t, &key).await
 }
 
-async fn len_251_policy(t: &T) -> Outcome {
+async fn len_251_policy(t: &TestContext) -> Outcome {
     same_verdict(t, &made_of(MEMCACHE_MAX_KEY_LENGTH + 1)).await
 }
 
-async fn len_counts_bytes(t: &T) -> Outcome {
+async fn len_counts_bytes(t: &TestContext) -> Outcome {
     same_verdict(t, &"清".repeat(100)).await?;
     accepted(t, &"清".repeat(82)).await
 }
 
-async fn len_counts_made_key(t: &T) -> Outcome {
+async fn len_counts_made_key(t: &TestContext) -> Outcome {
     let key = made_of(245);
     accepted(t, &key).await?;
     let prefixed = t.build(|b| b.key_prefix("prefix").key_policy(KeyPolicy::Refuse))?;
@@ -222,11 +222,11 @@ async fn len_counts_made_key(t: &T) -> Outcome {
     Ok(())
 }
 
-async fn len_64k_never_truncated(t: &T) -> Outcome {
+async fn len_64k_never_truncated(t: &TestContext) -> Outcome {
     long_keys_differ(t, 64 * 1024).await
 }
 
-async fn long_prefix_distinct(t: &T) -> Outcome {
+async fn long_prefix_distinct(t: &TestContext) -> Outcome {
     for bytes in [255, 256, 257, 300, 1_024, 10 * 1_024] {
         long_keys_differ(t, bytes).await?;
     }
@@ -234,7 +234,7 @@ async fn long_prefix_distinct(t: &T) -> Outcome {
 }
 
 /// Two keys of that length that differ in the last byte alone work, and apart; or are refused.
-async fn long_keys_differ(t: &T, bytes: usize) -> Outcome {
+async fn long_keys_differ(t: &TestContext, bytes: usize) -> Outcome {
     let cache = t.cache();
     let (one, two) = ("k".repeat(bytes) + "1", "k".repeat(bytes) + "2");
     match cache.set(&one, &1, LONG).await {
@@ -251,7 +251,7 @@ async fn long_keys_differ(t: &T, bytes: usize) -> Outcome {
     Ok(())
 }
 
-async fn hash_collision_distinct(t: &T) -> Outcome {
+async fn hash_collision_distinct(t: &TestContext) -> Outcome {
     // Two texts with one MD5, found by Marc Stevens (2024).
     let keys = texts(&[
         "TEXTCOLLBYfGiJUETHQ4hAcKSMd5zYpgqf1YRDhkmxHkhPWptrkoyz28wnI9V0aHeAuaKnak",
@@ -264,25 +264,27 @@ async fn hash_collision_distinct(t: &T) -> Outcome {
     all_distinct(&t.cache(), &many).await
 }
 
-async fn error_names_key(t: &T) -> Outcome {
+async fn error_names_key(t: &TestContext) -> Outcome {
     let cache = t.build(|b| b.key_prefix("app").key_policy(KeyPolicy::Refuse))?;
     let failures = every_op(&cache, "not good").await;
     for (op, failure) in failures {
         let Some(e) = failure else {
-            return Err(crate::Stop::unexpected(op, "that it refuses the key", "it took it"));
+            return Err(crate::outcome::Stop::unexpected(op, "that it refuses the key", "it took it"));
         };
         ensure_eq!(e.key(), Some("app:1:not good"), "the key in {op}'s error");
         ensure!(e.to_string().contains("app:1:not good"), "{op}'s text: {e}");
     }
     let missing: Error = match cache.incr("missing", 1).await {
         Err(e) => e,
-        Ok(n) => return Err(crate::Stop::unexpected("incr of a missing key", "Err(KeyNotFound)", n)),
+        Ok(n) => {
+            return Err(crate::outcome::Stop::unexpected("incr of a missing key", "Err(KeyNotFound)", n));
+        }
     };
     ensure!(missing.to_string().contains("app:1:missing"), "incr's text: {missing}");
     Ok(())
 }
 
-async fn invalid_key_no_io(t: &T) -> Outcome {
+async fn invalid_key_no_io(t: &TestContext) -> Outcome {
     let refuse = CacheOver::broken(t)?;
     for (op, failure) in every_op(&refuse, "not good").await {
         let kind = failure.map(|e| e.kind());
@@ -300,13 +302,13 @@ async fn invalid_key_no_io(t: &T) -> Outcome {
 struct CacheOver;
 
 impl CacheOver {
-    fn broken(t: &T) -> Outcome<C> {
+    fn broken(t: &TestContext) -> Outcome<TestCache> {
         let builder = cache_core::CacheBuilder::from_arc(Arc::new(Broken) as Arc<dyn cache_core::BaseCache>);
-        Ok(C { cache: builder.key_policy(KeyPolicy::Refuse).build()?, mode: t.mode() })
+        Ok(TestCache { cache: builder.key_policy(KeyPolicy::Refuse).build()?, mode: t.mode() })
     }
 }
 
-async fn many_invalid_atomic(t: &T) -> Outcome {
+async fn many_invalid_atomic(t: &TestContext) -> Outcome {
     let cache = t.build(|b| b.key_policy(KeyPolicy::Refuse))?;
     cache.set("old", &1, LONG).await?;
     // The bad key comes last, far beyond one batch.
@@ -320,7 +322,7 @@ async fn many_invalid_atomic(t: &T) -> Outcome {
     Ok(())
 }
 
-async fn custom_validator(t: &T) -> Outcome {
+async fn custom_validator(t: &TestContext) -> Outcome {
     let only_lower = |key: &str| {
         if key.contains(|c: char| c.is_uppercase()) { Err("no capitals here".into()) } else { Ok(()) }
     };
@@ -341,7 +343,7 @@ async fn custom_validator(t: &T) -> Outcome {
     Ok(())
 }
 
-async fn one_warning_per_key(t: &T) -> Outcome {
+async fn one_warning_per_key(t: &TestContext) -> Outcome {
     t.needs_any_key()?;
     let cache = t.build(|b| b.key_policy(KeyPolicy::Warn))?;
     let warnings = Warnings::count_here();
@@ -361,15 +363,15 @@ async fn one_warning_per_key(t: &T) -> Outcome {
     Ok(())
 }
 
-async fn keyfunc_err_propagates(t: &T) -> Outcome {
+async fn keyfunc_err_propagates(t: &TestContext) -> Outcome {
     let builder = cache_core::CacheBuilder::from_arc(Arc::new(Broken) as Arc<dyn cache_core::BaseCache>);
     let function = |key: &str, _: &str, _: i64| {
         if key == "refused" { Err("no such key here".into()) } else { Ok(key.to_owned()) }
     };
-    let cache = C { cache: builder.key_function(function).build()?, mode: t.mode() };
+    let cache = TestCache { cache: builder.key_function(function).build()?, mode: t.mode() };
     for (op, failure) in every_op(&cache, "refused").await {
         let Some(e) = failure else {
-            return Err(crate::Stop::unexpected(op, "that it refuses the key", "it took it"));
+            return Err(crate::outcome::Stop::unexpected(op, "that it refuses the key", "it took it"));
         };
         ensure_eq!(e.kind(), ErrorKind::InvalidCacheKey, "{op} reached the backend");
         ensure!(e.to_string().contains("no such key here"), "{op}'s text: {e}");

@@ -7,9 +7,10 @@ use cache_core::{ErrorKind, KeyPolicy};
 
 use super::LONG;
 use super::every_op::every_op;
-use crate::context::{Mode, T};
+use crate::check::Check;
+use crate::context::TestContext;
+use crate::mode::Mode;
 use crate::outcome::{Outcome, Stop};
-use crate::registry::Check;
 use crate::spec::Spec;
 use crate::workers::Worker;
 
@@ -33,7 +34,7 @@ pub(crate) const CHECKS: &[Check] = &[
     check!("L", dummy_profile).storeless(),
 ];
 
-async fn clear_empties(t: &T) -> Outcome {
+async fn clear_empties(t: &TestContext) -> Outcome {
     let cache = t.cache();
     let keys: Vec<String> = (0..50).map(|n| format!("k{n}")).collect();
     cache.set_many(keys.iter().map(|key| (key, 1)), LONG).await?;
@@ -53,7 +54,7 @@ async fn clear_empties(t: &T) -> Outcome {
     Ok(())
 }
 
-async fn clear_on_empty(t: &T) -> Outcome {
+async fn clear_on_empty(t: &TestContext) -> Outcome {
     let cache = t.cache();
     cache.clear().await?;
     cache.clear().await?;
@@ -61,7 +62,7 @@ async fn clear_on_empty(t: &T) -> Outcome {
     Ok(())
 }
 
-async fn clear_spans_prefixes(t: &T) -> Outcome {
+async fn clear_spans_prefixes(t: &TestContext) -> Outcome {
     let (one, two) = (t.build(|b| b.key_prefix("one"))?, t.build(|b| b.key_prefix("two").version(7))?);
     for cache in [&one, &two, &one.version(3)] {
         cache.set("k", &1, LONG).await?;
@@ -73,7 +74,7 @@ async fn clear_spans_prefixes(t: &T) -> Outcome {
     Ok(())
 }
 
-async fn clear_spares_other_location(t: &T) -> Outcome {
+async fn clear_spares_other_location(t: &TestContext) -> Outcome {
     let (here, there) = (t.cache(), t.cache_at("there")?);
     here.set("k", &1, LONG).await?;
     there.set("k", &2, LONG).await?;
@@ -99,7 +100,7 @@ fn walk(dir: &Path) -> std::io::Result<Vec<PathBuf>> {
     Ok(found)
 }
 
-async fn clear_spares_foreign_data(t: &T) -> Outcome {
+async fn clear_spares_foreign_data(t: &TestContext) -> Outcome {
     t.needs_directory()?;
     let spec = t.spec("foreign")?;
     let cache = t.over(t.open(&spec)?)?;
@@ -126,7 +127,7 @@ async fn clear_spares_foreign_data(t: &T) -> Outcome {
     Ok(())
 }
 
-async fn usable_after_clear(t: &T) -> Outcome {
+async fn usable_after_clear(t: &TestContext) -> Outcome {
     let cache = t.cache();
     for round in 0..5 {
         ensure!(cache.add("k", &round, LONG).await?);
@@ -140,7 +141,7 @@ async fn usable_after_clear(t: &T) -> Outcome {
     Ok(())
 }
 
-async fn close_idempotent(t: &T) -> Outcome {
+async fn close_idempotent(t: &TestContext) -> Outcome {
     let cache = t.cache();
     cache.close().await?;
     cache.get::<i64>("k").await?;
@@ -149,7 +150,7 @@ async fn close_idempotent(t: &T) -> Outcome {
     Ok(())
 }
 
-async fn use_after_close(t: &T) -> Outcome {
+async fn use_after_close(t: &TestContext) -> Outcome {
     let cache = t.cache();
     let clone = cache.clone();
     cache.set("k", &1, LONG).await?;
@@ -169,7 +170,7 @@ fn open_files() -> Outcome<usize> {
     }
 }
 
-async fn drop_releases_fds(t: &T) -> Outcome {
+async fn drop_releases_fds(t: &TestContext) -> Outcome {
     const HANDLES: usize = 100;
     let spec = t.spec("fd")?;
     let use_one = async || -> Outcome {
@@ -201,7 +202,7 @@ async fn drop_releases_fds(t: &T) -> Outcome {
     Ok(())
 }
 
-async fn location_created(t: &T) -> Outcome {
+async fn location_created(t: &TestContext) -> Outcome {
     t.needs_directory()?;
     let mut spec = t.spec("nested")?;
     spec.dir = spec.dir.join("not/there/yet");
@@ -214,7 +215,7 @@ async fn location_created(t: &T) -> Outcome {
     Ok(())
 }
 
-async fn location_deleted_underneath(t: &T) -> Outcome {
+async fn location_deleted_underneath(t: &TestContext) -> Outcome {
     t.needs_directory()?;
     let spec = t.spec("deleted")?;
     let cache = t.over(t.open(&spec)?)?;
@@ -235,7 +236,7 @@ async fn location_deleted_underneath(t: &T) -> Outcome {
     Ok(())
 }
 
-async fn reopen_data(t: &T) -> Outcome {
+async fn reopen_data(t: &TestContext) -> Outcome {
     t.needs_persistent()?;
     let spec = t.spec("again")?;
     let values = || vec![("text".to_owned(), "x".repeat(5_000)), ("empty".to_owned(), String::new())];
@@ -254,7 +255,7 @@ async fn reopen_data(t: &T) -> Outcome {
     Ok(())
 }
 
-async fn reopen_from_other_process(t: &T) -> Outcome {
+async fn reopen_from_other_process(t: &TestContext) -> Outcome {
     t.needs_persistent()?;
     t.needs_processes()?;
     let spec = t.spec("left")?;
@@ -275,7 +276,7 @@ async fn write_and_leave(w: &Worker) -> Outcome<String> {
 }
 
 #[cfg(unix)]
-async fn file_modes(t: &T) -> Outcome {
+async fn file_modes(t: &TestContext) -> Outcome {
     use std::os::unix::fs::PermissionsExt;
 
     t.needs_directory()?;
@@ -300,11 +301,11 @@ async fn file_modes(t: &T) -> Outcome {
 }
 
 #[cfg(not(unix))]
-async fn file_modes(_: &T) -> Outcome {
+async fn file_modes(_: &TestContext) -> Outcome {
     Err(Stop::Skipped("the system has no file modes".to_owned()))
 }
 
-async fn readonly_location_err(t: &T) -> Outcome {
+async fn readonly_location_err(t: &TestContext) -> Outcome {
     t.needs_directory()?;
     // A regular file where the directory should be refuses writes from everyone, root included.
     let outer = t.spec("readonly")?;
@@ -336,7 +337,7 @@ async fn readonly_location_err(t: &T) -> Outcome {
     Ok(())
 }
 
-async fn bad_location_err(t: &T) -> Outcome {
+async fn bad_location_err(t: &TestContext) -> Outcome {
     t.needs_directory()?;
     let spec = Spec { dir: PathBuf::from("nul\0inside"), ..t.spec("bad")? };
     match t.open(&spec) {
@@ -349,7 +350,7 @@ async fn bad_location_err(t: &T) -> Outcome {
     Ok(())
 }
 
-async fn dummy_profile(t: &T) -> Outcome {
+async fn dummy_profile(t: &TestContext) -> Outcome {
     t.needs(!t.capabilities().stores, "it stores")?;
     let cache = t.cache();
     for _ in 0..2 {

@@ -25,7 +25,7 @@ mod warnings;
 
 use std::time::Duration;
 
-use crate::registry::Check;
+use crate::check::Check;
 
 /// All families, in the order of `checks.json`.
 pub(crate) const FAMILIES: &[&[Check]] = &[

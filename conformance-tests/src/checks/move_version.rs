@@ -12,10 +12,10 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::MINUTE;
-use crate::context::T;
-use crate::handle::C;
+use crate::check::Check;
+use crate::context::TestContext;
 use crate::outcome::{Outcome, Stop};
-use crate::registry::Check;
+use crate::test_cache::TestCache;
 
 pub(crate) const CHECKS: &[Check] = &[
     check!("W", moves),
@@ -38,7 +38,7 @@ pub(crate) const CHECKS: &[Check] = &[
 const SHORT: Duration = Duration::from_millis(400);
 
 /// The versions among `versions` under which `key` is found, by `get` and by `has_key`.
-async fn found_under(cache: &C, key: &str, versions: &[i64]) -> Outcome<Vec<i64>> {
+async fn found_under(cache: &TestCache, key: &str, versions: &[i64]) -> Outcome<Vec<i64>> {
     let mut found = Vec::new();
     for &version in versions {
         let cache = cache.version(version);
@@ -57,14 +57,14 @@ async fn found_under(cache: &C, key: &str, versions: &[i64]) -> Outcome<Vec<i64>
 
 /// Whether a key that was set at `start` for [`SHORT`] was moved; that it is gone is no fault
 /// where the machine was too slow.
-fn move_soon(t: &T, start: Instant, moved: cache_core::Result<i64>) -> Outcome<bool> {
+fn move_soon(t: &TestContext, start: Instant, moved: cache_core::Result<i64>) -> Outcome<bool> {
     match moved {
         Err(_) if t.overslept(start, SHORT) => Ok(false),
         moved => Ok(moved.map(|_| true)?),
     }
 }
 
-async fn moves(t: &T) -> Outcome {
+async fn moves(t: &TestContext) -> Outcome {
     let cache = t.cache();
     cache.set("k", &7, MINUTE).await?;
     cache.set("other", &8, MINUTE).await?;
@@ -86,7 +86,7 @@ async fn moves(t: &T) -> Outcome {
     Ok(())
 }
 
-async fn returns_new_version(t: &T) -> Outcome {
+async fn returns_new_version(t: &TestContext) -> Outcome {
     let cache = t.cache();
     cache.set("k", &1, MINUTE).await?;
     ensure_eq!(cache.incr_version("k", 1).await?, 2);
@@ -99,7 +99,7 @@ async fn returns_new_version(t: &T) -> Outcome {
     Ok(())
 }
 
-async fn decr(t: &T) -> Outcome {
+async fn decr(t: &TestContext) -> Outcome {
     let cache = t.cache().version(2);
     cache.set("k", &7, MINUTE).await?;
     ensure_eq!(cache.decr_version("k", 1).await?, 1);
@@ -109,7 +109,7 @@ async fn decr(t: &T) -> Outcome {
     Ok(())
 }
 
-async fn delta_n(t: &T) -> Outcome {
+async fn delta_n(t: &TestContext) -> Outcome {
     let cache = t.cache();
     let mut version = 1;
     cache.set("k", &7, MINUTE).await?;
@@ -138,7 +138,7 @@ async fn delta_n(t: &T) -> Outcome {
 }
 
 /// The moves that each must fail where there is nothing to move.
-async fn nothing_moves(cache: &C, key: &str) -> Outcome {
+async fn nothing_moves(cache: &TestCache, key: &str) -> Outcome {
     for delta in [1, 5, 0, -1] {
         ensure_err!(cache.incr_version(key, delta).await, KeyNotFound, "incr_version by {delta}");
         ensure_err!(cache.decr_version(key, delta).await, KeyNotFound, "decr_version by {delta}");
@@ -146,7 +146,7 @@ async fn nothing_moves(cache: &C, key: &str) -> Outcome {
     Ok(())
 }
 
-async fn missing_err(t: &T) -> Outcome {
+async fn missing_err(t: &TestContext) -> Outcome {
     let cache = t.cache();
     nothing_moves(&cache, "k").await?;
     ensure_eq!(found_under(&cache, "k", &[-4, 0, 1, 2, 6]).await?, [0; 0], "after moves of a missing key");
@@ -166,7 +166,7 @@ async fn missing_err(t: &T) -> Outcome {
     Ok(())
 }
 
-async fn expired_err(t: &T) -> Outcome {
+async fn expired_err(t: &TestContext) -> Outcome {
     let cache = t.cache();
     cache.set("k", &1, SHORT).await?;
     cache.set("over", &1, SHORT).await?;
@@ -179,7 +179,7 @@ async fn expired_err(t: &T) -> Outcome {
     Ok(())
 }
 
-async fn null_moves(t: &T) -> Outcome {
+async fn null_moves(t: &TestContext) -> Outcome {
     let cache = t.cache();
     cache.set("none", &None::<i64>, MINUTE).await?;
     cache.set("unit", &(), MINUTE).await?;
@@ -193,7 +193,7 @@ async fn null_moves(t: &T) -> Outcome {
     Ok(())
 }
 
-async fn same_after_move<V>(cache: &C, key: &str, value: V) -> Outcome
+async fn same_after_move<V>(cache: &TestCache, key: &str, value: V) -> Outcome
 where
     V: Serialize + DeserializeOwned + PartialEq + Debug + Send + Sync,
 {
@@ -203,7 +203,7 @@ where
     Ok(())
 }
 
-async fn type_preserved(t: &T) -> Outcome {
+async fn type_preserved(t: &TestContext) -> Outcome {
     let cache = t.cache();
     same_after_move(&cache, "int", i64::MIN).await?;
     same_after_move(&cache, "text", "12".to_owned()).await?;
@@ -222,7 +222,7 @@ async fn type_preserved(t: &T) -> Outcome {
     Ok(())
 }
 
-async fn overwrites_target(t: &T) -> Outcome {
+async fn overwrites_target(t: &TestContext) -> Outcome {
     let cache = t.cache();
     cache.set("k", &1, MINUTE).await?;
     cache.version(2).set("k", "a text that is there already", Timeout::Never).await?;
@@ -248,7 +248,7 @@ async fn overwrites_target(t: &T) -> Outcome {
     Ok(())
 }
 
-async fn zero_delta_noop(t: &T) -> Outcome {
+async fn zero_delta_noop(t: &TestContext) -> Outcome {
     let cache = t.cache();
     let start = Instant::now();
     cache.set("short", &7, SHORT).await?;
@@ -265,7 +265,7 @@ async fn zero_delta_noop(t: &T) -> Outcome {
     Ok(())
 }
 
-async fn below_zero(t: &T) -> Outcome {
+async fn below_zero(t: &TestContext) -> Outcome {
     let cache = t.cache();
     cache.set("k", &7, MINUTE).await?;
     ensure_eq!(cache.decr_version("k", 1).await?, 0);
@@ -278,7 +278,7 @@ async fn below_zero(t: &T) -> Outcome {
     Ok(())
 }
 
-async fn overflow_err_kept(t: &T) -> Outcome {
+async fn overflow_err_kept(t: &TestContext) -> Outcome {
     let cache = t.cache();
     let top = cache.version(i64::MAX);
     let bottom = cache.version(i64::MIN);
@@ -308,7 +308,7 @@ async fn overflow_err_kept(t: &T) -> Outcome {
     Ok(())
 }
 
-async fn ttl_preserved(t: &T) -> Outcome {
+async fn ttl_preserved(t: &TestContext) -> Outcome {
     // A default that nobody asks for: a move that resets the lifetime would show both ways.
     let long_default = t.cache();
     let short_default = t.build(|b| b.timeout(SHORT).key_prefix("short"))?;
@@ -355,7 +355,7 @@ async fn ttl_preserved(t: &T) -> Outcome {
 /// it is moved from and then under the next. Where both reads miss and the move is still the same
 /// one, the value was under neither. More racers than cores: a mover that the scheduler stops
 /// half-way leaves the others all the time to see it.
-async fn never_invisible(t: &T) -> Outcome {
+async fn never_invisible(t: &TestContext) -> Outcome {
     const LONGEST: Duration = Duration::from_millis(700);
     const MOVES: i64 = 100_000;
     t.needs(t.capabilities().atomic_rename, "it cannot move an entry in one step (atomic_rename)")?;

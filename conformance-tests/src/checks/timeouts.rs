@@ -29,10 +29,10 @@ use self::zero::{
 };
 use super::MINUTE;
 use super::absence::ensure_absent;
-use crate::context::T;
-use crate::handle::C;
+use crate::check::Check;
+use crate::context::TestContext;
 use crate::outcome::Outcome;
-use crate::registry::Check;
+use crate::test_cache::TestCache;
 
 pub(crate) const CHECKS: &[Check] = &[
     check!("T", default_300),
@@ -82,7 +82,7 @@ const YEAR: Duration = Duration::from_secs(365 * 86_400);
 const WAYS: [&str; 6] = ["set", "set_bytes", "add", "set_many", "get_or_set", "touch"];
 
 /// Gives a key of its own, which it returns, this lifetime by the operation `way`.
-async fn write(cache: &C, way: &str, label: &str, timeout: Timeout) -> Outcome<String> {
+async fn write(cache: &TestCache, way: &str, label: &str, timeout: Timeout) -> Outcome<String> {
     let key = format!("{way}-{label}");
     match way {
         "set" => cache.set(&key, &7, timeout).await?,
@@ -100,13 +100,13 @@ async fn write(cache: &C, way: &str, label: &str, timeout: Timeout) -> Outcome<S
 
 /// Lets years pass where the clock can be moved, else just over a second: enough for a store
 /// that took a lifetime for none, or for a date.
-async fn age(t: &T, time: Duration) {
+async fn age(t: &TestContext, time: Duration) {
     t.wait(if t.hands().is_ok() { time } else { Duration::from_millis(1_100) }).await;
 }
 
 /// Each way of writing with `timeout` gives an entry that is readable until `lifetime` has
 /// passed since now, and gone afterwards.
-async fn lives_for(t: &T, cache: &C, timeout: Timeout, lifetime: Duration) -> Outcome {
+async fn lives_for(t: &TestContext, cache: &TestCache, timeout: Timeout, lifetime: Duration) -> Outcome {
     let start = Instant::now();
     let mut keys = Vec::new();
     for way in WAYS {
@@ -128,7 +128,7 @@ async fn lives_for(t: &T, cache: &C, timeout: Timeout, lifetime: Duration) -> Ou
 }
 
 /// Each way of writing with `timeout` gives an entry that does not expire.
-async fn lives_forever(t: &T, cache: &C, timeout: Timeout) -> Outcome {
+async fn lives_forever(t: &TestContext, cache: &TestCache, timeout: Timeout) -> Outcome {
     let mut keys = Vec::new();
     for way in WAYS {
         keys.push(write(cache, way, "forever", timeout).await?);

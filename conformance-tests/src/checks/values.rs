@@ -29,10 +29,10 @@ use self::text::{
     empty_string, string_nul_crlf,
 };
 use super::LONG;
-use crate::context::T;
-use crate::handle::{C, Value};
+use crate::check::Check;
+use crate::context::TestContext;
 use crate::outcome::Outcome;
-use crate::registry::Check;
+use crate::test_cache::{TestCache, Value};
 
 pub(crate) const CHECKS: &[Check] = &[
     check!("F", i64_limits),
@@ -74,18 +74,18 @@ pub(crate) const CHECKS: &[Check] = &[
 
 /// What the values are held against: the suite's own settings, and both codecs of the project
 /// where there is a choice.
-fn any_codec(t: &T) -> Outcome<Vec<C>> {
+fn any_codec(t: &TestContext) -> Outcome<Vec<TestCache>> {
     let caches = [Some(t.cache()), t.in_codec(MessagePack)?, t.in_codec(Json)?];
     Ok(caches.into_iter().flatten().collect())
 }
 
 /// A cache whose codec holds every value that serde knows.
-fn full_codec(t: &T) -> Outcome<C> {
+fn full_codec(t: &TestContext) -> Outcome<TestCache> {
     Ok(t.in_codec(MessagePack)?.unwrap_or_else(|| t.cache()))
 }
 
 /// `value` comes back as it was, whichever way it went in and comes out.
-async fn comes_back<V>(cache: &C, value: &V) -> Outcome
+async fn comes_back<V>(cache: &TestCache, value: &V) -> Outcome
 where
     V: Serialize + DeserializeOwned + PartialEq + Debug + Send + Sync,
 {
@@ -109,7 +109,7 @@ where
 const WRITTEN: [&str; 3] = ["set", "add", "set_many"];
 
 /// Writes the value in each way. Built once for all types.
-async fn write_everywhere(cache: &C, value: &Value<'_>) -> Outcome {
+async fn write_everywhere(cache: &TestCache, value: &Value<'_>) -> Outcome {
     cache.delete_many(WRITTEN).await?;
     cache.set("set", value, LONG).await?;
     ensure!(cache.add("add", value, LONG).await?, "add to a key that is absent");
@@ -125,7 +125,7 @@ async fn write_everywhere(cache: &C, value: &Value<'_>) -> Outcome {
 }
 
 /// [`comes_back`] in every codec.
-async fn comes_back_in_any_codec<V>(t: &T, value: &V) -> Outcome
+async fn comes_back_in_any_codec<V>(t: &TestContext, value: &V) -> Outcome
 where
     V: Serialize + DeserializeOwned + PartialEq + Debug + Send + Sync,
 {

@@ -7,10 +7,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use cache_core::default_key_func;
 
 use super::LONG;
-use crate::context::T;
-use crate::handle::C;
+use crate::check::Check;
+use crate::context::TestContext;
 use crate::outcome::Outcome;
-use crate::registry::Check;
+use crate::test_cache::TestCache;
 
 pub(crate) const CHECKS: &[Check] = &[
     check!("V", made_key_format).storeless(),
@@ -34,7 +34,7 @@ pub(crate) const CHECKS: &[Check] = &[
 
 /// Handles on one location in every way to say a version, each with the version it means:
 /// {default, explicit} × {a cache whose version is 1, a cache whose version is 2}.
-fn matrix(t: &T) -> Outcome<Vec<(C, i64)>> {
+fn matrix(t: &TestContext) -> Outcome<Vec<(TestCache, i64)>> {
     let (one, two) = (t.cache(), t.build(|b| b.version(2))?);
     Ok(vec![
         (one.clone(), 1),
@@ -47,7 +47,7 @@ fn matrix(t: &T) -> Outcome<Vec<(C, i64)>> {
 }
 
 /// Who sees what `writer` wrote: those of its version and nobody else.
-async fn seen_by_its_version(handles: &[(C, i64)], key: &str, version: i64, value: i64) -> Outcome {
+async fn seen_by_its_version(handles: &[(TestCache, i64)], key: &str, version: i64, value: i64) -> Outcome {
     for (reader, reads) in handles {
         let expected = (*reads == version).then_some(value);
         ensure_eq!(reader.get::<i64>(key).await?, expected, "{key:?} of version {version} read as {reads}");
@@ -55,7 +55,7 @@ async fn seen_by_its_version(handles: &[(C, i64)], key: &str, version: i64, valu
     Ok(())
 }
 
-async fn made_key_format(t: &T) -> Outcome {
+async fn made_key_format(t: &TestContext) -> Outcome {
     for (prefix, version, key, made) in [
         ("", 1, "key", ":1:key"),
         ("", 1, "", ":1:"),
@@ -73,7 +73,7 @@ async fn made_key_format(t: &T) -> Outcome {
     Ok(())
 }
 
-async fn version_get_set(t: &T) -> Outcome {
+async fn version_get_set(t: &TestContext) -> Outcome {
     let handles = matrix(t)?;
     for (number, (writer, version)) in handles.iter().enumerate() {
         let key = format!("k{number}");
@@ -83,7 +83,7 @@ async fn version_get_set(t: &T) -> Outcome {
     Ok(())
 }
 
-async fn version_add(t: &T) -> Outcome {
+async fn version_add(t: &TestContext) -> Outcome {
     let handles = matrix(t)?;
     for (number, (writer, version)) in handles.iter().enumerate() {
         let key = format!("k{number}");
@@ -102,7 +102,7 @@ async fn version_add(t: &T) -> Outcome {
     Ok(())
 }
 
-async fn version_has_key(t: &T) -> Outcome {
+async fn version_has_key(t: &TestContext) -> Outcome {
     let handles = matrix(t)?;
     for (number, (writer, version)) in handles.iter().enumerate() {
         let key = format!("k{number}");
@@ -114,7 +114,7 @@ async fn version_has_key(t: &T) -> Outcome {
     Ok(())
 }
 
-async fn version_delete(t: &T) -> Outcome {
+async fn version_delete(t: &TestContext) -> Outcome {
     let handles = matrix(t)?;
     for (number, (writer, version)) in handles.iter().enumerate() {
         let key = format!("k{number}");
@@ -127,7 +127,7 @@ async fn version_delete(t: &T) -> Outcome {
     Ok(())
 }
 
-async fn version_touch(t: &T) -> Outcome {
+async fn version_touch(t: &TestContext) -> Outcome {
     let handles = matrix(t)?;
     for (number, (writer, version)) in handles.iter().enumerate() {
         let key = format!("k{number}");
@@ -140,7 +140,7 @@ async fn version_touch(t: &T) -> Outcome {
     Ok(())
 }
 
-async fn version_incr(t: &T) -> Outcome {
+async fn version_incr(t: &TestContext) -> Outcome {
     let handles = matrix(t)?;
     for (number, (writer, version)) in handles.iter().enumerate() {
         let key = format!("k{number}");
@@ -159,7 +159,7 @@ async fn version_incr(t: &T) -> Outcome {
     Ok(())
 }
 
-async fn version_many(t: &T) -> Outcome {
+async fn version_many(t: &TestContext) -> Outcome {
     let handles = matrix(t)?;
     for (number, (writer, version)) in handles.iter().enumerate() {
         let keys = [format!("a{number}"), format!("b{number}")];
@@ -177,7 +177,7 @@ async fn version_many(t: &T) -> Outcome {
     Ok(())
 }
 
-async fn version_get_or_set(t: &T) -> Outcome {
+async fn version_get_or_set(t: &TestContext) -> Outcome {
     let handles = matrix(t)?;
     for (number, (writer, version)) in handles.iter().enumerate() {
         let key = format!("k{number}");
@@ -191,7 +191,7 @@ async fn version_get_or_set(t: &T) -> Outcome {
     Ok(())
 }
 
-async fn version_extremes(t: &T) -> Outcome {
+async fn version_extremes(t: &TestContext) -> Outcome {
     let versions = [0, -1, 1, i64::MAX, i64::MIN, i64::MAX - 1];
     for version in versions {
         let cache = t.cache().version(version);
@@ -206,9 +206,10 @@ async fn version_extremes(t: &T) -> Outcome {
     Ok(())
 }
 
-async fn prefix_isolation(t: &T) -> Outcome {
+async fn prefix_isolation(t: &TestContext) -> Outcome {
     let prefixes = ["", "a", "b", "ab", "A", "a:", "team:app", ":", "a::"];
-    let caches: Vec<C> = prefixes.iter().map(|p| t.build(|b| b.key_prefix(*p))).collect::<Result<_, _>>()?;
+    let caches: Vec<TestCache> =
+        prefixes.iter().map(|p| t.build(|b| b.key_prefix(*p))).collect::<Result<_, _>>()?;
     for (number, cache) in caches.iter().enumerate() {
         ensure!(cache.add("k", &number, LONG).await?, "{:?} found another's key", prefixes[number]);
     }
@@ -222,7 +223,7 @@ async fn prefix_isolation(t: &T) -> Outcome {
     Ok(())
 }
 
-async fn prefix_colon_alias(t: &T) -> Outcome {
+async fn prefix_colon_alias(t: &TestContext) -> Outcome {
     for refused in ["p:1", "p:1:q", "p:q:007", ":0", "p:-1"] {
         let built = t.build(|b| b.key_prefix(refused));
         ensure_err!(built, InvalidCacheBackend, "the prefix {refused:?}");
@@ -255,7 +256,7 @@ fn slashes(
     Ok(format!("v{version}/{prefix}/{key}"))
 }
 
-async fn keyfunc_custom(t: &T) -> Outcome {
+async fn keyfunc_custom(t: &TestContext) -> Outcome {
     let (plain, own, same) =
         (t.cache(), t.build(|b| b.key_function(slashes))?, t.build(|b| b.key_function(slashes))?);
     ensure_eq!(own.cache.make_key("k")?, "v1//k");
@@ -270,7 +271,7 @@ async fn keyfunc_custom(t: &T) -> Outcome {
     Ok(())
 }
 
-async fn keyfunc_args(t: &T) -> Outcome {
+async fn keyfunc_args(t: &TestContext) -> Outcome {
     let seen = Arc::new(Mutex::new(Vec::new()));
     let record = Arc::clone(&seen);
     let cache = t.build(move |b| {
@@ -287,7 +288,7 @@ async fn keyfunc_args(t: &T) -> Outcome {
     Ok(())
 }
 
-async fn keyfunc_collapsing_get_many(t: &T) -> Outcome {
+async fn keyfunc_collapsing_get_many(t: &TestContext) -> Outcome {
     let cache = t.build(|b| b.key_function(|key, _, _| Ok(key.to_lowercase())))?;
     cache.set("key", &1, LONG).await?;
     cache.set("other", &2, LONG).await?;
@@ -296,7 +297,7 @@ async fn keyfunc_collapsing_get_many(t: &T) -> Outcome {
     Ok(())
 }
 
-async fn keyfunc_panic_safe(t: &T) -> Outcome {
+async fn keyfunc_panic_safe(t: &TestContext) -> Outcome {
     let cache = t.build(|b| {
         b.key_function(|key, _, _| {
             if key == "boom" { resume_unwind(Box::new("a key function's own")) } else { Ok(key.to_owned()) }
@@ -315,7 +316,7 @@ async fn keyfunc_panic_safe(t: &T) -> Outcome {
     Ok(())
 }
 
-async fn contains_is_has_key(t: &T) -> Outcome {
+async fn contains_is_has_key(t: &TestContext) -> Outcome {
     let cache = t.cache();
     for _ in 0..2 {
         ensure_eq!(cache.cache.contains("k")?, cache.has_key("k").await?);

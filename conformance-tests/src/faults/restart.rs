@@ -8,10 +8,10 @@ use tokio::runtime::Runtime;
 
 use super::record::{effort, record};
 use super::runtime;
-use crate::context::Mode;
-use crate::handle::C;
+use crate::mode::Mode;
 use crate::proxy::{Fault, Proxy};
 use crate::servers::Server;
+use crate::test_cache::TestCache;
 
 /// How many callers there are at once.
 const CALLERS: u64 = 4;
@@ -24,7 +24,7 @@ const LONG: Duration = Duration::from_secs(3_600);
 
 /// One half of a cache's interface.
 struct Half {
-    calls: C,
+    calls: TestCache,
     /// Of the async half, shared by all callers.
     runtime: Option<Runtime>,
     name: String,
@@ -32,7 +32,7 @@ struct Half {
 
 impl Half {
     fn both<B: BaseCache + 'static>(backend: &str, cache: &Cache<B>) -> [Self; 2] {
-        let sync = C { cache: cache.clone().erase(), mode: Mode::Sync };
+        let sync = TestCache { cache: cache.clone().erase(), mode: Mode::Sync };
         let (other, name) = (sync.other_mode(), backend.to_owned());
         [
             Self { calls: sync, runtime: None, name },

@@ -6,10 +6,10 @@ use cache_core::{ErrorKind, Timeout};
 
 use crate::checks::LONG;
 use crate::checks::concurrency::tools::Until;
-use crate::context::T;
+use crate::context::TestContext;
 use crate::outcome::Outcome;
 
-pub(super) async fn incr_keeps_ttl(t: &T) -> Outcome {
+pub(super) async fn incr_keeps_ttl(t: &TestContext) -> Outcome {
     let cache = t.cache().cache;
     // Two halves, each longer than the resolution, so that a lifetime begun anew shows.
     let half = t.capabilities().ttl_resolution.max(Duration::from_millis(250)) * 2;
@@ -35,7 +35,7 @@ pub(super) async fn incr_keeps_ttl(t: &T) -> Outcome {
     Ok(())
 }
 
-pub(super) async fn incr_atomic(t: &T) -> Outcome {
+pub(super) async fn incr_atomic(t: &TestContext) -> Outcome {
     const MOST: i64 = 1_000;
     let cache = t.cache();
     cache.set("n", &0, LONG).await?;
@@ -62,7 +62,7 @@ pub(super) async fn incr_atomic(t: &T) -> Outcome {
     }
     let mut results = Vec::new();
     for task in joined {
-        results.push(task.await.map_err(crate::Stop::broken)??);
+        results.push(task.await.map_err(crate::outcome::Stop::broken)??);
     }
     results.sort_unstable();
     let expected: Vec<i64> = (done - 50..done).collect();
@@ -70,7 +70,7 @@ pub(super) async fn incr_atomic(t: &T) -> Outcome {
     Ok(())
 }
 
-pub(super) async fn sync_async_interop(t: &T) -> Outcome {
+pub(super) async fn sync_async_interop(t: &TestContext) -> Outcome {
     let cache = t.cache().cache;
     cache.set("k", "sync", LONG)?;
     ensure_eq!(cache.aget::<String>("k").await?.as_deref(), Some("sync"));
@@ -112,7 +112,7 @@ pub(super) async fn sync_async_interop(t: &T) -> Outcome {
     Ok(())
 }
 
-pub(super) async fn async_closure(t: &T) -> Outcome {
+pub(super) async fn async_closure(t: &TestContext) -> Outcome {
     let cache = t.cache().cache;
     let inner = cache.clone();
     let compute = || async move {

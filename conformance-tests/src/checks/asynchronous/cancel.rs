@@ -10,7 +10,7 @@ use cache_core::ErrorKind;
 use futures_lite::future::poll_once;
 
 use crate::checks::LONG;
-use crate::context::T;
+use crate::context::TestContext;
 use crate::outcome::{Outcome, Stop};
 
 /// Polls the future as often as it is told, and drops it.
@@ -42,7 +42,7 @@ const fn polls(round: usize) -> usize {
     round % 6
 }
 
-pub(super) async fn cancel_set(t: &T) -> Outcome {
+pub(super) async fn cancel_set(t: &TestContext) -> Outcome {
     let cache = t.cache().cache;
     for round in 0..ROUNDS {
         let key = format!("k{round}");
@@ -65,7 +65,7 @@ pub(super) async fn cancel_set(t: &T) -> Outcome {
     Ok(())
 }
 
-pub(super) async fn cancel_incr(t: &T) -> Outcome {
+pub(super) async fn cancel_incr(t: &TestContext) -> Outcome {
     let cache = t.cache().cache;
     let lifetime = Duration::from_millis(400) + t.capabilities().ttl_resolution;
     for round in 0..ROUNDS {
@@ -102,7 +102,7 @@ pub(super) async fn cancel_incr(t: &T) -> Outcome {
     Ok(())
 }
 
-pub(super) async fn cancel_add(t: &T) -> Outcome {
+pub(super) async fn cancel_add(t: &TestContext) -> Outcome {
     let cache = t.cache().cache;
     let lifetime = Duration::from_millis(400) + t.capabilities().ttl_resolution;
     let begun = std::time::Instant::now();
@@ -130,7 +130,7 @@ pub(super) async fn cancel_add(t: &T) -> Outcome {
     Ok(())
 }
 
-pub(super) async fn cancel_many(t: &T) -> Outcome {
+pub(super) async fn cancel_many(t: &TestContext) -> Outcome {
     const ROUNDS: usize = 24;
     let cache = t.cache().cache;
     // Keys of its own for each round and operation: what was dropped may land later.
@@ -173,7 +173,7 @@ fn either(found: &[(&String, i64)], keys: usize) -> Outcome {
     Ok(())
 }
 
-pub(super) async fn cancel_get_or_set(t: &T) -> Outcome {
+pub(super) async fn cancel_get_or_set(t: &TestContext) -> Outcome {
     const WAITERS: usize = 4;
     // Long enough that nobody is released by the end of it.
     let cache = t.build(|builder| builder.flight_wait(Duration::from_secs(60)))?.cache;
@@ -241,7 +241,7 @@ pub(super) async fn cancel_get_or_set(t: &T) -> Outcome {
     Ok(())
 }
 
-pub(super) async fn cancel_keeps_connection(t: &T) -> Outcome {
+pub(super) async fn cancel_keeps_connection(t: &TestContext) -> Outcome {
     const KEYS: usize = 16;
     let cache = t.cache().cache;
     for n in 0..KEYS {

@@ -6,12 +6,13 @@ use std::time::Duration;
 use cache_core::{Info, Result};
 
 use crate::checks::LONG;
-use crate::context::{Mode, T};
-use crate::handle::C;
+use crate::context::TestContext;
+use crate::mode::Mode;
 use crate::outcome::Outcome;
+use crate::test_cache::TestCache;
 
 /// Both halves answer the same calls alike, each on a location of its own: also those that a backend need not write.
-pub(super) async fn halves_agree(t: &T) -> Outcome {
+pub(super) async fn halves_agree(t: &TestContext) -> Outcome {
     let tasks = t.cache_at("tasks")?;
     let threads = t.cache_at("threads")?;
     let threads = if threads.mode == Mode::Sync { threads } else { threads.other_mode() };
@@ -47,7 +48,7 @@ macro_rules! ask {
     };
 }
 
-async fn answers(t: &T, half: &C) -> Vec<String> {
+async fn answers(t: &TestContext, half: &TestCache) -> Vec<String> {
     let mut answers = Answers(Vec::new());
     ask!(answers, half: ping / aping());
     ask!(answers, half: get::<i64> / aget("n"));

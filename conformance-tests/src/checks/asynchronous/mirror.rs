@@ -1,16 +1,16 @@
 //! The whole API through its async half, beside the sync one.
 
 use crate::checks::model::{DEFAULT_LIFE, Reference, Side, run_seeds};
-use crate::context::T;
-use crate::handle::C;
+use crate::context::TestContext;
 use crate::outcome::Outcome;
+use crate::test_cache::TestCache;
 
 /// Every check reruns through the async API by itself. This is what they leave open: that long
 /// traces of every operation, by turns on both halves, return the same.
-pub(super) async fn mirror(t: &T) -> Outcome {
-    let side = |name: &str| -> Outcome<C> {
+pub(super) async fn mirror(t: &TestContext) -> Outcome {
+    let side = |name: &str| -> Outcome<TestCache> {
         let backend = t.open(&t.spec(name)?)?;
-        Ok(C { cache: t.suite.builder(backend).timeout(DEFAULT_LIFE).build()?, mode: t.mode() })
+        Ok(TestCache { cache: t.suite.builder(backend).timeout(DEFAULT_LIFE).build()?, mode: t.mode() })
     };
     let (of_tasks, of_threads) = (side("async")?, side("sync")?.other_mode());
     let mut both = (Side::Cache(of_tasks.clone()), Side::Cache(of_threads));

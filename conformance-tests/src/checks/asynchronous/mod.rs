@@ -11,7 +11,7 @@ use self::cancel::*;
 use self::halves::*;
 use self::mirror::*;
 use self::runtime::*;
-use crate::registry::Check;
+use crate::check::Check;
 
 pub(crate) const CHECKS: &[Check] = &[
     check!("A", mirror).async_only(),

@@ -10,7 +10,7 @@ use tokio::runtime::Builder;
 
 use crate::checks::LONG;
 use crate::checks::concurrency::tools::size;
-use crate::context::T;
+use crate::context::TestContext;
 use crate::outcome::{Outcome, Stop};
 
 /// The longest a task may keep others from running.
@@ -19,7 +19,7 @@ const GAP: Duration = Duration::from_millis(50);
 /// How often that is tried.
 const TRIES: usize = 6;
 
-pub(super) async fn executor_not_blocked(t: &T) -> Outcome {
+pub(super) async fn executor_not_blocked(t: &TestContext) -> Outcome {
     let cache = t.cache().cache;
     let len = size(t, 4 << 20);
     let mut seen: Option<(Duration, Duration)> = None;
@@ -116,7 +116,7 @@ fn on_own_thread<R: Send + 'static>(body: impl FnOnce() -> Outcome<R> + Send + '
     })
 }
 
-pub(super) async fn runtime_shutdown(t: &T) -> Outcome {
+pub(super) async fn runtime_shutdown(t: &TestContext) -> Outcome {
     const TASKS: usize = 40;
     let cache = t.cache().cache;
     cache.aset("n", &0, LONG).await?;
@@ -216,7 +216,7 @@ fn every_method<B: BaseCache + ?Sized>(cache: &Cache<B>) {
     );
 }
 
-pub(super) async fn send_static(t: &T) -> Outcome {
+pub(super) async fn send_static(t: &TestContext) -> Outcome {
     let cache = t.cache().cache;
     every_method(&cache);
     send_and_sync::<cache_core::Error>();

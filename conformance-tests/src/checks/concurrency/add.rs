@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use super::tools::{BUDGET, Rounds, effort, filled, filling, mixed, racers, size};
 use crate::checks::LONG;
-use crate::context::T;
+use crate::context::TestContext;
 use crate::outcome::Outcome;
 use crate::workers::Worker;
 
-pub(super) async fn add_one_winner(t: &T) -> Outcome {
+pub(super) async fn add_one_winner(t: &TestContext) -> Outcome {
     let (cache, len) = (t.cache(), size(t, 64 * 1024));
     let rounds = Rounds::new(25, 2_000);
     let race = t.race(racers(), move |racer, mut gate| {
@@ -55,7 +55,7 @@ fn process_rounds() -> u64 {
     250 * effort()
 }
 
-pub(super) async fn add_one_winner_procs(t: &T) -> Outcome {
+pub(super) async fn add_one_winner_procs(t: &TestContext) -> Outcome {
     t.needs_processes()?;
     let spec = t.spec("shared")?;
     let cache = t.over(t.open(&spec)?)?;
@@ -86,7 +86,7 @@ pub(super) async fn add_worker(w: &Worker) -> Outcome<String> {
     Ok(said)
 }
 
-pub(super) async fn add_one_winner_on_expiry(t: &T) -> Outcome {
+pub(super) async fn add_one_winner_on_expiry(t: &TestContext) -> Outcome {
     const KEYS: usize = 100;
     let cache = t.cache();
     let lifetime = Duration::from_millis(30);

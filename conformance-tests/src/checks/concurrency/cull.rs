@@ -4,10 +4,10 @@ use cache_core::ErrorKind;
 
 use super::tools::{Until, mixed};
 use crate::checks::LONG;
-use crate::context::T;
+use crate::context::TestContext;
 use crate::outcome::{Outcome, Stop};
 
-pub(super) async fn cull_vs_get(t: &T) -> Outcome {
+pub(super) async fn cull_vs_get(t: &TestContext) -> Outcome {
     let cache = t.culling_cache("small", 50, 3)?;
     let until = Until::new();
     let race = t.race(4, move |racer, mut gate| {
@@ -48,7 +48,7 @@ pub(super) async fn cull_vs_get(t: &T) -> Outcome {
     race.await.map(drop)
 }
 
-pub(super) async fn bound_under_load(t: &T) -> Outcome {
+pub(super) async fn bound_under_load(t: &TestContext) -> Outcome {
     let written = fill_at_once(t).await;
     if !matches!(written, Err(Stop::Skipped(_))) {
         let tried = *written.as_ref().unwrap_or(&1);
@@ -59,7 +59,7 @@ pub(super) async fn bound_under_load(t: &T) -> Outcome {
 }
 
 /// How many keys were written.
-async fn fill_at_once(t: &T) -> Outcome<u64> {
+async fn fill_at_once(t: &TestContext) -> Outcome<u64> {
     let mut written = 0;
     for (max, frequency) in [(1, 3), (10, 0), (40, 3)] {
         let cache = t.culling_cache(&format!("max{max}"), max, frequency)?;

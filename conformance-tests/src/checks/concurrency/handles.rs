@@ -10,12 +10,13 @@ use serde::{Deserialize, Serialize};
 use super::tools::{Until, mixed};
 use crate::checks::LONG;
 use crate::checks::isolation::network;
-use crate::context::{Mode, T};
-use crate::handle::C;
+use crate::context::TestContext;
+use crate::mode::Mode;
 use crate::outcome::Outcome;
+use crate::test_cache::TestCache;
 
 /// The runner's watchdog ends a check that hangs.
-pub(super) async fn deadlock_watchdog(t: &T) -> Outcome {
+pub(super) async fn deadlock_watchdog(t: &TestContext) -> Outcome {
     let cache = t.cache();
     let until = Until::new();
     let race = t.race(4, move |racer, mut gate| {
@@ -37,7 +38,7 @@ pub(super) async fn deadlock_watchdog(t: &T) -> Outcome {
 }
 
 /// One step that takes several locks, in an order that differs from racer to racer.
-async fn mixed_bag(cache: &C, racer: usize, random: &mut fastrand::Rng) -> Outcome {
+async fn mixed_bag(cache: &TestCache, racer: usize, random: &mut fastrand::Rng) -> Outcome {
     let mut keys: Vec<String> = (0..6).map(|n| format!("k{n}")).collect();
     if racer % 2 == 1 {
         keys.reverse();
@@ -97,7 +98,7 @@ impl<'de> Deserialize<'de> for Grenade {
     }
 }
 
-pub(super) async fn poison_recovery(t: &T) -> Outcome {
+pub(super) async fn poison_recovery(t: &TestContext) -> Outcome {
     let cache = t.build(|builder| builder.flight_wait(Duration::from_secs(30)))?;
     cache.set("k", &1, LONG).await?;
     for way in 0..7 {
@@ -133,7 +134,7 @@ pub(super) async fn poison_recovery(t: &T) -> Outcome {
     Ok(())
 }
 
-pub(super) async fn handle_outlives_sibling(t: &T) -> Outcome {
+pub(super) async fn handle_outlives_sibling(t: &TestContext) -> Outcome {
     let cache = t.cache_at("own")?;
     let sibling = cache.clone();
     let versioned = cache.version(2);
@@ -179,7 +180,7 @@ pub(super) async fn handle_outlives_sibling(t: &T) -> Outcome {
     Ok(())
 }
 
-pub(super) async fn pool_exhaustion(t: &T) -> Outcome {
+pub(super) async fn pool_exhaustion(t: &TestContext) -> Outcome {
     const CALLERS: usize = 48;
     let cache = t.cache();
     let begun = Instant::now();

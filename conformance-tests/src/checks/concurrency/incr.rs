@@ -6,11 +6,11 @@ use cache_core::{ErrorKind, Timeout};
 
 use super::tools::{Rounds, Until, mixed, racers};
 use crate::checks::LONG;
-use crate::context::T;
+use crate::context::TestContext;
 use crate::outcome::Outcome;
 use crate::workers::Worker;
 
-pub(super) async fn incr_no_loss(t: &T) -> Outcome {
+pub(super) async fn incr_no_loss(t: &TestContext) -> Outcome {
     const MOST: i64 = 2_000;
     let cache = t.cache();
     cache.set("n", &0, LONG).await?;
@@ -36,7 +36,7 @@ pub(super) async fn incr_no_loss(t: &T) -> Outcome {
 
 const PROCESS_STEPS: i64 = 1_000;
 
-pub(super) async fn incr_no_loss_procs(t: &T) -> Outcome {
+pub(super) async fn incr_no_loss_procs(t: &TestContext) -> Outcome {
     t.needs_processes()?;
     let spec = t.spec("shared")?;
     let cache = t.over(t.open(&spec)?)?;
@@ -62,7 +62,7 @@ pub(super) async fn incr_worker(w: &Worker) -> Outcome<String> {
     Ok(results.join(" "))
 }
 
-pub(super) async fn incr_results_unique(t: &T) -> Outcome {
+pub(super) async fn incr_results_unique(t: &TestContext) -> Outcome {
     let cache = t.cache();
     cache.set("n", &0, LONG).await?;
     let (racing, until) = (cache.clone(), Until::new());
@@ -86,7 +86,7 @@ pub(super) async fn incr_results_unique(t: &T) -> Outcome {
     Ok(())
 }
 
-pub(super) async fn incr_vs_set(t: &T) -> Outcome {
+pub(super) async fn incr_vs_set(t: &TestContext) -> Outcome {
     const BASE: i64 = 1_000_000;
     let cache = t.cache();
     cache.set("n", &0, LONG).await?;
@@ -124,7 +124,7 @@ pub(super) async fn incr_vs_set(t: &T) -> Outcome {
     Ok(())
 }
 
-pub(super) async fn clear_vs_incr(t: &T) -> Outcome {
+pub(super) async fn clear_vs_incr(t: &TestContext) -> Outcome {
     let cache = t.cache();
     let rounds = Rounds::new(50, 1_500);
     let race = t.race(2, move |racer, mut gate| {
@@ -159,7 +159,7 @@ pub(super) async fn clear_vs_incr(t: &T) -> Outcome {
     race.await.map(drop)
 }
 
-pub(super) async fn monotonic_reads(t: &T) -> Outcome {
+pub(super) async fn monotonic_reads(t: &TestContext) -> Outcome {
     let cache = t.cache();
     cache.set("n", &0, LONG).await?;
     let until = Until::new();

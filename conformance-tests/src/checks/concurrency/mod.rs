@@ -18,7 +18,7 @@ use self::models::*;
 use self::processes::*;
 use self::removal::*;
 use self::values::*;
-use crate::registry::Check;
+use crate::check::Check;
 
 pub(crate) const CHECKS: &[Check] = &[
     check!("C", add_one_winner),

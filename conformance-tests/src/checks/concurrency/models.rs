@@ -8,11 +8,11 @@ use cache_core::{Error, ErrorKind};
 use super::tools::{BUDGET, Rounds, mixed};
 use crate::checks::LONG;
 use crate::checks::model::{DEFAULT_LIFE, MapCache, Reference, Side, run_seeds};
-use crate::context::T;
+use crate::context::TestContext;
 use crate::faults::effort;
-use crate::handle::C;
 use crate::histories::{Call, Event, linearizable};
 use crate::outcome::{Outcome, Stop};
+use crate::test_cache::TestCache;
 
 /// In each half of the API: 1,000 of a backend on each commit.
 const HISTORIES: u64 = 500;
@@ -20,7 +20,7 @@ const HISTORIES_LONG: u64 = 5_000;
 const RACERS: usize = 3;
 const CALLS: usize = 6;
 
-pub(super) async fn linearizable_per_key(t: &T) -> Outcome {
+pub(super) async fn linearizable_per_key(t: &TestContext) -> Outcome {
     let cache = t.cache();
     let histories = effort(HISTORIES, HISTORIES_LONG);
     let most = usize::try_from(histories).unwrap_or(usize::MAX);
@@ -65,7 +65,7 @@ pub(super) async fn linearizable_per_key(t: &T) -> Outcome {
     Ok(())
 }
 
-async fn call(cache: &C, key: &str, value: i64, random: &mut fastrand::Rng) -> Outcome<Call> {
+async fn call(cache: &TestCache, key: &str, value: i64, random: &mut fastrand::Rng) -> Outcome<Call> {
     let found = |result: Result<i64, Error>| match result {
         Ok(sum) => Ok(Some(sum)),
         Err(e) if e.kind() == ErrorKind::KeyNotFound => Ok(None),
@@ -86,16 +86,16 @@ async fn call(cache: &C, key: &str, value: i64, random: &mut fastrand::Rng) -> O
 }
 
 /// A trace's cache: on `name`, with the default lifetime of traces.
-fn side(t: &T, name: &str) -> Outcome<Side> {
+fn side(t: &TestContext, name: &str) -> Outcome<Side> {
     let backend = t.open(&t.spec(name)?)?;
     let cache = t.suite.builder(backend).timeout(DEFAULT_LIFE).build()?;
-    Ok(Side::Cache(C { cache, mode: t.mode() }))
+    Ok(Side::Cache(TestCache { cache, mode: t.mode() }))
 }
 
 const TRACES: u64 = 240;
 const STEPS: usize = 40;
 
-pub(super) async fn model_sequential(t: &T) -> Outcome {
+pub(super) async fn model_sequential(t: &TestContext) -> Outcome {
     let mut cache = side(t, "traced")?;
     let mut reference = Side::Reference(Reference::default());
     run_seeds(&mut cache, &mut reference, t.hands().ok(), 0..TRACES, STEPS).await?;
@@ -103,11 +103,11 @@ pub(super) async fn model_sequential(t: &T) -> Outcome {
     run_seeds(&mut cache, &mut reference, t.hands().ok(), TRACES..TRACES + 5, 600).await
 }
 
-pub(super) async fn model_differential(t: &T) -> Outcome {
+pub(super) async fn model_differential(t: &TestContext) -> Outcome {
     let mut cache = side(t, "traced")?;
     let plain = Arc::new(MapCache::new(t.spec("plain")?.clock));
     let plain = t.suite.builder(plain).timeout(DEFAULT_LIFE).build()?;
-    let mut plain = Side::Cache(C { cache: plain, mode: t.mode() });
+    let mut plain = Side::Cache(TestCache { cache: plain, mode: t.mode() });
     let begun = std::time::Instant::now();
     for part in 0..10 {
         let seeds = 1_000 + part * 20..1_020 + part * 20;

@@ -5,15 +5,15 @@ use std::time::{Duration, Instant};
 
 use super::tools::{filled, filling};
 use crate::checks::MINUTE;
-use crate::context::T;
-use crate::handle::C;
+use crate::context::TestContext;
 use crate::outcome::Outcome;
+use crate::test_cache::TestCache;
 use crate::workers::{Process, Worker};
 
 /// Longer than any answer takes on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-async fn wait_for(t: &T, cache: &C, key: &str) -> Outcome {
+async fn wait_for(t: &TestContext, cache: &TestCache, key: &str) -> Outcome {
     let begun = Instant::now();
     while !cache.has_key(key).await? {
         ensure!(begun.elapsed() < PATIENCE, "no other process's {key} was seen within {PATIENCE:?}");
@@ -22,7 +22,7 @@ async fn wait_for(t: &T, cache: &C, key: &str) -> Outcome {
     Ok(())
 }
 
-pub(super) async fn proc_visibility(t: &T) -> Outcome {
+pub(super) async fn proc_visibility(t: &TestContext) -> Outcome {
     t.needs_processes()?;
     let spec = t.spec("shared")?;
     let cache = t.over(t.open(&spec)?)?;
@@ -75,7 +75,7 @@ pub(super) async fn visibility_worker(w: &Worker) -> Outcome<String> {
 /// Bytes of a value that is being written when its writer is killed.
 const SIZE: usize = 40 * 1024;
 
-pub(super) async fn kill9_mid_write(t: &T) -> Outcome {
+pub(super) async fn kill9_mid_write(t: &TestContext) -> Outcome {
     const KILLS: usize = 20;
     t.needs_processes()?;
     let mut spec = t.spec("shared")?;
@@ -107,7 +107,7 @@ pub(super) async fn kill9_mid_write(t: &T) -> Outcome {
 }
 
 /// Each value is whole, and each operation works.
-async fn intact(cache: &C, len: usize, kill: usize) -> Outcome {
+async fn intact(cache: &TestCache, len: usize, kill: usize) -> Outcome {
     let kept = cache.get_bytes("kept").await?;
     ensure!(kept.is_some(), "kill {kill}: a value that was only overwritten is gone");
     filling(&kept.unwrap_or_default(), len)?;

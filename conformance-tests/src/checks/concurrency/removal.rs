@@ -6,10 +6,10 @@ use cache_core::{ErrorKind, Timeout};
 
 use super::tools::{BUDGET, Rounds, mixed};
 use crate::checks::LONG;
-use crate::context::T;
+use crate::context::TestContext;
 use crate::outcome::Outcome;
 
-pub(super) async fn expire_vs_add(t: &T) -> Outcome {
+pub(super) async fn expire_vs_add(t: &TestContext) -> Outcome {
     const KEYS: usize = 120;
     let cache = t.cache();
     let lifetime = Duration::from_millis(30);
@@ -70,7 +70,7 @@ pub(super) async fn expire_vs_add(t: &T) -> Outcome {
     Ok(())
 }
 
-pub(super) async fn clear_vs_set(t: &T) -> Outcome {
+pub(super) async fn clear_vs_set(t: &TestContext) -> Outcome {
     const OLD: usize = 8;
     let cache = t.cache();
     let rounds = Rounds::new(25, 800);
@@ -118,7 +118,7 @@ pub(super) async fn clear_vs_set(t: &T) -> Outcome {
     race.await.map(drop)
 }
 
-pub(super) async fn incr_version_race(t: &T) -> Outcome {
+pub(super) async fn incr_version_race(t: &TestContext) -> Outcome {
     let (cache, rounds) = (t.cache(), Rounds::new(25, 1_500));
     let whole = t.capabilities().atomic_rename;
     let race = t.race(4, move |racer, mut gate| {

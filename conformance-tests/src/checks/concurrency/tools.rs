@@ -7,11 +7,12 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
-use crate::context::{Mode, T};
+use crate::context::TestContext;
 use crate::faults;
-use crate::handle::C;
+use crate::mode::Mode;
 use crate::outcome::Outcome;
 use crate::race::Gate;
+use crate::test_cache::TestCache;
 
 /// How long a race goes on, unless it has had enough rounds before.
 pub(in crate::checks) const BUDGET: Duration = Duration::from_millis(1_200);
@@ -60,7 +61,7 @@ impl Until {
     }
 
     /// Whether to go on. In async mode others get their turn first.
-    pub(in crate::checks) async fn goes_on(&self, cache: &C) -> bool {
+    pub(in crate::checks) async fn goes_on(&self, cache: &TestCache) -> bool {
         if cache.mode == Mode::Async {
             tokio::task::yield_now().await;
         }
@@ -75,12 +76,12 @@ pub(in crate::checks) fn racers() -> usize {
 
 /// In async mode every other racer goes through the sync API: both must exclude each other. Not
 /// the other way round, since a native async client needs its runtime.
-pub(in crate::checks) fn mixed(cache: &C, racer: usize) -> C {
+pub(in crate::checks) fn mixed(cache: &TestCache, racer: usize) -> TestCache {
     if cache.mode == Mode::Async && racer % 2 == 1 { cache.other_mode() } else { cache.clone() }
 }
 
 /// About `wanted` bytes, or as many as the backend takes.
-pub(in crate::checks) fn size(t: &T, wanted: usize) -> usize {
+pub(in crate::checks) fn size(t: &TestContext, wanted: usize) -> usize {
     t.capabilities().max_value_size.map_or(wanted, |most| wanted.min(most / 2))
 }
 

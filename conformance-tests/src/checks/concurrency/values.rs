@@ -5,10 +5,10 @@ use cache_core::Timeout;
 
 use super::tools::{Rounds, Until, filled, filling, mixed, size};
 use crate::checks::LONG;
-use crate::context::T;
+use crate::context::TestContext;
 use crate::outcome::Outcome;
 
-pub(super) async fn no_torn_read(t: &T) -> Outcome {
+pub(super) async fn no_torn_read(t: &TestContext) -> Outcome {
     let (cache, len) = (t.cache(), size(t, 900 * 1024));
     cache.set_bytes("k", filled(0, len), LONG).await?;
     let until = Until::new();
@@ -56,7 +56,7 @@ fn ensure_names(key: &str, value: &str) -> Outcome {
     Ok(())
 }
 
-pub(super) async fn no_foreign_value(t: &T) -> Outcome {
+pub(super) async fn no_foreign_value(t: &TestContext) -> Outcome {
     let (cache, until) = (t.cache(), Until::new());
     let race = t.race(4, move |racer, mut gate| {
         let (cache, until) = (mixed(&cache, racer), until.clone());
@@ -100,7 +100,7 @@ pub(super) async fn no_foreign_value(t: &T) -> Outcome {
     race.await.map(drop)
 }
 
-pub(super) async fn touch_vs_get(t: &T) -> Outcome {
+pub(super) async fn touch_vs_get(t: &TestContext) -> Outcome {
     let (cache, len) = (t.cache(), size(t, 64 * 1024));
     cache.set_bytes("k", filled(7, len), LONG).await?;
     let until = Until::new();
@@ -128,7 +128,7 @@ pub(super) async fn touch_vs_get(t: &T) -> Outcome {
     race.await.map(drop)
 }
 
-pub(super) async fn touch_vs_set(t: &T) -> Outcome {
+pub(super) async fn touch_vs_set(t: &TestContext) -> Outcome {
     let (cache, len) = (t.cache(), size(t, 64 * 1024));
     cache.set_bytes("k", filled(0, len), LONG).await?;
     let rounds = Rounds::new(25, 1_500);
@@ -158,7 +158,7 @@ pub(super) async fn touch_vs_set(t: &T) -> Outcome {
     race.await.map(drop)
 }
 
-pub(super) async fn delete_vs_set(t: &T) -> Outcome {
+pub(super) async fn delete_vs_set(t: &TestContext) -> Outcome {
     let (cache, len) = (t.cache(), size(t, 64 * 1024));
     let rounds = Rounds::new(25, 1_500);
     let race = t.race(2, move |racer, mut gate| {
@@ -192,7 +192,7 @@ pub(super) async fn delete_vs_set(t: &T) -> Outcome {
     race.await.map(drop)
 }
 
-pub(super) async fn overwrite_never_missing(t: &T) -> Outcome {
+pub(super) async fn overwrite_never_missing(t: &TestContext) -> Outcome {
     let (cache, len) = (t.cache(), size(t, 16 * 1024));
     cache.set_bytes("k", filled(1, len), LONG).await?;
     let until = Until::new();
@@ -224,7 +224,7 @@ pub(super) async fn overwrite_never_missing(t: &T) -> Outcome {
     race.await.map(drop)
 }
 
-pub(super) async fn set_many_vs_get_many(t: &T) -> Outcome {
+pub(super) async fn set_many_vs_get_many(t: &TestContext) -> Outcome {
     const KEYS: usize = 40;
     let (cache, len) = (t.cache(), size(t, 4 * 1024));
     let keys: Vec<String> = (0..KEYS).map(|n| format!("k{n}")).collect();

@@ -5,15 +5,15 @@ use cache_core::{BATCH, Timeout};
 use super::{count, fill, present};
 use crate::checks::LONG;
 use crate::checks::faulty::UNWRITABLE;
-use crate::context::T;
-use crate::handle::C;
+use crate::context::TestContext;
 use crate::outcome::Outcome;
 use crate::spec::Spec;
+use crate::test_cache::TestCache;
 
 /// Limits at which every backend's culling is exact.
 const SMALL: [u64; 4] = [1, 3, 30, 300];
 
-pub(super) async fn at_max_keeps_all(t: &T) -> Outcome {
+pub(super) async fn at_max_keeps_all(t: &TestContext) -> Outcome {
     for max in SMALL {
         let cache = t.culling_cache(&format!("m{max}"), max, 3)?;
         fill(&cache, 0..max).await?;
@@ -31,7 +31,7 @@ pub(super) async fn at_max_keeps_all(t: &T) -> Outcome {
 }
 
 /// Writes the new key `kN` in one of the ways in which there are new keys.
-async fn write_new(cache: &C, n: u64) -> Outcome {
+async fn write_new(cache: &TestCache, n: u64) -> Outcome {
     let key = format!("k{n}");
     match n % 5 {
         0 => cache.set(&key, &n, LONG).await?,
@@ -47,7 +47,7 @@ async fn write_new(cache: &C, n: u64) -> Outcome {
     Ok(())
 }
 
-pub(super) async fn bound_always(t: &T) -> Outcome {
+pub(super) async fn bound_always(t: &TestContext) -> Outcome {
     for max in SMALL {
         for frequency in [0, 1, 3] {
             let cache = t.culling_cache(&format!("m{max}f{frequency}"), max, frequency)?;
@@ -68,7 +68,7 @@ pub(super) async fn bound_always(t: &T) -> Outcome {
 }
 
 /// A larger limit, where a store need not cull exactly, and batches larger than a limit.
-async fn in_batches(t: &T) -> Outcome {
+async fn in_batches(t: &TestContext) -> Outcome {
     let max = 3_000;
     let cache = t.culling_cache("large", max, 3)?;
     for start in (0..5_000).step_by(250) {
@@ -90,7 +90,7 @@ async fn in_batches(t: &T) -> Outcome {
 }
 
 /// Several write new keys at once: at no moment does any of them count more than the limit.
-async fn by_several(t: &T) -> Outcome {
+async fn by_several(t: &TestContext) -> Outcome {
     for max in [1, 30] {
         let cache = t.culling_cache(&format!("several{max}"), max, 3)?;
         let racers = cache.clone();
@@ -119,7 +119,7 @@ async fn by_several(t: &T) -> Outcome {
     Ok(())
 }
 
-pub(super) async fn new_key_survives(t: &T) -> Outcome {
+pub(super) async fn new_key_survives(t: &TestContext) -> Outcome {
     for max in [1, 2, 3, 30] {
         for frequency in 0..4 {
             let cache = t.culling_cache(&format!("m{max}f{frequency}"), max, frequency)?;
@@ -135,7 +135,7 @@ pub(super) async fn new_key_survives(t: &T) -> Outcome {
 
 /// The key beyond the limit leaves `rest` of the `max` others, and the next ones cost nothing
 /// until the store is full again.
-async fn leaves(t: &T, frequency: u32, max: u64, rest: u64) -> Outcome {
+async fn leaves(t: &TestContext, frequency: u32, max: u64, rest: u64) -> Outcome {
     let cache = t.culling_cache(&format!("m{max}f{frequency}"), max, frequency)?;
     let mut next = max;
     fill(&cache, 0..max).await?;
@@ -155,35 +155,35 @@ async fn leaves(t: &T, frequency: u32, max: u64, rest: u64) -> Outcome {
     Ok(())
 }
 
-pub(super) async fn freq_3(t: &T) -> Outcome {
+pub(super) async fn freq_3(t: &TestContext) -> Outcome {
     for (max, rest) in [(30, 20), (3, 2), (2, 1), (1, 0), (300, 200)] {
         leaves(t, 3, max, rest).await?;
     }
     Ok(())
 }
 
-pub(super) async fn freq_2(t: &T) -> Outcome {
+pub(super) async fn freq_2(t: &TestContext) -> Outcome {
     for (max, rest) in [(30, 15), (2, 1), (1, 0), (300, 150)] {
         leaves(t, 2, max, rest).await?;
     }
     Ok(())
 }
 
-pub(super) async fn freq_0_clears(t: &T) -> Outcome {
+pub(super) async fn freq_0_clears(t: &TestContext) -> Outcome {
     for max in SMALL {
         leaves(t, 0, max, 0).await?;
     }
     Ok(())
 }
 
-pub(super) async fn freq_1(t: &T) -> Outcome {
+pub(super) async fn freq_1(t: &TestContext) -> Outcome {
     for max in SMALL {
         leaves(t, 1, max, 0).await?;
     }
     Ok(())
 }
 
-pub(super) async fn max_1(t: &T) -> Outcome {
+pub(super) async fn max_1(t: &TestContext) -> Outcome {
     for frequency in [0, 1, 2, 3, 1_000] {
         let cache = t.culling_cache(&format!("f{frequency}"), 1, frequency)?;
         for round in 0..5 {
@@ -202,7 +202,7 @@ pub(super) async fn max_1(t: &T) -> Outcome {
     Ok(())
 }
 
-pub(super) async fn max_0_config_err(t: &T) -> Outcome {
+pub(super) async fn max_0_config_err(t: &TestContext) -> Outcome {
     // Skipped where there is no limit to be set.
     t.culling_cache("one", 1, 3)?;
     for cull_frequency in [0, 3] {
@@ -215,7 +215,7 @@ pub(super) async fn max_0_config_err(t: &T) -> Outcome {
 }
 
 /// Everything that finds its key there already, on a full store.
-pub(super) async fn overwrite_never_evicts(t: &T) -> Outcome {
+pub(super) async fn overwrite_never_evicts(t: &TestContext) -> Outcome {
     for max in SMALL {
         for frequency in [0, 1, 3] {
             let cache = t.culling_cache(&format!("m{max}f{frequency}"), max, frequency)?;
@@ -242,7 +242,7 @@ pub(super) async fn overwrite_never_evicts(t: &T) -> Outcome {
 }
 
 /// Everything that stores nothing, on a full store.
-pub(super) async fn failed_add_never_evicts(t: &T) -> Outcome {
+pub(super) async fn failed_add_never_evicts(t: &TestContext) -> Outcome {
     for max in SMALL {
         let cache = t.culling_cache(&format!("m{max}"), max, 3)?;
         fill(&cache, 0..max).await?;
@@ -273,10 +273,10 @@ pub(super) async fn failed_add_never_evicts(t: &T) -> Outcome {
 }
 
 /// All handles of one location count together, whatever their prefixes and versions.
-pub(super) async fn shared_limit(t: &T) -> Outcome {
+pub(super) async fn shared_limit(t: &TestContext) -> Outcome {
     let one = t.culling_cache("shared", 30, 3)?;
     let prefixed = t.suite.builder(std::sync::Arc::clone(one.cache.backend())).key_prefix("p").build()?;
-    let prefixed = C { cache: prefixed, mode: t.mode() };
+    let prefixed = TestCache { cache: prefixed, mode: t.mode() };
     fill(&one, 0..20).await?;
     fill(&prefixed, 0..10).await?;
     ensure_eq!(present(&one, 20).await?.len() + present(&prefixed, 10).await?.len(), 30, "at the limit");
@@ -301,7 +301,7 @@ pub(super) async fn shared_limit(t: &T) -> Outcome {
     Ok(())
 }
 
-pub(super) async fn delete_frees_slot(t: &T) -> Outcome {
+pub(super) async fn delete_frees_slot(t: &TestContext) -> Outcome {
     for max in [1, 30] {
         let cache = t.culling_cache(&format!("m{max}"), max, 3)?;
         fill(&cache, 0..max).await?;
@@ -336,7 +336,7 @@ pub(super) async fn delete_frees_slot(t: &T) -> Outcome {
     Ok(())
 }
 
-pub(super) async fn unlimited(t: &T) -> Outcome {
+pub(super) async fn unlimited(t: &TestContext) -> Outcome {
     // More than Django's 300, and more than any small default.
     const LEN: u64 = 2_000;
     let cache = t.cache();

@@ -8,9 +8,9 @@ use cache_core::BaseCache;
 
 use self::{bound::*, order::*, remembered::*};
 use super::LONG;
-use crate::handle::C;
+use crate::check::Check;
 use crate::outcome::{Outcome, Stop};
-use crate::registry::Check;
+use crate::test_cache::TestCache;
 
 pub(crate) const CHECKS: &[Check] = &[
     check!("E", at_max_keeps_all),
@@ -37,13 +37,13 @@ pub(crate) const CHECKS: &[Check] = &[
 ];
 
 /// How many entries the location holds, expired ones included.
-fn count(cache: &C) -> Outcome<u64> {
+fn count(cache: &TestCache) -> Outcome<u64> {
     let entries = BaseCache::entries(&**cache.cache.backend())?;
     entries.ok_or_else(|| Stop::Skipped("it cannot count its entries".to_owned()))
 }
 
 /// Which of `k0`, `k1`, … below `end` are there. No LRU goes by it.
-async fn present(cache: &C, end: u64) -> Outcome<Vec<u64>> {
+async fn present(cache: &TestCache, end: u64) -> Outcome<Vec<u64>> {
     let mut found = Vec::new();
     for n in 0..end {
         if cache.has_key(&format!("k{n}")).await? {
@@ -54,7 +54,7 @@ async fn present(cache: &C, end: u64) -> Outcome<Vec<u64>> {
 }
 
 /// Sets `k0`, `k1`, … in the range to their own numbers.
-async fn fill(cache: &C, range: std::ops::Range<u64>) -> Outcome {
+async fn fill(cache: &TestCache, range: std::ops::Range<u64>) -> Outcome {
     for n in range {
         cache.set(&format!("k{n}"), &n, LONG).await?;
     }

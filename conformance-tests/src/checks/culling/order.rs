@@ -4,12 +4,12 @@ use std::time::{Duration, Instant};
 
 use super::{count, fill, present};
 use crate::checks::LONG;
-use crate::context::T;
-use crate::handle::C;
+use crate::context::TestContext;
 use crate::outcome::Outcome;
+use crate::test_cache::TestCache;
 
 /// What has expired goes first; what lives stays as long as that makes room.
-pub(super) async fn expired_first(t: &T) -> Outcome {
+pub(super) async fn expired_first(t: &TestContext) -> Outcome {
     const SHORT: Duration = Duration::from_millis(500);
     let mut caches = Vec::new();
     for (max, live, frequency) in [(30, 15, 3), (30, 29, 3), (30, 15, 0), (3, 2, 1), (300, 100, 3)] {
@@ -39,7 +39,7 @@ pub(super) async fn expired_first(t: &T) -> Outcome {
     Ok(())
 }
 
-async fn live_keys(cache: &C, max: u64) -> Outcome<u64> {
+async fn live_keys(cache: &TestCache, max: u64) -> Outcome<u64> {
     let found = cache.get_many::<u64, _>((0..max).map(|n| format!("l{n}"))).await?;
     Ok(found.len() as u64)
 }
@@ -58,7 +58,7 @@ enum Use {
 
 /// Fills a store of 30, uses some of the oldest, and writes one more: the ten keys that were used
 /// longest ago must be those that go, whether that counts the uses or not.
-async fn next_to_go(t: &T, way: Use, counts: bool) -> Outcome {
+async fn next_to_go(t: &TestContext, way: Use, counts: bool) -> Outcome {
     let cache = t.culling_cache(&format!("{way:?}"), 30, 3)?;
     t.needs(cache.cache.backend().capabilities().lru, "it does not cull the least recently used (lru)")?;
     let mut order: Vec<u64> = (0..30).collect();
@@ -92,7 +92,7 @@ async fn next_to_go(t: &T, way: Use, counts: bool) -> Outcome {
     Ok(())
 }
 
-async fn use_once(cache: &C, way: Use, n: u64) -> Outcome {
+async fn use_once(cache: &TestCache, way: Use, n: u64) -> Outcome {
     let key = format!("k{n}");
     match way {
         Use::Get => drop(cache.get::<u64>(&key).await?),
@@ -106,21 +106,21 @@ async fn use_once(cache: &C, way: Use, n: u64) -> Outcome {
     Ok(())
 }
 
-pub(super) async fn lru_get(t: &T) -> Outcome {
+pub(super) async fn lru_get(t: &TestContext) -> Outcome {
     next_to_go(t, Use::Get, true).await?;
     next_to_go(t, Use::GetMany, true).await?;
     next_to_go(t, Use::GetOrSet, true).await
 }
 
-pub(super) async fn lru_set(t: &T) -> Outcome {
+pub(super) async fn lru_set(t: &TestContext) -> Outcome {
     next_to_go(t, Use::Set, true).await?;
     next_to_go(t, Use::SetMany, true).await
 }
 
-pub(super) async fn lru_incr(t: &T) -> Outcome {
+pub(super) async fn lru_incr(t: &TestContext) -> Outcome {
     next_to_go(t, Use::Incr, true).await
 }
 
-pub(super) async fn has_key_no_promote(t: &T) -> Outcome {
+pub(super) async fn has_key_no_promote(t: &TestContext) -> Outcome {
     next_to_go(t, Use::HasKey, false).await
 }

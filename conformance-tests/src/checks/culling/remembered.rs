@@ -3,12 +3,12 @@
 use cache_core::ErrorKind;
 
 use super::{count, fill, present};
-use crate::context::T;
+use crate::context::TestContext;
 use crate::outcome::Outcome;
 use crate::spec::Spec;
 
 /// A handle that names no limit never shrinks a store.
-pub(super) async fn limits_remembered(t: &T) -> Outcome {
+pub(super) async fn limits_remembered(t: &TestContext) -> Outcome {
     t.needs_remembered_limits()?;
     t.needs_shared_locations()?;
     let named = t.culling_cache("large", 1_000, 3)?;
@@ -35,7 +35,7 @@ pub(super) async fn limits_remembered(t: &T) -> Outcome {
 }
 
 /// A lower limit, given on purpose, is reached step by step, or refused before anything goes.
-pub(super) async fn lower_limit(t: &T) -> Outcome {
+pub(super) async fn lower_limit(t: &TestContext) -> Outcome {
     const LOWER: u64 = 10;
     t.needs_remembered_limits()?;
     t.needs_shared_locations()?;

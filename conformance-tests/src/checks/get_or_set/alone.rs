@@ -11,14 +11,14 @@ use futures_lite::FutureExt;
 use super::computing;
 use crate::checks::MINUTE;
 use crate::checks::faulty::{Faulty, UNWRITABLE};
-use crate::context::T;
+use crate::context::TestContext;
 use crate::outcome::{Outcome, Stop};
 use crate::watched::{Act, Watched};
 
 /// Long enough to be read before it ends, short enough to wait for.
 const SHORT: Duration = Duration::from_millis(400);
 
-pub(super) async fn miss_calls_once(t: &T) -> Outcome {
+pub(super) async fn miss_calls_once(t: &TestContext) -> Outcome {
     let cache = t.cache();
     let calls = AtomicI64::new(0);
     let count = || calls.fetch_add(1, SeqCst) + 41;
@@ -34,7 +34,7 @@ pub(super) async fn miss_calls_once(t: &T) -> Outcome {
     Ok(())
 }
 
-pub(super) async fn hit_not_called(t: &T) -> Outcome {
+pub(super) async fn hit_not_called(t: &TestContext) -> Outcome {
     let cache = t.cache();
     let called = AtomicBool::new(false);
     cache.set("k", &1, MINUTE).await?;
@@ -58,7 +58,7 @@ pub(super) async fn hit_not_called(t: &T) -> Outcome {
     Ok(())
 }
 
-pub(super) async fn null_hit_not_called(t: &T) -> Outcome {
+pub(super) async fn null_hit_not_called(t: &TestContext) -> Outcome {
     let cache = t.cache();
     let called = AtomicBool::new(false);
     cache.set("none", &None::<i64>, MINUTE).await?;
@@ -75,7 +75,7 @@ pub(super) async fn null_hit_not_called(t: &T) -> Outcome {
 }
 
 /// Django takes a value in place of a function, too: here the function returns it.
-pub(super) async fn plain_value(t: &T) -> Outcome {
+pub(super) async fn plain_value(t: &TestContext) -> Outcome {
     let cache = t.cache();
     let stores = t.capabilities().stores;
     ensure_eq!(cache.get_or_set("int", MINUTE, || -5).await?, -5);
@@ -91,7 +91,7 @@ pub(super) async fn plain_value(t: &T) -> Outcome {
     Ok(())
 }
 
-pub(super) async fn stores_null(t: &T) -> Outcome {
+pub(super) async fn stores_null(t: &TestContext) -> Outcome {
     let cache = t.cache();
     let calls = AtomicI64::new(0);
     for _ in 0..3 {
@@ -107,7 +107,7 @@ pub(super) async fn stores_null(t: &T) -> Outcome {
     Ok(())
 }
 
-pub(super) async fn err_propagates_nothing_stored(t: &T) -> Outcome {
+pub(super) async fn err_propagates_nothing_stored(t: &TestContext) -> Outcome {
     let cache = t.cache();
     let fail = || Err::<i64, _>(Stop::broken("the function says no"));
     for _ in 0..2 {
@@ -130,7 +130,7 @@ pub(super) async fn err_propagates_nothing_stored(t: &T) -> Outcome {
     Ok(())
 }
 
-pub(super) async fn panic_propagates_nothing_stored(t: &T) -> Outcome {
+pub(super) async fn panic_propagates_nothing_stored(t: &TestContext) -> Outcome {
     let cache = t.cache();
     for _ in 0..2 {
         // As a panic does, but without its message on the terminal.
@@ -148,7 +148,7 @@ pub(super) async fn panic_propagates_nothing_stored(t: &T) -> Outcome {
     Ok(())
 }
 
-pub(super) async fn ttl_applied(t: &T) -> Outcome {
+pub(super) async fn ttl_applied(t: &TestContext) -> Outcome {
     let cache = t.cache();
     let short_default = t.build(|b| b.timeout(SHORT).key_prefix("short"))?;
     let start = Instant::now();
@@ -178,7 +178,7 @@ pub(super) async fn ttl_applied(t: &T) -> Outcome {
     Ok(())
 }
 
-pub(super) async fn zero_ttl_returns_unstored(t: &T) -> Outcome {
+pub(super) async fn zero_ttl_returns_unstored(t: &TestContext) -> Outcome {
     let cache = t.cache();
     for zero in [Timeout::After(Duration::ZERO), Timeout::from(0), Timeout::from(-1)] {
         for n in 0..2 {
@@ -192,7 +192,7 @@ pub(super) async fn zero_ttl_returns_unstored(t: &T) -> Outcome {
     Ok(())
 }
 
-pub(super) async fn version(t: &T) -> Outcome {
+pub(super) async fn version(t: &TestContext) -> Outcome {
     let cache = t.cache();
     let second = cache.version(2);
     ensure_eq!(cache.get_or_set("k", MINUTE, || 1).await?, 1);
@@ -206,7 +206,7 @@ pub(super) async fn version(t: &T) -> Outcome {
     Ok(())
 }
 
-pub(super) async fn inner_set_wins(t: &T) -> Outcome {
+pub(super) async fn inner_set_wins(t: &TestContext) -> Outcome {
     let cache = t.cache();
     let set_and_return_1 = async |value: i64| {
         cache.set("k", &value, MINUTE).await?;
@@ -219,7 +219,7 @@ pub(super) async fn inner_set_wins(t: &T) -> Outcome {
     Ok(())
 }
 
-pub(super) async fn reentrant(t: &T) -> Outcome {
+pub(super) async fn reentrant(t: &TestContext) -> Outcome {
     // A call that waits for itself would do so for longer than the check may take.
     let cache = t.build(|b| b.flight_wait(MINUTE))?;
     let ten_and_1 = async |key: &'static str| Ok(cache.get_or_set(key, MINUTE, || 10).await? + 1);
@@ -242,7 +242,7 @@ pub(super) async fn reentrant(t: &T) -> Outcome {
 
 /// Someone who does not know of the flight, another process say, stores the key while the
 /// function runs: both callers go on with that value.
-pub(super) async fn lost_add_returns_winner(t: &T) -> Outcome {
+pub(super) async fn lost_add_returns_winner(t: &TestContext) -> Outcome {
     let rival = t.cache();
     let backend = rival.cache.backend().clone();
     let cache = t.over(Watched::over(&backend, move |method, _| {
@@ -264,7 +264,7 @@ pub(super) async fn lost_add_returns_winner(t: &T) -> Outcome {
 }
 
 /// The winner's entry is gone again when the loser looks for it: then its own value will do.
-pub(super) async fn evicted_between_returns_default(t: &T) -> Outcome {
+pub(super) async fn evicted_between_returns_default(t: &TestContext) -> Outcome {
     let calls = Arc::new(Mutex::new(Vec::new()));
     let log = Arc::clone(&calls);
     let cache = t.over(Watched::over(t.cache().cache.backend(), move |method, _| {

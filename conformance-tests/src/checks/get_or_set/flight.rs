@@ -10,7 +10,8 @@ use futures_lite::FutureExt;
 
 use super::{computing, sleep, slowly, until};
 use crate::checks::MINUTE;
-use crate::context::{Mode, T};
+use crate::context::TestContext;
+use crate::mode::Mode;
 use crate::outcome::{Outcome, Stop};
 use crate::watched::{Act, Watched};
 
@@ -19,7 +20,7 @@ const WORK: Duration = Duration::from_millis(8);
 
 /// All callers of one round get one value, and it is the one that is stored: whether they wait
 /// for one another or, with single flight off, race to store theirs.
-pub(super) async fn all_callers_agree(t: &T) -> Outcome {
+pub(super) async fn all_callers_agree(t: &TestContext) -> Outcome {
     for wait in [MINUTE, Duration::ZERO] {
         let rounds = if wait.is_zero() { 200 } else { 30 };
         let cache = t.build(|b| b.flight_wait(wait).key_prefix(format!("w{}", wait.as_secs())))?;
@@ -49,7 +50,7 @@ pub(super) async fn all_callers_agree(t: &T) -> Outcome {
     Ok(())
 }
 
-pub(super) async fn single_flight(t: &T) -> Outcome {
+pub(super) async fn single_flight(t: &TestContext) -> Outcome {
     const ROUNDS: usize = 25;
     const CALLERS: usize = 16;
     let cache = t.build(|b| b.flight_wait(MINUTE))?;
@@ -82,7 +83,7 @@ pub(super) async fn single_flight(t: &T) -> Outcome {
 
 /// One looks, finds nothing, and comes for the lead only when another's flight has begun and
 /// ended: it must look again before it computes.
-async fn a_late_leader_looks_again(t: &T) -> Outcome {
+async fn a_late_leader_looks_again(t: &TestContext) -> Outcome {
     let state = Arc::new((AtomicUsize::new(0), AtomicBool::new(false)));
     let shared = Arc::clone(&state);
     let late = Watched::over(t.cache().cache.backend(), move |method, _| {
@@ -125,7 +126,7 @@ async fn a_late_leader_looks_again(t: &T) -> Outcome {
 
 /// A function that asks a second cache waits for the flight there as anybody does: it is inside a
 /// flight, but not inside that one.
-async fn across_caches(t: &T) -> Outcome {
+async fn across_caches(t: &TestContext) -> Outcome {
     let outer = t.build(|b| b.flight_wait(MINUTE).key_prefix("outer"))?;
     let inner = t.build(|b| b.flight_wait(MINUTE).key_prefix("inner"))?;
     let state = Arc::new((AtomicBool::new(false), AtomicI64::new(0)));
@@ -164,7 +165,7 @@ enum Failure {
     Cancelled,
 }
 
-pub(super) async fn leader_failure_wakes_waiters(t: &T) -> Outcome {
+pub(super) async fn leader_failure_wakes_waiters(t: &TestContext) -> Outcome {
     next_waiter_leads(t, Failure::Error).await?;
     next_waiter_leads(t, Failure::Panic).await?;
     // A thread cannot be cancelled.
@@ -175,7 +176,7 @@ pub(super) async fn leader_failure_wakes_waiters(t: &T) -> Outcome {
 }
 
 /// One leads and fails while three wait: one of them computes then, and all three get its value.
-async fn next_waiter_leads(t: &T, failure: Failure) -> Outcome {
+async fn next_waiter_leads(t: &TestContext, failure: Failure) -> Outcome {
     let cache = t.build(|b| b.flight_wait(MINUTE).key_prefix(format!("{failure:?}")))?;
     let state = Arc::new((AtomicBool::new(false), AtomicI64::new(0)));
     let (racers, shared) = (cache.clone(), Arc::clone(&state));
@@ -219,7 +220,7 @@ async fn next_waiter_leads(t: &T, failure: Failure) -> Outcome {
 
 /// The leader hangs until the waiter has its value: which it computes itself, after a bounded
 /// wait. The leader comes too late then, and goes on with the waiter's value.
-async fn the_wait_is_bounded(t: &T) -> Outcome {
+async fn the_wait_is_bounded(t: &TestContext) -> Outcome {
     let wait = Duration::from_millis(60);
     let cache = t.build(|b| b.flight_wait(wait).key_prefix("bounded"))?;
     let state = Arc::new((AtomicBool::new(false), AtomicBool::new(false)));

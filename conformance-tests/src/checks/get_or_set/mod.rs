@@ -9,10 +9,10 @@ use std::time::Duration;
 
 use self::{alone::*, flight::*, removal::*};
 use super::MINUTE;
-use crate::context::Mode;
-use crate::handle::C;
+use crate::check::Check;
+use crate::mode::Mode;
 use crate::outcome::Outcome;
-use crate::registry::Check;
+use crate::test_cache::TestCache;
 
 pub(crate) const CHECKS: &[Check] = &[
     check!("G", miss_calls_once),
@@ -56,9 +56,9 @@ async fn until(mode: Mode, ready: impl Fn() -> bool) {
 }
 
 /// `get_or_set` for a minute, with a function that does more than return: it waits (a task gives
-/// its thread away meanwhile, which the function of [`C::get_or_set`] cannot), it calls the cache,
+/// its thread away meanwhile, which the function of [`TestCache::get_or_set`] cannot), it calls the cache,
 /// it fails.
-async fn computing(cache: &C, key: &str, work: impl Future<Output = Outcome<i64>>) -> Outcome<i64> {
+async fn computing(cache: &TestCache, key: &str, work: impl Future<Output = Outcome<i64>>) -> Outcome<i64> {
     match cache.mode {
         Mode::Sync => cache.cache.try_get_or_set(key, MINUTE, || futures_lite::future::block_on(work)),
         Mode::Async => cache.cache.try_aget_or_set(key, MINUTE, || work).await,
@@ -66,7 +66,12 @@ async fn computing(cache: &C, key: &str, work: impl Future<Output = Outcome<i64>
 }
 
 /// `get_or_set` for a minute, with a function that takes its time.
-async fn slowly(cache: &C, key: &str, time: Duration, function: impl FnOnce() -> i64) -> Outcome<i64> {
+async fn slowly(
+    cache: &TestCache,
+    key: &str,
+    time: Duration,
+    function: impl FnOnce() -> i64,
+) -> Outcome<i64> {
     let work = async {
         sleep(cache.mode, time).await;
         Ok(function())

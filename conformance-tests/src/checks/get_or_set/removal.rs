@@ -8,9 +8,9 @@ use cache_core::ErrorKind;
 
 use super::{computing, sleep, until};
 use crate::checks::MINUTE;
-use crate::context::T;
-use crate::handle::C;
+use crate::context::TestContext;
 use crate::outcome::{Outcome, Stop};
+use crate::test_cache::TestCache;
 use crate::watched::{Act, Watched};
 
 /// A call that removes a key.
@@ -40,7 +40,7 @@ impl Removal {
         Self::DecrVersion,
     ];
 
-    async fn call(self, cache: &C, key: &str) -> Outcome {
+    async fn call(self, cache: &TestCache, key: &str) -> Outcome {
         // There need not be an entry to move.
         let moved = |answer: cache_core::Result<i64>| match answer {
             Err(e) if e.kind() != ErrorKind::KeyNotFound => Err(e),
@@ -62,14 +62,14 @@ impl Removal {
 }
 
 /// What was computed before the removal is not there after it; what is computed then is.
-async fn is_gone(cache: &C, key: &str, after: impl std::fmt::Debug) -> Outcome {
+async fn is_gone(cache: &TestCache, key: &str, after: impl std::fmt::Debug) -> Outcome {
     ensure_eq!(cache.get::<i64>(key).await?, None, "what is stored after {after:?}");
     ensure_eq!(cache.get_or_set(key, MINUTE, || 2).await?, 2, "the next call after {after:?}");
     ensure_eq!(cache.get::<i64>(key).await?, Some(2), "what is stored by the next call after {after:?}");
     Ok(())
 }
 
-pub(super) async fn delete_during_computation(t: &T) -> Outcome {
+pub(super) async fn delete_during_computation(t: &TestContext) -> Outcome {
     let cache = t.cache();
     // Through the handle itself, the other half of its API, and one that has been to another version.
     let handles = [cache.clone(), cache.other_mode(), cache.version(2).version(1)];
@@ -99,7 +99,7 @@ pub(super) async fn delete_during_computation(t: &T) -> Outcome {
 }
 
 /// The removal comes when the value is on its way to the store: it waits, and removes it.
-pub(super) async fn delete_while_storing(t: &T) -> Outcome {
+pub(super) async fn delete_while_storing(t: &TestContext) -> Outcome {
     /// How long the store takes if the removal waits for it.
     const LONG: Duration = Duration::from_millis(100);
 
@@ -147,7 +147,7 @@ pub(super) async fn delete_while_storing(t: &T) -> Outcome {
 
 /// A write is no removal: the caller goes on with what was written. After a removal and a write it
 /// goes on with its own, and what was written stays.
-pub(super) async fn set_during_computation_wins(t: &T) -> Outcome {
+pub(super) async fn set_during_computation_wins(t: &TestContext) -> Outcome {
     let cache = t.cache();
     for handle in [cache.clone(), cache.other_mode(), cache.version(2).version(1)] {
         let set = async {
@@ -184,7 +184,7 @@ pub(super) async fn set_during_computation_wins(t: &T) -> Outcome {
     Ok(())
 }
 
-pub(super) async fn clear_during_computation(t: &T) -> Outcome {
+pub(super) async fn clear_during_computation(t: &TestContext) -> Outcome {
     let cache = t.build(|b| b.key_prefix("p"))?;
     let second = cache.version(2);
     for handle in [cache.clone(), cache.other_mode(), cache.version(3)] {
@@ -209,7 +209,7 @@ pub(super) async fn clear_during_computation(t: &T) -> Outcome {
 
 /// Those that wait for an overtaken computation began before the removal, and get its value. Who
 /// comes after the removal does not.
-pub(super) async fn invalidated_waiters_agree(t: &T) -> Outcome {
+pub(super) async fn invalidated_waiters_agree(t: &TestContext) -> Outcome {
     const CALLERS: usize = 4;
     const ROUNDS: usize = 10;
     let cache = t.build(|b| b.flight_wait(MINUTE))?;
@@ -262,7 +262,7 @@ pub(super) async fn invalidated_waiters_agree(t: &T) -> Outcome {
 
 /// Who computes beside a flight is overtaken like any other: from inside the function, and where
 /// single flight is off.
-pub(super) async fn solo_is_invalidated(t: &T) -> Outcome {
+pub(super) async fn solo_is_invalidated(t: &TestContext) -> Outcome {
     let cache = t.cache();
     for removal in Removal::OF_A_KEY.into_iter().chain([Removal::Clear]) {
         let key = format!("{removal:?}");

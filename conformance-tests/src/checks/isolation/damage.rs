@@ -6,20 +6,20 @@ use std::path::{Path, PathBuf};
 use cache_core::{Codec, CodecError, CodecId, ErrorKind, Json, Visit};
 
 use crate::checks::{LONG, files};
-use crate::context::T;
-use crate::handle::C;
+use crate::context::TestContext;
 use crate::outcome::Outcome;
+use crate::test_cache::TestCache;
 
 /// A small entry of a backend with a file per entry, and where it lies.
 struct Target {
-    cache: C,
+    cache: TestCache,
     dir: PathBuf,
     file: PathBuf,
     whole: Vec<u8>,
 }
 
 impl Target {
-    async fn new(t: &T, name: &str, number: bool) -> Outcome<Self> {
+    async fn new(t: &TestContext, name: &str, number: bool) -> Outcome<Self> {
         t.needs_file_per_entry()?;
         let spec = t.spec(name)?;
         let cache = t.over(t.open(&spec)?)?;
@@ -40,7 +40,7 @@ impl Target {
 }
 
 /// Whether this operation takes the key as absent. Nothing is stored.
-async fn takes_as_absent(cache: &C, op: usize) -> cache_core::Result<bool> {
+async fn takes_as_absent(cache: &TestCache, op: usize) -> cache_core::Result<bool> {
     let not_found = |result: cache_core::Result<i64>| match result {
         Err(e) if e.kind() == ErrorKind::KeyNotFound => Ok(true),
         other => other.map(|_| false),
@@ -59,7 +59,7 @@ async fn takes_as_absent(cache: &C, op: usize) -> cache_core::Result<bool> {
 
 const OPS: usize = 8;
 
-pub(super) async fn truncated_every_length(t: &T) -> Outcome {
+pub(super) async fn truncated_every_length(t: &TestContext) -> Outcome {
     for number in [false, true] {
         let target = Target::new(t, &format!("cut{number}"), number).await?;
         let cache = &target.cache;
@@ -89,7 +89,7 @@ pub(super) async fn truncated_every_length(t: &T) -> Outcome {
     Ok(())
 }
 
-pub(super) async fn bit_flip(t: &T) -> Outcome {
+pub(super) async fn bit_flip(t: &TestContext) -> Outcome {
     for number in [false, true] {
         let target = Target::new(t, &format!("flip{number}"), number).await?;
         for bit in 0..target.whole.len() * 8 {
@@ -107,7 +107,7 @@ pub(super) async fn bit_flip(t: &T) -> Outcome {
     Ok(())
 }
 
-pub(super) async fn symlink_not_followed(t: &T) -> Outcome {
+pub(super) async fn symlink_not_followed(t: &TestContext) -> Outcome {
     let target = Target::new(t, "linked", false).await?;
     let cache = &target.cache;
     let outside = t.scratch().join("outside");
@@ -182,7 +182,7 @@ impl Codec for Forger {
     }
 }
 
-pub(super) async fn foreign_writer(t: &T) -> Outcome {
+pub(super) async fn foreign_writer(t: &TestContext) -> Outcome {
     let cache = t.cache();
     let value = vec!["one".to_owned(), "two".to_owned()];
     cache.set("list", &value, LONG).await?;
@@ -226,7 +226,7 @@ pub(super) async fn foreign_writer(t: &T) -> Outcome {
 }
 
 /// Bytes of no sense under the number of a codec: an error of decoding or some value, no panic.
-async fn garbage(t: &T, reader: &C, codec: u8) -> Outcome {
+async fn garbage(t: &TestContext, reader: &TestCache, codec: u8) -> Outcome {
     let forger = t.build(|builder| builder.codec(Forger(codec)))?;
     let mut random = fastrand::Rng::with_seed(u64::from(codec));
     for round in 0..150 {

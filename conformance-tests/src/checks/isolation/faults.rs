@@ -9,19 +9,19 @@ use cache_core::{Error, ErrorKind};
 use crate::checks::LONG;
 use crate::checks::every_op::every_op;
 use crate::checks::isolation::network;
-use crate::context::T;
-use crate::handle::C;
+use crate::context::TestContext;
 use crate::outcome::{Outcome, Stop};
+use crate::test_cache::TestCache;
 
 /// A location that can be taken away and brought back.
 struct Away {
-    cache: C,
+    cache: TestCache,
     dir: PathBuf,
     hidden: PathBuf,
 }
 
 impl Away {
-    fn new(t: &T) -> Outcome<Self> {
+    fn new(t: &TestContext) -> Outcome<Self> {
         t.needs(t.suite.directory, "it has no server or directory that could be out of reach")?;
         let spec = t.spec("away")?;
         let cache = t.over(t.open(&spec)?)?;
@@ -49,7 +49,7 @@ fn is_unreachable(error: Option<&Error>) -> bool {
     error.is_some_and(|e| kinds.contains(&e.kind()))
 }
 
-pub(super) async fn unreachable_every_op(t: &T) -> Outcome {
+pub(super) async fn unreachable_every_op(t: &TestContext) -> Outcome {
     if t.suite.servers.is_some() {
         return network::unreachable_every_op(t).await;
     }
@@ -79,7 +79,7 @@ pub(super) async fn unreachable_every_op(t: &T) -> Outcome {
     Ok(())
 }
 
-pub(super) async fn unreachable_bounded(t: &T) -> Outcome {
+pub(super) async fn unreachable_bounded(t: &TestContext) -> Outcome {
     if t.suite.servers.is_some() {
         return network::unreachable_bounded(t).await;
     }
@@ -99,7 +99,7 @@ pub(super) async fn unreachable_bounded(t: &T) -> Outcome {
     away.bring_back()
 }
 
-pub(super) async fn reconnect(t: &T) -> Outcome {
+pub(super) async fn reconnect(t: &TestContext) -> Outcome {
     if t.suite.servers.is_some() {
         return network::reconnect(t).await;
     }
@@ -134,7 +134,7 @@ pub(super) async fn reconnect(t: &T) -> Outcome {
 /// Names a directory on a small file system (a tmpfs of a few megabytes), which the check fills.
 const SMALL_DISK: &str = "CONFORMANCE_SMALL_DISK";
 
-pub(super) async fn disk_full(t: &T) -> Outcome {
+pub(super) async fn disk_full(t: &TestContext) -> Outcome {
     t.needs_directory()?;
     let Some(disk) = std::env::var_os(SMALL_DISK) else {
         return Err(Stop::Skipped(format!("{SMALL_DISK} names no small file system to fill")));
@@ -190,7 +190,7 @@ fn fill(ballast: &std::path::Path) -> Outcome {
     Ok(())
 }
 
-pub(super) async fn db_locked(t: &T) -> Outcome {
+pub(super) async fn db_locked(t: &TestContext) -> Outcome {
     let Some(lock) = t.suite.lock.clone() else {
         return Err(Stop::Skipped("no way to lock it from outside is declared".to_owned()));
     };

@@ -6,12 +6,12 @@ use std::sync::Arc;
 
 use crate::checks::every_op::every_op;
 use crate::checks::{LONG, files};
-use crate::context::T;
-use crate::handle::C;
+use crate::context::TestContext;
 use crate::outcome::{Outcome, Stop};
+use crate::test_cache::TestCache;
 
 /// Each of the keys is its own entry to every operation, and none touches the witnesses.
-async fn mean_themselves(cache: &C, keys: &[&str], witnesses: &[&str]) -> Outcome {
+async fn mean_themselves(cache: &TestCache, keys: &[&str], witnesses: &[&str]) -> Outcome {
     for witness in witnesses {
         cache.set(witness, witness, LONG).await?;
     }
@@ -57,7 +57,7 @@ async fn mean_themselves(cache: &C, keys: &[&str], witnesses: &[&str]) -> Outcom
     Ok(())
 }
 
-pub(super) async fn glob_literal(t: &T) -> Outcome {
+pub(super) async fn glob_literal(t: &TestContext) -> Outcome {
     let keys = ["a*", "a?", "a%", "a_", "[ab]", "*", "%", "_", "a.*", "^a$", "\\a", "a\\*", "{a,b}"];
     let witnesses = ["a", "ab", "abc", "b", "a1", "aa", "", "\\"];
     mean_themselves(&t.cache(), &keys, &witnesses).await?;
@@ -69,7 +69,7 @@ pub(super) async fn glob_literal(t: &T) -> Outcome {
     Ok(())
 }
 
-pub(super) async fn path_traversal(t: &T) -> Outcome {
+pub(super) async fn path_traversal(t: &TestContext) -> Outcome {
     let spec = t.spec("inside")?;
     let cache = t.over(t.open(&spec)?)?;
     let outside = t.scratch().join("outside.txt");
@@ -87,7 +87,7 @@ pub(super) async fn path_traversal(t: &T) -> Outcome {
     mean_themselves(&cache, &keys, &["a", "b", "x"]).await?;
     // As a prefix, and with an entry left in place.
     let prefixed = t.suite.builder(Arc::clone(cache.cache.backend())).key_prefix("../../").build()?;
-    let prefixed = C { cache: prefixed, mode: t.mode() };
+    let prefixed = TestCache { cache: prefixed, mode: t.mode() };
     mean_themselves(&prefixed, &keys, &["a"]).await?;
     for key in &keys {
         prefixed.set(key, "left", LONG).await?;
@@ -101,7 +101,7 @@ pub(super) async fn path_traversal(t: &T) -> Outcome {
     Ok(())
 }
 
-pub(super) async fn sql_literal(t: &T) -> Outcome {
+pub(super) async fn sql_literal(t: &TestContext) -> Outcome {
     let mut keys = vec![
         "';DROP/**/TABLE/**/cache;--",
         "'OR'1'='1",
@@ -135,7 +135,7 @@ pub(super) async fn sql_literal(t: &T) -> Outcome {
     mean_themselves(&prefixed, &keys, &["a"]).await
 }
 
-pub(super) async fn crlf_injection(t: &T) -> Outcome {
+pub(super) async fn crlf_injection(t: &TestContext) -> Outcome {
     let keys = [
         "x\r\nflush_all\r\n",
         "x\r\nset injected 0 0 1\r\n1\r\n",
@@ -165,7 +165,7 @@ pub(super) async fn crlf_injection(t: &T) -> Outcome {
     Ok(())
 }
 
-pub(super) async fn value_crlf_end(t: &T) -> Outcome {
+pub(super) async fn value_crlf_end(t: &TestContext) -> Outcome {
     let values = [
         "END\r\n",
         "\r\n",
@@ -207,11 +207,11 @@ pub(super) async fn value_crlf_end(t: &T) -> Outcome {
     Ok(())
 }
 
-pub(super) async fn cluster_hash_tag(t: &T) -> Outcome {
+pub(super) async fn cluster_hash_tag(t: &TestContext) -> Outcome {
     let keys = ["{x}", "{x}a", "{x}b", "{y}a", "a{x}", "a{x}b", "{}", "{}a", "{x", "x}", "{{x}}", "}{"];
     mean_themselves(&t.cache(), &keys, &["x", "a", "xa"]).await
 }
 
-pub(super) async fn decompression_bomb(_: &T) -> Outcome {
+pub(super) async fn decompression_bomb(_: &TestContext) -> Outcome {
     Err(Stop::Skipped("it does not compress".to_owned()))
 }

@@ -5,17 +5,17 @@ use std::fs;
 use cache_core::ErrorKind;
 
 use crate::checks::{LONG, files};
-use crate::context::T;
-use crate::handle::C;
+use crate::context::TestContext;
 use crate::outcome::Outcome;
+use crate::test_cache::TestCache;
 
-pub(super) async fn locations_isolated(t: &T) -> Outcome {
+pub(super) async fn locations_isolated(t: &TestContext) -> Outcome {
     let (one, other) = (t.cache_at("one")?, t.cache_at("other")?);
     apart(&one, &other, "two locations").await
 }
 
 /// Nothing that happens on one shows on the other.
-async fn apart(one: &C, other: &C, what: &str) -> Outcome {
+async fn apart(one: &TestCache, other: &TestCache, what: &str) -> Outcome {
     one.set("k", "mine", LONG).await?;
     one.set("n", &1, LONG).await?;
     ensure!(!other.has_key("k").await?, "{what}: the other has the key");
@@ -42,7 +42,7 @@ async fn apart(one: &C, other: &C, what: &str) -> Outcome {
     Ok(())
 }
 
-pub(super) async fn locations_shared(t: &T) -> Outcome {
+pub(super) async fn locations_shared(t: &TestContext) -> Outcome {
     t.needs_shared_locations()?;
     let spec = t.spec("shared")?;
     let (one, other) = (t.over(t.open(&spec)?)?, t.over(t.open(&spec)?)?);
@@ -84,7 +84,7 @@ const NAMES: &[&str] = &[
     "back\\slash",
 ];
 
-pub(super) async fn table_name_quoted(t: &T) -> Outcome {
+pub(super) async fn table_name_quoted(t: &TestContext) -> Outcome {
     let neighbour = t.cache_at("neighbour")?;
     neighbour.set("k", "neighbour's", LONG).await?;
     for (number, name) in NAMES.iter().enumerate() {
@@ -109,7 +109,7 @@ pub(super) async fn table_name_quoted(t: &T) -> Outcome {
     }
     // Two names that differ in a letter that some stores take for a pattern or fold.
     for (one, other) in [("a_", "ab"), ("a%", "abc"), ("a*", "ab"), ("a?", "ab")] {
-        let open = |name: &str, slot: &str| -> Outcome<Option<C>> {
+        let open = |name: &str, slot: &str| -> Outcome<Option<TestCache>> {
             let mut spec =
                 t.spec(&format!("{one}{slot}").replace(|c: char| !c.is_ascii_alphanumeric(), "p"))?;
             let unique = format!("{}{name}", t.spec("pattern")?.location);
@@ -126,7 +126,7 @@ pub(super) async fn table_name_quoted(t: &T) -> Outcome {
 /// A sub-directory, files that look like nothing, and one that looks much like an entry.
 const FOREIGN: &[&str] = &["README.txt", "cache", ".hidden", "data.djcache.orig", "0", "theirs/note.txt"];
 
-pub(super) async fn foreign_files_ignored(t: &T) -> Outcome {
+pub(super) async fn foreign_files_ignored(t: &TestContext) -> Outcome {
     t.needs_directory()?;
     let mut spec = t.spec("visited")?;
     if t.capabilities().evicting

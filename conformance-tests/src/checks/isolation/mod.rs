@@ -13,7 +13,7 @@ use self::hostile::*;
 use self::locations::*;
 use self::network::{reply_cut_midway, slow_reply};
 use self::secrets::*;
-use crate::registry::Check;
+use crate::check::Check;
 
 pub(crate) const CHECKS: &[Check] = &[
     check!("X", locations_isolated),

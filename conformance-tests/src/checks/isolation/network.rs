@@ -8,11 +8,11 @@ use cache_core::{ErrorKind, Result};
 
 use crate::checks::LONG;
 use crate::checks::every_op::{every_op, timed_ops};
-use crate::context::T;
-use crate::handle::C;
+use crate::context::TestContext;
 use crate::network::Network;
 use crate::outcome::{Outcome, Stop};
 use crate::proxy::Fault;
+use crate::test_cache::TestCache;
 
 /// The operation timeout in these checks.
 const TIMEOUT: Duration = Duration::from_millis(250);
@@ -28,7 +28,7 @@ const RECOVERY: Duration = Duration::from_secs(1);
 /// How often a machine that is too busy may spoil a measurement.
 const TRIES: usize = 6;
 
-fn through_proxies(t: &T) -> Outcome<(Network, C)> {
+fn through_proxies(t: &TestContext) -> Outcome<(Network, TestCache)> {
     let network = t.network(TIMEOUT)?;
     let cache = t.over(t.open(&network.spec)?)?;
     Ok((network, cache))
@@ -61,7 +61,7 @@ async fn recovers<V, F: Future<Output = Result<V>>>(
     }
 }
 
-pub(super) async fn unreachable_every_op(t: &T) -> Outcome {
+pub(super) async fn unreachable_every_op(t: &TestContext) -> Outcome {
     let mut network = t.network(TIMEOUT)?;
     let cache = t.over(t.open(&network.direct())?)?;
     cache.set("k", &1, LONG).await?;
@@ -87,7 +87,7 @@ pub(super) async fn unreachable_every_op(t: &T) -> Outcome {
     Ok(())
 }
 
-pub(super) async fn unreachable_bounded(t: &T) -> Outcome {
+pub(super) async fn unreachable_bounded(t: &TestContext) -> Outcome {
     let (network, cache) = through_proxies(t)?;
     cache.set("kept", &1, LONG).await?;
     for silent in ["paused", "blackholed"] {
@@ -122,7 +122,7 @@ pub(super) async fn unreachable_bounded(t: &T) -> Outcome {
     Ok(())
 }
 
-pub(super) async fn reconnect(t: &T) -> Outcome {
+pub(super) async fn reconnect(t: &TestContext) -> Outcome {
     let mut network = t.network(TIMEOUT)?;
     let cache = t.over(t.open(&network.direct())?)?;
     for round in 0..3 {
@@ -142,7 +142,7 @@ pub(super) async fn reconnect(t: &T) -> Outcome {
     Ok(())
 }
 
-pub(super) async fn reply_cut_midway(t: &T) -> Outcome {
+pub(super) async fn reply_cut_midway(t: &TestContext) -> Outcome {
     const LONGEST: usize = 90;
     let (network, cache) = through_proxies(t)?;
     let value = b"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ".to_vec();
@@ -202,7 +202,7 @@ async fn fails_in_time<V, F: Future<Output = Result<V>>>(what: &str, mut call: i
     Err(Stop::unexpected(what, format_args!("that it ends within {:?}", bound()), format_args!("{took:?}")))
 }
 
-pub(super) async fn slow_reply(t: &T) -> Outcome {
+pub(super) async fn slow_reply(t: &TestContext) -> Outcome {
     let (network, cache) = through_proxies(t)?;
     let servers = network.servers.len();
     for n in 0..8 {
@@ -233,9 +233,9 @@ pub(super) async fn slow_reply(t: &T) -> Outcome {
     Ok(())
 }
 
-/// With servers, what `C::pool_exhaustion` asks besides: calls that wait for a place in a pool
+/// With servers, what `TestCache::pool_exhaustion` asks besides: calls that wait for a place in a pool
 /// whose connections all hang end in time, and no place is lost.
-pub(crate) async fn hanging_pool(t: &T) -> Outcome {
+pub(crate) async fn hanging_pool(t: &TestContext) -> Outcome {
     const CALLERS: usize = 12;
     let network = t.network(TIMEOUT)?;
     let spec = crate::spec::Spec { max_connections: 2, ..network.spec.clone() };
@@ -272,7 +272,7 @@ pub(crate) async fn hanging_pool(t: &T) -> Outcome {
 }
 
 /// With servers, what `M::round_trips_bounded` asks besides: one exchange per server, on the wire.
-pub(crate) async fn exchanges_bounded(t: &T) -> Outcome {
+pub(crate) async fn exchanges_bounded(t: &TestContext) -> Outcome {
     let (network, cache) = through_proxies(t)?;
     let keys = || (0..100).map(|n| format!("k{n}"));
     // Connects, and says what is said once.

@@ -7,9 +7,9 @@ use serde::ser::{Error as _, Serializer};
 use serde::{Deserialize, Serialize};
 
 use crate::checks::{LONG, files};
-use crate::context::T;
-use crate::handle::C;
+use crate::context::TestContext;
 use crate::outcome::Outcome;
+use crate::test_cache::TestCache;
 
 /// In every value of this check, as text, as bytes and as a number.
 const SECRET: &str = "s3cr3t-hunter2";
@@ -28,7 +28,7 @@ fn texts(error: &Error) -> String {
 
 /// The error must be there, and without the secret.
 fn ensure_quiet<V>(what: &str, result: Result<V, Error>) -> Outcome {
-    let Err(error) = result else { return Err(crate::Stop::unexpected(what, "an error", "none")) };
+    let Err(error) = result else { return Err(crate::outcome::Stop::unexpected(what, "an error", "none")) };
     let texts = texts(&error);
     // In full, in part, and as the bytes of a Debug list.
     let bytes = format!("{:?}", &SECRET.as_bytes()[..4]);
@@ -62,7 +62,7 @@ impl Serialize for Refusing {
     }
 }
 
-pub(super) async fn no_values_in_errors(t: &T) -> Outcome {
+pub(super) async fn no_values_in_errors(t: &TestContext) -> Outcome {
     let cache = t.cache();
     wrong_types(&cache).await?;
     if let Some(json) = t.in_codec(Json)? {
@@ -110,7 +110,7 @@ impl Serialize for Either {
 }
 
 /// Reads values as what they are not.
-async fn wrong_types(cache: &C) -> Outcome {
+async fn wrong_types(cache: &TestCache) -> Outcome {
     cache.set("text", SECRET, LONG).await?;
     cache.set_bytes("bytes", SECRET.as_bytes().to_vec(), LONG).await?;
     cache.set("number", &NUMBER, LONG).await?;

@@ -11,9 +11,9 @@ use serde_json::{Value, json};
 use super::keys;
 use crate::checks::LONG;
 use crate::checks::isolation::network;
-use crate::context::T;
-use crate::handle::C;
+use crate::context::TestContext;
 use crate::outcome::Outcome;
+use crate::test_cache::TestCache;
 use crate::watched::{Act, Watched};
 
 fn random_value(random: &mut fastrand::Rng) -> Value {
@@ -30,7 +30,7 @@ fn random_value(random: &mut fastrand::Rng) -> Value {
 
 /// Random batches on one side and the same keys one by one on the other: after every step both
 /// sides answer alike, in every way one can ask.
-pub(super) async fn many_equals_singles(t: &T) -> Outcome {
+pub(super) async fn many_equals_singles(t: &TestContext) -> Outcome {
     let batch = t.build(|b| b.key_prefix("batch"))?;
     let single = t.build(|b| b.key_prefix("single"))?;
     let all: Vec<String> = keys(0..24).collect();
@@ -80,7 +80,7 @@ pub(super) async fn many_equals_singles(t: &T) -> Outcome {
     Ok(())
 }
 
-async fn same_on_both_sides(batch: &C, single: &C, all: &[String]) -> Outcome {
+async fn same_on_both_sides(batch: &TestCache, single: &TestCache, all: &[String]) -> Outcome {
     let found = batch.get_many::<Value, _>(all).await?;
     let mut expected = Vec::new();
     for key in all {
@@ -95,7 +95,7 @@ async fn same_on_both_sides(batch: &C, single: &C, all: &[String]) -> Outcome {
 }
 
 /// One call of the backend per [`BATCH`] keys, and none for no keys.
-pub(super) async fn round_trips_bounded(t: &T) -> Outcome {
+pub(super) async fn round_trips_bounded(t: &TestContext) -> Outcome {
     let calls = Arc::new(Mutex::new(Vec::new()));
     let log = Arc::clone(&calls);
     let cache = t.over(Watched::over(t.cache().cache.backend(), move |method, keys| {
@@ -126,7 +126,7 @@ pub(super) async fn round_trips_bounded(t: &T) -> Outcome {
 /// While one works through a large batch, the other's reads go on: in some round, at least four of
 /// them begin and end within the batch, and none takes half as long as it. A store that serves the
 /// batch as a whole lets none through in any round; a busy machine spoils some rounds only.
-pub(super) async fn large_batch_not_blocking_others(t: &T) -> Outcome {
+pub(super) async fn large_batch_not_blocking_others(t: &TestContext) -> Outcome {
     const ROUNDS: usize = 30;
     let len = if t.capabilities().persistent { 3 * BATCH } else { 20 * BATCH };
     let cache = t.cache();

@@ -4,10 +4,10 @@ use cache_core::BATCH;
 
 use super::{keys, one_by_one};
 use crate::checks::LONG;
-use crate::context::T;
+use crate::context::TestContext;
 use crate::outcome::Outcome;
 
-pub(super) async fn delete_mixed(t: &T) -> Outcome {
+pub(super) async fn delete_mixed(t: &TestContext) -> Outcome {
     let cache = t.cache();
     cache.set_many([("a", 1), ("b", 2), ("c", 3), ("d", 4)], LONG).await?;
     cache.set("text", "t", LONG).await?;
@@ -24,7 +24,7 @@ pub(super) async fn delete_mixed(t: &T) -> Outcome {
     Ok(())
 }
 
-pub(super) async fn delete_empty(t: &T) -> Outcome {
+pub(super) async fn delete_empty(t: &TestContext) -> Outcome {
     let cache = t.cache();
     cache.set("k", &1, LONG).await?;
     cache.delete_many([""; 0]).await?;
@@ -35,7 +35,7 @@ pub(super) async fn delete_empty(t: &T) -> Outcome {
 }
 
 /// 300,000 keys of which few are there: at the ends, and on both sides of where a batch may end.
-pub(super) async fn delete_300k(t: &T) -> Outcome {
+pub(super) async fn delete_300k(t: &TestContext) -> Outcome {
     const LEN: usize = 300_000;
     let cache = t.cache();
     let present = [0, 1, BATCH - 1, BATCH, BATCH + 1, LEN / 2, LEN - BATCH, LEN - 1, LEN];

@@ -8,12 +8,12 @@ use cache_core::BATCH;
 
 use super::keys;
 use crate::checks::LONG;
-use crate::context::T;
+use crate::context::TestContext;
 use crate::outcome::Outcome;
 
 const NO_KEYS: [&str; 0] = [];
 
-pub(super) async fn get_many(t: &T) -> Outcome {
+pub(super) async fn get_many(t: &TestContext) -> Outcome {
     let cache = t.cache();
     for n in 0..5 {
         cache.set(&format!("k{n}"), &n, LONG).await?;
@@ -36,7 +36,7 @@ pub(super) async fn get_many(t: &T) -> Outcome {
     Ok(())
 }
 
-pub(super) async fn partial_miss(t: &T) -> Outcome {
+pub(super) async fn partial_miss(t: &TestContext) -> Outcome {
     const SHORT: Duration = Duration::from_millis(300);
     let cache = t.cache();
     cache.set("a", &1, LONG).await?;
@@ -51,7 +51,7 @@ pub(super) async fn partial_miss(t: &T) -> Outcome {
     Ok(())
 }
 
-pub(super) async fn null_present(t: &T) -> Outcome {
+pub(super) async fn null_present(t: &TestContext) -> Outcome {
     let cache = t.cache();
     cache.set("null", &None::<i64>, LONG).await?;
     cache.set("five", &Some(5), LONG).await?;
@@ -64,7 +64,7 @@ pub(super) async fn null_present(t: &T) -> Outcome {
     Ok(())
 }
 
-pub(super) async fn empty_input(t: &T) -> Outcome {
+pub(super) async fn empty_input(t: &TestContext) -> Outcome {
     let cache = t.cache();
     cache.set("k", &1, LONG).await?;
     ensure_eq!(cache.get_many::<i64, _>(NO_KEYS).await?, []);
@@ -74,7 +74,7 @@ pub(super) async fn empty_input(t: &T) -> Outcome {
     Ok(())
 }
 
-pub(super) async fn duplicate_keys(t: &T) -> Outcome {
+pub(super) async fn duplicate_keys(t: &TestContext) -> Outcome {
     let cache = t.cache();
     let failed = cache.set_many([("a", 1), ("b", 2), ("a", 3)], LONG).await?;
     ensure_eq!(failed, NO_KEYS, "keys that failed");
@@ -94,7 +94,7 @@ pub(super) async fn duplicate_keys(t: &T) -> Outcome {
 
 /// An iterator that can be walked once, is of no known length, and must not be asked after its
 /// end. Owned and borrowed keys alike.
-pub(super) async fn lazy_iterator(t: &T) -> Outcome {
+pub(super) async fn lazy_iterator(t: &TestContext) -> Outcome {
     const LEN: usize = BATCH + 5;
     let cache = t.cache();
     let asked = AtomicUsize::new(0);
@@ -120,7 +120,7 @@ pub(super) async fn lazy_iterator(t: &T) -> Outcome {
     Ok(())
 }
 
-pub(super) async fn request_order(t: &T) -> Outcome {
+pub(super) async fn request_order(t: &TestContext) -> Outcome {
     const LEN: usize = 2 * BATCH + 100;
     let cache = t.cache();
     // A third is there; set in an order that is not the one asked for.
@@ -143,7 +143,7 @@ pub(super) async fn request_order(t: &T) -> Outcome {
 
 /// Asks for `len` keys of which a few are there: at the ends, and on both sides of where one
 /// batch may end.
-async fn few_of(t: &T, len: usize) -> Outcome {
+async fn few_of(t: &TestContext, len: usize) -> Outcome {
     let cache = t.cache();
     let edges = [0, 1, BATCH - 1, BATCH, BATCH + 1, 5 * BATCH, len / 2, len - 1];
     let mut present: Vec<usize> = edges.into_iter().collect();
@@ -156,7 +156,7 @@ async fn few_of(t: &T, len: usize) -> Outcome {
     Ok(())
 }
 
-pub(super) async fn get_10k(t: &T) -> Outcome {
+pub(super) async fn get_10k(t: &TestContext) -> Outcome {
     few_of(t, 10_000).await?;
     // And a tenth of them: as many hits as a batch has keys.
     let cache = t.cache();
@@ -172,6 +172,6 @@ pub(super) async fn get_10k(t: &T) -> Outcome {
     Ok(())
 }
 
-pub(super) async fn get_300k(t: &T) -> Outcome {
+pub(super) async fn get_300k(t: &TestContext) -> Outcome {
     few_of(t, 300_000).await
 }

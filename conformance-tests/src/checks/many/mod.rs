@@ -6,9 +6,9 @@ mod get;
 mod set;
 
 use self::{batches::*, delete::*, get::*, set::*};
-use crate::handle::C;
+use crate::check::Check;
 use crate::outcome::Outcome;
-use crate::registry::Check;
+use crate::test_cache::TestCache;
 
 pub(crate) const CHECKS: &[Check] = &[
     check!("M", get_many),
@@ -42,7 +42,7 @@ fn keys(range: std::ops::Range<usize>) -> impl Iterator<Item = String> {
 }
 
 /// The values of all `keys` that are there, by one `get` each, in order.
-async fn one_by_one(cache: &C, keys: &[&str]) -> Outcome<Vec<(String, i64)>> {
+async fn one_by_one(cache: &TestCache, keys: &[&str]) -> Outcome<Vec<(String, i64)>> {
     let mut found = Vec::new();
     for &key in keys {
         if let Some(value) = cache.get(key).await? {

@@ -8,7 +8,7 @@ use serde_bytes::ByteBuf;
 use super::{keys, one_by_one};
 use crate::checks::MINUTE;
 use crate::checks::faulty::{Faulty, UNWRITABLE};
-use crate::context::T;
+use crate::context::TestContext;
 use crate::outcome::Outcome;
 
 /// Long enough to be read before it ends, short enough to wait for.
@@ -18,7 +18,7 @@ fn owned(entries: &[(&str, i64)]) -> Vec<(String, i64)> {
     entries.iter().map(|&(key, value)| (key.to_owned(), value)).collect()
 }
 
-pub(super) async fn set_ok_no_failures(t: &T) -> Outcome {
+pub(super) async fn set_ok_no_failures(t: &TestContext) -> Outcome {
     let cache = t.cache();
     let failed = cache.set_many([("a", 1), ("b", 2), ("c", 3)], MINUTE).await?;
     ensure_eq!(failed, [""; 0], "keys that failed");
@@ -35,7 +35,7 @@ pub(super) async fn set_ok_no_failures(t: &T) -> Outcome {
     Ok(())
 }
 
-pub(super) async fn set_empty(t: &T) -> Outcome {
+pub(super) async fn set_empty(t: &TestContext) -> Outcome {
     let cache = t.cache();
     cache.set("k", &1, MINUTE).await?;
     for timeout in [Timeout::Default, Timeout::Never, Timeout::After(Duration::ZERO)] {
@@ -46,7 +46,7 @@ pub(super) async fn set_empty(t: &T) -> Outcome {
     Ok(())
 }
 
-pub(super) async fn set_ttl(t: &T) -> Outcome {
+pub(super) async fn set_ttl(t: &TestContext) -> Outcome {
     let cache = t.build(|b| b.timeout(SHORT))?;
     cache.set_many([("never", 0)], Timeout::Never).await?;
     cache.set_many([("minute", 1)], MINUTE).await?;
@@ -73,7 +73,7 @@ pub(super) async fn set_ttl(t: &T) -> Outcome {
     Ok(())
 }
 
-pub(super) async fn set_zero_removes(t: &T) -> Outcome {
+pub(super) async fn set_zero_removes(t: &TestContext) -> Outcome {
     let cache = t.cache();
     let zeroes = [Timeout::After(Duration::ZERO), Timeout::from(0), Timeout::from(-5)];
     for zero in zeroes {
@@ -90,7 +90,7 @@ pub(super) async fn set_zero_removes(t: &T) -> Outcome {
     Ok(())
 }
 
-pub(super) async fn set_overwrites(t: &T) -> Outcome {
+pub(super) async fn set_overwrites(t: &TestContext) -> Outcome {
     let cache = t.cache();
     cache.set("text", "before", MINUTE).await?;
     cache.set("short", &1, SHORT).await?;
@@ -107,7 +107,7 @@ pub(super) async fn set_overwrites(t: &T) -> Outcome {
     Ok(())
 }
 
-pub(super) async fn set_10k(t: &T) -> Outcome {
+pub(super) async fn set_10k(t: &TestContext) -> Outcome {
     const LEN: usize = 10_000;
     let cache = t.cache();
     let failed = cache.set_many((0..LEN).map(|n| (format!("k{n}"), n)), MINUTE).await?;
@@ -121,7 +121,7 @@ pub(super) async fn set_10k(t: &T) -> Outcome {
     Ok(())
 }
 
-pub(super) async fn set_oversize_reported(t: &T) -> Outcome {
+pub(super) async fn set_oversize_reported(t: &TestContext) -> Outcome {
     let limit = t.max_value_size()?;
     t.needs(limit <= 64 << 20, "its limit on a value's size is too large to be tried")?;
     let cache = t.cache();
@@ -150,7 +150,7 @@ pub(super) async fn set_oversize_reported(t: &T) -> Outcome {
 
 /// Every key is checked and every value written before the first is stored: also where the bad
 /// one comes after whole batches of good ones.
-pub(super) async fn set_unserialisable_atomic(t: &T) -> Outcome {
+pub(super) async fn set_unserialisable_atomic(t: &TestContext) -> Outcome {
     const LEN: usize = 2 * BATCH + 1;
     let cache = t.cache();
     cache.set_many([("k0", 100), ("k5", 105)], MINUTE).await?;

@@ -3,15 +3,15 @@
 use cache_core::{ManualClock, Result};
 
 use super::{Op, Reference, Reply, STEP, Value, trace};
-use crate::handle::C;
 use crate::outcome::{Outcome, Stop};
+use crate::test_cache::TestCache;
 
 /// One of two things that a trace runs on.
 pub(in crate::checks) enum Side {
     /// A cache, which [`Reference`] need not be behind.
-    Cache(C),
+    Cache(TestCache),
     /// Two handles on one cache, used by turns.
-    Turns(C, C),
+    Turns(TestCache, TestCache),
     /// The model by itself.
     Reference(Reference),
 }
@@ -37,7 +37,7 @@ impl Side {
     }
 }
 
-async fn on_cache(cache: &C, op: &Op) -> Reply {
+async fn on_cache(cache: &TestCache, op: &Op) -> Reply {
     fn reply<T>(result: Result<T>, say: impl FnOnce(T) -> Reply) -> Reply {
         result.map_or_else(|e| Reply::Failed(e.kind()), say)
     }

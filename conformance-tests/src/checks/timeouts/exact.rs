@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{WAYS, write};
 use crate::checks::absence::ensure_absent;
-use crate::context::T;
+use crate::context::TestContext;
 use crate::outcome::Outcome;
 
 /// What is seldom late is found in one of several rounds; where a store counts seconds, one shows it.
@@ -13,7 +13,7 @@ const SLOW: Duration = Duration::from_millis(100);
 
 /// An entry whose lifetime has passed since it was written, and not a moment more than the declared
 /// resolution, is absent: `set; sleep; get` never hits.
-pub(super) async fn to_the_moment(t: &T) -> Outcome {
+pub(super) async fn to_the_moment(t: &TestContext) -> Outcome {
     let cache = t.cache();
     let resolution = t.capabilities().ttl_resolution;
     let lifetime = Duration::from_millis(50);

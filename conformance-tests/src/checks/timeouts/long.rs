@@ -5,14 +5,14 @@ use std::time::Duration;
 use cache_core::Timeout;
 
 use super::{WAYS, YEAR, age, lives_forever, write};
-use crate::context::T;
+use crate::context::TestContext;
 use crate::outcome::Outcome;
 
 const DAY: Duration = Duration::from_secs(86_400);
 
 /// Every way of writing gives an entry that is there now and until just before its end; and not
 /// there after it, where the store `ends` it.
-async fn long(t: &T, lifetime: Duration, ends: bool) -> Outcome {
+async fn long(t: &TestContext, lifetime: Duration, ends: bool) -> Outcome {
     let cache = t.cache();
     let mut keys = Vec::new();
     for way in WAYS {
@@ -36,7 +36,7 @@ async fn long(t: &T, lifetime: Duration, ends: bool) -> Outcome {
     Ok(())
 }
 
-pub(super) async fn duration_max_forever(t: &T) -> Outcome {
+pub(super) async fn duration_max_forever(t: &TestContext) -> Outcome {
     let cache = t.cache();
     let longest = Duration::from_millis(u64::try_from(i64::MAX).unwrap_or(u64::MAX));
     for lifetime in [Duration::MAX, Duration::from_secs(u64::MAX), Duration::from_millis(u64::MAX), longest] {
@@ -63,23 +63,23 @@ pub(super) async fn duration_max_forever(t: &T) -> Outcome {
     Ok(())
 }
 
-pub(super) async fn days_30(t: &T) -> Outcome {
+pub(super) async fn days_30(t: &TestContext) -> Outcome {
     long(t, 30 * DAY, true).await
 }
 
 /// memcached takes a number of seconds above 30 days for a date.
-pub(super) async fn days_30_plus_1s(t: &T) -> Outcome {
+pub(super) async fn days_30_plus_1s(t: &TestContext) -> Outcome {
     long(t, 30 * DAY + Duration::from_secs(1), true).await
 }
 
-pub(super) async fn ttl_2e31(t: &T) -> Outcome {
+pub(super) async fn ttl_2e31(t: &TestContext) -> Outcome {
     long(t, Duration::from_secs(1 << 31), false).await
 }
 
-pub(super) async fn years_100(t: &T) -> Outcome {
+pub(super) async fn years_100(t: &TestContext) -> Outcome {
     long(t, 100 * YEAR, false).await
 }
 
-pub(super) async fn years_9000(t: &T) -> Outcome {
+pub(super) async fn years_9000(t: &TestContext) -> Outcome {
     long(t, 9_000 * YEAR, false).await
 }

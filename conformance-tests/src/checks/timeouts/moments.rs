@@ -7,15 +7,15 @@ use cache_core::Timeout;
 use super::{SHORT, WAYS, write};
 use crate::checks::MINUTE;
 use crate::checks::absence::ensure_absent;
-use crate::context::T;
-use crate::handle::C;
+use crate::context::TestContext;
 use crate::outcome::Outcome;
+use crate::test_cache::TestCache;
 
 const MS: Duration = Duration::from_millis(1);
 const SECOND: Duration = Duration::from_secs(1);
 
 /// Every operation that reads finds the integer under `key`.
-async fn found(cache: &C, key: &str) -> cache_core::Result<bool> {
+async fn found(cache: &TestCache, key: &str) -> cache_core::Result<bool> {
     let there = cache.has_key(key).await?
         && cache.get::<i64>(key).await?.is_some()
         && !cache.get_many::<i64, _>([key]).await?.is_empty()
@@ -24,7 +24,7 @@ async fn found(cache: &C, key: &str) -> cache_core::Result<bool> {
     Ok(there && cache.incr(key, 0).await.is_ok())
 }
 
-pub(super) async fn never_early(t: &T) -> Outcome {
+pub(super) async fn never_early(t: &TestContext) -> Outcome {
     let cache = t.cache();
     let Ok(hands) = t.hands() else { return never_early_by_the_real_clock(t, &cache).await };
     // 41 is prime to 1000: the phases are spread over the whole second.
@@ -47,7 +47,7 @@ pub(super) async fn never_early(t: &T) -> Outcome {
 }
 
 /// Ten entries, a tenth of a second apart, live for a second each.
-async fn never_early_by_the_real_clock(t: &T, cache: &C) -> Outcome {
+async fn never_early_by_the_real_clock(t: &TestContext, cache: &TestCache) -> Outcome {
     let start = Instant::now();
     let mut begun = Vec::new();
     for phase in 0..10_u32 {
@@ -63,7 +63,7 @@ async fn never_early_by_the_real_clock(t: &T, cache: &C) -> Outcome {
     Ok(())
 }
 
-pub(super) async fn not_late(t: &T) -> Outcome {
+pub(super) async fn not_late(t: &TestContext) -> Outcome {
     let cache = t.cache();
     let resolution = t.capabilities().ttl_resolution;
     let Ok(hands) = t.hands() else {
@@ -93,7 +93,7 @@ pub(super) async fn not_late(t: &T) -> Outcome {
     Ok(())
 }
 
-pub(super) async fn half_second(t: &T) -> Outcome {
+pub(super) async fn half_second(t: &TestContext) -> Outcome {
     let cache = t.cache();
     let start = Instant::now();
     let mut keys = Vec::new();
@@ -112,7 +112,7 @@ pub(super) async fn half_second(t: &T) -> Outcome {
     Ok(())
 }
 
-pub(super) async fn fraction_1_9(t: &T) -> Outcome {
+pub(super) async fn fraction_1_9(t: &TestContext) -> Outcome {
     let cache = t.cache();
     let lifetime = Duration::from_millis(1_900);
     let start = Instant::now();
@@ -131,7 +131,7 @@ pub(super) async fn fraction_1_9(t: &T) -> Outcome {
 }
 
 /// Around the deadline, again and again: as soon as one operation says no, all do.
-pub(super) async fn absence_agrees(t: &T) -> Outcome {
+pub(super) async fn absence_agrees(t: &TestContext) -> Outcome {
     const MOMENTS: u32 = 30;
     let cache = t.cache();
     let margin = if t.hands().is_ok() { 4 * MS } else { 50 * MS };
@@ -165,7 +165,7 @@ pub(super) async fn absence_agrees(t: &T) -> Outcome {
     Ok(())
 }
 
-pub(super) async fn expired_absent_in_get_many(t: &T) -> Outcome {
+pub(super) async fn expired_absent_in_get_many(t: &TestContext) -> Outcome {
     let cache = t.cache();
     let start = Instant::now();
     for key in ["a", "c"] {
@@ -187,7 +187,7 @@ pub(super) async fn expired_absent_in_get_many(t: &T) -> Outcome {
     Ok(())
 }
 
-pub(super) async fn get_not_sliding(t: &T) -> Outcome {
+pub(super) async fn get_not_sliding(t: &TestContext) -> Outcome {
     let cache = t.cache();
     let start = Instant::now();
     for key in ["get", "many", "or_set", "has", "bytes"] {
@@ -213,7 +213,7 @@ pub(super) async fn get_not_sliding(t: &T) -> Outcome {
     Ok(())
 }
 
-pub(super) async fn clock_step(t: &T) -> Outcome {
+pub(super) async fn clock_step(t: &TestContext) -> Outcome {
     const HOUR_MS: i64 = 3_600_000;
     const HOUR: Duration = Duration::from_secs(3_600);
     let hands = t.hands()?;
@@ -268,7 +268,7 @@ pub(super) async fn clock_step(t: &T) -> Outcome {
     Ok(())
 }
 
-pub(super) async fn many_ttl_each(t: &T) -> Outcome {
+pub(super) async fn many_ttl_each(t: &TestContext) -> Outcome {
     let cache = t.cache();
     let start = Instant::now();
     // More than one batch.
@@ -294,7 +294,7 @@ pub(super) async fn many_ttl_each(t: &T) -> Outcome {
     Ok(())
 }
 
-pub(super) async fn ttl_survives_reopen(t: &T) -> Outcome {
+pub(super) async fn ttl_survives_reopen(t: &TestContext) -> Outcome {
     t.needs_persistent()?;
     let spec = t.spec("reopened")?;
     let lifetime = 2 * SHORT;

@@ -6,10 +6,10 @@ use cache_core::{DEFAULT_TIMEOUT, Timeout};
 
 use super::{SHORT, WAYS, lives_for, lives_forever, write};
 use crate::checks::MINUTE;
-use crate::context::T;
+use crate::context::TestContext;
 use crate::outcome::Outcome;
 
-pub(super) async fn default_300(t: &T) -> Outcome {
+pub(super) async fn default_300(t: &TestContext) -> Outcome {
     let hands = t.hands()?;
     let cache = t.cache();
     let mut keys = Vec::new();
@@ -27,12 +27,12 @@ pub(super) async fn default_300(t: &T) -> Outcome {
     lives_for(t, &cache, Timeout::default(), Duration::from_secs(300)).await
 }
 
-pub(super) async fn config_none_forever(t: &T) -> Outcome {
+pub(super) async fn config_none_forever(t: &TestContext) -> Outcome {
     let cache = t.build(|b| b.timeout(Timeout::Never))?;
     lives_forever(t, &cache, DEFAULT_TIMEOUT).await
 }
 
-pub(super) async fn explicit_overrides(t: &T) -> Outcome {
+pub(super) async fn explicit_overrides(t: &TestContext) -> Outcome {
     let short = t.build(|b| b.timeout(SHORT))?;
     lives_for(t, &short, DEFAULT_TIMEOUT, SHORT).await?;
     let never = t.build(|b| b.timeout(Timeout::Never))?;
@@ -54,11 +54,11 @@ pub(super) async fn explicit_overrides(t: &T) -> Outcome {
     Ok(())
 }
 
-pub(super) async fn never_survives(t: &T) -> Outcome {
+pub(super) async fn never_survives(t: &TestContext) -> Outcome {
     lives_forever(t, &t.cache(), Timeout::Never).await
 }
 
-pub(super) async fn nan_inf_rejected(t: &T) -> Outcome {
+pub(super) async fn nan_inf_rejected(t: &TestContext) -> Outcome {
     for seconds in [f64::NAN, -f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
         ensure_err!(Timeout::try_from(seconds), InvalidTimeout, "{seconds}");
     }

@@ -7,10 +7,10 @@ use cache_core::{DEFAULT_TIMEOUT, Timeout};
 use super::{SHORT, YEAR, age, lives_for};
 use crate::checks::MINUTE;
 use crate::checks::absence::ensure_absent;
-use crate::context::T;
+use crate::context::TestContext;
 use crate::outcome::Outcome;
 
-pub(super) async fn touch_extends(t: &T) -> Outcome {
+pub(super) async fn touch_extends(t: &TestContext) -> Outcome {
     let cache = t.cache();
     let start = Instant::now();
     cache.set("touched", &1, SHORT).await?;
@@ -29,7 +29,7 @@ pub(super) async fn touch_extends(t: &T) -> Outcome {
     Ok(())
 }
 
-pub(super) async fn touch_shortens(t: &T) -> Outcome {
+pub(super) async fn touch_shortens(t: &TestContext) -> Outcome {
     let cache = t.cache();
     let start = Instant::now();
     cache.set("minute", &1, MINUTE).await?;
@@ -48,7 +48,7 @@ pub(super) async fn touch_shortens(t: &T) -> Outcome {
     Ok(())
 }
 
-pub(super) async fn touch_default(t: &T) -> Outcome {
+pub(super) async fn touch_default(t: &TestContext) -> Outcome {
     let configured = t.build(|b| b.timeout(SHORT))?;
     configured.set("never", &1, Timeout::Never).await?;
     ensure!(configured.touch("never", DEFAULT_TIMEOUT).await?);
@@ -67,7 +67,7 @@ pub(super) async fn touch_default(t: &T) -> Outcome {
     Ok(())
 }
 
-pub(super) async fn touch_none_persists(t: &T) -> Outcome {
+pub(super) async fn touch_none_persists(t: &TestContext) -> Outcome {
     let cache = t.cache();
     let start = Instant::now();
     cache.set("k", &1, SHORT).await?;
@@ -83,7 +83,7 @@ pub(super) async fn touch_none_persists(t: &T) -> Outcome {
     Ok(())
 }
 
-pub(super) async fn touch_none_on_persistent_true(t: &T) -> Outcome {
+pub(super) async fn touch_none_on_persistent_true(t: &TestContext) -> Outcome {
     let cache = t.cache();
     cache.set("k", &1, Timeout::Never).await?;
     for _ in 0..3 {
@@ -95,7 +95,7 @@ pub(super) async fn touch_none_on_persistent_true(t: &T) -> Outcome {
     Ok(())
 }
 
-pub(super) async fn touch_missing_false(t: &T) -> Outcome {
+pub(super) async fn touch_missing_false(t: &TestContext) -> Outcome {
     let cache = t.cache();
     cache.set("other", &1, MINUTE).await?;
     for timeout in [MINUTE.into(), Timeout::Never, DEFAULT_TIMEOUT, Duration::ZERO.into()] {
@@ -107,7 +107,7 @@ pub(super) async fn touch_missing_false(t: &T) -> Outcome {
     Ok(())
 }
 
-pub(super) async fn touch_expired_false(t: &T) -> Outcome {
+pub(super) async fn touch_expired_false(t: &TestContext) -> Outcome {
     let cache = t.cache();
     let timeouts = [MINUTE.into(), Timeout::Never, DEFAULT_TIMEOUT, Duration::ZERO.into()];
     let key = |place: usize| format!("k{place}");
@@ -128,7 +128,7 @@ pub(super) async fn touch_expired_false(t: &T) -> Outcome {
     Ok(())
 }
 
-pub(super) async fn touch_zero_negative(t: &T) -> Outcome {
+pub(super) async fn touch_zero_negative(t: &TestContext) -> Outcome {
     let cache = t.cache();
     for timeout in [Duration::ZERO.into(), Timeout::from(0), Timeout::from(-1), Timeout::try_from(-0.1)?] {
         for lifetime in [MINUTE.into(), Timeout::Never] {
@@ -141,7 +141,7 @@ pub(super) async fn touch_zero_negative(t: &T) -> Outcome {
     Ok(())
 }
 
-pub(super) async fn touch_keeps_value(t: &T) -> Outcome {
+pub(super) async fn touch_keeps_value(t: &TestContext) -> Outcome {
     let cache = t.cache();
     let list = vec![Some(1.5), None];
     cache.set("int", &-7, MINUTE).await?;

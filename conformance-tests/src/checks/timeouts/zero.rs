@@ -6,17 +6,17 @@ use cache_core::{DEFAULT_TIMEOUT, Timeout};
 
 use crate::checks::MINUTE;
 use crate::checks::absence::ensure_absent;
-use crate::context::T;
-use crate::handle::C;
+use crate::context::TestContext;
 use crate::outcome::Outcome;
+use crate::test_cache::TestCache;
 
 const ZERO: Timeout = Timeout::After(Duration::ZERO);
 
-pub(super) async fn zero_not_stored(t: &T) -> Outcome {
+pub(super) async fn zero_not_stored(t: &TestContext) -> Outcome {
     not_stored(&t.cache(), ZERO).await
 }
 
-async fn not_stored(cache: &C, timeout: Timeout) -> Outcome {
+async fn not_stored(cache: &TestCache, timeout: Timeout) -> Outcome {
     cache.set("set", &1, timeout).await?;
     cache.set_bytes("bytes", &b"1"[..], timeout).await?;
     ensure!(cache.add("add", &1, timeout).await?, "add({timeout:?}) of an absent key returned false");
@@ -28,11 +28,11 @@ async fn not_stored(cache: &C, timeout: Timeout) -> Outcome {
     Ok(())
 }
 
-pub(super) async fn zero_removes_existing(t: &T) -> Outcome {
+pub(super) async fn zero_removes_existing(t: &TestContext) -> Outcome {
     removes_existing(&t.cache(), ZERO).await
 }
 
-async fn removes_existing(cache: &C, timeout: Timeout) -> Outcome {
+async fn removes_existing(cache: &TestCache, timeout: Timeout) -> Outcome {
     for lifetime in [MINUTE.into(), Timeout::Never] {
         for key in ["set", "bytes", "many1", "many2", "other"] {
             cache.set(key, &1, lifetime).await?;
@@ -48,11 +48,11 @@ async fn removes_existing(cache: &C, timeout: Timeout) -> Outcome {
     Ok(())
 }
 
-pub(super) async fn zero_add_absent_true(t: &T) -> Outcome {
+pub(super) async fn zero_add_absent_true(t: &TestContext) -> Outcome {
     add_absent_true(&t.cache(), ZERO).await
 }
 
-async fn add_absent_true(cache: &C, timeout: Timeout) -> Outcome {
+async fn add_absent_true(cache: &TestCache, timeout: Timeout) -> Outcome {
     for _ in 0..3 {
         ensure!(cache.add("absent", &1, timeout).await?, "add({timeout:?}) of an absent key returned false");
         ensure!(!cache.has_key("absent").await?, "{timeout:?}: it was stored");
@@ -60,7 +60,7 @@ async fn add_absent_true(cache: &C, timeout: Timeout) -> Outcome {
     ensure_absent(cache, "absent", "after add with a zero timeout").await
 }
 
-pub(super) async fn zero_add_present_false(t: &T) -> Outcome {
+pub(super) async fn zero_add_present_false(t: &TestContext) -> Outcome {
     add_present_false(&t.cache(), ZERO).await?;
     let cache = t.cache();
     cache.set("short", &1, super::SHORT).await?;
@@ -69,7 +69,7 @@ pub(super) async fn zero_add_present_false(t: &T) -> Outcome {
     ensure_absent(&cache, "short", "after add with a zero timeout").await
 }
 
-async fn add_present_false(cache: &C, timeout: Timeout) -> Outcome {
+async fn add_present_false(cache: &TestCache, timeout: Timeout) -> Outcome {
     cache.set("int", &1, MINUTE).await?;
     cache.set("null", &(), Timeout::Never).await?;
     for _ in 0..2 {
@@ -81,7 +81,7 @@ async fn add_present_false(cache: &C, timeout: Timeout) -> Outcome {
     Ok(())
 }
 
-pub(super) async fn negative_is_zero(t: &T) -> Outcome {
+pub(super) async fn negative_is_zero(t: &TestContext) -> Outcome {
     let cache = t.cache();
     let fraction = Timeout::try_from(-0.5)?;
     for timeout in [Timeout::from(-1), Timeout::from(i64::MIN), fraction, Timeout::try_from(-1e300)?] {

@@ -7,9 +7,9 @@ use cache_core::{CodecId, Json, MessagePack, Payload};
 use serde::Serialize;
 
 use crate::checks::LONG;
-use crate::context::T;
-use crate::handle::C;
+use crate::context::TestContext;
 use crate::outcome::Outcome;
+use crate::test_cache::TestCache;
 
 #[derive(Serialize)]
 struct Basket {
@@ -23,18 +23,18 @@ const BASKET: fn() -> Basket =
     || Basket { owner: "Ada", items: vec![(1, 0.5), (300, -2.0)], note: None, gift: true };
 
 /// What the backend gives back for what the cache wrote under "k".
-fn stored(cache: &C) -> Outcome<Option<Payload>> {
+fn stored(cache: &TestCache) -> Outcome<Option<Payload>> {
     let key = cache.cache.make_and_validate_key("k")?;
     Ok(cache.cache.backend().get(key.as_key())?)
 }
 
 /// The payload of a value that a codec wrote.
-fn encoded(t: &T, codec: u8, bytes: &[u8]) -> Payload {
+fn encoded(t: &TestContext, codec: u8, bytes: &[u8]) -> Payload {
     let id = if t.capabilities().keeps_kinds { CodecId(codec) } else { CodecId::UNKNOWN };
     Payload::Encoded(id, Bytes::copy_from_slice(bytes))
 }
 
-async fn written<V: Serialize + Sync + ?Sized>(cache: &C, value: &V, expected: Payload) -> Outcome {
+async fn written<V: Serialize + Sync + ?Sized>(cache: &TestCache, value: &V, expected: Payload) -> Outcome {
     cache.set("k", value, LONG).await?;
     ensure_eq!(stored(cache)?, Some(expected.clone()), "set");
     cache.delete("k").await?;
@@ -55,7 +55,7 @@ impl<V: Serialize + ?Sized> Serialize for Ref<'_, V> {
     }
 }
 
-pub(super) async fn codec_bytes_identical(t: &T) -> Outcome {
+pub(super) async fn codec_bytes_identical(t: &TestContext) -> Outcome {
     const PACK: u8 = 1;
     const JSON: u8 = 2;
     t.needs_any_codec()?;

@@ -9,9 +9,9 @@ use serde_json::Value;
 
 use super::{any_codec, comes_back};
 use crate::checks::LONG;
-use crate::context::T;
-use crate::handle::C;
+use crate::context::TestContext;
 use crate::outcome::Outcome;
+use crate::test_cache::TestCache;
 
 /// Bytes that look like something that this project, or another, writes into a store.
 const LOOK_ALIKES: [&[u8]; 22] = [
@@ -39,7 +39,7 @@ const LOOK_ALIKES: [&[u8]; 22] = [
     b"\x28\xb5\x2f\xfd\x00\x00",
 ];
 
-pub(super) async fn mimics_envelope(t: &T) -> Outcome {
+pub(super) async fn mimics_envelope(t: &TestContext) -> Outcome {
     for cache in any_codec(t)? {
         for bytes in LOOK_ALIKES {
             mimic(&cache, bytes).await?;
@@ -58,7 +58,7 @@ pub(super) async fn mimics_envelope(t: &T) -> Outcome {
 }
 
 /// The content of the files below the location, where there are any, is a value like any other.
-async fn look_like_files(t: &T) -> Outcome {
+async fn look_like_files(t: &TestContext) -> Outcome {
     let spec = t.spec("mimics")?;
     let cache = t.over(t.open(&spec)?)?;
     cache.set("int", &42, LONG).await?;
@@ -82,7 +82,7 @@ async fn look_like_files(t: &T) -> Outcome {
     Ok(())
 }
 
-async fn mimic(cache: &C, bytes: &[u8]) -> Outcome {
+async fn mimic(cache: &TestCache, bytes: &[u8]) -> Outcome {
     cache.set_bytes("k", bytes.to_vec(), LONG).await?;
     ensure_eq!(cache.get_bytes("k").await?.as_deref(), Some(bytes));
     ensure_err!(cache.incr("k", 1).await, NotAnInteger, "{bytes:?} counts");
@@ -102,7 +102,7 @@ struct Person {
     age: u8,
 }
 
-pub(super) async fn wrong_type_decode_err(t: &T) -> Outcome {
+pub(super) async fn wrong_type_decode_err(t: &TestContext) -> Outcome {
     for cache in any_codec(t)? {
         let person = || Person { name: "hunter2".to_owned(), age: 36 };
         cache.set("person", &person(), LONG).await?;
@@ -161,7 +161,7 @@ struct Strict {
     must: bool,
 }
 
-pub(super) async fn serde_evolution(t: &T) -> Outcome {
+pub(super) async fn serde_evolution(t: &TestContext) -> Outcome {
     for cache in any_codec(t)? {
         let old = Person { name: "Ada".to_owned(), age: 36 };
         cache.set("k", &old, LONG).await?;
@@ -211,7 +211,7 @@ async fn contained<V>(what: &str, call: impl Future<Output = cache_core::Result<
     }
 }
 
-pub(super) async fn deserialize_panic_contained(t: &T) -> Outcome {
+pub(super) async fn deserialize_panic_contained(t: &TestContext) -> Outcome {
     for cache in any_codec(t)? {
         let old = vec![1, 2, 3];
         cache.set("list", &old, LONG).await?;

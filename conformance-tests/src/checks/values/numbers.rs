@@ -10,11 +10,11 @@ use serde_json::Value;
 
 use super::{any_codec, comes_back_in_any_codec, full_codec};
 use crate::checks::LONG;
-use crate::context::T;
-use crate::handle::C;
+use crate::context::TestContext;
 use crate::outcome::Outcome;
+use crate::test_cache::TestCache;
 
-pub(super) async fn i64_limits(t: &T) -> Outcome {
+pub(super) async fn i64_limits(t: &TestContext) -> Outcome {
     let edges =
         [0, 1, -1, 127, 128, -128, -129, 255, 256, 32_767, 65_536, 1 << 31, 1 << 32, 1 << 53, 1 << 62];
     let numbers: Vec<i64> =
@@ -28,7 +28,7 @@ pub(super) async fn i64_limits(t: &T) -> Outcome {
     comes_back_in_any_codec(t, &u32::MAX).await
 }
 
-pub(super) async fn u64_max(t: &T) -> Outcome {
+pub(super) async fn u64_max(t: &TestContext) -> Outcome {
     let first_beyond = i64::MAX.unsigned_abs() + 1;
     for number in [u64::MAX, u64::MAX - 1, first_beyond, first_beyond - 1] {
         comes_back_in_any_codec(t, &number).await?;
@@ -48,7 +48,7 @@ struct Wide {
     unsigned: Option<u128>,
 }
 
-pub(super) async fn i128_u128(t: &T) -> Outcome {
+pub(super) async fn i128_u128(t: &TestContext) -> Outcome {
     let beyond = i128::from(u64::MAX) + 1;
     for number in [i128::MAX, i128::MIN, 0, -1, i128::from(i64::MIN) - 1, beyond, -beyond] {
         comes_back_in_any_codec(t, &number).await?;
@@ -60,7 +60,7 @@ pub(super) async fn i128_u128(t: &T) -> Outcome {
     comes_back_in_any_codec(t, &vec![Wide { signed: 5, unsigned: None }]).await
 }
 
-pub(super) async fn bool_is_not_int(t: &T) -> Outcome {
+pub(super) async fn bool_is_not_int(t: &TestContext) -> Outcome {
     for cache in any_codec(t)? {
         for truth in [true, false] {
             cache.set("bool", &truth, LONG).await?;
@@ -76,7 +76,7 @@ pub(super) async fn bool_is_not_int(t: &T) -> Outcome {
     comes_back_in_any_codec(t, &vec![(true, 1), (false, 0)]).await
 }
 
-pub(super) async fn int_is_not_float(t: &T) -> Outcome {
+pub(super) async fn int_is_not_float(t: &TestContext) -> Outcome {
     for cache in any_codec(t)? {
         for whole in [1_i32, 0, -1, 1_000_000] {
             cache.set("int", &whole, LONG).await?;
@@ -97,7 +97,7 @@ pub(super) async fn int_is_not_float(t: &T) -> Outcome {
 }
 
 /// By their bits: `-0.0 == 0.0`, and a NaN equals nothing.
-async fn same_bits(cache: &C, number: f64) -> Outcome {
+async fn same_bits(cache: &TestCache, number: f64) -> Outcome {
     cache.set("f64", &number, LONG).await?;
     cache.set("list", &[number, number], LONG).await?;
     let bits = number.to_bits();
@@ -110,7 +110,7 @@ async fn same_bits(cache: &C, number: f64) -> Outcome {
     Ok(())
 }
 
-pub(super) async fn float_extremes(t: &T) -> Outcome {
+pub(super) async fn float_extremes(t: &TestContext) -> Outcome {
     let subnormal = f64::from_bits(1);
     let numbers = [0.0, f64::MIN_POSITIVE, subnormal, f64::MIN_POSITIVE - subnormal, f64::MAX, f64::EPSILON];
     let odd = [0.1, 1.0 / 3.0, 1e23, 9_007_199_254_740_993.0, 5e-324, 2.225_073_858_507_201e-308, 1e300];
@@ -131,7 +131,7 @@ pub(super) async fn float_extremes(t: &T) -> Outcome {
     Ok(())
 }
 
-pub(super) async fn nan_inf(t: &T) -> Outcome {
+pub(super) async fn nan_inf(t: &TestContext) -> Outcome {
     let cache = full_codec(t)?;
     for number in
         [f64::NAN, -f64::NAN, f64::INFINITY, f64::NEG_INFINITY, f64::from_bits(0x7ff8_0000_0000_0001)]
@@ -159,7 +159,7 @@ enum Untagged {
     Named { number: f32 },
 }
 
-pub(super) async fn random_floats(t: &T) -> Outcome {
+pub(super) async fn random_floats(t: &TestContext) -> Outcome {
     let mut random = fastrand::Rng::with_seed(0xf10a7);
     let bits = std::iter::repeat_with(|| f64::from_bits(random.u64(..)));
     // The last is the one that was seen to change.
@@ -190,7 +190,7 @@ pub(super) async fn random_floats(t: &T) -> Outcome {
 }
 
 /// The value comes back as it was, or is refused before anything is stored.
-async fn exact_or_refused<V>(cache: &C, value: &V) -> Outcome
+async fn exact_or_refused<V>(cache: &TestCache, value: &V) -> Outcome
 where
     V: Serialize + DeserializeOwned + Debug + Send + Sync,
 {
@@ -213,7 +213,7 @@ where
     Ok(())
 }
 
-pub(super) async fn exact_or_refused_float(t: &T) -> Outcome {
+pub(super) async fn exact_or_refused_float(t: &TestContext) -> Outcome {
     for cache in any_codec(t)? {
         for number in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
             exact_or_refused(&cache, &number).await?;
@@ -226,7 +226,7 @@ pub(super) async fn exact_or_refused_float(t: &T) -> Outcome {
     Ok(())
 }
 
-pub(super) async fn exact_or_refused_integer(t: &T) -> Outcome {
+pub(super) async fn exact_or_refused_integer(t: &TestContext) -> Outcome {
     let wide = i128::from(u64::MAX) + 1;
     let large = 12_345_678_901_234_567_890_123_i128;
     for cache in any_codec(t)? {

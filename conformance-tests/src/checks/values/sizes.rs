@@ -7,7 +7,7 @@ use bytes::Bytes;
 use super::comes_back_in_any_codec;
 use crate::checks::LONG;
 use crate::checks::absence::ensure_absent;
-use crate::context::T;
+use crate::context::TestContext;
 use crate::outcome::Outcome;
 
 /// Bytes that no compression makes smaller, the same in every run.
@@ -18,7 +18,7 @@ fn noise(len: usize) -> Bytes {
     bytes.into()
 }
 
-pub(super) async fn map_10k(t: &T) -> Outcome {
+pub(super) async fn map_10k(t: &TestContext) -> Outcome {
     let by_name: BTreeMap<String, i64> = (0..10_000).map(|n| (format!("name-{n}"), n * n)).collect();
     comes_back_in_any_codec(t, &by_name).await?;
     let by_number: BTreeMap<u32, Option<String>> =
@@ -29,7 +29,7 @@ pub(super) async fn map_10k(t: &T) -> Outcome {
 /// What may stand beside a value in the store: the key, a header, the codec's own.
 const OVERHEAD: usize = 1_024;
 
-pub(super) async fn size_below_limit(t: &T) -> Outcome {
+pub(super) async fn size_below_limit(t: &TestContext) -> Outcome {
     let limit = t.testable_limit()?;
     let cache = t.cache();
     for len in [limit.saturating_sub(OVERHEAD), limit / 2] {
@@ -52,7 +52,7 @@ pub(super) async fn size_below_limit(t: &T) -> Outcome {
     Ok(())
 }
 
-pub(super) async fn size_above_limit(t: &T) -> Outcome {
+pub(super) async fn size_above_limit(t: &TestContext) -> Outcome {
     let limit = t.testable_limit()?;
     let cache = t.cache();
     for len in [limit + 1, limit + OVERHEAD, limit * 2] {
@@ -76,7 +76,7 @@ pub(super) async fn size_above_limit(t: &T) -> Outcome {
     Ok(())
 }
 
-pub(super) async fn size_16mib(t: &T) -> Outcome {
+pub(super) async fn size_16mib(t: &TestContext) -> Outcome {
     let cache = t.cache();
     let bytes = noise(16 << 20);
     cache.set("k", "old", LONG).await?;
@@ -98,7 +98,7 @@ pub(super) async fn size_16mib(t: &T) -> Outcome {
     Ok(())
 }
 
-pub(super) async fn incompressible(t: &T) -> Outcome {
+pub(super) async fn incompressible(t: &TestContext) -> Outcome {
     let cache = t.cache();
     let most = t.capabilities().max_value_size.map_or(1 << 20, |limit| limit / 2).min(1 << 20);
     for len in [1, 1_023, 4_096, 65_537, most / 2 + 1, most] {

@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::{any_codec, comes_back, comes_back_in_any_codec, full_codec};
 use crate::checks::LONG;
-use crate::context::T;
+use crate::context::TestContext;
 use crate::outcome::Outcome;
 
 #[derive(Serialize, Deserialize, PartialEq, Debug, Default)]
@@ -22,7 +22,7 @@ struct Collections {
     text: String,
 }
 
-pub(super) async fn empty_collections(t: &T) -> Outcome {
+pub(super) async fn empty_collections(t: &TestContext) -> Outcome {
     comes_back_in_any_codec(t, &Vec::<i64>::new()).await?;
     comes_back_in_any_codec(t, &Vec::<String>::new()).await?;
     comes_back_in_any_codec(t, &VecDeque::<u8>::new()).await?;
@@ -48,7 +48,7 @@ struct Options {
     boxed: Option<Box<Self>>,
 }
 
-pub(super) async fn option_nesting(t: &T) -> Outcome {
+pub(super) async fn option_nesting(t: &TestContext) -> Outcome {
     comes_back_in_any_codec(t, &None::<i64>).await?;
     comes_back_in_any_codec(t, &None::<String>).await?;
     comes_back_in_any_codec(t, &Some(5)).await?;
@@ -98,7 +98,7 @@ struct All {
     empty: Empty,
 }
 
-pub(super) async fn unit_newtype(t: &T) -> Outcome {
+pub(super) async fn unit_newtype(t: &TestContext) -> Outcome {
     let name = || Name("Ada".to_owned());
     comes_back_in_any_codec(t, &()).await?;
     comes_back_in_any_codec(t, &Unit).await?;
@@ -163,7 +163,7 @@ enum Colour {
     Green,
 }
 
-pub(super) async fn enum_variants(t: &T) -> Outcome {
+pub(super) async fn enum_variants(t: &TestContext) -> Outcome {
     let named = Shape::Named { name: "x".to_owned(), inner: Some(Box::new(Shape::Size(1, 2))) };
     let shapes = vec![
         Shape::Point,
@@ -215,7 +215,7 @@ enum Tree {
     Node(Vec<Self>),
 }
 
-pub(super) async fn depth_100(t: &T) -> Outcome {
+pub(super) async fn depth_100(t: &TestContext) -> Outcome {
     let mut chain = Nested { depth: 1, next: None };
     let mut lists = serde_json::Value::from(1);
     for depth in 2..=100 {
@@ -232,7 +232,7 @@ pub(super) async fn depth_100(t: &T) -> Outcome {
     comes_back_in_any_codec(t, &tree).await
 }
 
-pub(super) async fn map_non_string_keys(t: &T) -> Outcome {
+pub(super) async fn map_non_string_keys(t: &TestContext) -> Outcome {
     // Keys that JSON has a spelling for.
     comes_back_in_any_codec(t, &BTreeMap::from([(i64::MIN, "min".to_owned()), (0, String::new())])).await?;
     comes_back_in_any_codec(t, &HashMap::from([(u64::MAX, 1), (0, 2)])).await?;
@@ -265,7 +265,7 @@ struct Moments {
     from: IpAddr,
 }
 
-pub(super) async fn datetime_duration_uuid(t: &T) -> Outcome {
+pub(super) async fn datetime_duration_uuid(t: &TestContext) -> Outcome {
     let id = Uuid::from_u128(0x0123_4567_89ab_cdef_0000_ff00_8000_0001);
     let at = UNIX_EPOCH + Duration::new(1_700_000_000, 123_456_789);
     let address = IpAddr::V6(Ipv6Addr::LOCALHOST);

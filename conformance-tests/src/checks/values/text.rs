@@ -8,11 +8,11 @@ use serde_json::Value;
 
 use super::{any_codec, comes_back, comes_back_in_any_codec, full_codec};
 use crate::checks::LONG;
-use crate::context::T;
-use crate::handle::C;
+use crate::context::TestContext;
 use crate::outcome::Outcome;
+use crate::test_cache::TestCache;
 
-pub(super) async fn digit_string_stays_string(t: &T) -> Outcome {
+pub(super) async fn digit_string_stays_string(t: &TestContext) -> Outcome {
     for cache in any_codec(t)? {
         for text in ["42", "0", "-1", "007", "1.5", "1e3", " 1", "1 ", "9223372036854775808", "true", "null"]
         {
@@ -29,7 +29,7 @@ pub(super) async fn digit_string_stays_string(t: &T) -> Outcome {
 }
 
 /// `bytes` come back as bytes, by the way without a codec and by serde's.
-async fn stay_bytes(cache: &C, bytes: &[u8]) -> Outcome {
+async fn stay_bytes(cache: &TestCache, bytes: &[u8]) -> Outcome {
     let owned = ByteBuf::from(bytes);
     cache.set_bytes("raw", bytes.to_vec(), LONG).await?;
     cache.set("serde", &owned, LONG).await?;
@@ -45,7 +45,7 @@ async fn stay_bytes(cache: &C, bytes: &[u8]) -> Outcome {
     comes_back(cache, &BTreeMap::from([("in a map".to_owned(), owned)])).await
 }
 
-pub(super) async fn digit_bytes_stay_bytes(t: &T) -> Outcome {
+pub(super) async fn digit_bytes_stay_bytes(t: &TestContext) -> Outcome {
     for cache in any_codec(t)? {
         for digits in ["42", "0", "-1", "1 ", "9223372036854775807"] {
             stay_bytes(&cache, digits.as_bytes()).await?;
@@ -54,7 +54,7 @@ pub(super) async fn digit_bytes_stay_bytes(t: &T) -> Outcome {
     Ok(())
 }
 
-pub(super) async fn empty_string(t: &T) -> Outcome {
+pub(super) async fn empty_string(t: &TestContext) -> Outcome {
     for cache in any_codec(t)? {
         comes_back(&cache, &String::new()).await?;
         cache.set("k", "", LONG).await?;
@@ -69,7 +69,7 @@ pub(super) async fn empty_string(t: &T) -> Outcome {
     Ok(())
 }
 
-pub(super) async fn empty_bytes(t: &T) -> Outcome {
+pub(super) async fn empty_bytes(t: &TestContext) -> Outcome {
     for cache in any_codec(t)? {
         stay_bytes(&cache, b"").await?;
         ensure!(cache.has_key("raw").await?);
@@ -79,7 +79,7 @@ pub(super) async fn empty_bytes(t: &T) -> Outcome {
     Ok(())
 }
 
-pub(super) async fn all_256_bytes(t: &T) -> Outcome {
+pub(super) async fn all_256_bytes(t: &TestContext) -> Outcome {
     let up: Vec<u8> = (0..=255).collect();
     let down: Vec<u8> = (0..=255).rev().collect();
     for cache in any_codec(t)? {
@@ -97,7 +97,7 @@ pub(super) async fn all_256_bytes(t: &T) -> Outcome {
     Ok(())
 }
 
-pub(super) async fn string_nul_crlf(t: &T) -> Outcome {
+pub(super) async fn string_nul_crlf(t: &TestContext) -> Outcome {
     let texts = [
         "\0",
         "a\0b\0",
@@ -125,7 +125,7 @@ pub(super) async fn string_nul_crlf(t: &T) -> Outcome {
     .await
 }
 
-pub(super) async fn astral_unicode(t: &T) -> Outcome {
+pub(super) async fn astral_unicode(t: &TestContext) -> Outcome {
     let texts = [
         "😀",
         "👩‍👩‍👧‍👦",
@@ -156,7 +156,7 @@ struct Letters {
     list: Vec<char>,
 }
 
-pub(super) async fn chars(t: &T) -> Outcome {
+pub(super) async fn chars(t: &TestContext) -> Outcome {
     for letter in ['a', '1', '\0', '\n', 'é', '\u{301}', '清', '😀', char::MAX, char::REPLACEMENT_CHARACTER]
     {
         comes_back_in_any_codec(t, &letter).await?;

@@ -1,4 +1,4 @@
-//! [`C`]: a cache handle with one set of methods for both modes.
+//! [`TestCache`]: a cache handle with one set of methods for both modes.
 
 use std::fmt::Debug;
 use std::future::{Future, poll_fn};
@@ -11,7 +11,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::runtime::{Builder, Handle, Runtime};
 
-use crate::context::Mode;
+use crate::mode::Mode;
 
 /// The runtime of native async calls from checks in sync mode, which have none.
 static RUNTIME: LazyLock<Option<Runtime>> =
@@ -19,27 +19,27 @@ static RUNTIME: LazyLock<Option<Runtime>> =
 
 /// A call under way. It is boxed: the state machine of a check then holds a few pointers instead of the
 /// cache's own machines, which would be most of what the kit has to build.
-pub type Call<'a, R, E = Error> = Pin<Box<dyn Future<Output = Result<R, E>> + Send + 'a>>;
+pub type CallFuture<'a, R, E = Error> = Pin<Box<dyn Future<Output = Result<R, E>> + Send + 'a>>;
 
 /// A value that a check stores, whatever its type: the cache's calls are then built once for all of them.
 pub(crate) type Value<'a> = dyn erased_serde::Serialize + Send + Sync + 'a;
 
 /// One of many keys, and its place among them: the type of all keys of a call of many.
-struct Place<'a> {
+struct NumberedKey<'a> {
     number: usize,
     key: &'a str,
 }
 
-impl AsRef<str> for Place<'_> {
+impl AsRef<str> for NumberedKey<'_> {
     fn as_ref(&self) -> &str {
         self.key
     }
 }
 
-fn places<K: AsRef<str>>(keys: &[K]) -> Vec<Place<'_>> {
+fn numbered<K: AsRef<str>>(keys: &[K]) -> Vec<NumberedKey<'_>> {
     let mut places = Vec::with_capacity(keys.len());
     for key in keys {
-        places.push(Place { number: places.len(), key: key.as_ref() });
+        places.push(NumberedKey { number: places.len(), key: key.as_ref() });
     }
     places
 }
@@ -69,7 +69,7 @@ impl<K> Takeable<K> {
 /// A [`Cache`] whose calls go through the sync or the async API, as the mode says: one check
 /// body serves both.
 #[derive(Clone, Debug)]
-pub struct C {
+pub struct TestCache {
     /// The cache itself.
     pub cache: Cache<dyn BaseCache>,
     pub(crate) mode: Mode,
@@ -79,7 +79,7 @@ pub struct C {
 macro_rules! both {
     ($($(#[$doc:meta])* $name:ident($($arg:ident: $type:ty),*) -> $output:ty, $aname:ident;)*) => {$(
         $(#[$doc])*
-        pub fn $name<'a>(&'a self, $($arg: $type),*) -> Call<'a, $output> {
+        pub fn $name<'a>(&'a self, $($arg: $type),*) -> CallFuture<'a, $output> {
             match self.mode {
                 Mode::Sync => Box::pin(async move { self.cache.$name($($arg),*) }),
                 Mode::Async => self.on_tokio(Box::pin(self.cache.$aname($($arg),*))),
@@ -88,7 +88,7 @@ macro_rules! both {
     )*};
 }
 
-impl C {
+impl TestCache {
     /// The same handle with another version.
     #[must_use]
     pub fn version(&self, version: i64) -> Self {
@@ -110,7 +110,7 @@ impl C {
         needs_one.then(|| RUNTIME.as_ref()).flatten()
     }
 
-    fn on_tokio<'a, R: 'a, E: 'a>(&'a self, mut call: Call<'a, R, E>) -> Call<'a, R, E> {
+    fn on_tokio<'a, R: 'a, E: 'a>(&'a self, mut call: CallFuture<'a, R, E>) -> CallFuture<'a, R, E> {
         let Some(runtime) = self.missing_runtime() else { return call };
         Box::pin(poll_fn(move |context| {
             let _entered = runtime.enter();
@@ -140,7 +140,7 @@ impl C {
     }
 
     /// `get`.
-    pub fn get<'a, T: DeserializeOwned + Send + 'a>(&'a self, key: &'a str) -> Call<'a, Option<T>> {
+    pub fn get<'a, T: DeserializeOwned + Send + 'a>(&'a self, key: &'a str) -> CallFuture<'a, Option<T>> {
         match self.mode {
             Mode::Sync => Box::pin(async move { self.cache.get(key) }),
             Mode::Async => self.on_tokio(Box::pin(self.cache.aget(key))),
@@ -148,7 +148,11 @@ impl C {
     }
 
     /// `get` with a default.
-    pub fn get_or<'a, T: DeserializeOwned + Send + 'a>(&'a self, key: &'a str, default: T) -> Call<'a, T> {
+    pub fn get_or<'a, T: DeserializeOwned + Send + 'a>(
+        &'a self,
+        key: &'a str,
+        default: T,
+    ) -> CallFuture<'a, T> {
         match self.mode {
             Mode::Sync => Box::pin(async move { self.cache.get_or(key, default) }),
             Mode::Async => self.on_tokio(Box::pin(self.cache.aget_or(key, default))),
@@ -161,11 +165,11 @@ impl C {
         key: &'a str,
         value: &'a V,
         timeout: impl Into<Timeout>,
-    ) -> Call<'a, ()> {
+    ) -> CallFuture<'a, ()> {
         self.set_value(key, Box::new(value), timeout.into())
     }
 
-    fn set_value<'a>(&'a self, key: &'a str, value: Box<Value<'a>>, timeout: Timeout) -> Call<'a, ()> {
+    fn set_value<'a>(&'a self, key: &'a str, value: Box<Value<'a>>, timeout: Timeout) -> CallFuture<'a, ()> {
         match self.mode {
             Mode::Sync => Box::pin(async move { self.cache.set(key, &*value, timeout) }),
             Mode::Async => {
@@ -180,7 +184,7 @@ impl C {
         key: &'a str,
         value: impl Into<Bytes>,
         timeout: impl Into<Timeout>,
-    ) -> Call<'a, ()> {
+    ) -> CallFuture<'a, ()> {
         let (value, timeout) = (value.into(), timeout.into());
         match self.mode {
             Mode::Sync => Box::pin(async move { self.cache.set_bytes(key, value, timeout) }),
@@ -194,11 +198,16 @@ impl C {
         key: &'a str,
         value: &'a V,
         timeout: impl Into<Timeout>,
-    ) -> Call<'a, bool> {
+    ) -> CallFuture<'a, bool> {
         self.add_value(key, Box::new(value), timeout.into())
     }
 
-    fn add_value<'a>(&'a self, key: &'a str, value: Box<Value<'a>>, timeout: Timeout) -> Call<'a, bool> {
+    fn add_value<'a>(
+        &'a self,
+        key: &'a str,
+        value: Box<Value<'a>>,
+        timeout: Timeout,
+    ) -> CallFuture<'a, bool> {
         match self.mode {
             Mode::Sync => Box::pin(async move { self.cache.add(key, &*value, timeout) }),
             Mode::Async => {
@@ -208,7 +217,7 @@ impl C {
     }
 
     /// `touch`.
-    pub fn touch<'a>(&'a self, key: &'a str, timeout: impl Into<Timeout>) -> Call<'a, bool> {
+    pub fn touch<'a>(&'a self, key: &'a str, timeout: impl Into<Timeout>) -> CallFuture<'a, bool> {
         let timeout = timeout.into();
         match self.mode {
             Mode::Sync => Box::pin(async move { self.cache.touch(key, timeout) }),
@@ -217,14 +226,14 @@ impl C {
     }
 
     /// `get_many`.
-    pub fn get_many<'a, T, K>(&'a self, keys: impl IntoIterator<Item = K>) -> Call<'a, Vec<(K, T)>>
+    pub fn get_many<'a, T, K>(&'a self, keys: impl IntoIterator<Item = K>) -> CallFuture<'a, Vec<(K, T)>>
     where
         T: DeserializeOwned + Send + 'a,
         K: AsRef<str> + Send + Sync + 'a,
     {
         let keys = listed(keys);
         Box::pin(async move {
-            let found = self.get_places::<T>(places(&keys)).await?;
+            let found = self.get_numbered::<T>(numbered(&keys)).await?;
             let mut keys = Takeable::of(keys);
             let mut pairs = Vec::with_capacity(found.len());
             for (number, value) in found {
@@ -236,11 +245,11 @@ impl C {
         })
     }
 
-    fn get_places<'a, T: DeserializeOwned + Send + 'a>(
+    fn get_numbered<'a, T: DeserializeOwned + Send + 'a>(
         &'a self,
-        keys: Vec<Place<'a>>,
-    ) -> Call<'a, Vec<(usize, T)>> {
-        let call: Call<'a, Vec<(Place<'a>, T)>> = match self.mode {
+        keys: Vec<NumberedKey<'a>>,
+    ) -> CallFuture<'a, Vec<(usize, T)>> {
+        let call: CallFuture<'a, Vec<(NumberedKey<'a>, T)>> = match self.mode {
             Mode::Sync => Box::pin(async move { self.cache.get_many(keys) }),
             Mode::Async => self.on_tokio(Box::pin(self.cache.aget_many(keys))),
         };
@@ -258,7 +267,7 @@ impl C {
         &'a self,
         entries: impl IntoIterator<Item = (K, V)>,
         timeout: impl Into<Timeout>,
-    ) -> Call<'a, Vec<K>>
+    ) -> CallFuture<'a, Vec<K>>
     where
         V: Serialize + Send + Sync + 'a,
         K: AsRef<str> + Send + Sync + 'a,
@@ -270,21 +279,21 @@ impl C {
         }
         let timeout = timeout.into();
         Box::pin(async move {
-            let failed = self.set_places(places(&keys), &values, timeout).await?;
+            let failed = self.set_numbered(numbered(&keys), &values, timeout).await?;
             let mut keys = Takeable::of(keys);
             Ok(listed(failed.into_iter().filter_map(|number| keys.take(number))))
         })
     }
 
-    fn set_places<'a>(
+    fn set_numbered<'a>(
         &'a self,
-        keys: Vec<Place<'a>>,
+        keys: Vec<NumberedKey<'a>>,
         values: &'a [Box<Value<'a>>],
         timeout: Timeout,
-    ) -> Call<'a, Vec<usize>> {
-        let entries: Vec<(Place<'a>, &Value<'a>)> =
+    ) -> CallFuture<'a, Vec<usize>> {
+        let entries: Vec<(NumberedKey<'a>, &Value<'a>)> =
             keys.into_iter().zip(values.iter().map(|value| &**value)).collect();
-        let call: Call<'a, Vec<Place<'a>>> = match self.mode {
+        let call: CallFuture<'a, Vec<NumberedKey<'a>>> = match self.mode {
             Mode::Sync => Box::pin(async move { self.cache.set_many(entries, timeout) }),
             Mode::Async => self.on_tokio(Box::pin(self.cache.aset_many(entries, timeout))),
         };
@@ -292,15 +301,15 @@ impl C {
     }
 
     /// `delete_many`.
-    pub fn delete_many<'a, K>(&'a self, keys: impl IntoIterator<Item = K>) -> Call<'a, ()>
+    pub fn delete_many<'a, K>(&'a self, keys: impl IntoIterator<Item = K>) -> CallFuture<'a, ()>
     where
         K: AsRef<str> + Send + Sync + 'a,
     {
         let keys = listed(keys);
-        Box::pin(async move { self.delete_places(places(&keys)).await })
+        Box::pin(async move { self.delete_numbered(numbered(&keys)).await })
     }
 
-    fn delete_places<'a>(&'a self, keys: Vec<Place<'a>>) -> Call<'a, ()> {
+    fn delete_numbered<'a>(&'a self, keys: Vec<NumberedKey<'a>>) -> CallFuture<'a, ()> {
         match self.mode {
             Mode::Sync => Box::pin(async move { self.cache.delete_many(keys) }),
             Mode::Async => self.on_tokio(Box::pin(self.cache.adelete_many(keys))),
@@ -313,7 +322,7 @@ impl C {
         key: &'a str,
         timeout: impl Into<Timeout>,
         function: impl FnOnce() -> T + Send + 'a,
-    ) -> Call<'a, T> {
+    ) -> CallFuture<'a, T> {
         self.try_get_or_set(key, timeout, move || Ok(function()))
     }
 
@@ -323,7 +332,7 @@ impl C {
         key: &'a str,
         timeout: impl Into<Timeout>,
         function: impl FnOnce() -> Result<T, E> + Send + 'a,
-    ) -> Call<'a, T, E>
+    ) -> CallFuture<'a, T, E>
     where
         T: Serialize + DeserializeOwned + Send + Sync + 'a,
         E: From<Error> + Debug + Send + 'a,
@@ -336,7 +345,7 @@ impl C {
         key: &'a str,
         timeout: Timeout,
         function: Box<dyn FnOnce() -> Result<T, E> + Send + 'a>,
-    ) -> Call<'a, T, E>
+    ) -> CallFuture<'a, T, E>
     where
         T: Serialize + DeserializeOwned + Send + Sync + 'a,
         E: From<Error> + Debug + Send + 'a,
