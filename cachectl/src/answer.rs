@@ -16,6 +16,9 @@ pub(crate) struct Answer {
     said: Said,
 }
 
+/// What a command returns.
+pub(crate) type CommandResult = Result<Answer>;
+
 #[derive(Debug)]
 enum Said {
     /// Lines for people, and one object for programs.

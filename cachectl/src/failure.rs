@@ -7,8 +7,6 @@ use std::process::ExitCode;
 use cache_core::{Error, ErrorKind};
 use serde_json::{Value, json};
 
-use crate::answer::Answer;
-
 /// Why a command was not done: one sentence.
 #[derive(Debug)]
 pub(crate) struct Failure {
@@ -21,7 +19,7 @@ pub(crate) struct Failure {
     signal: Option<i32>,
 }
 
-pub(crate) type Result<T = Answer, E = Failure> = std::result::Result<T, E>;
+pub(crate) type Result<T, E = Failure> = std::result::Result<T, E>;
 
 impl Failure {
     /// Exit status 2: the command line, a setting, a key or a value is wrong.

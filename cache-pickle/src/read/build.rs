@@ -1,8 +1,9 @@
 //! How the machine makes containers, classes and objects.
 
 use crate::error::Flaw;
-use crate::read::arena::{ARGS, Arena, CALLABLE, DICT, How, Item, KWARGS, LIST, PARTS, STATE};
+use crate::read::arena::{ARGS, Arena, CALLABLE, DICT, How, KWARGS, LIST, PARTS, STATE};
 use crate::read::class::Class;
+use crate::read::item::Item;
 use crate::read::machine::{Machine, UNDERFLOW, pairs};
 
 const ORDER: Flaw = Flaw::unsupported("an object gets items or state in an order that Python never writes");

@@ -1,6 +1,6 @@
 //! A class that a pickle names, and which of those that have a Rust type it is.
 
-use crate::read::arena::Item;
+use crate::read::item::Item;
 use crate::read::python2::renamed;
 
 /// The classes and functions that are understood. Every other one stays what it is: a name.

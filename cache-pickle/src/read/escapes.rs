@@ -1,8 +1,8 @@
 //! The text forms of protocol 0: escaped text, and numbers in decimal digits.
 
 use crate::error::Flaw;
-use crate::read::arena::Item;
 use crate::read::cursor::utf8;
+use crate::read::item::Item;
 use crate::read::typed::big_integer;
 
 /// A line in Python's `raw-unicode-escape`: Latin-1 with `\uXXXX` and `\UXXXXXXXX`. Appended to

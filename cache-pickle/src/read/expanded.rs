@@ -2,7 +2,8 @@
 
 use crate::error::{Error, Flaw};
 use crate::limits::{Limits, MAX_DEPTH};
-use crate::read::arena::{Arena, Item, Items, STATE};
+use crate::read::arena::{Arena, Items, STATE};
+use crate::read::item::Item;
 use crate::read::typed::Typed;
 
 pub(crate) const TOO_LARGE: Flaw =

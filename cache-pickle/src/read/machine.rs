@@ -3,9 +3,10 @@
 use crate::error::Flaw;
 use crate::limits::Limits;
 use crate::opcode as op;
-use crate::read::arena::{Arena, How, Item};
+use crate::read::arena::{Arena, How};
 use crate::read::cursor::{Cursor, utf8};
 use crate::read::escapes;
+use crate::read::item::Item;
 
 #[derive(Debug)]
 pub(crate) struct Machine<'de, 'l> {

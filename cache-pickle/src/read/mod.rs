@@ -6,6 +6,7 @@ pub(crate) mod class;
 mod cursor;
 mod escapes;
 mod expanded;
+pub(crate) mod item;
 mod machine;
 mod python2;
 mod stack;
@@ -13,7 +14,8 @@ pub(crate) mod typed;
 
 use crate::error::{Error, Flaw};
 use crate::limits::Limits;
-use arena::{Arena, Item};
+use arena::Arena;
+use item::Item;
 use machine::Machine;
 
 /// A pickle that has been read.

@@ -1,7 +1,7 @@
 //! The machine's stack, the marks on it, and its memo.
 
 use crate::error::Flaw;
-use crate::read::arena::Item;
+use crate::read::item::Item;
 use crate::read::machine::{Machine, UNDERFLOW};
 
 const THROWN_AWAY: Flaw =

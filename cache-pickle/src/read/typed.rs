@@ -5,8 +5,9 @@ use std::borrow::Cow;
 
 use num_bigint::{BigInt, Sign};
 
-use crate::read::arena::{ARGS, Arena, CALLABLE, DICT, How, Item, KWARGS, LIST, Object, STATE};
+use crate::read::arena::{ARGS, Arena, CALLABLE, DICT, How, KWARGS, LIST, Object, STATE};
 use crate::read::class::Known;
+use crate::read::item::Item;
 use crate::time::{Date, DateTime, Time, TimeDelta, TimeZone};
 
 /// An object, if it is of a class that has a type here.

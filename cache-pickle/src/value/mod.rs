@@ -12,7 +12,8 @@ use num_bigint::BigInt;
 use crate::error::Error;
 use crate::limits::Limits;
 use crate::read::Document;
-use crate::read::arena::{Arena, Item};
+use crate::read::arena::Arena;
+use crate::read::item::Item;
 use crate::time::{Date, DateTime, Time, TimeDelta, TimeZone};
 
 pub(crate) use self::serde::{NAME, Opcodes};

@@ -1,6 +1,7 @@
 //! From the arena to a [`Value`], without recursion.
 
-use crate::read::arena::{Arena, How, Item, Items};
+use crate::read::arena::{Arena, How, Items};
+use crate::read::item::Item;
 use crate::read::typed::{Typed, big_integer};
 use crate::value::{Class, Made, Object, Value};
 

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use cache_core::{Cache, Timeout};
 use serde_json::json;
 
-use crate::answer::Answer;
+use crate::answer::{Answer, CommandResult};
 use crate::cli::Bench;
 use crate::failure::{Failure, Result};
 use crate::open::Chosen;
@@ -46,7 +46,7 @@ struct Times {
     times: Vec<Duration>,
 }
 
-pub(super) fn bench(chosen: &Chosen, bench: Bench) -> Result {
+pub(super) fn bench(chosen: &Chosen, bench: Bench) -> CommandResult {
     let limit = Duration::try_from_secs_f64(bench.seconds).ok().filter(|limit| !limit.is_zero());
     let limit = limit.ok_or_else(|| Failure::wrong("--seconds must be a number above zero"))?;
     let cache = chosen.cache()?;

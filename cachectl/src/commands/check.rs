@@ -3,8 +3,8 @@
 use cache_core::{Caches, Presence};
 use serde_json::{Value, json};
 
-use crate::answer::Answer;
-use crate::failure::{Failure, Result};
+use crate::answer::{Answer, CommandResult};
+use crate::failure::Failure;
 use crate::open::Chosen;
 
 /// One line of the report.
@@ -23,7 +23,7 @@ enum Found {
 /// What `ping` and `check` say of a store that is not there.
 pub(super) const NOT_YET: &str = "the store does not exist yet; the first write creates it";
 
-pub(super) fn check(chosen: &Chosen) -> Result {
+pub(super) fn check(chosen: &Chosen) -> CommandResult {
     let caches = chosen.caches()?;
     if let Some(alias) = &chosen.alias
         && !caches.aliases().any(|known| known == alias)

@@ -2,27 +2,26 @@
 
 use serde_json::json;
 
-use crate::answer::Answer;
+use crate::answer::{Answer, CommandResult};
 use crate::cli::Step;
-use crate::failure::Result;
 use crate::open::Chosen;
 
 fn number(number: i64) -> Answer {
     Answer::done([number.to_string()], json!({ "result": number }))
 }
 
-pub(super) fn incr(chosen: &Chosen, step: &Step) -> Result {
+pub(super) fn incr(chosen: &Chosen, step: &Step) -> CommandResult {
     Ok(number(chosen.cache_of(step.key.version)?.incr(&step.key.key, step.delta)?))
 }
 
-pub(super) fn decr(chosen: &Chosen, step: &Step) -> Result {
+pub(super) fn decr(chosen: &Chosen, step: &Step) -> CommandResult {
     Ok(number(chosen.cache_of(step.key.version)?.decr(&step.key.key, step.delta)?))
 }
 
-pub(super) fn incr_version(chosen: &Chosen, step: &Step) -> Result {
+pub(super) fn incr_version(chosen: &Chosen, step: &Step) -> CommandResult {
     Ok(number(chosen.cache_of(step.key.version)?.incr_version(&step.key.key, step.delta)?))
 }
 
-pub(super) fn decr_version(chosen: &Chosen, step: &Step) -> Result {
+pub(super) fn decr_version(chosen: &Chosen, step: &Step) -> CommandResult {
     Ok(number(chosen.cache_of(step.key.version)?.decr_version(&step.key.key, step.delta)?))
 }

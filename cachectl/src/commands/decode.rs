@@ -6,9 +6,8 @@ use miniz_oxide::inflate::decompress_to_vec_zlib_with_limit;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use crate::answer::Answer;
+use crate::answer::{Answer, CommandResult};
 use crate::cli::Key;
-use crate::failure::Result;
 use crate::json::{Stored, inexact};
 use crate::open::Chosen;
 
@@ -31,7 +30,7 @@ impl Reading {
     }
 }
 
-pub(super) fn decode(chosen: &Chosen, key: &Key) -> Result {
+pub(super) fn decode(chosen: &Chosen, key: &Key) -> CommandResult {
     let cache = chosen.cache_of(key.version)?;
     let made = cache.make_and_validate_key(&key.key)?;
     let Some(payload) = cache.backend().get(made.as_key())? else {

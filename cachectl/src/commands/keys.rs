@@ -6,7 +6,7 @@ use cache_core::{Cache, Codec as _, CodecId, Error, ErrorKind, Json, Payload};
 use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
 
-use crate::answer::Answer;
+use crate::answer::{Answer, CommandResult};
 use crate::cli::{Entry, Key, Lifetime};
 use crate::failure::{Failure, Result};
 use crate::json::{Raw, Stored, inexact, read, standard_input};
@@ -15,7 +15,7 @@ use crate::open::Chosen;
 /// Shown with a value that `get` cannot say.
 pub(super) const HOW_TO_SEE: &str = "cachectl decode shows it, and get --raw gives bytes as they are";
 
-pub(super) fn get(chosen: &Chosen, key: &Key, raw: bool, json: bool) -> Result {
+pub(super) fn get(chosen: &Chosen, key: &Key, raw: bool, json: bool) -> CommandResult {
     if raw {
         return get_raw(chosen, key, json);
     }
@@ -27,7 +27,7 @@ pub(super) fn get(chosen: &Chosen, key: &Key, raw: bool, json: bool) -> Result {
     })
 }
 
-fn get_raw(chosen: &Chosen, key: &Key, json: bool) -> Result {
+fn get_raw(chosen: &Chosen, key: &Key, json: bool) -> CommandResult {
     if json {
         return Err(Failure::wrong("--raw writes bytes, and --json an object; leave one of them out"));
     }
@@ -95,32 +95,32 @@ pub(super) fn unreadable(e: Error) -> Failure {
     if is_about_value { failure.hint(HOW_TO_SEE) } else { failure }
 }
 
-pub(super) fn set(chosen: &Chosen, entry: &Entry) -> Result {
+pub(super) fn set(chosen: &Chosen, entry: &Entry) -> CommandResult {
     let value = Given::of(entry)?;
     let cache = chosen.cache_of(entry.key.version)?;
     cache.set(&entry.key.key, &value, entry.lifetime.timeout())?;
     Ok(Answer::silent())
 }
 
-pub(super) fn add(chosen: &Chosen, entry: &Entry) -> Result {
+pub(super) fn add(chosen: &Chosen, entry: &Entry) -> CommandResult {
     let value = Given::of(entry)?;
     let cache = chosen.cache_of(entry.key.version)?;
     Ok(Answer::bool(cache.add(&entry.key.key, &value, entry.lifetime.timeout())?))
 }
 
-pub(super) fn touch(chosen: &Chosen, key: &Key, lifetime: Lifetime) -> Result {
+pub(super) fn touch(chosen: &Chosen, key: &Key, lifetime: Lifetime) -> CommandResult {
     Ok(Answer::bool(chosen.cache_of(key.version)?.touch(&key.key, lifetime.timeout())?))
 }
 
-pub(super) fn delete(chosen: &Chosen, key: &Key) -> Result {
+pub(super) fn delete(chosen: &Chosen, key: &Key) -> CommandResult {
     Ok(Answer::bool(chosen.cache_of(key.version)?.delete(&key.key)?))
 }
 
-pub(super) fn has_key(chosen: &Chosen, key: &Key) -> Result {
+pub(super) fn has_key(chosen: &Chosen, key: &Key) -> CommandResult {
     Ok(Answer::bool(chosen.cache_of(key.version)?.has_key(&key.key)?))
 }
 
-pub(super) fn make_key(chosen: &Chosen, key: &Key) -> Result {
+pub(super) fn make_key(chosen: &Chosen, key: &Key) -> CommandResult {
     let cache = chosen.cache_of(key.version)?;
     let made = cache.make_key(&key.key)?;
     cache.validate_key(&made)?;

@@ -2,15 +2,15 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::answer::Answer;
+use crate::answer::{Answer, CommandResult};
 use crate::cli::{Keys, Lifetime, Version};
 use crate::commands::keys::{exact, unreadable};
 use crate::confirm::confirm;
-use crate::failure::{Failure, Result};
+use crate::failure::Failure;
 use crate::json::{Stored, read, standard_input};
 use crate::open::Chosen;
 
-pub(super) fn get(chosen: &Chosen, keys: &Keys) -> Result {
+pub(super) fn get(chosen: &Chosen, keys: &Keys) -> CommandResult {
     let cache = chosen.cache_of(keys.version)?;
     let mut found = Map::new();
     for (key, stored) in cache.get_many::<Stored, _>(keys.keys.iter().cloned()).map_err(unreadable)? {
@@ -22,7 +22,7 @@ pub(super) fn get(chosen: &Chosen, keys: &Keys) -> Result {
     Ok(Answer::done([found.to_string()], json!({ "found": found })).yes(all))
 }
 
-pub(super) fn set(chosen: &Chosen, version: Version, lifetime: Lifetime) -> Result {
+pub(super) fn set(chosen: &Chosen, version: Version, lifetime: Lifetime) -> CommandResult {
     let what = "the JSON object on standard input";
     let text = String::from_utf8(standard_input("the JSON object")?)
         .map_err(|_| Failure::wrong(format!("{what} is not UTF-8")))?;
@@ -36,7 +36,7 @@ pub(super) fn set(chosen: &Chosen, version: Version, lifetime: Lifetime) -> Resu
 }
 
 /// One by one, since only that says whether a key was there.
-pub(super) fn delete(chosen: &Chosen, keys: &Keys, yes: bool) -> Result {
+pub(super) fn delete(chosen: &Chosen, keys: &Keys, yes: bool) -> CommandResult {
     let cache = chosen.cache_of(keys.version)?;
     confirm(yes, &format!("Remove {} keys?", keys.keys.len()))?;
     let mut removed = 0_u64;

@@ -11,12 +11,12 @@ mod keys;
 mod many;
 mod store;
 
+use crate::answer::CommandResult;
 use crate::cli::{Cli, Command};
-use crate::failure::Result;
 use crate::open::Chosen;
 
 /// Does what the command line says.
-pub(crate) fn run(cli: Cli) -> Result {
+pub(crate) fn run(cli: Cli) -> CommandResult {
     let chosen = Chosen::of(&cli)?;
     match cli.command {
         Command::Get { key, raw } => keys::get(&chosen, &key, raw, cli.json),

@@ -6,13 +6,13 @@ use cache_core::{Cache, Caches, Info, Presence};
 use cache_db::DatabaseCache;
 use serde_json::{Map, Value, json};
 
-use crate::answer::Answer;
+use crate::answer::{Answer, CommandResult};
 use crate::commands::check::NOT_YET;
 use crate::confirm::confirm;
-use crate::failure::{Failure, Result};
+use crate::failure::Failure;
 use crate::open::Chosen;
 
-pub(super) fn clear(chosen: &Chosen, yes: bool) -> Result {
+pub(super) fn clear(chosen: &Chosen, yes: bool) -> CommandResult {
     let cache = chosen.cache()?;
     let question =
         format!("Remove everything in the location of cache {:?}, whoever stored it?", chosen.alias());
@@ -21,20 +21,20 @@ pub(super) fn clear(chosen: &Chosen, yes: bool) -> Result {
     Ok(Answer::silent())
 }
 
-pub(super) fn ping(chosen: &Chosen) -> Result {
+pub(super) fn ping(chosen: &Chosen) -> CommandResult {
     match chosen.cache()?.ping()? {
         Presence::NotYet => Err(Failure::absent(NOT_YET)),
         _ => Ok(Answer::done(["pong".to_owned()], json!({ "pong": true }))),
     }
 }
 
-pub(super) fn purge_expired(chosen: &Chosen) -> Result {
+pub(super) fn purge_expired(chosen: &Chosen) -> CommandResult {
     let purged = chosen.cache()?.purge_expired()?;
     let text = purged.map_or_else(|| "the store does that by itself".to_owned(), |n| n.to_string());
     Ok(Answer::done([text], json!({ "purged": purged })))
 }
 
-pub(super) fn info(chosen: &Chosen) -> Result {
+pub(super) fn info(chosen: &Chosen) -> CommandResult {
     let info = chosen.cache()?.info()?;
     let ratio = info.hit_ratio().map(|ratio| (ratio * 1_000.0).round() / 1_000.0);
     let Info { entries, max_entries, bytes, hits, misses, evictions, servers, more } = info;
@@ -83,7 +83,7 @@ fn snake_case(name: &str) -> String {
 
 /// As Django's command: the tables of all caches in a database, unless one cache is chosen. A cache with bad
 /// settings keeps the others from nothing.
-pub(super) fn create_cache_table(chosen: &Chosen, dry_run: bool) -> Result {
+pub(super) fn create_cache_table(chosen: &Chosen, dry_run: bool) -> CommandResult {
     let caches = chosen.caches()?;
     if chosen.alias.is_some() {
         caches.get(chosen.alias())?;

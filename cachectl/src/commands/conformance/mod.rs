@@ -14,6 +14,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use self::report::Report;
 use self::scoped::Scoped;
+use crate::answer::CommandResult;
 use crate::cli::Cli;
 use crate::failure::{Failure, Result};
 use crate::open::Chosen;
@@ -41,7 +42,7 @@ fn suite(chosen: Chosen, run: &str, interrupt: Interrupt) -> Suite {
     Suite::new(run, open).shared_locations()
 }
 
-pub(super) fn conformance(chosen: &Chosen, filter: &[String], json: bool) -> Result {
+pub(super) fn conformance(chosen: &Chosen, filter: &[String], json: bool) -> CommandResult {
     let cache = chosen.cache()?;
     cache.ping()?;
     // Its settings may name none, and the store remember one.
