@@ -1,6 +1,8 @@
 //! [`BaseCache`]: what a backend author implements, and [`AsyncCache`], its companion for
 //! backends whose I/O is natively async.
 
+mod pointers;
+
 use std::any::Any;
 use std::sync::Arc;
 
@@ -20,7 +22,10 @@ use crate::timeout::Expiry;
 /// key rules, bulk operations, single flight and the async API are built once, in the
 /// [`Cache`](crate::Cache) in front.
 ///
+/// An `Arc` and a `Box` of a backend are backends too, `Arc<dyn BaseCache>` and `Box<dyn BaseCache>` included.
+///
 /// What a backend has beyond the contract is reached by its type: `&dyn BaseCache` is a `&dyn Any`.
+/// Dereference the pointer first (`&**cache.backend()`), since an `Arc` is an `Any` of its own.
 ///
 /// The rules that the conformance suite proves:
 ///
@@ -303,6 +308,8 @@ impl std::fmt::Debug for AsyncWay<'_> {
 ///
 /// Dropping a returned future at any point leaves the store with the old or the new state, and
 /// never lets another call read this call's reply.
+///
+/// The attribute [`async_trait`](crate::async_trait) goes above an implementation.
 #[async_trait]
 #[allow(clippy::missing_errors_doc, reason = "each has its namesake's errors")]
 pub trait AsyncCache: Send + Sync {

@@ -67,7 +67,7 @@ pub type Visit<'a> =
 /// A value format. Small on purpose: a number, a name, and the two directions.
 ///
 /// ```
-/// use cache_core::{Cache, Codec, CodecError, CodecId, Visit};
+/// use cache_core::{Codec, CodecError, CodecId, Visit, erased_serde};
 ///
 /// /// JSON with line breaks, for people who look into the store.
 /// #[derive(Debug)]

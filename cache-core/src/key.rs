@@ -14,8 +14,8 @@ pub const MEMCACHE_MAX_KEY_LENGTH: usize = 250;
 
 /// A made and validated key: prefix, version and the caller's key in one.
 ///
-/// Only a [`Cache`](crate::Cache) makes one (see [`Cache::make_and_validate_key`](crate::Cache::make_and_validate_key)),
-/// so a backend may trust it: no backend formats a prefix or checks a character.
+/// A [`Cache`](crate::Cache) makes them (see [`Cache::make_and_validate_key`](crate::Cache::make_and_validate_key)), and
+/// [`Key::new`] makes one by the same rules. So a backend may trust it: no backend formats a prefix or checks a character.
 #[derive(Clone, Copy)]
 pub struct Key<'a> {
     text: &'a str,
@@ -29,8 +29,32 @@ impl<'a> Key<'a> {
     /// What a ping may ask for.
     pub(crate) const PING: Key<'static> = Key { text: ":1:cache-ping", parts: [":1:", "cache-ping"] };
 
+    /// Checks a whole key, prefix and version included, by the rules that a cache applies: for a backend
+    /// around another one that asks it for keys of its own.
+    ///
+    /// Give [`KeyPolicy::Refuse`] where the wrapped backend's
+    /// [`strict_keys`](crate::Capabilities::strict_keys) is true: its server cannot take other keys. No allocation.
+    ///
+    /// ```
+    /// use cache_core::{ErrorKind, Key, KeyPolicy};
+    ///
+    /// assert_eq!(Key::new("shop:1:lock:basket", KeyPolicy::Refuse)?.as_str(), "shop:1:lock:basket");
+    /// let refused = Key::new("shop:1:not good", KeyPolicy::Refuse).unwrap_err();
+    /// assert_eq!((refused.kind(), refused.key()), (ErrorKind::InvalidCacheKey, Some("shop:1:not good")));
+    /// assert!(Key::new("shop:1:not good", KeyPolicy::Allow).is_ok());
+    /// # Ok::<(), cache_core::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidCacheKey`](crate::ErrorKind::InvalidCacheKey) where `policy` is [`KeyPolicy::Refuse`] and
+    /// memcached would refuse the key. With [`KeyPolicy::Warn`] such a key is a `tracing` warning.
+    pub fn new(text: &'a str, policy: KeyPolicy) -> Result<Self> {
+        policy.check(text)?;
+        Ok(Self::with_head(text, split(text)))
+    }
+
     /// A key whose head ends at `head`.
-    fn new(text: &'a str, head: usize) -> Self {
+    fn with_head(text: &'a str, head: usize) -> Self {
         Self { text, parts: text.split_at_checked(head).unwrap_or(("", text)).into() }
     }
 
@@ -119,7 +143,7 @@ impl MadeKey {
     /// The key as backends take it.
     #[must_use]
     pub fn as_key(&self) -> Key<'_> {
-        Key::new(self.text(), self.head)
+        Key::with_head(self.text(), self.head)
     }
 
     #[inline]
@@ -164,7 +188,7 @@ impl KeyList {
     pub(crate) fn get(&self, index: usize) -> Key<'_> {
         let start = if index == 0 { 0 } else { self.ends[index - 1].1 };
         let (head, end) = self.ends[index];
-        Key::new(&self.text[start..end], head)
+        Key::with_head(&self.text[start..end], head)
     }
 
     pub(crate) fn range(&self, range: std::ops::Range<usize>) -> Vec<Key<'_>> {
@@ -286,11 +310,44 @@ pub enum KeyPolicy {
     Refuse,
 }
 
+impl KeyPolicy {
+    /// Applies the policy to a made key.
+    fn check(self, key: &str) -> Result<()> {
+        if self == Self::Allow || is_good(key) { Ok(()) } else { self.complain(key) }
+    }
+
+    #[cold]
+    fn complain(self, key: &str) -> Result<()> {
+        let reasons: Vec<String> = memcache_key_warnings(key).map(|w| w.to_string()).collect();
+        let reasons = reasons.join("; ");
+        if self == Self::Refuse {
+            return Err(Error::invalid_cache_key(key, reasons));
+        }
+        tracing::warn!(target: "cache_core::key", key, "CacheKeyWarning: {reasons}");
+        Ok(())
+    }
+}
+
+/// A function that a cache was given, and its name: the one it is registered under, else its type's.
+pub(crate) struct Named<F: ?Sized> {
+    pub(crate) name: Arc<str>,
+    pub(crate) call: Arc<F>,
+}
+
+impl<F: ?Sized> Clone for Named<F> {
+    fn clone(&self) -> Self {
+        Self { name: Arc::clone(&self.name), call: Arc::clone(&self.call) }
+    }
+}
+
+/// The name of [`default_key_func`] in Django's settings.
+pub(crate) const DEFAULT_KEY_FUNCTION: &str = "django.core.cache.backends.base.default_key_func";
+
 /// Everything that decides how a caller's key becomes a [`MadeKey`].
 pub(crate) struct KeyMaker {
     pub(crate) prefix: String,
-    pub(crate) function: Option<Arc<KeyFunction>>,
-    pub(crate) validator: Option<Arc<KeyValidator>>,
+    pub(crate) function: Option<Named<KeyFunction>>,
+    pub(crate) validator: Option<Named<KeyValidator>>,
     pub(crate) policy: KeyPolicy,
 }
 
@@ -317,7 +374,7 @@ impl KeyMaker {
     #[inline]
     pub(crate) fn make(&self, made: &mut MadeKey, head: &Head, key: &str) -> Result<()> {
         if let Some(function) = &self.function {
-            made.replace(function(key, &self.prefix, head.version).map_err(|e| {
+            made.replace((function.call)(key, &self.prefix, head.version).map_err(|e| {
                 Error::invalid_cache_key(key, "the key function refused the key").with_source(e)
             })?);
         } else {
@@ -329,25 +386,11 @@ impl KeyMaker {
     /// Django's `validate_key`: for the made key.
     pub(crate) fn validate(&self, key: &str) -> Result<()> {
         if let Some(validator) = &self.validator {
-            validator(key).map_err(|e| {
+            (validator.call)(key).map_err(|e| {
                 Error::invalid_cache_key(key, "the key validator refused the key").with_source(e)
             })?;
         }
-        if self.policy == KeyPolicy::Allow || is_good(key) {
-            return Ok(());
-        }
-        self.complain(key)
-    }
-
-    #[cold]
-    fn complain(&self, key: &str) -> Result<()> {
-        let reasons: Vec<String> = memcache_key_warnings(key).map(|w| w.to_string()).collect();
-        let reasons = reasons.join("; ");
-        if self.policy == KeyPolicy::Refuse {
-            return Err(Error::invalid_cache_key(key, reasons));
-        }
-        tracing::warn!(target: "cache_core::key", key, "CacheKeyWarning: {reasons}");
-        Ok(())
+        self.policy.check(key)
     }
 
     /// Django's `make_and_validate_key`.
@@ -480,7 +523,7 @@ mod tests {
     fn a_key_list_gives_its_keys_back() {
         let mut list = KeyList::default();
         for key in ["a", "", "清", "bcd"] {
-            list.push(Key::new(key, split(key)));
+            list.push(Key::new(key, KeyPolicy::Allow).unwrap());
         }
         let texts: Vec<_> = list.range(0..4).into_iter().map(Key::as_str).collect();
         assert_eq!((texts, list.len()), (vec!["a", "", "清", "bcd"], 4));

@@ -9,6 +9,9 @@
 //!
 //! The backends are crates of their own: `cache-locmem`, `cache-file`, `cache-db`,
 //! `cache-memcached`, `cache-redis`, `cache-dummy`. That they all mean the same is proved by the suite in `conformance-tests`.
+//!
+//! Types of other crates in public signatures are re-exported: [`Bytes`], [`erased_serde`] for a [`Codec`], and the
+//! attribute [`async_trait`] for an [`AsyncCache`]. Values need `serde`, which a program has to derive its traits.
 
 mod backend;
 mod cache;
@@ -32,17 +35,22 @@ mod timeout;
 mod value;
 mod way;
 
+#[doc(no_inline)]
+pub use async_trait::async_trait;
 pub use backend::{AsyncCache, AsyncWay, BATCH, BaseCache};
+#[doc(no_inline)]
 pub use bytes::Bytes;
 #[cfg(feature = "metrics")]
 pub use cache::SECONDS_BUCKETS;
-pub use cache::{Cache, CacheBuilder, OnError, Stats};
+pub use cache::{Cache, CacheBuilder, CacheConfig, OnError, Stats};
 pub use capabilities::Capabilities;
 pub use clock::{Clock, ManualClock};
 pub use codec::{Codec, CodecError, MessagePack, Refusal, Visit};
 #[cfg(feature = "json")]
 pub use codec::{Json, json_numbers};
 pub use culling::{Culling, NamedLimits};
+#[doc(no_inline)]
+pub use erased_serde;
 pub use error::{Error, ErrorKind, Result};
 #[cfg(feature = "zlib")]
 pub use inflate::Inflate;

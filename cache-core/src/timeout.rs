@@ -14,6 +14,7 @@ use crate::error::{Error, Result};
 /// use cache_core::{DEFAULT_TIMEOUT, Timeout};
 ///
 /// assert_eq!(Timeout::from(Duration::from_secs(5)), Timeout::After(Duration::from_secs(5)));
+/// assert_eq!(Timeout::from(None), Timeout::Never); // an `Option<Duration>`, as in `cache.set("k", &1, None)`
 /// assert_eq!(Timeout::try_from(2.5)?, Timeout::After(Duration::from_millis(2500)));
 /// assert_eq!(Timeout::try_from(-1.0)?, Timeout::After(Duration::ZERO));
 /// assert!(Timeout::try_from(f64::NAN).is_err());
@@ -43,6 +44,13 @@ const LONGEST: Duration = Duration::from_millis(i64::MAX as u64);
 impl From<Duration> for Timeout {
     fn from(after: Duration) -> Self {
         Self::After(after)
+    }
+}
+
+impl From<Option<Duration>> for Timeout {
+    /// `None` is [`Timeout::Never`], as in Django. What means the cache's default is [`DEFAULT_TIMEOUT`].
+    fn from(after: Option<Duration>) -> Self {
+        after.map_or(Self::Never, Self::After)
     }
 }
 

@@ -6,7 +6,8 @@
 mod common;
 
 use cache_core::{
-    BackendSettings, BaseCache, Caches, Expiry, FromSettings, Key, MaxEntries, Payload, Result,
+    BackendSettings, BaseCache, Caches, DEFAULT_TIMEOUT, ErrorKind, Expiry, FromSettings, Key, MaxEntries,
+    Payload, Result,
 };
 use cache_locmem::LocMemCache;
 use common::inner_calls;
@@ -15,33 +16,60 @@ fn told(toml: &str) -> String {
     Caches::builder().backend::<LocMemCache>().toml(toml).build().unwrap_err().to_string()
 }
 
+/// The end of each error about a backend that the program did not register. It names none: the core does not know
+/// which crates there are.
+const HOW: &str = "; check the name; a program registers a backend with CachesBuilder::backend, and the backend's \
+                   crate needs its feature \"settings\"";
+
 #[test]
 fn a_backend_that_nobody_registered_comes_with_the_way_to_do_so() {
-    for (name, line) in [
-        ("file", ".backend::<cache_file::FileCache>()"),
-        ("sqlite", ".backend::<cache_db::DatabaseCache>()"),
-        ("memcached", ".backend::<cache_memcached::MemcachedCache>()"),
-        ("redis", ".backend::<cache_redis::RedisCache>()"),
-        ("dummy", ".backend::<cache_dummy::DummyCache>()"),
-        (
-            "django.core.cache.backends.memcached.PyMemcacheCache",
-            ".backend::<cache_memcached::MemcachedCache>()",
-        ),
-    ] {
+    for name in
+        ["file", "redis", "redsi", "django.core.cache.backends.memcached.PyMemcacheCache", "shop.PagesCache"]
+    {
         let text = told(&format!("[caches.default]\nbackend = \"{name}\""));
-        assert!(
-            text.ends_with(&format!(
-                "\"locmem\" are registered by this program; register this one with {line}"
-            )),
-            "{text}"
+        let expected = format!(
+            "cache \"default\": the backend \"{name}\" is unknown; \"locmem\" are registered by this program{HOW}"
         );
+        assert_eq!(text, expected);
     }
     let text = told("[caches.default]\nurl = \"redis://localhost\"");
-    assert!(text.ends_with("; register this one with .backend::<cache_redis::RedisCache>()"), "{text}");
-    let text = told("[caches.default]\nbackend = \"redsi\"");
-    assert!(text.ends_with("\"locmem\" are registered by this program"), "{text}");
+    assert!(text.contains("take \"locmem\", \"locmemcache\"") && text.ends_with(HOW), "{text}");
     let nothing = Caches::builder().url("default", "locmem://").build().unwrap_err().to_string();
-    assert!(nothing.ends_with(".backend::<cache_locmem::LocMemCache>()"), "{nothing}");
+    assert!(nothing.ends_with(HOW), "{nothing}");
+}
+
+#[test]
+fn an_unknown_key_validator_comes_with_the_known_ones() {
+    let toml = "[caches.default]\nbackend = \"locmem\"\nkey_validator = \"asci\"";
+    let how = "a program registers its own with CachesBuilder::key_validator";
+    let start = "cache \"default\": the key validator \"asci\" is unknown;";
+    assert_eq!(told(toml), format!("{start} none is known; {how}"));
+    let one =
+        Caches::builder().backend::<LocMemCache>().key_validator("ascii", |_| Ok(())).toml(toml).build();
+    assert_eq!(one.unwrap_err().to_string(), format!("{start} known are \"ascii\"; {how}"));
+}
+
+#[test]
+fn a_key_validator_named_by_settings_looks_at_made_keys_of_both_halves() {
+    let caches = Caches::builder()
+        .backend::<LocMemCache>()
+        .key_validator("short", |key| if key.len() < 12 { Ok(()) } else { Err("is too long".into()) })
+        .toml("[caches.default]\nbackend = \"locmem\"\nkey_validator = \"short\"\nkey_prefix = \"shop\"")
+        .url("url", "locmem://?key_validator=short")
+        .build()
+        .unwrap();
+    let cache = caches.default().unwrap();
+    assert_eq!(cache.config().key_validator, Some("short"));
+    cache.set("a b", &1, DEFAULT_TIMEOUT).unwrap(); // memcached's rules are not applied any more
+    for error in [
+        cache.set("basket", &1, DEFAULT_TIMEOUT).unwrap_err(),
+        futures_lite::future::block_on(cache.aset("basket", &1, DEFAULT_TIMEOUT)).unwrap_err(),
+        caches.get("url").unwrap().get::<i64>("basket:12345").unwrap_err(),
+    ] {
+        assert_eq!(error.kind(), ErrorKind::InvalidCacheKey);
+        assert!(error.to_string().contains("is too long"), "{error}");
+    }
+    assert_eq!(caches.get("url").unwrap().get::<i64>("basket").unwrap(), None);
 }
 
 #[test]

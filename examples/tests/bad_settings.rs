@@ -7,7 +7,7 @@ mod common;
 
 use std::fmt::Write as _;
 
-use cache_core::{Caches, CachesBuilder, ErrorKind, FromSettings};
+use cache_core::{Caches, CachesBuilder, ErrorKind};
 
 /// How a text is given to the program.
 #[derive(Clone, Copy)]
@@ -29,6 +29,7 @@ const CASES: &[(Form, &str)] = &[
     (Toml, "[caches.default]\nbackend = \"locmem\"\nmax_entries = 10"),
     (Toml, "[caches.default]\nbackend = \"locmem\"\noptions = { max_entrys = 10 }"),
     (Toml, "[caches.default]\nbackend = \"locmem\"\nkey_function = \"by_tenant\""),
+    (Toml, "[caches.default]\nbackend = \"locmem\"\nkey_validator = \"ascii\""),
     (Toml, "[caches.default]\nbackend = \"locmem\"\ncodec = \"pickel\""),
     (Toml, "[caches.default]\nbackend = \"locmem\"\nread_also = [\"yaml\"]"),
     (Toml, "[caches.default]\nbackend = \"map\"\noptions = { shards = 4 }"),
@@ -302,28 +303,4 @@ fn an_unknown_alias_is_named_with_the_known_ones() {
         "the settings have no cache \"sessions\"; they have \"b\", \"a\""
     );
     assert_eq!(caches.default().unwrap_err().kind(), ErrorKind::InvalidCacheBackend);
-}
-
-/// Core has a copy of what the backends say of themselves.
-#[test]
-fn every_name_of_a_backend_tells_how_to_register_it() {
-    fn check<B: FromSettings>(backend: &str) {
-        for name in B::NAMES {
-            let settings = format!("[caches.default]\nbackend = \"{name}\"");
-            let e = Caches::builder().backend::<examples::MapCache>().toml(&settings).build().unwrap_err();
-            let line = format!("; register this one with .backend::<{backend}>()");
-            assert!(e.to_string().ends_with(&line), "{name}: {e}");
-        }
-    }
-    macro_rules! check_all {
-        ($($backend:path,)*) => { $(check::<$backend>(stringify!($backend));)* };
-    }
-    check_all!(
-        cache_locmem::LocMemCache,
-        cache_file::FileCache,
-        cache_db::DatabaseCache,
-        cache_memcached::MemcachedCache,
-        cache_redis::RedisCache,
-        cache_dummy::DummyCache,
-    );
 }

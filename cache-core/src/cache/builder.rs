@@ -13,7 +13,7 @@ use crate::cache::{Cache, OnError, Settings};
 use crate::capabilities::Capabilities;
 use crate::codec::{Codec, MessagePack};
 use crate::error::{Error, Result};
-use crate::key::{KeyFunction, KeyMaker, KeyPolicy, KeyValidator, check_prefix};
+use crate::key::{KeyFunction, KeyMaker, KeyPolicy, KeyValidator, Named, check_prefix};
 use crate::timeout::Timeout;
 use crate::value::Codecs;
 
@@ -41,8 +41,8 @@ pub struct CacheBuilder<B: ?Sized> {
     prefix: String,
     version: i64,
     timeout: Timeout,
-    function: Option<Arc<KeyFunction>>,
-    validator: Option<Arc<KeyValidator>>,
+    function: Option<Named<KeyFunction>>,
+    validator: Option<Named<KeyValidator>>,
     policy: Option<KeyPolicy>,
     codec: Option<Arc<dyn Codec>>,
     read_also: Vec<Arc<dyn Codec>>,
@@ -67,6 +67,25 @@ impl<B: BaseCache + ?Sized> CacheBuilder<B> {
             read_also: Vec::new(),
             flight_wait: Duration::from_secs(10),
             on_error: OnError::Surface,
+        }
+    }
+
+    /// A builder with everything that `cache` was built with, and the version of that handle.
+    pub(super) fn like<O: BaseCache + ?Sized>(cache: &Cache<O>, backend: Arc<B>) -> Self {
+        let settings = &*cache.settings;
+        Self {
+            backend,
+            name: settings.observed.name().to_owned(),
+            prefix: settings.keys.prefix.clone(),
+            version: cache.head.version,
+            timeout: settings.timeout,
+            function: settings.keys.function.clone(),
+            validator: settings.keys.validator.clone(),
+            policy: Some(settings.keys.policy),
+            codec: Some(Arc::clone(&settings.codecs.write)),
+            read_also: settings.codecs.read_also.clone(),
+            flight_wait: settings.flights.wait(),
+            on_error: settings.on_error,
         }
     }
 
@@ -109,7 +128,8 @@ impl<B: BaseCache + ?Sized> CacheBuilder<B> {
     where
         F: Fn(&str, &str, i64) -> Result<String, Box<dyn StdError + Send + Sync>> + Send + Sync + 'static,
     {
-        self.function = Some(Arc::new(function));
+        let name = std::any::type_name::<F>().into();
+        self.function = Some(Named { name, call: Arc::new(function) });
         self
     }
 
@@ -120,7 +140,8 @@ impl<B: BaseCache + ?Sized> CacheBuilder<B> {
     where
         F: Fn(&str) -> Result<(), Box<dyn StdError + Send + Sync>> + Send + Sync + 'static,
     {
-        self.validator = Some(Arc::new(validator));
+        let name = std::any::type_name::<F>().into();
+        self.validator = Some(Named { name, call: Arc::new(validator) });
         self
     }
 
@@ -167,11 +188,13 @@ impl<B: BaseCache + ?Sized> CacheBuilder<B> {
     #[cfg(feature = "settings")]
     pub(crate) fn named_parts(
         mut self,
-        function: Option<Arc<KeyFunction>>,
+        function: Option<Named<KeyFunction>>,
+        validator: Option<Named<KeyValidator>>,
         codec: Option<Arc<dyn Codec>>,
         read_also: Vec<Arc<dyn Codec>>,
     ) -> Self {
         self.function = function;
+        self.validator = validator;
         self.codec = codec;
         self.read_also = read_also;
         self

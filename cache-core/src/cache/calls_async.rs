@@ -4,7 +4,7 @@
 //! crate, one on the network through its own async client. Dropping a future leaves the store
 //! with the old or the new state.
 
-use std::future::Future;
+use std::future::{Future, ready};
 
 use bytes::Bytes;
 use serde::Serialize;
@@ -238,6 +238,17 @@ impl<B: BaseCache + ?Sized> Cache<B> {
         Fut: Future<Output = T>,
     {
         self.try_aget_or_set(key, timeout, || async { Ok(function().await) }).await
+    }
+
+    /// [`Cache::get_or_set_value`] for async callers.
+    ///
+    /// # Errors
+    /// As [`Cache::get_or_set`].
+    pub async fn aget_or_set_value<T>(&self, key: &str, timeout: impl Into<Timeout>, value: T) -> Result<T>
+    where
+        T: Serialize + DeserializeOwned,
+    {
+        self.aget_or_set(key, timeout, || ready(value)).await
     }
 
     /// [`Cache::try_get_or_set`] for async callers, with an async function.

@@ -259,6 +259,28 @@ impl<B: BaseCache + ?Sized> Cache<B> {
         self.try_get_or_set(key, timeout, || Ok(function()))
     }
 
+    /// The value of `key`; on a miss `value`, which is stored: Django's `get_or_set` with a plain default. A value
+    /// that someone else stored meanwhile wins, as in [`Cache::get_or_set`], and is returned. A value that
+    /// is expensive to make belongs in [`Cache::get_or_set`], which calls its function on a miss only.
+    ///
+    /// ```
+    /// # use cache_core::{Cache, DEFAULT_TIMEOUT};
+    /// # use cache_locmem::LocMemCache;
+    /// let cache = Cache::new(LocMemCache::default());
+    /// assert_eq!(cache.get_or_set_value("theme", DEFAULT_TIMEOUT, "dark".to_owned())?, "dark");
+    /// assert_eq!(cache.get_or_set_value("theme", DEFAULT_TIMEOUT, "light".to_owned())?, "dark");
+    /// # Ok::<(), cache_core::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Cache::get_or_set`].
+    pub fn get_or_set_value<T>(&self, key: &str, timeout: impl Into<Timeout>, value: T) -> Result<T>
+    where
+        T: Serialize + DeserializeOwned,
+    {
+        self.get_or_set(key, timeout, || value)
+    }
+
     /// As [`Cache::get_or_set`], for a function that can fail: then nothing is stored, and the
     /// next waiter calls its own function.
     ///

@@ -17,24 +17,20 @@ use crate::info::Info;
 
 /// A cache's name, and its metrics.
 pub(super) struct Observed {
-    #[cfg(any(feature = "metrics", feature = "trace"))]
     name: String,
     #[cfg(feature = "metrics")]
     meters: OnceLock<Option<Meters>>,
 }
 
 impl Observed {
-    #[cfg_attr(not(any(feature = "metrics", feature = "trace")), allow(unused_variables))]
-    pub(super) fn new(name: String) -> Self {
+    pub(super) const fn new(name: String) -> Self {
         Self {
-            #[cfg(any(feature = "metrics", feature = "trace"))]
             name,
             #[cfg(feature = "metrics")]
             meters: OnceLock::new(),
         }
     }
 
-    #[cfg(feature = "trace")]
     pub(super) fn name(&self) -> &str {
         &self.name
     }

@@ -3,6 +3,7 @@
 mod builder;
 mod calls_async;
 mod calls_sync;
+mod config;
 mod degrade;
 mod flight;
 mod get_or_set;
@@ -23,6 +24,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 pub use self::builder::CacheBuilder;
+pub use self::config::CacheConfig;
 pub use self::degrade::OnError;
 use self::flight::Flights;
 use self::meters::Observed;
@@ -46,7 +48,23 @@ use crate::way::Way;
 /// ones, in any runtime. Both mean the same, on every backend.
 ///
 /// `Cache<LocMemCache>` calls its backend directly; [`Cache::erase`] turns it into plain `Cache`,
-/// which holds any backend.
+/// which holds any backend. A function that takes `&Cache` is given `&cache.to_dyn()`:
+///
+/// ```
+/// # use cache_core::{Cache, DEFAULT_TIMEOUT, Result};
+/// # use cache_locmem::LocMemCache;
+/// fn visit(cache: &Cache) -> Result<i64> {
+///     cache.add("visits", &0, DEFAULT_TIMEOUT)?;
+///     cache.incr("visits", 1)
+/// }
+///
+/// let cache: Cache<LocMemCache> = Cache::new(LocMemCache::default());
+/// assert_eq!(visit(&cache.to_dyn())?, 1);
+/// assert_eq!(visit(&cache.into())?, 2); // a `From`, where the concrete handle is not needed any more
+/// # Ok::<(), cache_core::Error>(())
+/// ```
+///
+/// A whole program:
 ///
 /// ```
 /// use std::time::Duration;
@@ -85,7 +103,6 @@ struct Settings {
     flights: Arc<Flights>,
     on_error: OnError,
     counters: Counters,
-    #[cfg_attr(not(any(feature = "metrics", feature = "trace")), allow(dead_code))]
     observed: Observed,
 }
 
@@ -106,6 +123,20 @@ impl<B: BaseCache> Cache<B> {
     #[must_use]
     pub fn erase(self) -> Cache {
         Cache { settings: self.settings, backend: self.backend, head: self.head }
+    }
+
+    /// Returns another handle on the same cache, with the backend's type forgotten: what a function that takes
+    /// `&Cache` is given. Costs a clone, three reference counts.
+    #[must_use]
+    pub fn to_dyn(&self) -> Cache {
+        self.clone().erase()
+    }
+}
+
+impl<B: BaseCache> From<Cache<B>> for Cache {
+    /// [`Cache::erase`].
+    fn from(cache: Cache<B>) -> Self {
+        cache.erase()
     }
 }
 

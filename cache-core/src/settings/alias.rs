@@ -8,13 +8,14 @@ use crate::timeout::Timeout;
 
 /// Every key of a cache's table but `url` and `options`: in a URL's query these are the cache's,
 /// and all others are options of the backend.
-const KEYS: [&str; 11] = [
+const KEYS: [&str; 12] = [
     "backend",
     "location",
     "timeout",
     "key_prefix",
     "version",
     "key_function",
+    "key_validator",
     "key_policy",
     "on_error",
     "codec",
@@ -50,6 +51,7 @@ pub(super) struct AliasSettings {
     pub(super) key_prefix: Option<String>,
     pub(super) version: Option<i64>,
     pub(super) key_function: Option<String>,
+    pub(super) key_validator: Option<String>,
     pub(super) key_policy: Option<KeyPolicy>,
     pub(super) on_error: Option<OnError>,
     pub(super) codec: Option<String>,
@@ -150,6 +152,7 @@ impl AliasSettings {
             // Django's own default.
             "key_function" if *setting == Setting::Null => {}
             "key_function" => self.key_function = Some(text(setting).map_err(at)?),
+            "key_validator" => self.key_validator = Some(text(setting).map_err(at)?),
             "key_policy" => {
                 let policies =
                     [("allow", KeyPolicy::Allow), ("warn", KeyPolicy::Warn), ("refuse", KeyPolicy::Refuse)];

@@ -13,7 +13,7 @@ use super::plan::{Names, Plan, Registered};
 use super::{Caches, FromSettings, Problem, Setting, environment};
 use crate::codec::{Codec, MessagePack};
 use crate::error::{Error, Result};
-use crate::key::default_key_func;
+use crate::key::{DEFAULT_KEY_FUNCTION, Named, default_key_func};
 
 /// Builds [`Caches`]: first what the program registers by name, then one or several sources of
 /// settings. **A later source replaces a cache of an earlier one as a whole**, so that
@@ -53,7 +53,7 @@ impl Default for CachesBuilder {
     fn default() -> Self {
         let builder = Self { names: Names::default(), sources: Vec::new() }
             .codec("messagepack", MessagePack)
-            .key_function("django.core.cache.backends.base.default_key_func", |key, prefix, version| {
+            .key_function(DEFAULT_KEY_FUNCTION, |key, prefix, version| {
                 Ok(default_key_func(key, prefix, version))
             });
         #[cfg(feature = "json")]
@@ -77,7 +77,31 @@ impl CachesBuilder {
     where
         F: Fn(&str, &str, i64) -> Result<String, Box<dyn StdError + Send + Sync>> + Send + Sync + 'static,
     {
-        self.names.key_functions.push((name.into(), Arc::new(function)));
+        self.names.key_functions.push(Named { name: name.into().into(), call: Arc::new(function) });
+        self
+    }
+
+    /// Registers a key validator for settings that name it as `key_validator`: it looks at every made key, in place
+    /// of memcached's rules, as [`CacheBuilder::key_validator`](crate::CacheBuilder::key_validator) says.
+    ///
+    /// ```
+    /// use cache_core::{Caches, DEFAULT_TIMEOUT};
+    /// # use cache_locmem::LocMemCache;
+    ///
+    /// let caches = Caches::builder()
+    ///     .backend::<LocMemCache>()
+    ///     .key_validator("ascii", |key| if key.is_ascii() { Ok(()) } else { Err("is not ASCII".into()) })
+    ///     .url("default", "locmem://?key_validator=ascii")
+    ///     .build()?;
+    /// assert!(caches.default()?.set("café", &1, DEFAULT_TIMEOUT).is_err());
+    /// # Ok::<(), cache_core::Error>(())
+    /// ```
+    #[must_use]
+    pub fn key_validator<F>(mut self, name: impl Into<String>, validator: F) -> Self
+    where
+        F: Fn(&str) -> Result<(), Box<dyn StdError + Send + Sync>> + Send + Sync + 'static,
+    {
+        self.names.key_validators.push(Named { name: name.into().into(), call: Arc::new(validator) });
         self
     }
 

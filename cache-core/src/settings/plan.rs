@@ -9,7 +9,7 @@ use crate::backend::BaseCache;
 use crate::cache::{Cache, CacheBuilder};
 use crate::codec::Codec;
 use crate::error::{Error, Result};
-use crate::key::KeyFunction;
+use crate::key::{KeyFunction, KeyValidator, Named};
 use crate::location::{not_supported, unsupported};
 
 /// A backend that the program registered.
@@ -36,7 +36,8 @@ impl Registered {
 #[derive(Clone, Default)]
 pub(super) struct Names {
     pub(super) backends: Vec<Registered>,
-    pub(super) key_functions: Vec<(String, Arc<KeyFunction>)>,
+    pub(super) key_functions: Vec<Named<KeyFunction>>,
+    pub(super) key_validators: Vec<Named<KeyValidator>>,
     pub(super) codecs: Vec<(String, Arc<dyn Codec>)>,
     pub(super) compat: Option<Compat>,
     pub(super) database: Option<String>,
@@ -79,9 +80,9 @@ impl Names {
             let backend = self.backend(&scheme).filter(|_| !scheme.contains('.')).ok_or_else(|| {
                 let schemes = self.backends.iter().flat_map(|b| b.names).filter(|name| !name.contains('.'));
                 format!(
-                    "the URL's scheme {scheme:?} is unknown; the backends registered by this program take {}{}",
-                    quoted(schemes.copied()),
-                    how_to_register(&scheme)
+                    "the URL's scheme {scheme:?} is unknown; the backends registered by this program take \
+                     {}{HOW_TO_REGISTER}",
+                    quoted(schemes.copied())
                 )
             });
             let backend = match unsupported(&scheme) {
@@ -100,8 +101,10 @@ impl Names {
             ));
         };
         let backend = self.backend(name).ok_or_else(|| {
-            let how = how_to_register(name);
-            format!("the backend {name:?} is unknown; {} registered by this program{how}", known())
+            format!(
+                "the backend {name:?} is unknown; {} registered by this program{HOW_TO_REGISTER}",
+                known()
+            )
         })?;
         let location = match &settings.location {
             None | Some(Setting::Null) => None,
@@ -123,73 +126,27 @@ impl Names {
             format!("the codec {name:?} is unknown; known are {known}")
         })
     }
-
-    fn key_function(&self, name: &str) -> Result<Arc<KeyFunction>, Problem> {
-        let found = self.key_functions.iter().find(|(other, _)| other == name);
-        found.map(|(_, function)| Arc::clone(function)).ok_or_else(|| {
-            let known = quoted(self.key_functions.iter().map(|(name, _)| &**name));
-            format!(
-                "the key function {name:?} is unknown; known are {known}; a program registers its own with \
-                 CachesBuilder::key_function"
-            )
-        })
-    }
 }
 
-/// The backends of this project, and the names that each registers itself under.
-const OURS: [(&str, &[&str]); 6] = [
-    (
-        "cache_locmem::LocMemCache",
-        &["locmem", "locmemcache", "django.core.cache.backends.locmem.LocMemCache"],
-    ),
-    ("cache_file::FileCache", &["file", "filecache", "django.core.cache.backends.filebased.FileBasedCache"]),
-    (
-        "cache_db::DatabaseCache",
-        &["sqlite", "sqlite3", "db", "dbcache", "django.core.cache.backends.db.DatabaseCache"],
-    ),
-    (
-        "cache_memcached::MemcachedCache",
-        &[
-            "memcached",
-            "memcache",
-            "pymemcache",
-            "pymemcached",
-            "pylibmc",
-            "djangopylibmc",
-            "elasticache",
-            "django.core.cache.backends.memcached.PyMemcacheCache",
-            "django.core.cache.backends.memcached.PyLibMCCache",
-            "django.core.cache.backends.memcached.MemcachedCache",
-            "django_pylibmc.memcached.PyLibMCCache",
-            "django_elasticache.memcached.ElastiCache",
-        ],
-    ),
-    (
-        "cache_redis::RedisCache",
-        &[
-            "redis",
-            "rediss",
-            "rediscache",
-            "hiredis",
-            "valkey",
-            "valkeys",
-            "unix",
-            "redis+unix",
-            "redis+socket",
-            "valkey+unix",
-            "django.core.cache.backends.redis.RedisCache",
-            "django_redis.cache.RedisCache",
-            "redis_cache.RedisCache",
-            "redis_cache.cache.RedisCache",
-        ],
-    ),
-    ("cache_dummy::DummyCache", &["dummy", "dummycache", "django.core.cache.backends.dummy.DummyCache"]),
-];
+/// What to do about a backend that settings name and the program did not register.
+const HOW_TO_REGISTER: &str = "; check the name; a program registers a backend with CachesBuilder::backend, and the \
+                               backend's crate needs its feature \"settings\"";
 
-/// What registers a backend of this project that a program may well have forgotten: the end of the error.
-fn how_to_register(name: &str) -> String {
-    let ours = OURS.iter().find(|(_, names)| names.contains(&name));
-    ours.map(|(backend, _)| format!("; register this one with .backend::<{backend}>()")).unwrap_or_default()
+/// What was registered under `name`. `kind` and `method` are what an error calls it, and what registers one.
+fn registered<F: ?Sized>(
+    list: &[Named<F>],
+    name: &str,
+    kind: &str,
+    method: &str,
+) -> Result<Named<F>, Problem> {
+    let found = list.iter().find(|named| &*named.name == name);
+    found.cloned().ok_or_else(|| {
+        let known = match quoted(list.iter().map(|named| &*named.name)) {
+            none if none.is_empty() => "none is known".to_owned(),
+            known => format!("known are {known}"),
+        };
+        format!("the {kind} {name:?} is unknown; {known}; a program registers its own with CachesBuilder::{method}")
+    })
 }
 
 /// A cache that can be made.
@@ -200,7 +157,8 @@ pub(super) struct Plan {
     backend: Registered,
     told: BackendSettings,
     settings: AliasSettings,
-    key_function: Option<Arc<KeyFunction>>,
+    key_function: Option<Named<KeyFunction>>,
+    key_validator: Option<Named<KeyValidator>>,
     codec: Option<Arc<dyn Codec>>,
     read_also: Vec<Arc<dyn Codec>>,
 }
@@ -225,11 +183,27 @@ impl Plan {
             known: Vec::new(),
             called: Vec::new(),
         };
-        let key_function =
-            settings.key_function.as_deref().map(|name| names.key_function(name)).transpose()?;
+        let key_function = settings.key_function.as_deref();
+        let key_function = key_function
+            .map(|name| registered(&names.key_functions, name, "key function", "key_function"))
+            .transpose()?;
+        let key_validator = settings.key_validator.as_deref();
+        let key_validator = key_validator
+            .map(|name| registered(&names.key_validators, name, "key validator", "key_validator"))
+            .transpose()?;
         let codec = settings.codec.as_deref().map(|name| names.codec(name)).transpose()?;
         let read_also = settings.read_also.iter().map(|name| names.codec(name)).collect::<Result<_, _>>()?;
-        Ok(Self { alias: alias.to_owned(), place, backend, told, settings, key_function, codec, read_also })
+        Ok(Self {
+            alias: alias.to_owned(),
+            place,
+            backend,
+            told,
+            settings,
+            key_function,
+            key_validator,
+            codec,
+            read_also,
+        })
     }
 
     /// Makes the cache. No I/O.
@@ -258,6 +232,7 @@ impl Plan {
         if let Some(on_error) = settings.on_error {
             cache = cache.on_error(on_error);
         }
-        cache.named_parts(self.key_function.clone(), self.codec.clone(), self.read_also.clone()).build()
+        let (function, validator) = (self.key_function.clone(), self.key_validator.clone());
+        cache.named_parts(function, validator, self.codec.clone(), self.read_also.clone()).build()
     }
 }
