@@ -7,7 +7,7 @@ mod common;
 
 use std::fmt::Write as _;
 
-use cache_core::{Caches, CachesBuilder, ErrorKind};
+use cache_core::{CachesBuilder, ErrorKind};
 
 /// How a text is given to the program.
 #[derive(Clone, Copy)]
