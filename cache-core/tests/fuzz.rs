@@ -1,4 +1,4 @@
-//! Row 5: settings, in a file, in a URL and in the environment.
+//! Fuzzed settings: in a file, in a URL and in the environment.
 
 #![cfg(feature = "settings")]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]

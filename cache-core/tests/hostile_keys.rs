@@ -1,4 +1,4 @@
-//! Row 18: keys that mean something to a protocol, under each policy and in each place that a key is made
+//! Hostile keys: those that mean something to a protocol, under each policy and in each place that a key is made
 //! of. A backend that cannot take them is never asked.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]

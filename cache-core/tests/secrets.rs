@@ -1,4 +1,4 @@
-//! Row 30: passwords in settings, and values, show in no formatting, no error and no log. Alone in its
+//! Secrets: passwords in settings, and values, show in no formatting, no error and no log. Alone in its
 //! program: see `Log`.
 
 #![cfg(feature = "settings")]

@@ -1,4 +1,4 @@
-//! What a command says, and the exit status.
+//! [`Answer`]: what a command prints, and its exit status.
 
 use std::io::{IsTerminal as _, Write as _};
 use std::process::ExitCode;

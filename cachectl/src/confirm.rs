@@ -1,4 +1,4 @@
-//! The question before something is destroyed.
+//! Asks before something is destroyed.
 
 use std::io::{IsTerminal as _, Write as _};
 

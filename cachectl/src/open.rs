@@ -1,4 +1,4 @@
-//! From the command line to a cache.
+//! Opens the cache that the command line names.
 
 use cache_core::{Cache, Caches, CachesBuilder, DEFAULT_CACHE_ALIAS, Inflate, Json};
 use cache_db::DatabaseCache;

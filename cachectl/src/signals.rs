@@ -1,4 +1,4 @@
-//! [`Interrupt`]: SIGINT and SIGTERM while a command has keys of its own in the store.
+//! [`Interrupt`]: notes SIGINT and SIGTERM while a command has keys of its own in the store.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};

@@ -1,4 +1,4 @@
-//! What a check expects, and why backends usually fail it: the words beside a failure.
+//! Explains a failed check: what it expects of a backend, and why backends usually fail it.
 
 use std::collections::HashMap;
 use std::sync::LazyLock;

@@ -1,4 +1,4 @@
-//! The arguments of a test program: those of libtest, and more than one filter.
+//! Reads the arguments of a test program: those of libtest, and more than one filter.
 
 use std::ffi::OsString;
 

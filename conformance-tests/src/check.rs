@@ -1,4 +1,4 @@
-//! [`Check`]: one check of the suite, what it needs, and the macros that name one in its family's list.
+//! [`Check`]: one check of the suite, where it can run, and the macros that enter it in its family's list.
 
 use std::future::Future;
 use std::pin::Pin;

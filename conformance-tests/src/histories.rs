@@ -1,5 +1,5 @@
-//! Whether what several racers saw of one key can be explained by one order of their calls:
-//! Wing and Gong's search, with Lowe's memory of the states that led nowhere.
+//! A linearizability checker: whether one order of the calls on a key explains what several racers saw. Wing and
+//! Gong's search, with Lowe's memory of the states that led nowhere.
 
 use std::collections::HashSet;
 

@@ -77,9 +77,9 @@
 //!   takes a third of the time.
 //! - **Faults** ([`faults`]): a kit for a backend's own tests, of system calls that kill or fail,
 //!   files that are damaged, disks that fill up, and calls that are dropped on their way.
-//!   With `FAULTS_REPORT` the suite records there what its own checks tried: processes that count and add (rows 8
-//!   and 9), histories of one key (row 20; 500 in each half of the API, 5,000 with `FAULTS_EFFORT=long`) and
-//!   the bound under load (row 29).
+//!   With `FAULTS_REPORT` the suite records there what its own checks tried: processes that count and
+//!   add, histories of one key (500 in each half of the API, 5,000 with `FAULTS_EFFORT=long`) and the bound under
+//!   load.
 //! - **Effort**: `CONFORMANCE_EFFORT=40`, or `FAULTS_EFFORT=long`, lets processes race for `add` in
 //!   40 times as many rounds as suit every commit: 10,000.
 
@@ -105,7 +105,7 @@ pub mod servers;
 mod spec;
 mod suite;
 mod test_cache;
-mod watched;
+mod watched_backend;
 mod worker_jobs;
 mod workers;
 

@@ -1,4 +1,4 @@
-//! How a check ends, and the macros it says so with.
+//! How a check ends ([`Outcome`], [`Stop`], [`Failure`]), and the macros that a check asserts with.
 
 use std::fmt::{self, Display};
 use std::time::Duration;

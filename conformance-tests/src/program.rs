@@ -1,4 +1,4 @@
-//! A suite as a test program: its checks as named tests, and what a program of its own may ask of it.
+//! Runs a suite as a test program, with its checks as named tests, and lets other programs list and run them.
 
 use libtest_mimic::{Completion, Trial};
 

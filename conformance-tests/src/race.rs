@@ -1,4 +1,4 @@
-//! Races, amplified: threads or tasks that start each round at the same instant.
+//! [`Gate`] and `race`: threads or tasks that start each round at the same instant.
 
 use std::future::Future;
 use std::pin::Pin;

@@ -1,4 +1,4 @@
-//! The registry: all checks of all families, to list and to find by name.
+//! The list of all checks of all families, to run through and to find a check by name.
 
 use crate::check::Check;
 use crate::checks;

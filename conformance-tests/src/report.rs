@@ -1,4 +1,4 @@
-//! The report: one JSON object a line, appended to the file that `CONFORMANCE_REPORT` names.
+//! Writes the report: one JSON object a line, appended to the file that `CONFORMANCE_REPORT` names.
 
 use std::fs::OpenOptions;
 use std::io::Write;

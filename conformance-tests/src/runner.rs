@@ -1,4 +1,4 @@
-//! Runs one check, in one mode, under a watchdog.
+//! Runs one check in one mode, under a watchdog, and says how it ended.
 
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};

@@ -1,5 +1,4 @@
-//! [`Server`]: a server process of a test's own, and the pool that a suite's locations take
-//! theirs from.
+//! [`Server`]: a server process that belongs to one test, and the pool that a suite's locations take theirs from.
 
 use std::ffi::OsString;
 use std::fmt;
@@ -292,13 +291,13 @@ pub fn or_skip(server: io::Result<Server>) -> Option<Server> {
 type Start = dyn Fn() -> io::Result<Server> + Send + Sync;
 
 /// The servers of a suite: each location has some of its own, and leaves them, empty, to the next.
-pub(crate) struct Pool {
+pub(crate) struct ServerPool {
     per_location: usize,
     start: Box<Start>,
     idle: Mutex<Vec<Server>>,
 }
 
-impl Pool {
+impl ServerPool {
     pub(crate) fn new(per_location: usize, start: Box<Start>) -> Self {
         Self { per_location, start, idle: Mutex::default() }
     }

@@ -1,4 +1,4 @@
-//! [`Suite`]: a backend's declaration: how to open it, and what it cannot say of itself.
+//! [`Suite`]: what a backend's author declares: how to open the backend, and what it cannot say of itself.
 
 use std::fmt;
 use std::sync::Arc;
@@ -6,9 +6,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use cache_core::{BaseCache, CacheBuilder, Result};
 
-use crate::servers::{Pool, Server};
+use crate::servers::{Server, ServerPool};
 use crate::spec::Spec;
-use crate::watched::{Act, Watched};
+use crate::watched_backend::{Act, Watched};
 
 /// Opens the backend under test.
 type Open = dyn Fn(&Spec) -> Result<Arc<dyn BaseCache>> + Send + Sync;
@@ -34,7 +34,7 @@ pub struct Suite {
     pub(crate) directory: bool,
     pub(crate) file_per_entry: bool,
     pub(crate) lock: Option<Arc<Lock>>,
-    pub(crate) servers: Option<Arc<Pool>>,
+    pub(crate) servers: Option<Arc<ServerPool>>,
     pub(crate) waivers: Vec<(String, String)>,
     pub(crate) observed: bool,
     /// Whether what its checks try goes into the report of faults.
@@ -156,7 +156,7 @@ impl Suite {
         per_location: usize,
         start: impl Fn() -> std::io::Result<Server> + Send + Sync + 'static,
     ) -> Self {
-        self.servers = Some(Arc::new(Pool::new(per_location, Box::new(start))));
+        self.servers = Some(Arc::new(ServerPool::new(per_location, Box::new(start))));
         self
     }
 

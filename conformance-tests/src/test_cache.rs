@@ -1,4 +1,4 @@
-//! [`TestCache`]: a cache handle with one set of methods for both modes.
+//! [`TestCache`]: a cache whose methods go through the sync or the async API, as the check's mode says.
 
 use std::fmt::Debug;
 use std::future::{Future, poll_fn};

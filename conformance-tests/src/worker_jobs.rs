@@ -1,4 +1,4 @@
-//! In a worker process: does the job that it was started for, and answers.
+//! Does a worker's job: what a test program does when a check has started it again.
 
 use std::process::exit;
 

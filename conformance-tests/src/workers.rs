@@ -1,4 +1,4 @@
-//! Worker processes: a check starts its test program again, several times over, on one location.
+//! Starts worker processes: a check runs its own test program again, several times over, on one location.
 
 use std::io::Read;
 use std::process::{Child, Command, Stdio};

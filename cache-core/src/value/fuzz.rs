@@ -1,4 +1,4 @@
-//! Rows 5 and 26: values in the bytes of each codec.
+//! Fuzzed values, and nesting and length bombs, in the bytes of each codec.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -161,7 +161,7 @@ fn bombs() -> Vec<(&'static str, Vec<u8>)> {
     ]
 }
 
-/// The stack that row 26 asks for; frames of an unoptimised build are several times as large.
+/// The stack on which a bomb must be refused; frames of an unoptimised build are several times as large.
 const STACK: usize = if cfg!(debug_assertions) { 1024 << 10 } else { 256 << 10 };
 
 #[test]

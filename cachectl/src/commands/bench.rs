@@ -1,4 +1,4 @@
-//! `bench`: what the common operations cost, from here to the store and back.
+//! `bench`: measures what the common operations cost, from here to the store and back.
 
 use std::time::{Duration, Instant};
 

@@ -1,4 +1,4 @@
-//! `check`: which settings are good, and which stores answer: a line for each cache.
+//! `check`: tells which settings are good and which stores answer, a line for each cache.
 
 use cache_core::{Caches, Presence};
 use serde_json::{Value, json};

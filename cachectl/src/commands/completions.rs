@@ -1,4 +1,4 @@
-//! `completions`.
+//! `completions`: prints a shell's completions for this program.
 
 use clap::CommandFactory as _;
 use clap_complete::Shell;

@@ -1,4 +1,4 @@
-//! The commands that count: values and versions.
+//! `incr`, `decr`, `incr_version` and `decr_version`: the commands that count.
 
 use serde_json::json;
 

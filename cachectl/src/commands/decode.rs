@@ -1,4 +1,4 @@
-//! `decode`: what is stored, as it is.
+//! `decode`: shows what is stored under a key: its bytes, its codec and its value.
 
 use cache_core::{Codec, CodecId, Json, MessagePack, Payload};
 use cache_pickle::{Pickle, Value as Python};

@@ -1,4 +1,4 @@
-//! The commands on one key.
+//! The commands on one key: `get`, `set`, `add`, `touch`, `delete` and the like.
 
 use std::io::IsTerminal as _;
 

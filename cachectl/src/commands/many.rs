@@ -1,4 +1,4 @@
-//! The commands on many keys.
+//! The commands on many keys: `get_many`, `set_many` and `delete_many`.
 
 use serde_json::{Map, Value, json};
 

@@ -1,4 +1,4 @@
-//! The commands on a whole store.
+//! The commands on a whole store: `clear`, `ping`, `info` and the like.
 
 use std::any::Any;
 

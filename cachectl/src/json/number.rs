@@ -1,4 +1,4 @@
-//! The numbers of a JSON text: each is exact, or a problem.
+//! Checks the numbers of a JSON text: each is exact, or a problem.
 
 use std::borrow::Cow;
 use std::ops::Range;

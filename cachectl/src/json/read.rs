@@ -1,4 +1,4 @@
-//! JSON from the command line and from standard input.
+//! Reads JSON from the command line and from standard input.
 
 use std::io::Read as _;
 

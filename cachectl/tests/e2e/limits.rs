@@ -1,4 +1,4 @@
-//! What settings say of no limit costs nobody's cache an entry.
+//! Settings that name no limit cost no cache an entry.
 
 use crate::backends::entries;
 use crate::session::Session;

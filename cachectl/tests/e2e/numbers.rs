@@ -1,4 +1,4 @@
-//! Numbers: each is exact, or an error that says so.
+//! Numbers on the command line: each is exact, or an error that says so.
 
 use std::collections::BTreeMap;
 

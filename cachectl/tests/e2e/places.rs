@@ -1,4 +1,4 @@
-//! A store that does not exist yet: what reads creates nothing, and `ping` and `check` say so.
+//! Commands on a store that does not exist yet: reads create nothing, and `ping` and `check` say so.
 
 use crate::session::Session;
 

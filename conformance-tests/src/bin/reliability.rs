@@ -1,8 +1,8 @@
-//! What `scripts/faults` makes docs/reliability.md with: `reliability REPORT` prints the text of
+//! Makes docs/reliability.md for `scripts/faults`: `reliability REPORT` prints the text of
 //! `conformance-tests/reliability.md.in`, with what a report of the fault kit says in its places; `reliability
-//! --short REPORT` a line for each row of the table. Both fail where a row has a failure, and say which was not tried:
-//! without strace, or the right to mount, some are left out. What others than this project's backends recorded, such
-//! as an example's, belongs to no row; they are named.
+//! --short REPORT` prints a line for each row of the table. Both fail where a row has a failure, and say which was not
+//! tried: without strace, or the right to mount, some are left out. What others than this project's backends recorded,
+//! such as an example's, belongs to no row; they are named.
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "what it prints is its result")]
 

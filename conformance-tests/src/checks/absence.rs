@@ -1,4 +1,4 @@
-//! What "absent" means, in one place: every operation says so.
+//! [`ensure_absent`]: asserts through every operation that a key is absent.
 
 use super::LONG;
 use crate::outcome::Outcome;

@@ -1,4 +1,4 @@
-//! B: basic operations.
+//! Family B: basic operations.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;

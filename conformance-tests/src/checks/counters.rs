@@ -1,4 +1,4 @@
-//! I: counters.
+//! Family I: counters.
 
 use std::fmt::Debug;
 use std::time::{Duration, Instant};

@@ -1,4 +1,4 @@
-//! Every operation on one key, for the rules that hold for all of them.
+//! Calls every operation on one key, for rules that hold for all of them.
 
 use std::future::Future;
 use std::time::{Duration, Instant};

@@ -1,13 +1,13 @@
-//! K: keys and validation.
+//! Family K: keys and their validation.
 
 use std::sync::Arc;
 
 use cache_core::{Error, ErrorKind, KeyPolicy, MEMCACHE_MAX_KEY_LENGTH};
 
 use super::LONG;
-use super::broken::Broken;
 use super::every_op::every_op;
-use super::warnings::Warnings;
+use super::failing_backend::Broken;
+use super::key_warnings::Warnings;
 use crate::check::Check;
 use crate::context::TestContext;
 use crate::outcome::Outcome;

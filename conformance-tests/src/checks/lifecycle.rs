@@ -1,4 +1,4 @@
-//! L: clear, close, reopen.
+//! Family L: clear, close, reopen.
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};

@@ -1,18 +1,19 @@
-//! The checks, by family.
+//! The checks, a module for each family.
 #![allow(clippy::unused_async, reason = "a check is an async function, also where it needs no wait")]
 
 mod absence;
 mod asynchronous;
 mod basic;
-mod broken;
 mod concurrency;
 mod counters;
 mod culling;
+mod entry_files;
 mod every_op;
-mod faulty;
-mod files;
+mod failing_backend;
+mod faulty_value;
 mod get_or_set;
 mod isolation;
+mod key_warnings;
 mod keys;
 mod lifecycle;
 mod many;
@@ -21,7 +22,6 @@ mod move_version;
 mod timeouts;
 mod values;
 mod versions;
-mod warnings;
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! W: `incr_version` and `decr_version`.
+//! Family W: `incr_version` and `decr_version`.
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;

@@ -1,8 +1,8 @@
-//! T: timeouts and expiry.
+//! Family T: timeouts and expiry.
 
-mod exact;
+mod expiry;
 mod long;
-mod moments;
+mod real_clock;
 mod settings;
 mod touch;
 mod zero;
@@ -11,12 +11,12 @@ use std::time::{Duration, Instant};
 
 use cache_core::Timeout;
 
-use self::exact::to_the_moment;
-use self::long::{days_30, days_30_plus_1s, duration_max_forever, ttl_2e31, years_100, years_9000};
-use self::moments::{
+use self::expiry::{
     absence_agrees, clock_step, expired_absent_in_get_many, fraction_1_9, get_not_sliding, half_second,
     many_ttl_each, never_early, not_late, ttl_survives_reopen,
 };
+use self::long::{days_30, days_30_plus_1s, duration_max_forever, ttl_2e31, years_100, years_9000};
+use self::real_clock::to_the_moment;
 use self::settings::{
     config_none_forever, default_300, explicit_overrides, nan_inf_rejected, never_survives,
 };

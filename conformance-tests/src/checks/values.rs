@@ -1,9 +1,9 @@
-//! F: values and fidelity.
+//! Family F: values and their fidelity.
 
-mod bytes_of;
 mod decoding;
 mod numbers;
 mod sizes;
+mod stored_bytes;
 mod structures;
 mod text;
 
@@ -13,13 +13,13 @@ use cache_core::{Json, MessagePack};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use self::bytes_of::codec_bytes_identical;
 use self::decoding::{deserialize_panic_contained, mimics_envelope, serde_evolution, wrong_type_decode_err};
 use self::numbers::{
     bool_is_not_int, exact_or_refused_float, exact_or_refused_integer, float_extremes, i64_limits, i128_u128,
     int_is_not_float, nan_inf, random_floats, u64_max,
 };
 use self::sizes::{incompressible, map_10k, size_16mib, size_above_limit, size_below_limit};
+use self::stored_bytes::codec_bytes_identical;
 use self::structures::{
     datetime_duration_uuid, depth_100, empty_collections, enum_variants, map_non_string_keys, option_nesting,
     unit_newtype,

@@ -1,4 +1,4 @@
-//! V: versions, prefix, key function.
+//! Family V: versions, prefix, key function.
 
 use std::collections::HashSet;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};

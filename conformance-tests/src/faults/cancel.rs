@@ -1,4 +1,4 @@
-//! Calls that are dropped on their way: one, many at once, and row 13 on a cache.
+//! Drops calls on their way: one call, many at once, and random calls on a cache.
 
 use std::future::{Future, poll_fn};
 use std::pin::pin;
@@ -85,7 +85,7 @@ where
     sum
 }
 
-/// Row 13 of the table: tasks call `cache`, which reaches its server through `proxy`, and are dropped on their
+/// Tests async calls that are cancelled at any point: tasks call `cache`, which reaches its server through `proxy`, and are dropped on their
 /// way, with few requests under way and with many. Every value says which key it belongs to.
 ///
 /// # Panics

@@ -1,4 +1,4 @@
-//! [`Corruption`]: all that a bad disk does to a file.
+//! [`Corruption`]: every damage that a bad disk does to a file.
 
 /// What was done to the bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

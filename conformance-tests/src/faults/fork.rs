@@ -1,4 +1,4 @@
-//! [`fork`]: a real fork of the test program; and both sides of one on a cache.
+//! [`fork`]: a real fork of the test program, and the use of a cache on both sides of one.
 
 use std::any::Any;
 use std::fmt::Display;
@@ -97,8 +97,9 @@ struct Sum {
     first: Option<String>,
 }
 
-/// Row 31 of the table: uses `cache` before a fork, and on both sides after it, sync and async at once, while other threads of the
-/// parent use it as well. Every value says who wrote it and under which key, and is of a length of its own.
+/// Tests a cache in a process that forks: uses `cache` before a fork, and on both sides after it, sync and async
+/// at once, while other threads of the parent use it as well. Every value says who wrote it and under which key,
+/// and is of a length of its own.
 ///
 /// # Panics
 /// Where a side reads what is not its own, or a call fails.

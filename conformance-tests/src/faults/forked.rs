@@ -1,4 +1,4 @@
-//! What a child of `fork` does to the connections and runtimes of its parent: for a backend on a server. Each test
+//! Tests what a forked child does to the connections and runtimes of its parent, for a backend on a server. Each test
 //! belongs into a program in which nothing else is tested: see [`fork`].
 //!
 //! ```no_run

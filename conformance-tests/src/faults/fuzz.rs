@@ -1,4 +1,4 @@
-//! [`Fuzz`]: mutated inputs for whatever reads bytes from outside.
+//! [`Fuzz`]: feeds mutated inputs to whatever reads bytes from outside.
 
 use std::fs;
 use std::ops::ControlFlow;
@@ -10,10 +10,10 @@ use fastrand::Rng;
 use super::mutate::mutate;
 use super::record::{effort, record};
 
-/// The row of the table that every outcome is of.
+/// The number of "Fuzzed headers, values, pickles, replies" in the report of faults.
 const ROW: u8 = 5;
 
-/// How many inputs the long form tries on a reader: row 5's figure.
+/// How many inputs the long form tries on a reader.
 const LONG: u64 = 10_000_000;
 
 /// How many mutations an input has at most, one upon the other.
@@ -131,7 +131,7 @@ impl<'a> Fuzz<'a> {
         self
     }
 
-    /// Row 5's bound: twice the input and 64 KiB.
+    /// The usual bound on a reader's memory: twice the input and 64 KiB.
     #[must_use]
     pub const fn twice(length: usize) -> u64 {
         (length as u64).saturating_mul(2).saturating_add(64 << 10)

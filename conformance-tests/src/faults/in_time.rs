@@ -1,4 +1,4 @@
-//! [`in_time`]: a call that must end.
+//! [`in_time`]: fails a test whose call hangs.
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::mpsc;

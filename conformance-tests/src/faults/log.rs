@@ -1,4 +1,4 @@
-//! [`Log`]: all that a program logs.
+//! [`Log`]: captures all that a program logs.
 
 use std::fmt::{Debug, Write as _};
 use std::sync::{Arc, Mutex, PoisonError};

@@ -27,8 +27,9 @@
 //! record(4, "mine", effort(1, 1), wrong, "0 wrong values");
 //! ```
 
-mod absent;
+mod absent_store;
 mod cancel;
+mod connection_loss;
 mod corruption;
 pub mod extremes;
 mod fork;
@@ -37,29 +38,28 @@ mod fuzz;
 mod in_time;
 mod log;
 mod mutate;
+mod other_users;
 pub mod owners;
-mod patience;
-mod process;
 mod record;
-mod restart;
+mod rerun;
+mod retry;
 mod small_disk;
 mod strace;
-mod users;
 
-pub use absent::finds_nothing;
+pub use absent_store::finds_nothing;
 pub use cancel::{Dropped, cancel_calls, cancelled, drop_calls};
+pub use connection_loss::{ended_connections, refusals, restarts};
 pub use corruption::{Corruption, Damage};
 pub use fork::{Forked, fork, fork_calls};
 pub use fuzz::Fuzz;
 pub use in_time::in_time;
 pub use log::{Log, leaked, shown};
-pub use patience::{quickest, until_ok};
-pub use process::{again, in_own_process, job, test_again};
+pub use other_users::{place_for_users, run_as, start_as};
 pub use record::{effort, record};
-pub use restart::{ended_connections, refusals, restarts};
+pub use rerun::{again, in_own_process, job, test_again};
+pub use retry::{quickest, until_ok};
 pub use small_disk::SmallDisk;
 pub use strace::{Call, Injection, Strace, mark};
-pub use users::{place_for_users, run_as, start_as};
 
 /// A runtime with two workers, for the async half of a cache.
 #[allow(clippy::expect_used, reason = "a test fails by panicking")]

@@ -1,4 +1,4 @@
-//! One mutation of an input, knowing nothing of its format but some words.
+//! Mutates an input at one place, knowing nothing of its format but some words.
 
 use fastrand::Rng;
 

@@ -1,4 +1,4 @@
-//! [`record`]: what came of a row of the table of faults.
+//! [`record`]: writes what came of a fault to the report of faults.
 
 use std::fs::OpenOptions;
 use std::io::Write as _;

@@ -1,4 +1,4 @@
-//! [`SmallDisk`]: a file system of its own that fills up.
+//! [`SmallDisk`]: mounts a small file system that fills up.
 
 use std::fs;
 use std::io;

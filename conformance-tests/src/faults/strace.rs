@@ -1,4 +1,4 @@
-//! [`Strace`]: a process that dies at its Nth system call, or whose Nth system call fails.
+//! [`Strace`]: runs a process that dies at its Nth system call, or whose Nth system call fails.
 
 use std::collections::HashMap;
 use std::io;

@@ -1,4 +1,4 @@
-//! The whole bodies of tests fail where they should, and say what was expected.
+//! The test bodies that the kit offers fail where they should, and say what was expected.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;

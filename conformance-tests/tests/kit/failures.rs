@@ -1,4 +1,4 @@
-//! What a failure says.
+//! The text of a failure: what was expected, what came, and where.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};

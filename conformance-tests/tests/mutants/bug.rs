@@ -1,4 +1,4 @@
-//! The bugs that a [`Mutant`](crate::seeded::Mutant) can have.
+//! [`Bug`]: the bugs that a [`Mutant`](crate::mutant::Mutant) can have.
 
 /// What is wrong with a mutant: one thing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -1,11 +1,11 @@
-//! Counting, wrongly.
+//! Bugs of `incr`: counting wrongly.
 
 use cache_core::{Error, ErrorKind, Payload, Result};
 
 use crate::bug::Bug;
+use crate::mutant::Mutant;
 use crate::races;
-use crate::reference::FIVE_MINUTES;
-use crate::seeded::Mutant;
+use crate::reference_store::FIVE_MINUTES;
 use crate::values::{FALSE, TRUE, float, number_in_text};
 
 /// `incr` with the mutant's bug.

@@ -1,7 +1,7 @@
-//! Making room for a new key, rightly and wrongly.
+//! Makes room for a new key in the reference store, and the bugs of that.
 
 use crate::bug::Bug;
-use crate::reference::{Map, Store};
+use crate::reference_store::{Map, Store};
 
 /// Makes room for one more entry where the location is full.
 pub(crate) fn make_room(map: &mut Map, store: &Store, now: u64) {

@@ -1,4 +1,4 @@
-//! What the bugs do to a key.
+//! Bugs of keys: what a mutant does to a key.
 
 use cache_core::{Error, ErrorKind, Result};
 

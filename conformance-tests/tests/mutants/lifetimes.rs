@@ -1,11 +1,11 @@
-//! What the bugs do to a lifetime.
+//! Bugs of lifetimes: what a mutant does to a lifetime.
 
 use std::time::Duration;
 
 use cache_core::{Error, ErrorKind, Expiry, Result};
 
 use crate::bug::Bug;
-use crate::reference::Store;
+use crate::reference_store::Store;
 
 const DAYS_30: u64 = 30 * 86_400;
 /// The last second of the year 9999, in seconds since 1970.

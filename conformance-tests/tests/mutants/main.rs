@@ -4,25 +4,25 @@
 //! Each row of [`table::MUTANTS`] is a test of its own: its checks, run on the mutant, must each
 //! fail. Each of those checks is run on the same store without the bug too, and must not fail.
 
+mod async_mutant;
 mod bug;
 mod counters;
 mod culling;
-mod files;
+mod file_store;
 mod keys;
 mod lifetimes;
 mod md5;
-mod native;
+mod mutant;
 mod observed;
 mod program;
 mod races;
-mod reference;
+mod reference_store;
 mod seed;
-mod seeded;
 mod settings;
 mod table;
-mod toy;
+mod toy_client;
+mod toy_server;
 mod values;
-mod wire;
 
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -33,16 +33,16 @@ use conformance_tests::{Mode, Status, Suite};
 use libtest_mimic::{Arguments, Failed, Trial};
 
 use crate::bug::Bug;
-use crate::files::FileBug;
+use crate::file_store::FileBug;
 use crate::seed::{Disk, Network, Seed, Store};
 use crate::table::{MUTANTS, NOT_SEEDED};
-use crate::wire::WireBug;
+use crate::toy_client::WireBug;
 
 /// How often a race may go well before the check counts as blind.
 const TRIES: usize = 3;
 
 fn main() {
-    toy::serve_if_told();
+    toy_server::serve_if_told();
     observed::run_if_told();
     program::run_if_told();
     let controls = [Store(Bug::None), Store(Bug::Native), Disk(FileBug::None), Network(WireBug::None)];

@@ -1,4 +1,4 @@
-//! MD5, for the bug that trusts it.
+//! MD5, for the bug that takes two keys with the same MD5 for one.
 
 const SHIFTS: [[u32; 4]; 4] = [[7, 12, 17, 22], [5, 9, 14, 20], [4, 11, 16, 23], [6, 10, 15, 21]];
 

@@ -1,4 +1,4 @@
-//! Suites that observe: which failures they pass over, and which not.
+//! Tests of suites that observe a backend: which failures they pass over, and which not.
 
 use std::env::{current_exe, var};
 use std::process::Command;

@@ -1,4 +1,4 @@
-//! The suite as a test program: what it runs, and what it prints when.
+//! Tests of the suite as a test program: what it runs, and what it prints when.
 
 use std::env::{current_exe, var_os};
 use std::process::{Command, Output};
@@ -7,7 +7,7 @@ use conformance_tests::{Mode, Status, Suite};
 use libtest_mimic::Failed;
 
 use crate::bug::Bug;
-use crate::files::FileBug;
+use crate::file_store::FileBug;
 use crate::seed::{Disk, Store};
 
 /// Tells this program, started anew, to be the suite of a mutant.

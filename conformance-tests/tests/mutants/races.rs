@@ -1,11 +1,11 @@
-//! Operations in two steps, where one is right.
+//! Bugs of races: operations in two steps, where one step is right.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use cache_core::{Error, Payload, Result};
 
-use crate::reference::{Entry, Store};
+use crate::reference_store::{Entry, Store};
 use crate::values::with_bytes;
 
 /// What a system call or a round trip takes between the two steps.

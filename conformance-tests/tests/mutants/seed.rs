@@ -1,15 +1,15 @@
-//! [`Seed`]: a mutant by name, and the suite that runs it.
+//! [`Seed`]: names a mutant, and makes the suite that runs it.
 
 use std::fmt;
 
 use conformance_tests::Suite;
 
 use crate::bug::Bug;
-use crate::files::{FileBug, Files};
-use crate::seeded::Mutant;
+use crate::file_store::{FileBug, Files};
+use crate::mutant::Mutant;
 use crate::settings::{Setting, misconfigure};
-use crate::toy;
-use crate::wire::{Wire, WireBug};
+use crate::toy_client::{Wire, WireBug};
+use crate::toy_server;
 
 /// Where the bug is: in the memory store, in the handle's settings, in the file store, in the
 /// client of a server.
@@ -53,7 +53,7 @@ impl Seed {
             // Its server has the machine's clock.
             Network(bug) => {
                 return Suite::new(&name, move |spec| Ok(Wire::open(bug, spec)))
-                    .servers(1, toy::start)
+                    .servers(1, toy_server::start)
                     .shared_locations();
             }
             Store(bug) => Suite::new(&name, move |spec| Mutant::open(bug, spec)),

@@ -1,4 +1,4 @@
-//! Bugs of the handle: settings that every cache of the suite gets.
+//! Bugs of the handle: wrong settings that every cache of the suite gets.
 
 use std::io::Write;
 use std::sync::atomic::{AtomicU64, Ordering};

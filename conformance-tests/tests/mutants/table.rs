@@ -1,12 +1,12 @@
-//! Which checks must catch which bug.
+//! The table of mutants: which checks must catch which bug.
 
 use conformance_tests::Mode::{self, Async, Sync};
 
 use crate::bug::Bug;
-use crate::files::FileBug as F;
+use crate::file_store::FileBug as F;
 use crate::seed::Seed::{self, Disk, Handle, Network, Store};
 use crate::settings::Setting as S;
-use crate::wire::WireBug as W;
+use crate::toy_client::WireBug as W;
 
 /// A mutant, the checks of which each must fail, and the half of the API they run through.
 pub(crate) type Row = (Seed, &'static [&'static str], Mode);

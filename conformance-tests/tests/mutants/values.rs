@@ -1,4 +1,4 @@
-//! What the bugs do to a value.
+//! Bugs of values: what a mutant does to a value.
 
 use bytes::Bytes;
 use cache_core::{Error, ErrorKind, Payload, Result};

@@ -1,4 +1,4 @@
-//! `conformance`: the suite against a cache that others may be using.
+//! `conformance`: runs the suite against a cache that others may be using.
 
 mod report;
 mod scoped;

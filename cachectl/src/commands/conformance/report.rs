@@ -1,4 +1,4 @@
-//! What the checks came to.
+//! Reports the results of the checks that `conformance` ran.
 
 use std::collections::BTreeMap;
 

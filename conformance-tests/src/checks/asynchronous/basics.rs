@@ -1,11 +1,11 @@
-//! What Django's async API gets wrong, and the two halves on one cache.
+//! Checks what Django's async API gets wrong, and both halves of the API on one cache.
 
 use std::time::{Duration, Instant};
 
 use cache_core::{ErrorKind, Timeout};
 
 use crate::checks::LONG;
-use crate::checks::concurrency::tools::Until;
+use crate::checks::concurrency::rounds::Until;
 use crate::context::TestContext;
 use crate::outcome::Outcome;
 

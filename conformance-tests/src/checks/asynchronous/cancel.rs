@@ -1,4 +1,4 @@
-//! Calls that are dropped under way: the old state or the new one, and nobody is left waiting.
+//! Checks calls that are dropped under way: the old state or the new one, and nobody is left waiting.
 
 use std::future::Future;
 use std::sync::Arc;

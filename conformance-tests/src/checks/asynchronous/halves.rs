@@ -1,4 +1,4 @@
-//! Every method, through one half and through the other.
+//! Checks that every method answers alike through the sync and the async half.
 
 use std::fmt::Debug;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! The whole API through its async half, beside the sync one.
+//! Checks that random traces of all operations return the same through both halves, also by turns.
 
 use crate::checks::model::{DEFAULT_LIFE, Reference, Side, run_seeds};
 use crate::context::TestContext;

@@ -1,4 +1,4 @@
-//! A: the async API.
+//! Family A: the async API.
 
 mod basics;
 mod cancel;

@@ -1,4 +1,4 @@
-//! The async API and its runtimes: none is blocked, none hangs when it goes.
+//! Checks the async API on its runtimes: no call blocks one, and none hangs when it is dropped.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use cache_core::{BaseCache, Cache};
 use tokio::runtime::Builder;
 
 use crate::checks::LONG;
-use crate::checks::concurrency::tools::size;
+use crate::checks::concurrency::patterned_values::size;
 use crate::context::TestContext;
 use crate::outcome::{Outcome, Stop};
 

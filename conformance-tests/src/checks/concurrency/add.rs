@@ -1,8 +1,9 @@
-//! One winner of `add`: between racers, between processes, over expired entries.
+//! Races of `add`: one winner between threads or tasks, between processes, and over expired entries.
 
 use std::time::Duration;
 
-use super::tools::{BUDGET, Rounds, effort, filled, filling, mixed, racers, size};
+use super::patterned_values::{filled, filling, size};
+use super::rounds::{BUDGET, Rounds, effort, mixed, racers};
 use crate::checks::LONG;
 use crate::context::TestContext;
 use crate::outcome::Outcome;

@@ -1,8 +1,8 @@
-//! The limit on entries, while several write.
+//! Checks the limit on entries while several racers write.
 
 use cache_core::ErrorKind;
 
-use super::tools::{Until, mixed};
+use super::rounds::{Until, mixed};
 use crate::checks::LONG;
 use crate::context::TestContext;
 use crate::outcome::{Outcome, Stop};

@@ -1,10 +1,10 @@
-//! Counters: no step lost, none counted twice, none against `set` or `clear`.
+//! Races of counters: no step is lost or counted twice, also beside `set` and `clear`.
 
 use std::collections::BTreeSet;
 
 use cache_core::{ErrorKind, Timeout};
 
-use super::tools::{Rounds, Until, mixed, racers};
+use super::rounds::{Rounds, Until, mixed, racers};
 use crate::checks::LONG;
 use crate::context::TestContext;
 use crate::outcome::Outcome;

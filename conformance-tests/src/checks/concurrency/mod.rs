@@ -1,22 +1,23 @@
-//! C: concurrency.
+//! Family C: concurrency.
 
 mod add;
 mod cull;
-mod handles;
 mod incr;
 mod models;
+pub(in crate::checks) mod patterned_values;
 mod processes;
 mod removal;
-pub(in crate::checks) mod tools;
+mod robustness;
+pub(in crate::checks) mod rounds;
 mod values;
 
 use self::add::*;
 use self::cull::*;
-use self::handles::*;
 use self::incr::*;
 use self::models::*;
 use self::processes::*;
 use self::removal::*;
+use self::robustness::*;
 use self::values::*;
 use crate::check::Check;
 

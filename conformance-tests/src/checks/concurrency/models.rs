@@ -1,11 +1,11 @@
-//! The backend against models: what racers saw, and what long traces return.
+//! Compares the backend with models: the histories of racers, and what long traces return.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use cache_core::{Error, ErrorKind};
 
-use super::tools::{BUDGET, Rounds, mixed};
+use super::rounds::{BUDGET, Rounds, mixed};
 use crate::checks::LONG;
 use crate::checks::model::{DEFAULT_LIFE, MapCache, Reference, Side, run_seeds};
 use crate::context::TestContext;

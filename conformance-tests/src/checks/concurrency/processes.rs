@@ -1,9 +1,8 @@
-//! Several processes on one location: what one writes the others read, and one killed at any
-//! moment harms nobody.
+//! Checks several processes on one location: each reads what others write, and one killed at any moment harms nobody.
 
 use std::time::{Duration, Instant};
 
-use super::tools::{filled, filling};
+use super::patterned_values::{filled, filling};
 use crate::checks::MINUTE;
 use crate::context::TestContext;
 use crate::outcome::Outcome;
@@ -150,5 +149,5 @@ pub(super) async fn kill9_worker(w: &Worker) -> Outcome<String> {
 
 /// How many regular files there are.
 fn files_below(dir: &std::path::Path) -> Outcome<usize> {
-    Ok(crate::checks::files::below(dir)?.len())
+    Ok(crate::checks::entry_files::below(dir)?.len())
 }

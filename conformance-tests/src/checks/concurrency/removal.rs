@@ -1,10 +1,10 @@
-//! Expiry, `clear` and moves between versions, each against a write.
+//! Races of expiry, `clear` and moves between versions, each against a write.
 
 use std::time::{Duration, Instant};
 
 use cache_core::{ErrorKind, Timeout};
 
-use super::tools::{BUDGET, Rounds, mixed};
+use super::rounds::{BUDGET, Rounds, mixed};
 use crate::checks::LONG;
 use crate::context::TestContext;
 use crate::outcome::Outcome;

@@ -1,9 +1,10 @@
-//! Whole values under load: never torn, never another key's, never gone for a moment.
+//! Checks values under load: never torn, never another key's, never absent for a moment.
 
 use bytes::Bytes;
 use cache_core::Timeout;
 
-use super::tools::{Rounds, Until, filled, filling, mixed, size};
+use super::patterned_values::{filled, filling, size};
+use super::rounds::{Rounds, Until, mixed};
 use crate::checks::LONG;
 use crate::context::TestContext;
 use crate::outcome::Outcome;

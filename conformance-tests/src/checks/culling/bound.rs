@@ -1,10 +1,10 @@
-//! How many entries there are: the limit, and what a cull takes.
+//! Checks the number of entries: the limit holds, and a cull takes the share it should.
 
 use cache_core::{BATCH, Timeout};
 
 use super::{count, fill, present};
 use crate::checks::LONG;
-use crate::checks::faulty::UNWRITABLE;
+use crate::checks::faulty_value::UNWRITABLE;
 use crate::context::TestContext;
 use crate::outcome::Outcome;
 use crate::spec::Spec;

@@ -1,12 +1,12 @@
-//! E: eviction, on backends with a limit on entries.
+//! Family E: eviction, on backends with a limit on entries.
 
 mod bound;
 mod order;
-mod remembered;
+mod remembered_limits;
 
 use cache_core::BaseCache;
 
-use self::{bound::*, order::*, remembered::*};
+use self::{bound::*, order::*, remembered_limits::*};
 use super::LONG;
 use crate::check::Check;
 use crate::outcome::{Outcome, Stop};

@@ -1,4 +1,4 @@
-//! Which entries go.
+//! Checks which entries a cull takes first.
 
 use std::time::{Duration, Instant};
 

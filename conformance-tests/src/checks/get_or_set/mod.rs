@@ -1,13 +1,13 @@
-//! G: `get_or_set`.
+//! Family G: `get_or_set`.
 
-mod alone;
-mod flight;
+mod concurrent_callers;
 mod removal;
+mod single_caller;
 
 use std::future::Future;
 use std::time::Duration;
 
-use self::{alone::*, flight::*, removal::*};
+use self::{concurrent_callers::*, removal::*, single_caller::*};
 use super::MINUTE;
 use crate::check::Check;
 use crate::mode::Mode;

@@ -1,4 +1,4 @@
-//! Someone removes the key, or writes it, while it is computed.
+//! Checks `get_or_set` while another caller removes or writes the key that is being computed.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering::SeqCst};
@@ -11,7 +11,7 @@ use crate::checks::MINUTE;
 use crate::context::TestContext;
 use crate::outcome::{Outcome, Stop};
 use crate::test_cache::TestCache;
-use crate::watched::{Act, Watched};
+use crate::watched_backend::{Act, Watched};
 
 /// A call that removes a key.
 #[derive(Clone, Copy, Debug)]

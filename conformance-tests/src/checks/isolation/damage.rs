@@ -1,11 +1,11 @@
-//! Entries that are not what this backend wrote: damaged, replaced, of another type.
+//! Checks entries that are not what this backend wrote: damaged, replaced, of another type.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use cache_core::{Codec, CodecError, CodecId, ErrorKind, Json, Visit};
 
-use crate::checks::{LONG, files};
+use crate::checks::{LONG, entry_files};
 use crate::context::TestContext;
 use crate::outcome::Outcome;
 use crate::test_cache::TestCache;
@@ -28,7 +28,7 @@ impl Target {
         } else {
             cache.set("k", "text", LONG).await?;
         }
-        let file = files::of_key(&spec.dir, &cache.cache.make_key("k")?)?;
+        let file = entry_files::of_key(&spec.dir, &cache.cache.make_key("k")?)?;
         let whole = fs::read(&file)?;
         Ok(Self { cache, dir: spec.dir, file, whole })
     }
@@ -130,7 +130,7 @@ pub(super) async fn symlink_not_followed(t: &TestContext) -> Outcome {
             ensure_eq!(cache.get::<String>("k").await?.as_deref(), Some("mine"));
             ensure!(fs::read(&outside)? == target.whole, "a write went through a symbolic link");
             ensure!(!t.scratch().join("not-there").exists(), "a write went through a dangling link");
-            let file = files::of_key(&target.dir, &cache.cache.make_key("k")?)?;
+            let file = entry_files::of_key(&target.dir, &cache.cache.make_key("k")?)?;
             ensure!(fs::symlink_metadata(file)?.is_file(), "the entry is no regular file");
         }
     }

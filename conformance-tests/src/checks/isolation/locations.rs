@@ -1,10 +1,10 @@
-//! Locations: apart from each other, shared where they are the same, whatever their names.
+//! Checks that locations are apart from each other, and shared where they are the same, whatever their names.
 
 use std::fs;
 
 use cache_core::ErrorKind;
 
-use crate::checks::{LONG, files};
+use crate::checks::{LONG, entry_files};
 use crate::context::TestContext;
 use crate::outcome::Outcome;
 use crate::test_cache::TestCache;
@@ -147,7 +147,7 @@ pub(super) async fn foreign_files_ignored(t: &TestContext) -> Outcome {
     let mut beside = None;
     if t.needs_file_per_entry().is_ok() {
         // A stranger's file right beside an entry.
-        let entry = files::of_key(&spec.dir, &cache.cache.make_key("k")?)?;
+        let entry = entry_files::of_key(&spec.dir, &cache.cache.make_key("k")?)?;
         let mut name = entry.clone().into_os_string();
         name.push(".bak");
         fs::copy(&entry, &name)?;

@@ -1,17 +1,17 @@
-//! X: isolation, hostile input, faults.
+//! Family X: isolation, hostile input, faults.
 
 mod damage;
-mod faults;
-mod hostile;
+mod hostile_input;
 mod locations;
 pub(crate) mod network;
+mod outages;
 mod secrets;
 
 use self::damage::*;
-use self::faults::*;
-use self::hostile::*;
+use self::hostile_input::*;
 use self::locations::*;
 use self::network::{reply_cut_midway, slow_reply};
+use self::outages::*;
 use self::secrets::*;
 use crate::check::Check;
 

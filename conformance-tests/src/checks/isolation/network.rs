@@ -1,5 +1,5 @@
-//! A bad network between a backend and its servers: errors in time, and no reply that is cut,
-//! late or another's taken for an answer.
+//! Checks a bad network between a backend and its servers: errors in time, and no reply that is cut, late or
+//! another's taken for an answer.
 
 use std::future::Future;
 use std::time::{Duration, Instant};

@@ -1,4 +1,4 @@
-//! No value in an error text.
+//! Checks that no error text contains a value.
 
 use std::error::Error as StdError;
 
@@ -6,7 +6,7 @@ use cache_core::{Error, Json};
 use serde::ser::{Error as _, Serializer};
 use serde::{Deserialize, Serialize};
 
-use crate::checks::{LONG, files};
+use crate::checks::{LONG, entry_files};
 use crate::context::TestContext;
 use crate::outcome::Outcome;
 use crate::test_cache::TestCache;
@@ -89,7 +89,7 @@ pub(super) async fn no_values_in_errors(t: &TestContext) -> Outcome {
         let spec = t.spec("blocked")?;
         let cache = t.over(t.open(&spec)?)?;
         cache.set("k", SECRET, LONG).await?;
-        let file = files::of_key(&spec.dir, &cache.cache.make_key("k")?)?;
+        let file = entry_files::of_key(&spec.dir, &cache.cache.make_key("k")?)?;
         std::fs::remove_file(&file)?;
         std::fs::create_dir_all(file.join("in the way"))?;
         ensure_quiet("a directory in the way", cache.set("k", SECRET, LONG).await)?;

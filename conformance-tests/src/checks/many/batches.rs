@@ -1,4 +1,4 @@
-//! All three many-operations: the same as single ones, in few calls, in nobody's way.
+//! Checks all operations on many keys alike: the same outcome as single calls, in few round trips.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -14,7 +14,7 @@ use crate::checks::isolation::network;
 use crate::context::TestContext;
 use crate::outcome::Outcome;
 use crate::test_cache::TestCache;
-use crate::watched::{Act, Watched};
+use crate::watched_backend::{Act, Watched};
 
 fn random_value(random: &mut fastrand::Rng) -> Value {
     match random.u8(0..7) {

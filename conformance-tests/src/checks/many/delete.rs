@@ -1,4 +1,4 @@
-//! `delete_many`.
+//! Checks `delete_many`.
 
 use cache_core::BATCH;
 

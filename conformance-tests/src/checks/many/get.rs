@@ -1,4 +1,4 @@
-//! `get_many`.
+//! Checks `get_many`.
 
 use std::iter::from_fn;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};

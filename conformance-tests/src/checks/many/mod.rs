@@ -1,4 +1,4 @@
-//! M: many-operations.
+//! Family M: operations on many keys.
 
 mod batches;
 mod delete;

@@ -1,4 +1,4 @@
-//! `set_many`.
+//! Checks `set_many`.
 
 use std::time::{Duration, Instant};
 
@@ -7,7 +7,7 @@ use serde_bytes::ByteBuf;
 
 use super::{keys, one_by_one};
 use crate::checks::MINUTE;
-use crate::checks::faulty::{Faulty, UNWRITABLE};
+use crate::checks::faulty_value::{Faulty, UNWRITABLE};
 use crate::context::TestContext;
 use crate::outcome::Outcome;
 

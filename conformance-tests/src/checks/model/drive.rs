@@ -1,4 +1,4 @@
-//! Runs traces on two sides, compares each reply, and shortens a trace that tells them apart.
+//! Runs a trace on two sides, compares each reply, and shortens a trace that tells them apart.
 
 use cache_core::{ManualClock, Result};
 

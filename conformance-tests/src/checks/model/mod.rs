@@ -1,4 +1,4 @@
-//! Random traces of every operation, what they must return, and how to make one shorter.
+//! Makes random traces of every operation and compares what two sides return.
 
 mod drive;
 mod map_cache;

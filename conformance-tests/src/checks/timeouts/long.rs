@@ -1,4 +1,4 @@
-//! Long lifetimes: kept where the store can, never for ever too short.
+//! Checks long lifetimes: kept where the store can, and never cut to a short one.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! What a timeout means: the default, the configured one, the call's own.
+//! Checks which timeout counts: the default, the configured one, or the call's own.
 
 use std::time::Duration;
 

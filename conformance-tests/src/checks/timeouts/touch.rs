@@ -1,4 +1,4 @@
-//! `touch`: a new lifetime for what is there, and nothing else.
+//! Checks `touch`: a new lifetime for an entry that is present, and nothing else.
 
 use std::time::{Duration, Instant};
 

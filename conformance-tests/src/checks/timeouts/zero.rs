@@ -1,4 +1,4 @@
-//! Zero and less: expire at once.
+//! Checks timeouts of zero and less: they expire at once.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Reading what is not what one thinks: other types, older types, look-alikes, panics.
+//! Checks reading as another type: older types, look-alikes, panics.
 
 use std::panic::{AssertUnwindSafe, resume_unwind};
 

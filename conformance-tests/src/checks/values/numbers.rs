@@ -1,4 +1,4 @@
-//! Numbers keep their value and their kind.
+//! Checks that numbers keep their value and their kind.
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;

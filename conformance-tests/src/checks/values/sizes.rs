@@ -1,4 +1,4 @@
-//! Large values: whole, or refused.
+//! Checks large values: stored whole, or refused.
 
 use std::collections::BTreeMap;
 

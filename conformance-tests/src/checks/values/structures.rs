@@ -1,4 +1,4 @@
-//! Structs, enums, maps, options and the types of other crates.
+//! Checks structs, enums, maps, options and the types of other crates.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};

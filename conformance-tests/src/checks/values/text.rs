@@ -1,4 +1,4 @@
-//! Text and bytes, byte for byte, and never taken for a number or for one another.
+//! Checks text and bytes: byte for byte, and never taken for a number or for one another.
 
 use std::collections::BTreeMap;
 

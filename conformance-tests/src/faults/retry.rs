@@ -1,4 +1,4 @@
-//! [`until_ok`]: patience with a machine that is busy.
+//! [`until_ok`] and [`quickest`]: call again where a busy machine made a call fail or late.
 
 use std::fmt::Debug;
 use std::time::{Duration, Instant};

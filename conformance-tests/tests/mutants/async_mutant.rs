@@ -8,9 +8,9 @@ use cache_core::{AsyncCache, BaseCache, Expiry, Info, Key, Payload, Presence, Re
 use futures_lite::future::yield_now;
 
 use crate::bug::Bug;
+use crate::mutant::Mutant;
 use crate::races;
-use crate::reference::FIVE_MINUTES;
-use crate::seeded::Mutant;
+use crate::reference_store::FIVE_MINUTES;
 
 #[async_trait]
 impl AsyncCache for Mutant {

@@ -1,4 +1,4 @@
-//! One caller at a time.
+//! Checks `get_or_set` with one caller at a time.
 
 use std::panic::{AssertUnwindSafe, resume_unwind};
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering::SeqCst};
@@ -10,10 +10,10 @@ use futures_lite::FutureExt;
 
 use super::computing;
 use crate::checks::MINUTE;
-use crate::checks::faulty::{Faulty, UNWRITABLE};
+use crate::checks::faulty_value::{Faulty, UNWRITABLE};
 use crate::context::TestContext;
 use crate::outcome::{Outcome, Stop};
-use crate::watched::{Act, Watched};
+use crate::watched_backend::{Act, Watched};
 
 /// Long enough to be read before it ends, short enough to wait for.
 const SHORT: Duration = Duration::from_millis(400);

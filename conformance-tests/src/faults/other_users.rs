@@ -1,4 +1,4 @@
-//! Other users of the machine, for tests of what belongs to whom. Only root can be another user.
+//! Runs a test's process as another user of the machine. Only root can.
 
 use std::fs::{Permissions, set_permissions};
 use std::io;

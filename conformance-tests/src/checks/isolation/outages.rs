@@ -1,4 +1,4 @@
-//! A store out of reach: an error from every operation, soon, and all is well afterwards.
+//! Checks a store that is unreachable, full or locked: every operation is an error soon, and works again afterwards.
 
 use std::fs;
 use std::path::PathBuf;

@@ -1,4 +1,4 @@
-//! When exactly: never early, late by at most the resolution, whatever the clock shows.
+//! Checks when an entry expires: never early, late by at most the resolution, whatever the clock shows.
 
 use std::time::{Duration, Instant};
 

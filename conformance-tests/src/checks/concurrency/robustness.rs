@@ -1,4 +1,4 @@
-//! What must not take a cache down: lock orders, panics, dropped handles, many callers at once.
+//! Checks what must not take a cache down: lock orders, panics, dropped handles, too many callers at once.
 
 use std::time::{Duration, Instant};
 
@@ -7,7 +7,7 @@ use serde::de::Deserializer;
 use serde::ser::Serializer;
 use serde::{Deserialize, Serialize};
 
-use super::tools::{Until, mixed};
+use super::rounds::{Until, mixed};
 use crate::checks::LONG;
 use crate::checks::isolation::network;
 use crate::context::TestContext;

@@ -1,4 +1,4 @@
-//! A small memory store that is right, and what every mutant is made from.
+//! The reference store: a small memory store that is right, and what every mutant is made from.
 
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError, Weak};

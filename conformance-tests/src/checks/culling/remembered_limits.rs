@@ -1,4 +1,4 @@
-//! The limits of a store that was there before the handle.
+//! Checks stores that remember their limits and are opened with others, or without any.
 
 use cache_core::ErrorKind;
 

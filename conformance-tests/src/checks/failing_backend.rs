@@ -1,4 +1,4 @@
-//! A backend that fails every call: what comes back with another error never reached it.
+//! [`Broken`]: a backend that fails every call. A call that ends with another error never reached it.
 
 use cache_core::{BaseCache, Error, Expiry, Key, Payload, Result};
 

@@ -1,4 +1,4 @@
-//! A store that does not exist yet.
+//! [`finds_nothing`]: expects that every call on a store that does not exist yet finds nothing.
 
 use std::time::Duration;
 

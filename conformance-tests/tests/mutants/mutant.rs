@@ -13,7 +13,7 @@ use conformance_tests::Spec;
 
 use crate::bug::Bug;
 use crate::keys::{Call, matches, stored_key};
-use crate::reference::{FIVE_MINUTES, Store};
+use crate::reference_store::{FIVE_MINUTES, Store};
 use crate::values::{MAX_VALUE, NIL, is_null, read, stored};
 use crate::{counters, lifetimes, races};
 

@@ -1,4 +1,4 @@
-//! [`Watched`]: a backend that shows a check every call, and lets it take an answer away.
+//! [`Watched`]: wraps a backend, shows a check every call, and can refuse a call or take its answer away.
 
 use std::sync::Arc;
 

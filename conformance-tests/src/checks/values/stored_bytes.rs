@@ -1,4 +1,4 @@
-//! What a backend is given for a value: the same bytes, whatever the backend.
+//! Checks the bytes that a backend is given for a value: the same on every backend.
 
 use std::collections::BTreeMap;
 

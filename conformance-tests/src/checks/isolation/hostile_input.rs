@@ -1,11 +1,11 @@
-//! Keys and values that mean something to a shell, a file system, SQL or a protocol: here they
-//! mean themselves.
+//! Checks keys and values that mean something to a shell, a file system, SQL or a protocol: here they mean
+//! themselves.
 
 use std::fs;
 use std::sync::Arc;
 
 use crate::checks::every_op::every_op;
-use crate::checks::{LONG, files};
+use crate::checks::{LONG, entry_files};
 use crate::context::TestContext;
 use crate::outcome::{Outcome, Stop};
 use crate::test_cache::TestCache;
@@ -83,7 +83,7 @@ pub(super) async fn path_traversal(t: &TestContext) -> Outcome {
     if t.needs_any_key().is_ok() {
         keys.extend(["../../x\0y", "\0", "a\0", "..\0/"]);
     }
-    let before = files::below(t.scratch())?;
+    let before = entry_files::below(t.scratch())?;
     mean_themselves(&cache, &keys, &["a", "b", "x"]).await?;
     // As a prefix, and with an entry left in place.
     let prefixed = t.suite.builder(Arc::clone(cache.cache.backend())).key_prefix("../../").build()?;
@@ -93,7 +93,7 @@ pub(super) async fn path_traversal(t: &TestContext) -> Outcome {
         prefixed.set(key, "left", LONG).await?;
     }
     ensure_eq!(fs::read_to_string(&outside)?, "outside", "a file outside");
-    let strayed: Vec<_> = files::below(t.scratch())?
+    let strayed: Vec<_> = entry_files::below(t.scratch())?
         .into_iter()
         .filter(|path| !path.starts_with(&spec.dir) && !before.contains(path))
         .collect();

@@ -1,5 +1,5 @@
-//! A small file store: one file per entry, one lock for all writers. Slow and right, but for the
-//! bugs: those that only files and several processes can have.
+//! A small file store with bugs that only files and several processes can have: one file per entry, one lock for all
+//! writers. Slow and right, but for the bugs.
 
 use std::collections::hash_map::DefaultHasher;
 use std::fs::{self, DirBuilder, File, OpenOptions};

@@ -1,13 +1,9 @@
-//! What the races share: rounds within a budget of time, values that tell when they are torn,
-//! and the two halves of the API mixed.
+//! [`Rounds`] and [`Until`]: how long a race goes on, how many racers it has, and which half of the API each uses.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
-
-use crate::context::TestContext;
 use crate::faults;
 use crate::mode::Mode;
 use crate::outcome::Outcome;
@@ -78,24 +74,4 @@ pub(in crate::checks) fn racers() -> usize {
 /// the other way round, since a native async client needs its runtime.
 pub(in crate::checks) fn mixed(cache: &TestCache, racer: usize) -> TestCache {
     if cache.mode == Mode::Async && racer % 2 == 1 { cache.other_mode() } else { cache.clone() }
-}
-
-/// About `wanted` bytes, or as many as the backend takes.
-pub(in crate::checks) fn size(t: &TestContext, wanted: usize) -> usize {
-    t.capabilities().max_value_size.map_or(wanted, |most| wanted.min(most / 2))
-}
-
-/// Many times the same byte: a mixture of two such values shows.
-pub(in crate::checks) fn filled(byte: u8, len: usize) -> Bytes {
-    // The length differs with the byte too, so that an old end behind a new beginning shows.
-    Bytes::from(vec![byte; len + usize::from(byte)])
-}
-
-/// Which byte fills this value of [`filled`].
-pub(in crate::checks) fn filling(value: &[u8], len: usize) -> Outcome<u8> {
-    let byte = value.first().copied().unwrap_or_default();
-    ensure_eq!(value.len(), len + usize::from(byte), "the length of a value filled with {byte}");
-    // Compares the value with itself, moved by one: all bytes are equal.
-    ensure!(value[1..] == value[..value.len() - 1], "a value is made of two");
-    Ok(byte)
 }

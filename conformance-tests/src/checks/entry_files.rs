@@ -1,4 +1,4 @@
-//! Looking into a backend's directory from outside.
+//! Finds the files of a backend that keeps a file per entry, from outside.
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,4 +1,4 @@
-//! [`Faulty`]: a value that may refuse to be written.
+//! [`Faulty`]: a value whose serialization fails on demand.
 
 use serde::{Deserialize, Serialize, Serializer};
 

@@ -1,4 +1,4 @@
-//! Counts the key warnings of the thread it is on.
+//! [`Warnings`]: counts the key warnings that are logged on the thread it is on.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, LazyLock};

@@ -1,4 +1,4 @@
-//! Rows 12 and 17 on a cache whose server is restarted or not there, or whose connections end.
+//! Tests a cache whose server restarts, refuses connections or closes them.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -74,9 +74,9 @@ impl Half {
     }
 }
 
-/// Row 12 of the table: `server` is restarted while four callers of `cache` have connections to it: threads,
-/// and then tasks of one runtime, which are expected to share theirs. A `set` works at once, and at most one
-/// call for each connection fails.
+/// Tests a restarted server: `server` is restarted while four callers of `cache` have connections to it, first
+/// threads and then tasks of one runtime, which are expected to share theirs. A `set` works at once, and at most
+/// one call for each connection fails.
 ///
 /// # Panics
 /// Where one fails that should not, or it takes longer than a second.
@@ -104,7 +104,7 @@ pub fn restarts<B: BaseCache + 'static>(backend: &str, cache: &Cache<B>, server:
     }
 }
 
-/// Row 12 of the table: the connection that a call of `cache` finds was closed by `proxy` since the one before, or is
+/// Tests closed connections: the connection that a call of `cache` finds was closed by `proxy` since the one before, or is
 /// closed on its request, or on the reply. A `set` and a `get` work all the same, and an `incr` is sent once.
 ///
 /// # Panics
@@ -148,7 +148,7 @@ pub fn ended_connections<B: BaseCache + 'static>(backend: &str, cache: &Cache<B>
     }
 }
 
-/// Row 17 of the table: more connections are refused than `cache` may have, which is `places`, and none of these
+/// Tests a pool whose server is down: more connections are refused than `cache` may have, which is `places`, and none of these
 /// is lost. With a value so long that a task sends it on a connection of its own, if the backend has such.
 ///
 /// # Panics

@@ -1,4 +1,4 @@
-//! Worker processes: the test program, run again.
+//! Runs the test program again: as a worker with a job, or for one test that needs a process of its own.
 
 use std::env;
 use std::io;

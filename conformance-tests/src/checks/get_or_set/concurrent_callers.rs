@@ -1,4 +1,4 @@
-//! Several callers at once.
+//! Checks `get_or_set` with several callers of one key at once: one computes, and the others wait.
 
 use std::future::pending;
 use std::panic::{AssertUnwindSafe, resume_unwind};
@@ -13,7 +13,7 @@ use crate::checks::MINUTE;
 use crate::context::TestContext;
 use crate::mode::Mode;
 use crate::outcome::{Outcome, Stop};
-use crate::watched::{Act, Watched};
+use crate::watched_backend::{Act, Watched};
 
 /// Long enough for the others to arrive.
 const WORK: Duration = Duration::from_millis(8);

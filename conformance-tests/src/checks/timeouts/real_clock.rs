@@ -1,4 +1,4 @@
-//! To the moment, by the machine's own clocks: a manual one has no ticks to be late by.
+//! Checks expiry to the moment by the machine's own clocks: a manual clock has no ticks to be late by.
 
 use std::time::Duration;
 

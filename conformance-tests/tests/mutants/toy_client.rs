@@ -1,5 +1,5 @@
-//! A client of the [`toy`](crate::toy) server with a pool of connections. Right, but for the bugs:
-//! those that only a client on a network can have.
+//! A client of the [toy server](crate::toy_server) with a pool of connections. Right, but for the bugs: those that
+//! only a client on a network can have.
 
 use std::io::{self, ErrorKind as Io, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use cache_core::{BaseCache, Capabilities, Error, ErrorKind, Expiry, Key, Payload, Result};
 use conformance_tests::Spec;
 
-use crate::toy::{Answer, Ask, Value};
+use crate::toy_server::{Answer, Ask, Value};
 
 /// What is wrong with the client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -1,5 +1,5 @@
-//! A small server with a protocol of one line of JSON each way, for the mutants of
-//! [`wire`](crate::wire): the test program runs itself as it.
+//! A small server with a protocol of one line of JSON each way, for the mutants of [`toy_client`](crate::toy_client):
+//! the test program runs itself as it.
 
 use std::collections::HashMap;
 use std::io::{BufRead as _, BufReader, Write as _};
