@@ -248,7 +248,7 @@ pub trait BaseCache: Any + Send + Sync {
     /// # Errors
     /// When the store fails.
     fn info(&self) -> Result<Info> {
-        Ok(Info { entries: self.entries()?, ..Info::default() })
+        Ok(Info::default().with_entries(self.entries()?))
     }
 
     /// Removes all expired entries and says how many; `None` where the store needs nobody to do so.

@@ -8,10 +8,11 @@ use std::time::Duration;
 /// ```
 /// use cache_core::Capabilities;
 ///
-/// let file_like = Capabilities { persistent: true, cross_process: true, ..Capabilities::DEFAULT };
-/// assert!(file_like.stores && file_like.persistent);
+/// const FILE_LIKE: Capabilities = Capabilities::DEFAULT.with_persistent(true).with_cross_process(true);
+/// assert!(FILE_LIKE.stores && FILE_LIKE.persistent);
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Capabilities {
     /// What is set can be read again. False for a backend that stores nothing.
     pub stores: bool,
@@ -39,6 +40,18 @@ pub struct Capabilities {
     pub atomic_rename: bool,
 }
 
+/// Methods that set one field each: other crates cannot write the struct out, which may grow.
+macro_rules! setters {
+    ($(#[$doc:meta] $setter:ident($field:ident: $type:ty);)*) => {$(
+        #[$doc]
+        #[must_use]
+        pub const fn $setter(mut self, $field: $type) -> Self {
+            self.$field = $field;
+            self
+        }
+    )*};
+}
+
 impl Capabilities {
     /// A store in the memory of one process, without a limit.
     pub const DEFAULT: Self = Self {
@@ -53,6 +66,34 @@ impl Capabilities {
         keeps_kinds: true,
         atomic_rename: true,
     };
+
+    setters! {
+        /// Sets [`Capabilities::stores`].
+        with_stores(stores: bool);
+        /// Sets [`Capabilities::persistent`].
+        with_persistent(persistent: bool);
+        /// Sets [`Capabilities::cross_process`].
+        with_cross_process(cross_process: bool);
+        /// Sets [`Capabilities::evicting`].
+        with_evicting(evicting: bool);
+        /// Sets [`Capabilities::lru`].
+        with_lru(lru: bool);
+        /// Sets [`Capabilities::ttl_resolution`].
+        with_ttl_resolution(ttl_resolution: Duration);
+        /// Sets [`Capabilities::strict_keys`].
+        with_strict_keys(strict_keys: bool);
+        /// Sets [`Capabilities::keeps_kinds`].
+        with_keeps_kinds(keeps_kinds: bool);
+        /// Sets [`Capabilities::atomic_rename`].
+        with_atomic_rename(atomic_rename: bool);
+    }
+
+    /// Sets [`Capabilities::max_value_size`], in bytes.
+    #[must_use]
+    pub const fn with_max_value_size(mut self, bytes: usize) -> Self {
+        self.max_value_size = Some(bytes);
+        self
+    }
 }
 
 impl Default for Capabilities {

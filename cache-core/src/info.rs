@@ -13,11 +13,19 @@ pub enum Presence {
 
 /// What a store says of itself, for people: see [`Cache::info`](crate::Cache::info). `None` is what
 /// it cannot say.
+///
+/// ```
+/// use cache_core::Info;
+///
+/// let info = Info::default().with_entries(3).with_max_entries(None).with("directory", "/var/cache/app");
+/// assert_eq!((info.entries, info.max_entries, info.more.len()), (Some(3), None, 1));
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Info {
     /// Entries in the location, expired ones that still take a place included.
     pub entries: Option<u64>,
-    /// The most entries there can be.
+    /// The most entries there can be; `None` for no limit too.
     pub max_entries: Option<u64>,
     /// Bytes that the location takes, in memory or on disk.
     pub bytes: Option<u64>,
@@ -36,7 +44,34 @@ pub struct Info {
     pub more: Vec<(String, String)>,
 }
 
+/// Methods that set one field each: other crates cannot write the struct out, which may grow.
+macro_rules! setters {
+    ($(#[$doc:meta] $setter:ident($field:ident);)*) => {$(
+        #[$doc]
+        #[must_use]
+        pub fn $setter(mut self, $field: impl Into<Option<u64>>) -> Self {
+            self.$field = $field.into();
+            self
+        }
+    )*};
+}
+
 impl Info {
+    setters! {
+        /// Sets [`Info::entries`]: a number, or `None` for a store that cannot say.
+        with_entries(entries);
+        /// Sets [`Info::max_entries`]: a number, or `None` for no limit.
+        with_max_entries(max_entries);
+        /// Sets [`Info::bytes`]: a number of bytes, or `None` for a store that cannot say.
+        with_bytes(bytes);
+        /// Sets [`Info::hits`]: a number, or `None` for a store that does not count.
+        with_hits(hits);
+        /// Sets [`Info::misses`]: a number, or `None` for a store that does not count.
+        with_misses(misses);
+        /// Sets [`Info::evictions`]: a number, or `None` for a store that does not count.
+        with_evictions(evictions);
+    }
+
     /// Hits out of hits and misses, from 0 to 1.
     #[must_use]
     #[allow(clippy::cast_precision_loss, reason = "a ratio")]

@@ -301,6 +301,7 @@ fn are_good<const N: usize>(blocks: &[[u8; N]], last: &[u8; N]) -> bool {
 
 /// What a cache does with a key that memcached would refuse.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum KeyPolicy {
     /// Nothing.
     Allow,

@@ -65,7 +65,7 @@ impl BaseCache for Spy {
         Ok(())
     }
     fn capabilities(&self) -> Capabilities {
-        Capabilities { strict_keys: self.strict, ..Capabilities::DEFAULT }
+        Capabilities::DEFAULT.with_strict_keys(self.strict)
     }
     fn as_async(&self) -> AsyncWay<'_> {
         AsyncWay::Inline

@@ -162,13 +162,11 @@ impl BaseCache for DatabaseCache {
             Ok((table.entries(db)?, db.file_bytes()?, table.limits(db)?, table.evictions(db)?))
         })?;
         let (entries, bytes, limits, evictions) = seen.unwrap_or((0, 0, config.culling, None));
-        let info = Info {
-            entries: Some(entries),
-            max_entries: limits.limit(),
-            bytes: Some(bytes),
-            evictions,
-            ..Info::default()
-        };
+        let info = Info::default()
+            .with_entries(entries)
+            .with_max_entries(limits.limit())
+            .with_bytes(bytes)
+            .with_evictions(evictions);
         Ok(info
             .with("database", config.path.display().to_string())
             .with("table", &config.table)
@@ -183,7 +181,7 @@ impl BaseCache for DatabaseCache {
 
     fn capabilities(&self) -> Capabilities {
         let is_evicting = self.store.config.culling.limit().is_some();
-        Capabilities { evicting: is_evicting, ..self.store.table.capabilities() }
+        self.store.table.capabilities().with_evicting(is_evicting)
     }
 
     fn codec(&self) -> Option<Arc<dyn Codec>> {

@@ -78,13 +78,11 @@ pub(crate) trait Table: Debug + Send + Sync {
 
     /// What depends on the layout alone.
     fn capabilities(&self) -> Capabilities {
-        Capabilities {
-            persistent: true,
-            cross_process: true,
+        Capabilities::DEFAULT
+            .with_persistent(true)
+            .with_cross_process(true)
             // Microseconds, rounded up, of a clock that was rounded down.
-            ttl_resolution: Duration::from_micros(2),
-            ..Capabilities::DEFAULT
-        }
+            .with_ttl_resolution(Duration::from_micros(2))
     }
 
     /// The longest value in bytes, as far as SQLite's longest row is the limit.

@@ -44,7 +44,7 @@ impl BaseCache for DummyCache {
     }
 
     fn capabilities(&self) -> Capabilities {
-        Capabilities { stores: false, ..Capabilities::DEFAULT }
+        Capabilities::DEFAULT.with_stores(false)
     }
 
     fn as_async(&self) -> AsyncWay<'_> {

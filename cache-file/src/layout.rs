@@ -97,12 +97,10 @@ impl std::ops::AddAssign for Swept {
 
 /// Returns what every layout can do.
 pub(crate) fn capabilities(culling: Culling) -> Capabilities {
-    Capabilities {
-        persistent: true,
-        cross_process: true,
-        evicting: culling.limit().is_some(),
+    Capabilities::DEFAULT
+        .with_persistent(true)
+        .with_cross_process(true)
+        .with_evicting(culling.limit().is_some())
         // A deadline in microseconds, rounded up, of a clock that was rounded down.
-        ttl_resolution: Duration::from_micros(2),
-        ..Capabilities::DEFAULT
-    }
+        .with_ttl_resolution(Duration::from_micros(2))
 }

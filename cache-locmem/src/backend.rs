@@ -86,15 +86,13 @@ impl BaseCache for LocMemCache {
     fn info(&self) -> Result<Info> {
         let max_entries = self.store.culling().limit();
         let (entries, evictions) = (Some(self.store.len() as u64), Some(self.store.evicted()));
-        Ok(Info { entries, max_entries, evictions, ..Info::default() })
+        Ok(Info::default().with_entries(entries).with_max_entries(max_entries).with_evictions(evictions))
     }
 
     fn capabilities(&self) -> Capabilities {
-        Capabilities {
-            evicting: self.store.culling().limit().is_some(),
-            lru: self.store.eviction() == Eviction::Lru,
-            ..Capabilities::DEFAULT
-        }
+        Capabilities::DEFAULT
+            .with_evicting(self.store.culling().limit().is_some())
+            .with_lru(self.store.eviction() == Eviction::Lru)
     }
 
     fn as_async(&self) -> AsyncWay<'_> {

@@ -126,15 +126,13 @@ impl BaseCache for MemcachedCache {
     fn capabilities(&self) -> Capabilities {
         // A value that is moved to another server is counted by another clock.
         let moved = if self.ring.nodes.len() > 1 { Duration::from_secs(1) } else { Duration::ZERO };
-        Capabilities {
-            persistent: true,
-            cross_process: true,
-            max_value_size: Some(MAX_ITEM),
-            ttl_resolution: LATENESS + moved,
-            strict_keys: true,
-            atomic_rename: false,
-            ..Capabilities::DEFAULT
-        }
+        Capabilities::DEFAULT
+            .with_persistent(true)
+            .with_cross_process(true)
+            .with_max_value_size(MAX_ITEM)
+            .with_ttl_resolution(LATENESS + moved)
+            .with_strict_keys(true)
+            .with_atomic_rename(false)
     }
 
     fn as_async(&self) -> AsyncWay<'_> {

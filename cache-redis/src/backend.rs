@@ -125,16 +125,14 @@ impl BaseCache for RedisCache {
     }
 
     fn capabilities(&self) -> Capabilities {
-        Capabilities {
-            persistent: true,
-            cross_process: true,
-            max_value_size: Some(LARGEST_VALUE),
-            keeps_kinds: false,
-            atomic_rename: self.client.is_one_place(),
+        Capabilities::DEFAULT
+            .with_persistent(true)
+            .with_cross_process(true)
+            .with_max_value_size(LARGEST_VALUE)
+            .with_keeps_kinds(false)
+            .with_atomic_rename(self.client.is_one_place())
             // It counts whole milliseconds, in which neither the beginning nor the end may be early.
-            ttl_resolution: Duration::from_millis(2),
-            ..Capabilities::DEFAULT
-        }
+            .with_ttl_resolution(Duration::from_millis(2))
     }
 
     fn as_async(&self) -> AsyncWay<'_> {

@@ -336,7 +336,7 @@ impl Client {
 
     pub(crate) async fn info(&self, way: Way) -> Result<Info> {
         let call = self.call(way);
-        let mut info = Info { entries: Some(self.count_entries(call).await?), ..Info::default() };
+        let mut info = Info::default().with_entries(self.count_entries(call).await?);
         let request = Request::one(commands::info(), Twice::Harmless);
         for (node, reply) in self.everywhere(call, &request).await? {
             let said = node.told(&request, commands::text(reply))?;

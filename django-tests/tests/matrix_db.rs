@@ -2,17 +2,14 @@
 
 mod matrix;
 
-use cache_core::Capabilities;
 use serde_json::json;
 
 fn main() {
-    let capabilities = Capabilities {
-        persistent: true,
-        cross_process: true,
-        evicting: true,
-        ttl_resolution: matrix::SECOND,
-        ..matrix::DJANGO
-    };
+    let capabilities = matrix::DJANGO
+        .with_persistent(true)
+        .with_cross_process(true)
+        .with_evicting(true)
+        .with_ttl_resolution(matrix::SECOND);
     let suite = matrix::suite("Django db", matrix::Entries::Outside, capabilities, |spec| {
         json!({
             "BACKEND": "django.core.cache.backends.db.DatabaseCache",

@@ -2,12 +2,10 @@
 
 mod matrix;
 
-use cache_core::Capabilities;
 use serde_json::json;
 
 fn main() {
-    let capabilities =
-        Capabilities { persistent: true, cross_process: true, evicting: true, ..matrix::DJANGO };
+    let capabilities = matrix::DJANGO.with_persistent(true).with_cross_process(true).with_evicting(true);
     let suite = matrix::suite("Django file", matrix::Entries::Outside, capabilities, |spec| {
         let backend = "django.core.cache.backends.filebased.FileBasedCache";
         json!({ "BACKEND": backend, "LOCATION": spec.dir, "OPTIONS": matrix::limits(spec) })

@@ -2,11 +2,10 @@
 
 mod matrix;
 
-use cache_core::Capabilities;
 use serde_json::json;
 
 fn main() {
-    let capabilities = Capabilities { evicting: true, lru: true, ..matrix::DJANGO };
+    let capabilities = matrix::DJANGO.with_evicting(true).with_lru(true);
     let suite = matrix::suite("Django locmem", matrix::Entries::InProcess, capabilities, |spec| {
         let backend = "django.core.cache.backends.locmem.LocMemCache";
         json!({ "BACKEND": backend, "LOCATION": spec.location, "OPTIONS": matrix::limits(spec) })

@@ -2,19 +2,16 @@
 
 mod matrix;
 
-use cache_core::Capabilities;
 use conformance_tests::servers::Server;
 use serde_json::json;
 
 fn main() {
-    let capabilities = Capabilities {
-        persistent: true,
-        cross_process: true,
-        max_value_size: Some(1 << 20),
-        ttl_resolution: matrix::SECOND,
-        strict_keys: true,
-        ..matrix::DJANGO
-    };
+    let capabilities = matrix::DJANGO
+        .with_persistent(true)
+        .with_cross_process(true)
+        .with_max_value_size(1 << 20)
+        .with_ttl_resolution(matrix::SECOND)
+        .with_strict_keys(true);
     let suite = matrix::suite("Django pymemcache", matrix::Entries::Outside, capabilities, |spec| {
         let servers: Vec<String> = spec.servers.iter().map(ToString::to_string).collect();
         let timeout = spec.timeout.as_secs_f64();

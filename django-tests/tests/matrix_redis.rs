@@ -2,17 +2,12 @@
 
 mod matrix;
 
-use cache_core::Capabilities;
 use conformance_tests::servers::Server;
 use serde_json::json;
 
 fn main() {
-    let capabilities = Capabilities {
-        persistent: true,
-        cross_process: true,
-        max_value_size: Some(512 << 20),
-        ..matrix::DJANGO
-    };
+    let capabilities =
+        matrix::DJANGO.with_persistent(true).with_cross_process(true).with_max_value_size(512 << 20);
     let suite = matrix::suite("Django Redis", matrix::Entries::Outside, capabilities, |spec| {
         let servers: Vec<String> =
             spec.servers.iter().map(|address| format!("redis://{address}/0")).collect();

@@ -85,14 +85,12 @@ impl Table for DjangoTable {
     }
 
     fn capabilities(&self) -> Capabilities {
-        Capabilities {
-            persistent: true,
-            cross_process: true,
+        Capabilities::DEFAULT
+            .with_persistent(true)
+            .with_cross_process(true)
             // A deadline is rounded up to the second, from a clock that was rounded down.
-            ttl_resolution: Duration::from_millis(1_002),
-            keeps_kinds: false,
-            ..Capabilities::DEFAULT
-        }
+            .with_ttl_resolution(Duration::from_millis(1_002))
+            .with_keeps_kinds(false)
     }
 
     fn longest_value(&self) -> usize {

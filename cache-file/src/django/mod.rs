@@ -208,13 +208,11 @@ impl Store for DjangoStore {
     }
 
     fn info(&self) -> Result<Info> {
-        let info = Info {
-            entries: Some(self.entries()?),
-            max_entries: self.culling.limit(),
-            bytes: Some(self.in_dir(0, |dir| Ok(dir.bytes_of(&dir.list(role)?.entries)))?),
-            evictions: self.evictions(),
-            ..Info::default()
-        };
+        let info = Info::default()
+            .with_entries(self.entries()?)
+            .with_max_entries(self.culling.limit())
+            .with_bytes(self.in_dir(0, |dir| Ok(dir.bytes_of(&dir.list(role)?.entries)))?)
+            .with_evictions(self.evictions());
         Ok(info.with("directory", self.dir.display().to_string()).with("layout", "django"))
     }
 
@@ -223,11 +221,7 @@ impl Store for DjangoStore {
     }
 
     fn capabilities(&self) -> Capabilities {
-        Capabilities {
-            keeps_kinds: false,
-            max_value_size: Some(self.most),
-            ..layout::capabilities(self.culling)
-        }
+        layout::capabilities(self.culling).with_keeps_kinds(false).with_max_value_size(self.most)
     }
 
     fn codec(&self) -> Option<Arc<dyn Codec>> {

@@ -135,13 +135,11 @@ impl Store for NativeStore {
 
     fn info(&self) -> Result<Info> {
         let entries = self.entries()?;
-        let info = Info {
-            entries: Some(entries),
-            max_entries: self.limits_shown(entries)?.limit(),
-            bytes: Some(self.bytes()?),
-            evictions: self.evictions()?,
-            ..Info::default()
-        };
+        let info = Info::default()
+            .with_entries(entries)
+            .with_max_entries(self.limits_shown(entries)?.limit())
+            .with_bytes(self.bytes()?)
+            .with_evictions(self.evictions()?);
         Ok(info.with("directory", self.dir.display().to_string()))
     }
 

@@ -292,6 +292,6 @@ impl BaseCache for Files {
     }
 
     fn capabilities(&self) -> Capabilities {
-        Capabilities { persistent: true, cross_process: true, ..Capabilities::DEFAULT }
+        Capabilities::DEFAULT.with_persistent(true).with_cross_process(true)
     }
 }

@@ -464,14 +464,12 @@ impl BaseCache for Mutant {
     }
 
     fn capabilities(&self) -> Capabilities {
-        Capabilities {
-            evicting: self.store.culling().limit().is_some(),
-            lru: true,
-            max_value_size: Some(MAX_VALUE),
-            persistent: matches!(self.bug, Bug::PersistentInNameOnly | Bug::ProcessLocal),
-            cross_process: self.bug == Bug::ProcessLocal,
-            ..Capabilities::DEFAULT
-        }
+        Capabilities::DEFAULT
+            .with_evicting(self.store.culling().limit().is_some())
+            .with_lru(true)
+            .with_max_value_size(MAX_VALUE)
+            .with_persistent(matches!(self.bug, Bug::PersistentInNameOnly | Bug::ProcessLocal))
+            .with_cross_process(self.bug == Bug::ProcessLocal)
     }
 
     fn as_async(&self) -> AsyncWay<'_> {

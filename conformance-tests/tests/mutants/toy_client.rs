@@ -263,7 +263,7 @@ impl BaseCache for Wire {
     }
 
     fn capabilities(&self) -> Capabilities {
-        Capabilities { persistent: true, cross_process: true, ..Capabilities::DEFAULT }
+        Capabilities::DEFAULT.with_persistent(true).with_cross_process(true)
     }
 }
 

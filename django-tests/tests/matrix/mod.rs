@@ -26,7 +26,7 @@ pub(crate) enum Entries {
 pub(crate) const SECOND: Duration = Duration::from_secs(1);
 
 /// What Django's backends have in common: `incr_version` is a get, a set and a delete.
-pub(crate) const DJANGO: Capabilities = Capabilities { atomic_rename: false, ..Capabilities::DEFAULT };
+pub(crate) const DJANGO: Capabilities = Capabilities::DEFAULT.with_atomic_rename(false);
 
 /// The suite on the cache that Django makes of `settings`. `None` where there is no Django: nothing
 /// is to be run.

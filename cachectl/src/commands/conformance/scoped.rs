@@ -129,7 +129,7 @@ macro_rules! both_halves {
 
             /// As the other one, but for the limit of entries, which is not the corner's.
             fn capabilities(&self) -> Capabilities {
-                Capabilities { evicting: false, lru: false, ..self.inner.backend().capabilities() }
+                self.inner.backend().capabilities().with_evicting(false).with_lru(false)
             }
 
             fn codec(&self) -> Option<Arc<dyn Codec>> {
