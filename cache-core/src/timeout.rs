@@ -6,6 +6,8 @@ use crate::error::{Error, Result};
 
 /// The lifetime a caller asks for, as Django's `timeout` argument.
 ///
+/// A number alone is not a timeout, since it has no unit: [`Timeout::from_secs`] takes seconds.
+///
 /// Zero removes: `set` with a zero timeout deletes the key, `add` stores nothing, `touch`
 /// expires the entry at once. Fractions of a second count.
 ///
@@ -14,10 +16,11 @@ use crate::error::{Error, Result};
 /// use cache_core::{DEFAULT_TIMEOUT, Timeout};
 ///
 /// assert_eq!(Timeout::from(Duration::from_secs(5)), Timeout::After(Duration::from_secs(5)));
+/// assert_eq!(Timeout::from_secs(5), Timeout::After(Duration::from_secs(5)));
 /// assert_eq!(Timeout::from(None), Timeout::Never); // an `Option<Duration>`, as in `cache.set("k", &1, None)`
-/// assert_eq!(Timeout::try_from(2.5)?, Timeout::After(Duration::from_millis(2500)));
-/// assert_eq!(Timeout::try_from(-1.0)?, Timeout::After(Duration::ZERO));
-/// assert!(Timeout::try_from(f64::NAN).is_err());
+/// assert_eq!(Timeout::try_from_secs_f64(2.5)?, Timeout::After(Duration::from_millis(2500)));
+/// assert_eq!(Timeout::try_from_secs_f64(-1.0)?, Timeout::After(Duration::ZERO));
+/// assert!(Timeout::try_from_secs_f64(f64::NAN).is_err());
 /// assert_eq!(DEFAULT_TIMEOUT, Timeout::Default);
 /// # Ok::<(), cache_core::Error>(())
 /// ```
@@ -41,6 +44,31 @@ pub const DEFAULT_TIMEOUT_SECONDS: u64 = 300;
 /// From here on a lifetime is "never": the longest a signed 64-bit count of milliseconds can say.
 const LONGEST: Duration = Duration::from_millis(i64::MAX as u64);
 
+impl Timeout {
+    /// Makes a timeout of whole seconds; zero and negative mean "expire at once", as in Django.
+    #[must_use]
+    pub const fn from_secs(seconds: i64) -> Self {
+        Self::After(Duration::from_secs(if seconds < 0 { 0 } else { seconds.unsigned_abs() }))
+    }
+
+    /// Makes a timeout of seconds with a fraction; zero and negative mean "expire at once", and what no
+    /// [`Duration`] can hold means never.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidTimeout`](crate::ErrorKind::InvalidTimeout) for NaN and the infinities.
+    pub fn try_from_secs_f64(seconds: f64) -> Result<Self> {
+        if !seconds.is_finite() {
+            return Err(Error::invalid_timeout(format!(
+                "the timeout {seconds} is not a number of seconds; say Timeout::Never for no expiry"
+            )));
+        }
+        if seconds <= 0.0 {
+            return Ok(Self::After(Duration::ZERO));
+        }
+        Ok(Duration::try_from_secs_f64(seconds).map_or(Self::Never, Self::After))
+    }
+}
+
 impl From<Duration> for Timeout {
     fn from(after: Duration) -> Self {
         Self::After(after)
@@ -51,34 +79,6 @@ impl From<Option<Duration>> for Timeout {
     /// `None` is [`Timeout::Never`], as in Django. What means the cache's default is [`DEFAULT_TIMEOUT`].
     fn from(after: Option<Duration>) -> Self {
         after.map_or(Self::Never, Self::After)
-    }
-}
-
-impl From<i64> for Timeout {
-    /// Whole seconds; zero and negative mean "expire at once", as in Django.
-    fn from(seconds: i64) -> Self {
-        Self::After(Duration::from_secs(seconds.max(0).unsigned_abs()))
-    }
-}
-
-impl TryFrom<f64> for Timeout {
-    type Error = Error;
-
-    /// Seconds with a fraction; zero and negative mean "expire at once", and what no
-    /// [`Duration`] can hold means never.
-    ///
-    /// # Errors
-    /// [`ErrorKind::InvalidTimeout`](crate::ErrorKind::InvalidTimeout) for NaN and the infinities.
-    fn try_from(seconds: f64) -> Result<Self> {
-        if !seconds.is_finite() {
-            return Err(Error::invalid_timeout(format!(
-                "the timeout {seconds} is not a number of seconds; say Timeout::Never for no expiry"
-            )));
-        }
-        if seconds <= 0.0 {
-            return Ok(Self::After(Duration::ZERO));
-        }
-        Ok(Duration::try_from_secs_f64(seconds).map_or(Self::Never, Self::After))
     }
 }
 
@@ -145,8 +145,8 @@ mod tests {
     #[test]
     fn zero_is_at_once_and_too_long_is_never() {
         let five = Timeout::After(Duration::from_secs(5));
-        assert_eq!(Expiry::resolve(Timeout::from(0), five), None);
-        assert_eq!(Expiry::resolve(Timeout::from(-3), five), None);
+        assert_eq!(Expiry::resolve(Timeout::from_secs(0), five), None);
+        assert_eq!(Expiry::resolve(Timeout::from_secs(-3), five), None);
         let max = Timeout::After(Duration::MAX);
         assert_eq!(Expiry::resolve(max, five), Some(Expiry::Never));
         assert_eq!(Expiry::resolve(Timeout::Default, five), Some(Expiry::After(Duration::from_secs(5))));
@@ -170,7 +170,7 @@ mod tests {
 
     #[test]
     fn seconds_beyond_a_duration_mean_never() {
-        assert_eq!(Timeout::try_from(1e300).unwrap(), Timeout::Never);
-        assert!(Timeout::try_from(f64::INFINITY).is_err());
+        assert_eq!(Timeout::try_from_secs_f64(1e300).unwrap(), Timeout::Never);
+        assert!(Timeout::try_from_secs_f64(f64::INFINITY).is_err());
     }
 }

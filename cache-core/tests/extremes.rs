@@ -41,13 +41,13 @@ fn settings_of_a_builder() -> Vec<Given> {
         all.push(given(format!("timeout {time:?}"), of_lifetime(time), 1, timeout));
     }
     for number in SIGNED {
-        let timeout = Box::new(move |cache: CacheBuilder<_>| cache.timeout(number));
+        let timeout = Box::new(move |cache: CacheBuilder<_>| cache.timeout(Timeout::from_secs(number)));
         all.push(given(format!("timeout {number} s"), Some(number > 0), 1, timeout));
         let version = Box::new(move |cache: CacheBuilder<_>| cache.version(number));
         all.push(given(format!("version {number}"), Some(true), number, version));
     }
     for seconds in FLOATS {
-        let timeout = Timeout::try_from(seconds);
+        let timeout = Timeout::try_from_secs_f64(seconds);
         assert_eq!(timeout.is_ok(), seconds.is_finite(), "whether a timeout of {seconds} s is taken");
         if let Ok(timeout) = timeout {
             let lives = if seconds > 0.0 { (seconds > 1.0).then_some(true) } else { Some(false) };

@@ -29,7 +29,7 @@ fn key(i: usize) -> String {
 /// A filled cache, measured; µs by operation.
 fn measure(cache: &Cache<DatabaseCache>, rows: usize) -> Vec<(&'static str, f64)> {
     let text = |i: usize| format!("{i:0100}");
-    let hour = Timeout::from(3_600);
+    let hour = Timeout::from_secs(3_600);
     cache.set_many((0..rows).map(|i| (key(i), text(i))), hour).unwrap();
     cache.set_many((0..100).map(|i| (format!("n{i}"), 0)), hour).unwrap();
     let mut random = fastrand::Rng::with_seed(1);
@@ -46,7 +46,12 @@ fn measure(cache: &Cache<DatabaseCache>, rows: usize) -> Vec<(&'static str, f64)
         ("set present", time(5_000, |i| cache.set(&key(i * 7_919 % rows), &text(i), hour).unwrap())),
         ("set new", time(2_000, |i| cache.set(&fresh(), &text(i), hour).unwrap())),
         ("add present", time(10_000, |i| assert!(!cache.add(&key(i % rows), &1, hour).unwrap()))),
-        ("touch", time(5_000, |i| assert!(cache.touch(&key(i * 7_919 % rows), 3_600 + i as i64).unwrap()))),
+        (
+            "touch",
+            time(5_000, |i| {
+                assert!(cache.touch(&key(i * 7_919 % rows), Timeout::from_secs(3_600 + i as i64)).unwrap())
+            }),
+        ),
         ("incr", time(5_000, |i| assert!(cache.incr(&format!("n{}", i % 100), 1).unwrap() > 0))),
         (
             "get_many(100)",

@@ -47,13 +47,14 @@
 //!
 //! ```
 //! # #[cfg(feature = "django")] {
+//! use std::time::Duration;
 //! use cache_core::Cache;
 //! use cache_file::{FileCache, Layout};
 //!
 //! # let dir = tempfile::tempdir()?;
 //! # let dir = dir.path().join("cache");
 //! let cache = Cache::new(FileCache::builder(&dir).layout(Layout::Django).build()?);
-//! cache.set("user:1", &("Ada", 36), 300)?; // cache.get("user:1") == ("Ada", 36)
+//! cache.set("user:1", &("Ada", 36), Duration::from_secs(300))?; // cache.get("user:1") == ("Ada", 36)
 //! # }
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```

@@ -148,7 +148,7 @@ fn lifetimes_as_the_server_counts_them() {
 fn counting_and_moving_keep_the_lifetime() {
     let Some(server) = server() else { return };
     let cache = cache(server.address());
-    for timeout in [Timeout::Never, Timeout::from(100), Timeout::from(40 * 86_400)] {
+    for timeout in [Timeout::Never, Timeout::from_secs(100), Timeout::from_secs(40 * 86_400)] {
         cache.set("n", &1, timeout).unwrap();
         let before = seconds(&server, ":1:n");
         // Up, below zero, there, and back: both ways of counting.

@@ -12,17 +12,17 @@ const HOW_DURATION: &str = "give a number of seconds, or a text such as \"500ms\
 
 /// A timeout of entries: Django's `TIMEOUT`. Null is never; zero and negative expire at once.
 pub(super) fn timeout(setting: &Setting) -> Result<Timeout, Problem> {
-    let seconds = |seconds| Timeout::try_from(seconds).ok();
+    let seconds = |seconds| Timeout::try_from_secs_f64(seconds).ok();
     let timeout = match setting {
         Setting::Null => Some(Timeout::Never),
-        Setting::Integer(n) => Some(Timeout::from(*n)),
+        Setting::Integer(n) => Some(Timeout::from_secs(*n)),
         Setting::Float(n) => seconds(*n),
         // "None" is how a Python settings URL says it.
         Setting::Text(text) if ["never", "none"].contains(&&*text.to_ascii_lowercase()) => {
             Some(Timeout::Never)
         }
         Setting::Text(text) => match text.strip_prefix('-').map(number) {
-            Some(negative) => negative.map(|_| Timeout::from(0)),
+            Some(negative) => negative.map(|_| Timeout::from_secs(0)),
             None => span(text).and_then(seconds),
         },
         Setting::Bool(_) | Setting::List(_) | Setting::Table(_) => None,

@@ -17,10 +17,10 @@ fn caches(options: &str, dir: &std::path::Path) -> Result<Caches, Error> {
 fn the_layout_is_an_option() {
     let dir = common::dir();
     let cache = caches(r#""layout": "django", "max_inflated": 1000"#, dir.path()).unwrap().default().unwrap();
-    cache.set("k", &(1, "text"), 60).unwrap();
+    cache.set("k", &(1, "text"), cache_core::Timeout::from_secs(60)).unwrap();
     assert_eq!(cache.get::<(i32, String)>("k").unwrap(), Some((1, "text".to_owned())));
-    assert!(cache.set("k", &"x".repeat(1_000), 60).is_err());
-    cache.set("v", &1, 60).unwrap();
+    assert!(cache.set("k", &"x".repeat(1_000), cache_core::Timeout::from_secs(60)).is_err());
+    cache.set("v", &1, cache_core::Timeout::from_secs(60)).unwrap();
     let file = only_file(&dir.path().join("cache"));
     assert!(file.ends_with("f4262f196a19b50be920c61423a2dbc6.djcache"), "{}", file.display());
 }

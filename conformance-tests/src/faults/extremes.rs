@@ -172,7 +172,7 @@ pub fn check_lifetimes<B: BaseCache + ?Sized>(cache: &Cache<B>) -> Result<()> {
     let of_durations = DURATIONS.map(|lifetime| {
         (Timeout::from(lifetime), if lifetime.is_zero() { Some(false) } else { long(lifetime) })
     });
-    let of_seconds = SIGNED.map(|seconds| (Timeout::from(seconds), Some(seconds > 0)));
+    let of_seconds = SIGNED.map(|seconds| (Timeout::from_secs(seconds), Some(seconds > 0)));
     for (lifetime, lives) in of_durations.into_iter().chain(of_seconds) {
         let is_right = |how: &str| {
             let there = cache.has_key("lives")?;

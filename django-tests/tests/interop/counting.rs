@@ -18,7 +18,7 @@ const TIMES_SLOW: i64 = 200;
 /// what is lost is printed, and nothing more is asserted than that the counter is still there.
 pub(crate) fn at_once(pair: &Pair) {
     let times = if pair.counts { TIMES } else { TIMES_SLOW };
-    pair.rust.set("counter", &0_i64, 3_600).unwrap();
+    pair.rust.set("counter", &0_i64, Duration::from_secs(3_600)).unwrap();
     pair.django("get", json!({ "key": "counter" }));
     let start = SystemTime::now() + Duration::from_millis(200);
     let at = start.duration_since(UNIX_EPOCH).unwrap().as_secs_f64();

@@ -21,7 +21,7 @@ pub(crate) fn both_ways(pair: &Pair, refused: &[&str], not_equal: &[&str]) {
         let equal = model.is_some_and(|model| {
             let read = pair.rust.get::<Json>(&key).ok().flatten();
             let back = format!("{key}-back");
-            pair.rust.set(&back, &model, 300).unwrap();
+            pair.rust.set(&back, &model, cache_core::Timeout::from_secs(300)).unwrap();
             let same = json!({ "key": back, "value": { "pickle": own["pickle"] }, "as_json": true });
             read == Some(model) && pair.django("same", same) == true
         });

@@ -39,7 +39,7 @@ pub(crate) fn both_ways(pair: &Pair) {
     }
 
     let rust = pair.rust.version(8);
-    assert!(rust.set_many(expected, 300).unwrap().is_empty());
+    assert!(rust.set_many(expected, cache_core::Timeout::from_secs(300)).unwrap().is_empty());
     let found = pair.django("get_many", json!({ "keys": keys, "version": 8, "as_json": true }));
     let found = found.as_array().unwrap();
     assert_eq!(found.len(), 400, "what Django finds of what Rust wrote");

@@ -100,7 +100,7 @@ fn no_step_from_pickle_to_json_needs_a_flush() {
     for (now, (rust, django)) in steps.iter().enumerate() {
         for (side, _, key, value) in written(now).filter(|(_, step, _, _)| *step == now) {
             match side {
-                "rust" => rust.set(&key, &value, 3_600).unwrap(),
+                "rust" => rust.set(&key, &value, cache_core::Timeout::from_secs(3_600)).unwrap(),
                 _ => sides.django_set(django, &key, &value),
             }
         }

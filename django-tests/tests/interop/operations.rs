@@ -22,7 +22,7 @@ pub(crate) fn by_django(pair: &Pair) {
 
     assert_eq!(pair.django("add", json!({ "key": "k", "value": { "json": 1 } })), true);
     assert_eq!(int("k"), Some(1));
-    assert!(!rust.add("k", &2, 300).unwrap(), "Rust adds what Django has added");
+    assert!(!rust.add("k", &2, Timeout::from_secs(300)).unwrap(), "Rust adds what Django has added");
     assert_eq!(pair.django("incr", json!({ "key": "k", "delta": 5 })), 6);
     assert_eq!(pair.django("decr", json!({ "key": "k", "delta": 2 })), 4);
     assert_eq!(int("k"), Some(4));
@@ -37,7 +37,11 @@ pub(crate) fn by_django(pair: &Pair) {
     assert_eq!(pair.django("touch", json!({ "key": "k", "timeout": 600 })), true);
     assert!(rust.has_key("k").unwrap());
     assert_eq!(pair.django("delete", json!({ "key": "k" })), true);
-    assert!(!rust.has_key("k").unwrap() && !rust.touch("k", 5).unwrap() && !rust.delete("k").unwrap());
+    assert!(
+        !rust.has_key("k").unwrap()
+            && !rust.touch("k", Timeout::from_secs(5)).unwrap()
+            && !rust.delete("k").unwrap()
+    );
     assert_eq!(rust.incr("k", 1).unwrap_err().kind(), ErrorKind::KeyNotFound);
 
     let entries = json!([["a", { "json": 1 }], ["b", { "json": "two" }], ["c", { "json": [3, "three"] }]]);
@@ -51,7 +55,7 @@ pub(crate) fn by_django(pair: &Pair) {
         [false, false, true]
     );
 
-    rust.set("r", "by Rust", 300).unwrap();
+    rust.set("r", "by Rust", Timeout::from_secs(300)).unwrap();
     pair.django("clear", json!({}));
     assert!(!rust.has_key("c").unwrap() && !rust.has_key("r").unwrap(), "after Django's clear");
 }
@@ -60,7 +64,7 @@ pub(crate) fn by_rust(pair: &Pair) {
     let rust = &pair.rust;
     let get = |key: &str| pair.django_get(json!({ "key": key }));
 
-    assert!(rust.add("k", &1, 300).unwrap());
+    assert!(rust.add("k", &1, Timeout::from_secs(300)).unwrap());
     assert_eq!(get("k"), 1);
     assert_eq!(pair.django("add", json!({ "key": "k", "value": { "json": 2 } })), false);
     assert_eq!((rust.incr("k", 5).unwrap(), rust.decr("k", 2).unwrap()), (6, 4));
@@ -73,7 +77,7 @@ pub(crate) fn by_rust(pair: &Pair) {
     assert_eq!(rust.version(2).decr_version("k", 1).unwrap(), 1);
     assert_eq!(get("k"), 15);
 
-    assert!(rust.touch("k", 600).unwrap());
+    assert!(rust.touch("k", Timeout::from_secs(600)).unwrap());
     assert_eq!(pair.django("has_key", json!({ "key": "k" })), true);
     assert!(rust.delete("k").unwrap());
     for (op, absent) in [("has_key", json!(false)), ("touch", json!(false)), ("delete", json!(false))] {
@@ -81,8 +85,8 @@ pub(crate) fn by_rust(pair: &Pair) {
     }
     assert!(pair.try_django("incr", json!({ "key": "k" })).is_err(), "Django counts what Rust has removed");
 
-    rust.set("c", &(3, "three"), 300).unwrap();
-    rust.set_many([("a", 1), ("b", 2)], 300).unwrap();
+    rust.set("c", &(3, "three"), Timeout::from_secs(300)).unwrap();
+    rust.set_many([("a", 1), ("b", 2)], Timeout::from_secs(300)).unwrap();
     let found = pair.django("get_many", json!({ "keys": ["a", "b", "missing"] }));
     assert_eq!(found.as_array().map(Vec::len), Some(2), "get_many");
     assert_eq!((get("a"), get("b"), get("c")), (json!(1), json!(2), json!([3, "three"])));

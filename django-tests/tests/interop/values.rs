@@ -69,7 +69,7 @@ pub(crate) fn by_rust(pair: &Pair, not_equal: &[&str]) {
     let mut unequal = Vec::new();
     for vector in vectors() {
         let equal = value(&vector).is_some_and(|value| {
-            pair.rust.set(&vector.key(), &value, 300).unwrap();
+            pair.rust.set(&vector.key(), &value, cache_core::Timeout::from_secs(300)).unwrap();
             pair.django("same", json!({ "key": vector.key(), "value": { "pickle": vector.pickle() } }))
                 == true
         });

@@ -249,10 +249,10 @@ pub(super) async fn failed_add_never_evicts(t: &TestContext) -> Outcome {
         for n in 0..max {
             ensure!(!cache.add(&format!("k{n}"), &1_000, LONG).await?, "an add of k{n}, which is there");
         }
-        ensure!(cache.add("zero", &1, 0).await?, "an add that expires at once");
-        cache.set("zero", &1, 0).await?;
-        cache.set_many([("zero", 1), ("nil", 2)], 0).await?;
-        ensure_eq!(cache.get_or_set("zero", 0, || 5).await?, 5);
+        ensure!(cache.add("zero", &1, Timeout::from_secs(0)).await?, "an add that expires at once");
+        cache.set("zero", &1, Timeout::from_secs(0)).await?;
+        cache.set_many([("zero", 1), ("nil", 2)], Timeout::from_secs(0)).await?;
+        ensure_eq!(cache.get_or_set("zero", Timeout::from_secs(0), || 5).await?, 5);
         ensure!(!cache.touch("absent", LONG).await?);
         ensure!(!cache.delete("absent").await?);
         ensure_err!(cache.incr("absent", 1).await, KeyNotFound);
@@ -311,9 +311,9 @@ pub(super) async fn delete_frees_slot(t: &TestContext) -> Outcome {
             match n {
                 0 => ensure!(cache.delete(&last).await?),
                 1 => cache.delete_many([&last]).await?,
-                2 => cache.set(&last, &0, 0).await?,
-                3 => ensure!(cache.touch(&last, 0).await?),
-                4 => ensure_eq!(cache.set_many([(&last, 0)], 0).await?.len(), 0),
+                2 => cache.set(&last, &0, Timeout::from_secs(0)).await?,
+                3 => ensure!(cache.touch(&last, Timeout::from_secs(0)).await?),
+                4 => ensure_eq!(cache.set_many([(&last, 0)], Timeout::from_secs(0)).await?.len(), 0),
                 _ if max == 1 => ensure!(cache.delete(&last).await?),
                 _ => {
                     // Two become one.

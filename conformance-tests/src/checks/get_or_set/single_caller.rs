@@ -44,7 +44,7 @@ pub(super) async fn hit_not_called(t: &TestContext) -> Outcome {
     let function = || called.swap(true, SeqCst).into();
     ensure_eq!(cache.get_or_set("k", MINUTE, function).await?, 1);
     ensure_eq!(cache.get_or_set("falsy", MINUTE, function).await?, 0);
-    ensure_eq!(cache.get_or_set("k", 0, function).await?, 1, "a hit with a zero timeout");
+    ensure_eq!(cache.get_or_set("k", Timeout::from_secs(0), function).await?, 1, "a hit with a zero timeout");
     let text = || {
         called.store(true, SeqCst);
         "computed".to_owned()
@@ -180,13 +180,13 @@ pub(super) async fn ttl_applied(t: &TestContext) -> Outcome {
 
 pub(super) async fn zero_ttl_returns_unstored(t: &TestContext) -> Outcome {
     let cache = t.cache();
-    for zero in [Timeout::After(Duration::ZERO), Timeout::from(0), Timeout::from(-1)] {
+    for zero in [Timeout::After(Duration::ZERO), Timeout::from_secs(0), Timeout::from_secs(-1)] {
         for n in 0..2 {
             ensure_eq!(cache.get_or_set("k", zero, || n).await?, n, "{zero:?}");
             ensure!(!cache.has_key("k").await?, "something was stored for {zero:?}");
         }
     }
-    let zero_default = t.build(|b| b.timeout(0))?;
+    let zero_default = t.build(|b| b.timeout(Timeout::from_secs(0)))?;
     ensure_eq!(zero_default.get_or_set("k", Timeout::Default, || 3).await?, 3);
     ensure!(!cache.has_key("k").await?, "something was stored for a default timeout of zero");
     Ok(())

@@ -42,7 +42,11 @@ pub(super) async fn many_equals_singles(t: &TestContext) -> Outcome {
             match random.u8(0..10) {
                 0..4 => {
                     let lifetimes = [Timeout::Never, Timeout::Default, LONG.into(), (LONG * 3).into()];
-                    let timeout = if random.u8(0..6) == 0 { 0.into() } else { lifetimes[random.usize(..4)] };
+                    let timeout = if random.u8(0..6) == 0 {
+                        Timeout::from_secs(0)
+                    } else {
+                        lifetimes[random.usize(..4)]
+                    };
                     let entries: Vec<_> =
                         chosen.into_iter().map(|key| (key, random_value(&mut random))).collect();
                     for (key, value) in &entries {

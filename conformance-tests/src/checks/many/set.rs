@@ -75,7 +75,7 @@ pub(super) async fn set_ttl(t: &TestContext) -> Outcome {
 
 pub(super) async fn set_zero_removes(t: &TestContext) -> Outcome {
     let cache = t.cache();
-    let zeroes = [Timeout::After(Duration::ZERO), Timeout::from(0), Timeout::from(-5)];
+    let zeroes = [Timeout::After(Duration::ZERO), Timeout::from_secs(0), Timeout::from_secs(-5)];
     for zero in zeroes {
         cache.set_many([("a", 1), ("b", 2), ("c", 3)], MINUTE).await?;
         let failed = cache.set_many([("a", 10), ("c", 30), ("absent", 40)], zero).await?;
@@ -84,7 +84,7 @@ pub(super) async fn set_zero_removes(t: &TestContext) -> Outcome {
         ensure_eq!(one_by_one(&cache, &all).await?, owned(&[("b", 2)]), "after {zero:?}");
         ensure!(cache.add("a", &5, MINUTE).await?, "a is not free after {zero:?}");
     }
-    let short_default = t.build(|b| b.timeout(0))?;
+    let short_default = t.build(|b| b.timeout(Timeout::from_secs(0)))?;
     short_default.set_many([("b", 7)], Timeout::Default).await?;
     ensure_eq!(cache.get::<i64>("b").await?, None, "after a default timeout of zero");
     Ok(())

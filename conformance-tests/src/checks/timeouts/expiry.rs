@@ -98,7 +98,7 @@ pub(super) async fn half_second(t: &TestContext) -> Outcome {
     let start = Instant::now();
     let mut keys = Vec::new();
     for way in WAYS {
-        keys.push(write(&cache, way, "fraction", Timeout::try_from(0.5)?).await?);
+        keys.push(write(&cache, way, "fraction", Timeout::try_from_secs_f64(0.5)?).await?);
         keys.push(write(&cache, way, "duration", SHORT.into()).await?);
     }
     for key in &keys {
@@ -116,7 +116,7 @@ pub(super) async fn fraction_1_9(t: &TestContext) -> Outcome {
     let cache = t.cache();
     let lifetime = Duration::from_millis(1_900);
     let start = Instant::now();
-    cache.set("fraction", &1, Timeout::try_from(1.9)?).await?;
+    cache.set("fraction", &1, Timeout::try_from_secs_f64(1.9)?).await?;
     cache.set("duration", &1, lifetime).await?;
     t.wait(Duration::from_millis(1_400)).await;
     for key in ["fraction", "duration"] {

@@ -58,7 +58,7 @@ pub(super) async fn duration_max_forever(t: &TestContext) -> Outcome {
             ensure_eq!(cache.get::<i64>("k").await?, Some(1), "{lifetime:?}, touched");
         }
     }
-    cache.set("k", &1, Timeout::from(i64::MAX)).await?;
+    cache.set("k", &1, Timeout::from_secs(i64::MAX)).await?;
     ensure!(cache.has_key("k").await?, "i64::MAX seconds");
     Ok(())
 }

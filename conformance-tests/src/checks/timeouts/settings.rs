@@ -60,16 +60,16 @@ pub(super) async fn never_survives(t: &TestContext) -> Outcome {
 
 pub(super) async fn nan_inf_rejected(t: &TestContext) -> Outcome {
     for seconds in [f64::NAN, -f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
-        ensure_err!(Timeout::try_from(seconds), InvalidTimeout, "{seconds}");
+        ensure_err!(Timeout::try_from_secs_f64(seconds), InvalidTimeout, "{seconds}");
     }
     // What is a number, however odd, is a timeout, and the cache takes it.
     let cache = t.cache();
     for seconds in [f64::MAX, 1e20, 3.2e9] {
-        cache.set("k", &1, Timeout::try_from(seconds)?).await?;
+        cache.set("k", &1, Timeout::try_from_secs_f64(seconds)?).await?;
         ensure!(cache.has_key("k").await?, "{seconds} s");
     }
     for seconds in [f64::MIN, -0.0, -1e-300] {
-        cache.set("k", &1, Timeout::try_from(seconds)?).await?;
+        cache.set("k", &1, Timeout::try_from_secs_f64(seconds)?).await?;
         ensure!(!cache.has_key("k").await?, "{seconds} s");
     }
     Ok(())

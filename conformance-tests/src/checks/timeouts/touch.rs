@@ -130,7 +130,12 @@ pub(super) async fn touch_expired_false(t: &TestContext) -> Outcome {
 
 pub(super) async fn touch_zero_negative(t: &TestContext) -> Outcome {
     let cache = t.cache();
-    for timeout in [Duration::ZERO.into(), Timeout::from(0), Timeout::from(-1), Timeout::try_from(-0.1)?] {
+    for timeout in [
+        Duration::ZERO.into(),
+        Timeout::from_secs(0),
+        Timeout::from_secs(-1),
+        Timeout::try_from_secs_f64(-0.1)?,
+    ] {
         for lifetime in [MINUTE.into(), Timeout::Never] {
             cache.set("k", &1, lifetime).await?;
             ensure!(cache.touch("k", timeout).await?, "{timeout:?} on {lifetime:?}");

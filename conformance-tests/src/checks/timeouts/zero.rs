@@ -83,14 +83,16 @@ async fn add_present_false(cache: &TestCache, timeout: Timeout) -> Outcome {
 
 pub(super) async fn negative_is_zero(t: &TestContext) -> Outcome {
     let cache = t.cache();
-    let fraction = Timeout::try_from(-0.5)?;
-    for timeout in [Timeout::from(-1), Timeout::from(i64::MIN), fraction, Timeout::try_from(-1e300)?] {
+    let fraction = Timeout::try_from_secs_f64(-0.5)?;
+    for timeout in
+        [Timeout::from_secs(-1), Timeout::from_secs(i64::MIN), fraction, Timeout::try_from_secs_f64(-1e300)?]
+    {
         not_stored(&cache, timeout).await?;
         removes_existing(&cache, timeout).await?;
         add_absent_true(&cache, timeout).await?;
         add_present_false(&cache, timeout).await?;
     }
-    let configured = t.build(|b| b.timeout(-1))?;
+    let configured = t.build(|b| b.timeout(Timeout::from_secs(-1)))?;
     not_stored(&configured, DEFAULT_TIMEOUT).await?;
     removes_existing(&configured, DEFAULT_TIMEOUT).await
 }

@@ -46,7 +46,7 @@ mod made_by_rust {
 
     fn pair() -> Option<Pair> {
         let (pair, file) = without_file()?;
-        pair.rust.set("first", &1, 300).unwrap();
+        pair.rust.set("first", &1, cache_core::Timeout::from_secs(300)).unwrap();
         assert!(file.with_extension("sqlite3-wal").exists(), "a file that Rust makes has a write-ahead log");
         // Django finds its table there, and leaves it alone.
         pair.django("createcachetable", json!({ "table": TABLE }));
