@@ -5,6 +5,8 @@ use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use fastrand::Rng;
+
 use crate::context::TestContext;
 use crate::mode::Mode;
 use crate::outcome::{Outcome, Stop};
@@ -12,14 +14,27 @@ use crate::outcome::{Outcome, Stop};
 /// What a racer says that only noticed another's end.
 const NOTICED: &str = "another racer stopped before this round";
 
-/// A spin gate: [`Gate::wait`] returns in all racers at once. A barrier would wake them one
-/// after the other, which hides most races.
+/// How many spins a racer waits at most before it lets others run.
+const SPINS: u32 = 2_000;
+
+/// The same of a task, each of whose spins is a turn of the runtime's.
+const TURNS: u32 = 20;
+
+/// How many spins a racer starts late at most: less than a system call takes.
+const LATEST: u32 = 100;
+
+/// A spin gate: [`Gate::wait`] returns in all racers at once, or almost: each is late by chance. A barrier
+/// would wake them one after the other, which hides most races.
+///
+/// Without the delay one racer starts first in every round where all share a core, as on a busy machine:
+/// often the one that arrives last. It is done before another starts.
 #[derive(Debug)]
 pub struct Gate {
     shared: Arc<Shared>,
     racers: usize,
     rounds: usize,
     mode: Mode,
+    random: Rng,
 }
 
 #[derive(Debug, Default)]
@@ -44,12 +59,32 @@ impl Gate {
             }
             spins += 1;
             match self.mode {
-                Mode::Sync if spins.is_multiple_of(2_000) => std::thread::yield_now(),
+                Mode::Sync if spins.is_multiple_of(SPINS) => std::thread::yield_now(),
                 Mode::Sync => std::hint::spin_loop(),
-                Mode::Async => tokio::task::yield_now().await,
+                Mode::Async => {
+                    // The racer that this one waits for may be in another thread of the runtime.
+                    if spins.is_multiple_of(TURNS) {
+                        std::thread::yield_now();
+                    }
+                    tokio::task::yield_now().await;
+                }
             }
         }
+        self.start_late().await;
         Ok(())
+    }
+
+    /// Lets each racer be the first in some rounds: also where all share one core, which only a racer that
+    /// gives it up leaves to another in time.
+    async fn start_late(&mut self) {
+        if self.random.bool() {
+            (0..self.random.u32(..LATEST)).for_each(|_| std::hint::spin_loop());
+            return;
+        }
+        if self.mode == Mode::Async {
+            tokio::task::yield_now().await;
+        }
+        std::thread::yield_now();
     }
 }
 
@@ -110,11 +145,17 @@ fn only_noticed(stop: &Stop) -> bool {
 /// Starts the racers and waits for their ends. It knows nothing of what they return, so that it is built once.
 async fn run_racers(mode: Mode, racers: usize, racer: Arc<dyn Fn(usize, Gate) -> Racer + Send + Sync>) {
     let shared = Arc::new(Shared::default());
-    let gate = || Gate { shared: Arc::clone(&shared), racers, rounds: 0, mode };
+    let gate = |number: usize| Gate {
+        shared: Arc::clone(&shared),
+        racers,
+        rounds: 0,
+        mode,
+        random: Rng::with_seed(number as u64),
+    };
     match mode {
         Mode::Sync => {
             let start = |number| {
-                let (racer, gate) = (Arc::clone(&racer), gate());
+                let (racer, gate) = (Arc::clone(&racer), gate(number));
                 std::thread::spawn(move || futures_lite::future::block_on(racer(number, gate)))
             };
             let threads: Vec<_> = (0..racers).map(start).collect();
@@ -122,7 +163,7 @@ async fn run_racers(mode: Mode, racers: usize, racer: Arc<dyn Fn(usize, Gate) ->
             threads.into_iter().for_each(|thread| drop(thread.join()));
         }
         Mode::Async => {
-            let tasks: Vec<_> = (0..racers).map(|number| tokio::spawn(racer(number, gate()))).collect();
+            let tasks: Vec<_> = (0..racers).map(|number| tokio::spawn(racer(number, gate(number)))).collect();
             for task in tasks {
                 drop(task.await);
             }

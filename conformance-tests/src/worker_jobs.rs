@@ -30,7 +30,7 @@ fn work(suite: Suite, job: Job) -> Outcome<String> {
     let no_such = || Stop::broken(format_args!("{} has no worker", job.check));
     let check = registry::find(&job.check).ok_or_else(no_such)?;
     let mode = job.mode();
-    let Task::Work { number, role, spec, start_us } = job.task else {
+    let Task::Work { number, role, spec, meeting } = job.task else {
         let pool = suite.servers.clone();
         let outcome = runner::under_watchdog(suite, check, mode, Place::Here);
         // Leaving the process drops nothing.
@@ -40,6 +40,6 @@ fn work(suite: Suite, job: Job) -> Outcome<String> {
     let run = check.worker.ok_or_else(no_such)?;
     let spec = Spec { clock: Clock::system(), ..spec };
     let cache = suite.builder((suite.open)(&spec)?).build()?;
-    let worker = Worker::new(number, role, spec, TestCache { cache, mode }, start_us);
+    let worker = Worker::new(number, role, spec, TestCache { cache, mode }, meeting);
     runner::block_on(mode, run(&worker))?
 }

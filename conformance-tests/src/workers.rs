@@ -1,9 +1,11 @@
 //! Starts worker processes: a check runs its own test program again, several times over, on one location.
 
-use std::io::Read;
+use std::fs::OpenOptions;
+use std::io::{Read, Write as _};
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
@@ -19,6 +21,12 @@ const JOB: &str = "CONFORMANCE_WORKER";
 
 /// Whether this program has asked whether it is a worker: only then may it start itself again.
 static ASKED: AtomicBool = AtomicBool::new(false);
+
+/// Tells the meetings of one process apart.
+static MEETINGS: AtomicUsize = AtomicUsize::new(0);
+
+/// How long a worker waits for the others.
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Begins the line in which a worker says how it went, as JSON.
 const ANSWER: &str = "worker: ";
@@ -40,13 +48,7 @@ pub(crate) enum Task {
     /// The whole check, which measures a process.
     Check,
     /// The check's worker function.
-    Work {
-        number: usize,
-        role: String,
-        spec: Spec,
-        /// When the first round begins, in microseconds since the Unix epoch.
-        start_us: u64,
-    },
+    Work { number: usize, role: String, spec: Spec, meeting: Meeting },
 }
 
 impl Job {
@@ -93,39 +95,55 @@ pub struct Worker {
     pub spec: Spec,
     /// A cache with default settings there.
     pub cache: TestCache,
-    start_us: u64,
+    meeting: Meeting,
+}
+
+/// Where the workers of one start meet: a file that each makes longer by one byte in each round. A moment
+/// of the clock would let a worker that the machine kept waiting run its rounds alone.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Meeting {
+    path: PathBuf,
+    workers: usize,
+}
+
+impl Meeting {
+    fn new(dir: &Path, workers: usize) -> Self {
+        let number = MEETINGS.fetch_add(1, Ordering::Relaxed);
+        Self { path: dir.join(format!("meeting-{number}")), workers }
+    }
+
+    fn wait(&self, round: u64) -> Outcome {
+        let mut file = OpenOptions::new().append(true).create(true).open(&self.path)?;
+        file.write_all(b".")?;
+        let all = (round + 1) * self.workers as u64;
+        let begun = Instant::now();
+        while file.metadata()?.len() < all {
+            ensure!(begun.elapsed() < PATIENCE, "another worker did not come to round {round}");
+            std::thread::yield_now();
+        }
+        Ok(())
+    }
 }
 
 impl Worker {
-    /// The worker of this number, whose first round begins at `start_us`.
+    /// The worker of this number, which meets the others of its start at `meeting`.
     pub(crate) const fn new(
         number: usize,
         role: String,
         spec: Spec,
         cache: TestCache,
-        start_us: u64,
+        meeting: Meeting,
     ) -> Self {
-        Self { number, role, spec, cache, start_us }
+        Self { number, role, spec, cache, meeting }
     }
 
-    /// Waits for the moment at which all workers begin this round, 2 ms after the one before:
-    /// spinning, so that they begin together.
-    pub fn rendezvous(&self, round: u64) {
-        let begin = self.start_us + round * 2_000;
-        loop {
-            let left = begin.saturating_sub(now_us());
-            match left {
-                0 => break,
-                1..1_000 => std::hint::spin_loop(),
-                _ => std::thread::sleep(Duration::from_micros(300)),
-            }
-        }
+    /// Waits until all workers of this start have come to this round. The first is 0, and none is left out.
+    ///
+    /// # Errors
+    /// When another worker has not come within two minutes.
+    pub fn rendezvous(&self, round: u64) -> Outcome {
+        self.meeting.wait(round)
     }
-}
-
-fn now_us() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since.as_micros()).unwrap_or(u64::MAX)
 }
 
 /// A started worker process, killed when dropped.
@@ -178,9 +196,10 @@ impl TestContext {
     /// # Errors
     /// When a process cannot be started.
     pub fn start_workers(&self, count: usize, spec: &Spec, role: &str) -> Outcome<Vec<Process>> {
-        let start_us = now_us() + 300_000;
+        let meeting = Meeting::new(self.scratch(), count);
         let start = |number| {
-            let task = Task::Work { number, role: role.to_owned(), spec: spec.clone(), start_us };
+            let (role, spec, meeting) = (role.to_owned(), spec.clone(), meeting.clone());
+            let task = Task::Work { number, role, spec, meeting };
             let (suite, check) = (self.suite.name.clone(), self.check.clone());
             Job { suite, check, is_async: self.mode() == Mode::Async, task }.start()
         };

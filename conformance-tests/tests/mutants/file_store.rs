@@ -232,6 +232,9 @@ impl BaseCache for Files {
     fn add(&self, key: Key<'_>, value: Payload, expiry: Expiry) -> Result<bool> {
         self.locked(self.bug == FileBug::AddUnlocked, || {
             let absent = self.load(key.as_str())?.is_none();
+            if self.bug == FileBug::AddUnlocked {
+                gap();
+            }
             if absent {
                 self.save(key.as_str(), &value, self.deadline(expiry))?;
             }

@@ -14,6 +14,8 @@ mod lifetimes;
 mod md5;
 mod mutant;
 mod observed;
+#[cfg(target_os = "linux")]
+mod one_core;
 mod program;
 mod races;
 mod reference_store;
@@ -77,6 +79,8 @@ fn main() {
         program::no_location_is_opened_twice_without_leave,
     ));
     trials.push(Trial::test("what other tests open is not counted", other_tests_are_not_measured));
+    #[cfg(target_os = "linux")]
+    trials.push(Trial::test("each racer starts first on one core", one_core::each_racer_starts_first));
     libtest_mimic::run(&Arguments::from_args(), trials).exit();
 }
 

@@ -81,7 +81,7 @@ pub(super) async fn add_one_winner_procs(t: &TestContext) -> Outcome {
 pub(super) async fn add_worker(w: &Worker) -> Outcome<String> {
     let mut said = String::new();
     for round in 0..process_rounds() {
-        w.rendezvous(round);
+        w.rendezvous(round)?;
         said.push(if w.cache.add(&format!("k{round}"), &w.number, LONG).await? { '1' } else { '0' });
     }
     Ok(said)

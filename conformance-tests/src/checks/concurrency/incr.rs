@@ -54,7 +54,7 @@ pub(super) async fn incr_no_loss_procs(t: &TestContext) -> Outcome {
 }
 
 pub(super) async fn incr_worker(w: &Worker) -> Outcome<String> {
-    w.rendezvous(0);
+    w.rendezvous(0)?;
     let mut results = Vec::new();
     for _ in 0..PROCESS_STEPS {
         results.push(w.cache.incr("n", 1).await?.to_string());
@@ -100,17 +100,21 @@ pub(super) async fn incr_vs_set(t: &TestContext) -> Outcome {
                 if !rounds.next(racer, round, &mut gate).await? {
                     break;
                 }
-                if racer == 0 {
-                    base += BASE;
-                    cache.set("n", &base, LONG).await?;
+                if racer == 1 {
+                    counted.push(cache.incr("n", 1).await?);
+                    counted.push(cache.incr("n", 1).await?);
+                    gate.wait().await?;
+                    continue;
+                }
+                base += BASE;
+                cache.set("n", &base, LONG).await?;
+                for when in ["right after it", "when the steps beside it have ended"] {
                     let seen = cache.get::<i64>("n").await?.unwrap_or_default();
-                    ensure!(
-                        (base..base + 3).contains(&seen),
-                        "after set({base}) it reads {seen}: incr undid the set"
-                    );
-                } else {
-                    counted.push(cache.incr("n", 1).await?);
-                    counted.push(cache.incr("n", 1).await?);
+                    let is_set = (base..base + 3).contains(&seen);
+                    ensure!(is_set, "after set({base}), {when}, it reads {seen}: incr undid the set");
+                    if when == "right after it" {
+                        gate.wait().await?;
+                    }
                 }
             }
             Ok((base, counted))
@@ -138,8 +142,6 @@ pub(super) async fn clear_vs_incr(t: &TestContext) -> Outcome {
                     break;
                 }
                 if racer == 0 {
-                    // It comes to the gate last and leaves it first: without a delay it always wins.
-                    (0..fastrand::usize(..200)).for_each(|_| std::hint::spin_loop());
                     cache.clear().await?;
                 } else {
                     match cache.incr("n", 1).await {
