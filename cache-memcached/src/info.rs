@@ -1,40 +1,26 @@
 //! What an operator asks every server: whether it is there, and what it says of itself.
 
-use cache_core::{Error, Info, Result, server_text};
+use cache_core::{Info, Result, Way, server_text};
+use cache_net::{Call, RetrySafety};
 use futures_util::future::join_all;
 
-use crate::connection::Connection;
-use crate::deadline::Deadline;
-use crate::errors;
-use crate::node::{Care, Node};
+use crate::client::Client;
 use crate::replies::Reply;
-use crate::store::MemcachedCache;
-use crate::wire::Request;
+use crate::request::Request;
 
-impl MemcachedCache {
+impl Client {
     /// Every server says its version.
-    pub(crate) async fn do_ping<C: Connection>(&self) -> Result<()> {
-        for (node, lines) in self.each::<C>(&Request::plain("version\r\n")).await {
-            match lines?.as_slice() {
-                [line] if line.starts_with("VERSION ") => {}
-                _ => return Err(errors::of_misfit(&node.name)),
-            }
-        }
-        Ok(())
+    pub(crate) async fn ping(&self, way: Way) -> Result<()> {
+        self.texts(way, &Request::version()).await.into_iter().try_for_each(|text| text.map(drop))
     }
 
     /// The sums over all servers, and each one's version and memory.
-    pub(crate) async fn do_info<C: Connection>(&self) -> Result<Info> {
+    pub(crate) async fn info(&self, way: Way) -> Result<Info> {
         let mut info = Info::default();
-        for (node, lines) in self.each::<C>(&Request::plain_until("stats\r\n", "END")).await {
-            let lines = lines?;
-            let lines = lines.iter().flat_map(|text| text.lines());
-            let stats: Vec<(&str, &str)> =
-                lines.filter_map(|line| line.strip_prefix("STAT ")?.split_once(' ')).collect();
-            let stat = |name: &str| stats.iter().find(|(known, _)| *known == name).map(|(_, text)| *text);
-            let Some(version) = stat("version") else {
-                return Err(errors::of_misfit(&node.name));
-            };
+        for (place, text) in self.texts(way, &Request::stats()).await.into_iter().enumerate() {
+            let text = text?;
+            let stat = |name: &str| text.lines().find_map(|line| stat(line, name));
+            let Some(version) = stat("version") else { return Err(self.misfit(place)) };
             for (sum, name) in [
                 (&mut info.entries, "curr_items"),
                 (&mut info.bytes, "bytes"),
@@ -47,39 +33,37 @@ impl MemcachedCache {
             }
             let memory = stat("limit_maxbytes").unwrap_or("unknown");
             let said = format!("memcached {}, at most {} bytes", server_text(version), server_text(memory));
-            info.servers.push((node.name.clone(), said));
+            info.servers.push((self.servers.name(place).name.clone(), said));
         }
         Ok(info)
     }
 
     /// What the clock of the server at `place` shows, in seconds since the Unix epoch.
-    pub(crate) async fn seconds_at<C: Connection>(&self, place: usize, deadline: Deadline) -> Result<i64> {
-        let request = Request::plain_until("stats\r\n", "END");
-        let lines = self.call::<C>(place, &request, Care::Idempotent, deadline, None).await?;
-        let shown = lines.iter().find_map(|reply| match reply {
-            Reply::Line(text) => text.lines().find_map(|line| line.strip_prefix("STAT time ")?.parse().ok()),
-            _ => None,
-        });
+    pub(crate) async fn seconds_at(&self, call: Call, place: usize) -> Result<i64> {
+        let replies = self.send(call, place, &Request::stats(), RetrySafety::Idempotent).await?;
+        let text = self.text(place, replies)?;
+        let shown = text.lines().find_map(|line| stat(line, "time")?.parse().ok());
         shown.ok_or_else(|| self.misfit(place))
     }
 
-    /// The lines that each server answers with, all of them asked at once.
-    async fn each<C: Connection>(&self, request: &Request) -> Vec<(&Node, Result<Vec<String>>)> {
-        let deadline = self.deadline();
-        let asked = self.ring.nodes.iter().map(|node| async move {
-            let replies = node.call::<C>(request, Care::Idempotent, deadline).await;
-            let lines = replies
-                .map_err(|fault| errors::of_fault(&node.name, fault, request, Care::Idempotent, None))
-                .and_then(|replies| replies.into_iter().map(|reply| line(reply, node)).collect());
-            (node, lines)
+    /// The text that each server answers with, all of them asked at once.
+    async fn texts(&self, way: Way, request: &Request) -> Vec<Result<String>> {
+        let call = self.start(way);
+        let asked = (0..self.servers.len()).map(|place| async move {
+            self.text(place, self.exchange(call, place, request, RetrySafety::Idempotent).await?)
         });
         join_all(asked).await
     }
+
+    fn text(&self, place: usize, replies: Vec<Reply>) -> Result<String> {
+        match replies.into_iter().next() {
+            Some(Reply::Text(text)) => Ok(text),
+            _ => Err(self.misfit(place)),
+        }
+    }
 }
 
-fn line(reply: Reply, node: &Node) -> Result<String, Error> {
-    match reply {
-        Reply::Line(line) => Ok(line),
-        _ => Err(errors::of_misfit(&node.name)),
-    }
+/// The statistic of this name, where `line` is of it.
+fn stat<'a>(line: &'a str, name: &str) -> Option<&'a str> {
+    line.strip_prefix("STAT ")?.strip_prefix(name)?.strip_prefix(' ')
 }

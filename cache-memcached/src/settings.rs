@@ -2,10 +2,9 @@
 
 use cache_core::{BackendSettings, CacheUrl, Error, FromSettings, Location, Result};
 
-use crate::options::MemcachedOptions;
-use crate::ring::Ejection;
-use crate::servers::Servers;
-use crate::store::MemcachedCache;
+use crate::backend::MemcachedCache;
+use crate::builder::MemcachedCacheBuilder;
+use crate::servers::{Ejection, Servers};
 
 const NO_LOGIN: &str = "has a user or a password, and the protocol spoken here has neither; leave it out and \
                         let only the program's machines reach the server";
@@ -73,23 +72,12 @@ impl FromSettings for MemcachedCache {
         }
         promises_no_more(settings.name(), &servers)?;
         of_other_clients(settings)?;
-        let mut options = Self::builder(servers);
-        if let Some(timeout) = settings.duration("operation_timeout")? {
-            options = options.timeout(timeout);
-        }
-        if let Some(timeout) = settings.duration("connect_timeout")? {
-            options = options.connect_timeout(timeout);
-        }
-        if let Some(connections) = settings.number("max_connections")? {
-            options = options.max_connections(connections);
-        }
-        if let Some(wait) = settings.duration("pool_wait")? {
-            options = options.pool_wait(wait);
-        }
+        let mut builder = Self::builder(servers);
+        builder.limits = builder.limits.with_settings(settings)?;
         if let Some(bytes) = settings.number("max_inflated")? {
-            options = options.max_inflated(bytes);
+            builder = builder.max_inflated(bytes);
         }
-        with_ejection(options, settings)?.build()
+        with_ejection(builder, settings)?.build()
     }
 }
 
@@ -146,7 +134,10 @@ fn of_other_clients(settings: &mut BackendSettings) -> Result<()> {
 }
 
 /// pymemcache's rules by its names; to give one of them is to ask for ejection.
-fn with_ejection(options: MemcachedOptions, settings: &mut BackendSettings) -> Result<MemcachedOptions> {
+fn with_ejection(
+    builder: MemcachedCacheBuilder,
+    settings: &mut BackendSettings,
+) -> Result<MemcachedCacheBuilder> {
     let asked = settings.flag("ejection")?;
     let attempts = settings.number("retry_attempts")?;
     let retry = settings.duration("retry_timeout")?;
@@ -159,10 +150,10 @@ fn with_ejection(options: MemcachedOptions, settings: &mut BackendSettings) -> R
         ));
     }
     if !asked.unwrap_or(has_rules) {
-        return Ok(options);
+        return Ok(builder);
     }
     let rules = Ejection::default();
-    Ok(options.ejection(Ejection {
+    Ok(builder.ejection(Ejection {
         retry_attempts: attempts.unwrap_or(rules.retry_attempts),
         retry_timeout: retry.unwrap_or(rules.retry_timeout),
         dead_timeout: dead.unwrap_or(rules.dead_timeout),

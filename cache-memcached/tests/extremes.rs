@@ -9,18 +9,18 @@ use std::net::TcpListener;
 use std::time::Duration;
 
 use cache_core::{Cache, ErrorKind};
-use cache_memcached::{Ejection, MemcachedCache, MemcachedOptions};
+use cache_memcached::{Ejection, MemcachedCache, MemcachedCacheBuilder};
 use common::{MINUTE, server};
 use conformance_tests::faults::extremes::{self, DURATIONS, NUMBERS, call_each, check_lifetimes};
 use conformance_tests::faults::{in_time, record};
 
 /// Sets one thing.
-type Set = Box<dyn FnOnce(MemcachedOptions) -> MemcachedOptions + Send>;
+type Set = Box<dyn FnOnce(MemcachedCacheBuilder) -> MemcachedCacheBuilder + Send>;
 
 fn settings() -> Vec<(String, Set)> {
     let mut all: Vec<(String, Set)> = Vec::new();
     for time in DURATIONS {
-        all.push((format!("timeout {time:?}"), Box::new(move |o| o.timeout(time))));
+        all.push((format!("operation_timeout {time:?}"), Box::new(move |o| o.operation_timeout(time))));
         all.push((format!("connect_timeout {time:?}"), Box::new(move |o| o.connect_timeout(time))));
         all.push((format!("pool_wait {time:?}"), Box::new(move |o| o.pool_wait(time))));
         for retry_attempts in [0, 1, u32::MAX] {
@@ -50,8 +50,9 @@ fn no_extreme_breaks_a_call_that_fails() {
         let told = what.clone();
         in_time(&what, move || {
             // So short that the silent one is not waited for long, unless that is what is tried.
-            let options = MemcachedCache::builder(servers).timeout(Duration::from_millis(50));
-            let is_long = told.starts_with("timeout") && !told.contains("0ns") && !told.contains("1ns");
+            let options = MemcachedCache::builder(servers).operation_timeout(Duration::from_millis(50));
+            let is_long =
+                told.starts_with("operation_timeout") && !told.contains("0ns") && !told.contains("1ns");
             let options = set(options);
             let Ok(backend) = options.build() else { return };
             if is_long {
@@ -80,7 +81,7 @@ fn no_extreme_breaks_a_call_that_is_answered() {
         let address = server.address().to_string();
         let told = what.clone();
         in_time(&what, move || {
-            let options = MemcachedCache::builder(address).timeout(MINUTE).connect_timeout(MINUTE);
+            let options = MemcachedCache::builder(address).operation_timeout(MINUTE).connect_timeout(MINUTE);
             let Ok(backend) = set(options).build() else { return };
             let cache = Cache::new(backend);
             match call_each(&cache).and_then(|()| check_lifetimes(&cache)) {
@@ -97,7 +98,7 @@ fn no_extreme_breaks_a_call_that_is_answered() {
 fn no_extreme_breaks_a_call_that_waits_for_another() {
     let Some(server) = server() else { return };
     for wait in DURATIONS {
-        let options = MemcachedCache::builder(server.address().to_string()).timeout(MINUTE);
+        let options = MemcachedCache::builder(server.address().to_string()).operation_timeout(MINUTE);
         let cache = Cache::new(options.max_connections(1).pool_wait(wait).build().unwrap());
         extremes::call_at_once(&format!("pool_wait {wait:?}"), &cache);
     }
@@ -108,7 +109,7 @@ fn what_cannot_be_is_refused_and_all_else_is_built() {
     for (what, set) in settings() {
         let built = set(MemcachedCache::builder("127.0.0.1:1")).build();
         let numbers = ["max_connections 0", "max_connections 4", "max_connections 9", "max_connections 1844"];
-        let cannot_be = ["timeout 0ns", "connect_timeout 0ns"].contains(&&*what)
+        let cannot_be = ["operation_timeout 0ns", "connect_timeout 0ns"].contains(&&*what)
             || numbers.iter().any(|refused| what.starts_with(refused));
         match built {
             Err(e) => assert!(

@@ -14,7 +14,7 @@ use conformance_tests::faults::{fork_calls, forked};
 /// With so much patience that a busy machine is no failure.
 fn cache(address: SocketAddr) -> Memcached {
     let long = Duration::from_secs(10);
-    Cache::new(options(address).timeout(long).connect_timeout(long).build().unwrap())
+    Cache::new(options(address).operation_timeout(long).connect_timeout(long).build().unwrap())
 }
 
 #[test]

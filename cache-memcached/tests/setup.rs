@@ -30,7 +30,7 @@ fn bad_settings_are_named() {
     for (built, named) in [
         (MemcachedCache::new("g;h:99999"), "server 2 of 2 in the memcached location has a port"),
         (MemcachedCache::new(Vec::<String>::new()), "no memcached server"),
-        (builder().timeout(Duration::ZERO).build(), "timeout"),
+        (builder().operation_timeout(Duration::ZERO).build(), "timeout"),
         (builder().connect_timeout(Duration::ZERO).build(), "connect_timeout"),
         (builder().max_connections(0).build(), "max_connections"),
         (builder().max_connections(usize::MAX).build(), "max_connections"),
@@ -41,7 +41,7 @@ fn bad_settings_are_named() {
     }
     assert!(
         builder()
-            .timeout(Duration::MAX)
+            .operation_timeout(Duration::MAX)
             .connect_timeout(Duration::MAX)
             .pool_wait(Duration::MAX)
             .build()
@@ -53,7 +53,7 @@ fn bad_settings_are_named() {
 fn a_server_out_of_reach_is_named() {
     let gone = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
     for server in [gone.as_str(), "no-such-host.invalid:7", "unix:/no/such/socket"] {
-        let cache = Cache::new(MemcachedCache::builder(server).timeout(common::T).build().unwrap());
+        let cache = Cache::new(MemcachedCache::builder(server).operation_timeout(common::T).build().unwrap());
         for (name, call) in CALLS {
             let e = call(&cache).unwrap_err();
             assert_eq!(e.kind(), ErrorKind::Unavailable, "{name} at {server}: {e}");
@@ -238,8 +238,9 @@ fn an_old_value_with_a_new_number_is_read_again() {
 #[test]
 fn one_cache_in_many_runtimes() {
     let Some(server) = server() else { return };
-    let cache =
-        Cache::new(options(server.address()).timeout(10 * common::T).max_connections(2).build().unwrap());
+    let cache = Cache::new(
+        options(server.address()).operation_timeout(10 * common::T).max_connections(2).build().unwrap(),
+    );
     let single = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     // One after another, each gone before the next.
     for n in 0..20 {
@@ -286,7 +287,7 @@ fn outside_of_a_runtime_there_is_an_error() {
 fn a_name_that_is_not_found_in_time() {
     // Many wait for one look-up; none waits longer than its time. One after another they would take 16 times
     // that; a busy machine makes some late.
-    let cache = MemcachedCache::builder("no-such-host.invalid").timeout(common::T).build().unwrap();
+    let cache = MemcachedCache::builder("no-such-host.invalid").operation_timeout(common::T).build().unwrap();
     let cache = Cache::new(cache);
     let late = AtomicUsize::new(0);
     std::thread::scope(|scope| {
@@ -338,58 +339,4 @@ fn a_dead_node_is_an_error_or_left_out() {
     servers[1].restart().unwrap();
     hands.advance(Duration::from_secs(61));
     assert_eq!(get(), Ok(None), "it has its keys back, and is empty");
-}
-
-/// A burst of callers finds the queue of a Unix socket full.
-#[test]
-fn a_full_queue_of_a_unix_socket_is_waited_for() {
-    use rustix::net::{AddressFamily, SocketAddrUnix, SocketType, bind, listen, socket};
-    const CALLERS: usize = 20;
-    let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join("s");
-    let server = socket(AddressFamily::UNIX, SocketType::STREAM, None).unwrap();
-    bind(&server, &SocketAddrUnix::new(&path).unwrap()).unwrap();
-    listen(&server, 1).unwrap();
-    let server = std::os::unix::net::UnixListener::from(server);
-    std::thread::spawn(move || {
-        // Long enough for all to find it full.
-        std::thread::sleep(Duration::from_millis(200));
-        for mut stream in server.incoming().map_while(Result::ok) {
-            std::thread::spawn(move || {
-                let read = BufReader::new(stream.try_clone().unwrap());
-                for line in read.lines().map_while(Result::ok) {
-                    let reply = if line == "version" { "VERSION 1.6.18\r\n" } else { "EN\r\n" };
-                    if stream.write_all(reply.as_bytes()).is_err() {
-                        return;
-                    }
-                }
-            });
-        }
-    });
-    let build = || {
-        let options =
-            MemcachedCache::builder([path.to_str().unwrap()]).timeout(MINUTE).connect_timeout(MINUTE);
-        Cache::new(options.build().unwrap())
-    };
-    let runtime = runtime();
-    let is_answered = |half: &str, said: Result<Option<i32>, cache_core::Error>| {
-        let found =
-            said.unwrap_or_else(|e| panic!("{half}: expected that the full queue is waited for: {e}"));
-        assert_eq!(found, None, "{half}");
-    };
-    std::thread::scope(|scope| {
-        let calls: Vec<_> = (0..CALLERS).map(|_| scope.spawn(|| build().get::<i32>("k"))).collect();
-        let tasks: Vec<_> = (0..CALLERS)
-            .map(|_| {
-                let cache = build();
-                runtime.spawn(async move { cache.aget::<i32>("k").await })
-            })
-            .collect();
-        for task in tasks {
-            is_answered("async", runtime.block_on(task).unwrap());
-        }
-        for call in calls {
-            is_answered("sync", call.join().unwrap());
-        }
-    });
 }

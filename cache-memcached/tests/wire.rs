@@ -60,7 +60,7 @@ fn what_a_python_client_stored_is_found() {
 #[test]
 fn an_integer_beyond_64_bits_is_read_or_says_how() {
     let Some(server) = server() else { return };
-    let options = options(server.address()).timeout(MINUTE).connect_timeout(MINUTE);
+    let options = options(server.address()).operation_timeout(MINUTE).connect_timeout(MINUTE);
     let (cache, runtime) = (Cache::new(options.build().unwrap()), common::runtime());
     for n in [i128::from(u64::MAX), i128::from(i64::MIN) - 1, 12_345_678_901_234_567_890_123] {
         // As pymemcache stores an integer, and as others store a long one.
@@ -276,7 +276,7 @@ fn a_clear_that_is_forbidden_is_named() {
 #[test]
 fn keys_of_one_call_are_distinct_on_the_wire() {
     let Some(server) = server() else { return };
-    let patient = options(server.address()).timeout(Duration::from_secs(20));
+    let patient = options(server.address()).operation_timeout(Duration::from_secs(20));
     let cache = Cache::new(patient.build().unwrap());
     let keys: Vec<String> = (0..3_000).map(|n| format!("{n}-{}", "k".repeat(200))).collect();
     let long = "v".repeat(5_000);

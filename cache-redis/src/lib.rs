@@ -20,22 +20,24 @@
 //!
 //! - **Integers are stored as decimal text, everything else as the cache's codec writes it**, so
 //!   that Redis can count and Django can read (with the same codec on both sides).
-//! - **Every call ends within [`RedisOptions::operation_timeout`]**: waiting for a connection,
+//! - **Every call ends within [`RedisCacheBuilder::operation_timeout`]**: waiting for a connection,
 //!   connecting, writing and reading together, also when the server sends a byte now and then.
 //! - **Sync callers need no runtime.** They share a pool of connections
-//!   ([`RedisOptions::max_connections`]). A connection goes back into it only when its reply was
+//!   ([`RedisCacheBuilder::max_connections`]). A connection goes back into it only when its reply was
 //!   read whole.
 //! - **Async callers need tokio** with its I/O and time drivers enabled (`enable_all()`: without
 //!   them tokio panics). All tasks of a runtime share one connection per server; a cache may be used
-//!   from several runtimes, also one after another. A very large value delays the calls behind it on that connection.
-//! - **A call is sent again only once, only after a connection that had been idle was found
-//!   closed, and only where that cannot do anything twice.** An `add`, `incr` or `incr_version`
+//!   from several runtimes, also one after another. While a value of more than 64 KiB is on its way, other calls use
+//!   another connection.
+//! - **A call is sent again at most once**, on a new connection, and only where that cannot do anything twice. An `add`, `incr` or `incr_version`
 //!   whose reply got lost is [`ErrorKind::OutcomeUnknown`](cache_core::ErrorKind::OutcomeUnknown).
 //! - **Several servers**: the first takes the writes, reads go to the others at random, as in
 //!   Django. Replicas lag: what was just written may not be read yet. While a replica does not answer, the primary does.
 //! - **A failover is followed.** A server that has become a read-only replica, is loading or cannot save refuses a call:
 //!   its connections are closed, its name is looked up again and the call is repeated once. It is
 //!   [`ErrorKind::Unavailable`](cache_core::ErrorKind::Unavailable) while the name leads nowhere else.
+//! - **Redis Sentinel**: `redis+sentinel://host,host/name` names a primary by its sentinels, which are asked again when a
+//!   connection leads to a primary no more.
 //! - **A wrong setting is [`ErrorKind::Rejected`](cache_core::ErrorKind::Rejected)**, which no degrading cache hides: a
 //!   cluster's server without `cluster`, a missing permission, a command that the server does not know. `ping` tries the
 //!   commands that calls need. A user that may only read therefore fails it.
@@ -52,31 +54,28 @@
 //! # Features
 //!
 //! - `tls`: `rediss://` URLs, by rustls.
-//! - `cluster`: Redis Cluster, `RedisOptions::cluster`.
+//! - `cluster`: Redis Cluster, `RedisCacheBuilder::cluster`.
 
-mod aio;
 mod backend;
-mod call;
-mod client;
-#[cfg(feature = "cluster")]
-mod cluster;
+mod builder;
 mod commands;
-mod failure;
+mod config;
+mod error;
 #[cfg(test)]
 mod fuzz;
 mod location;
+mod meanings;
 mod node;
-mod options;
-mod refusal;
+mod operations;
 mod replies;
+mod reply;
+mod request;
+mod resp;
 mod scripts;
-mod server_list;
 #[cfg(feature = "settings")]
 mod settings;
-mod sync;
-#[cfg(feature = "tls")]
-mod tls;
+mod topology;
 
 pub use backend::RedisCache;
+pub use builder::RedisCacheBuilder;
 pub use location::Servers;
-pub use options::RedisOptions;

@@ -4,9 +4,15 @@ use std::fmt;
 use std::path::PathBuf;
 
 use cache_core::{Error, Result};
+use cache_net::Address;
 use percent_encoding::percent_decode_str;
 
 const DEFAULT_PORT: u16 = 6379;
+
+const SENTINEL_PORT: u16 = 26_379;
+
+/// What may stand before `+sentinel`.
+const SCHEMES: [&str; 4] = ["redis", "rediss", "valkey", "valkeys"];
 
 /// Django's `LOCATION`: the URLs of one or several servers.
 ///
@@ -16,6 +22,7 @@ const DEFAULT_PORT: u16 = 6379;
 /// |---|---|
 /// | `redis://[[user]:password@]host[:port][/database]` | TCP, port 6379 and database 0 by default |
 /// | `rediss://…` | the same over TLS (feature `tls`) |
+/// | `redis+sentinel://[[user]:password@]host[:port][,host[:port]…]/name[/database]` | the primary that the sentinels at these hosts call `name`; port 26379 by default. User, password and database are the primary's. `rediss+sentinel` is TLS, to both |
 /// | `unix:///path/to/socket[?db=1&username=…&password=…]` | a unix socket; `redis+unix://` too |
 ///
 /// `valkey`, `valkeys` and `valkey+unix` mean the same. `db`, `username` and `password` may stand
@@ -33,7 +40,10 @@ pub struct Servers(Vec<String>);
 
 impl From<&str> for Servers {
     fn from(location: &str) -> Self {
-        let urls = location.split([';', ',']).map(str::trim);
+        // A URL of sentinels has commas of its own.
+        let urls =
+            if is_of_sentinels(location) { vec![location] } else { location.split([';', ',']).collect() };
+        let urls = urls.into_iter().map(str::trim);
         Self(urls.filter(|url| !url.is_empty()).map(str::to_owned).collect())
     }
 }
@@ -67,8 +77,11 @@ impl fmt::Debug for Servers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut list = f.debug_list();
         for url in &self.0 {
-            match read(url) {
-                Ok(server) => list.entry(&format_args!("{server}")),
+            match read(url)
+                .map(|server| server.to_string())
+                .or_else(|_| Watch::read(url).map(|(_, watch)| watch.to_string()))
+            {
+                Ok(shown) => list.entry(&format_args!("{shown}")),
                 Err(_) => list.entry(&format_args!("(no Redis URL)")),
             };
         }
@@ -96,11 +109,23 @@ impl Servers {
         })
     }
 
-    pub(crate) fn parse(&self) -> Result<Vec<Server>> {
+    /// The servers; or the one primary, whose address is not known yet, and who watches it.
+    pub(crate) fn parse(&self) -> Result<(Vec<Server>, Option<Watch>)> {
         if self.0.is_empty() {
             return Err(Error::invalid_cache_backend(
                 "the location names no Redis server; give one such as redis://localhost:6379/0",
             ));
+        }
+        if let [url] = self.0.as_slice()
+            && is_of_sentinels(url)
+        {
+            let (primary, watch) = Watch::read(url).map_err(|problem| {
+                Error::invalid_cache_backend(format!(
+                    "the Redis location {problem}; write it as \
+                     redis+sentinel://[[user]:password@]host[:port][,host[:port]…]/name[/database]"
+                ))
+            })?;
+            return Ok((vec![primary], Some(watch)));
         }
         let count = self.0.len();
         let read = |(place, url): (usize, &String)| {
@@ -113,7 +138,7 @@ impl Servers {
                 ))
             })
         };
-        self.0.iter().enumerate().map(read).collect()
+        Ok((self.0.iter().enumerate().map(read).collect::<Result<_>>()?, None))
     }
 }
 
@@ -127,17 +152,11 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// How a server is reached.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Address {
-    Tcp { host: String, port: u16, tls: bool },
-    Unix(PathBuf),
-}
-
 /// One server, and who asks it for what. Its [`fmt::Display`] is its name in errors.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Server {
     pub(crate) address: Address,
+    pub(crate) tls: bool,
     pub(crate) user: Option<String>,
     pub(crate) password: Option<Secret>,
     pub(crate) database: u32,
@@ -146,13 +165,71 @@ pub(crate) struct Server {
 impl fmt::Display for Server {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.address {
-            Address::Tcp { host, port, tls } => {
-                let scheme = if *tls { "rediss" } else { "redis" };
+            Address::Tcp { host, port } => {
+                let scheme = if self.tls { "rediss" } else { "redis" };
                 let (open, close) = if host.contains(':') { ("[", "]") } else { ("", "") };
                 write!(f, "{scheme}://{open}{host}{close}:{port}/{}", self.database)
             }
             Address::Unix(path) => write!(f, "unix://{}?db={}", path.display(), self.database),
         }
+    }
+}
+
+/// The sentinels that watch a primary. Its [`fmt::Display`] is its name in errors.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Watch {
+    /// What they call it.
+    pub(crate) name: String,
+    pub(crate) sentinels: Vec<Server>,
+}
+
+impl fmt::Display for Watch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let hosts: Vec<String> =
+            self.sentinels.iter().map(|sentinel| format!("{:?}", sentinel.address)).collect();
+        write!(f, "redis+sentinel://{}/{}", hosts.join(","), self.name)
+    }
+}
+
+fn is_of_sentinels(url: &str) -> bool {
+    let scheme = url.trim_start().split_once("://").map_or("", |(scheme, _)| scheme).to_ascii_lowercase();
+    scheme.ends_with("+sentinel")
+}
+
+impl Watch {
+    /// A primary without an address, and who watches it.
+    fn read(url: &str) -> Result<(Server, Self), Problem> {
+        let (scheme, rest) = url.split_once("://").ok_or("is not a Redis URL")?;
+        let scheme = scheme.to_ascii_lowercase();
+        let scheme = scheme.strip_suffix("+sentinel").filter(|scheme| SCHEMES.contains(scheme));
+        let scheme = scheme.ok_or("is not a URL of sentinels")?;
+        let (rest, query) =
+            rest.split_once('?').map_or((rest, String::new()), |(rest, query)| (rest, format!("?{query}")));
+        let (authority, path) = rest.split_once('/').ok_or("has no name of a primary after the hosts")?;
+        let (log_in, hosts) =
+            authority.rsplit_once('@').map_or(("", authority), |(log_in, hosts)| (log_in, hosts));
+        let (name, database) = path.split_once('/').unwrap_or((path, ""));
+        let name = percent_decode_str(name).decode_utf8().map_err(|_| "has a name that is not UTF-8")?;
+        if name.is_empty() {
+            return Err("has no name of a primary after the hosts");
+        }
+        let at = if log_in.is_empty() { "" } else { "@" };
+        let primary = read(&format!("{scheme}://{log_in}{at}of-sentinels/{database}{query}"))?;
+        let sentinel = |host: &str| {
+            let sentinel = read(&format!("{scheme}://{}", host.trim()))?;
+            let is_default = host.rsplit_once(':').is_none_or(|(_, port)| port.parse::<u16>().is_err());
+            let address = match sentinel.address {
+                Address::Tcp { host, .. } if is_default => Address::Tcp { host, port: SENTINEL_PORT },
+                address => address,
+            };
+            Ok(Server { address, ..sentinel })
+        };
+        let hosts = hosts.split(',').filter(|host| !host.trim().is_empty());
+        let sentinels = hosts.map(sentinel).collect::<Result<Vec<_>, Problem>>()?;
+        if sentinels.is_empty() {
+            return Err("names no sentinel");
+        }
+        Ok((primary, Self { name: name.into_owned(), sentinels }))
     }
 }
 
@@ -182,6 +259,7 @@ fn read(text: &str) -> Result<Server, Problem> {
             }
         }
     }
+    let tls = matches!(url.scheme(), "rediss" | "valkeys");
     let address = if url.scheme().ends_with("unix") || url.scheme() == "unix" {
         if url.path().is_empty() || url.path().ends_with('/') || url.host_str().is_some_and(|h| !h.is_empty())
         {
@@ -190,7 +268,6 @@ fn read(text: &str) -> Result<Server, Problem> {
         let path = percent_decode_str(url.path()).decode_utf8().map_err(|_| "has a path that is no UTF-8")?;
         Address::Unix(PathBuf::from(path.into_owned()))
     } else {
-        let tls = matches!(url.scheme(), "rediss" | "valkeys");
         if tls && !cfg!(feature = "tls") {
             return Err("asks for TLS, which needs the feature `tls` of cache-redis");
         }
@@ -200,9 +277,9 @@ fn read(text: &str) -> Result<Server, Problem> {
         }
         let host = url.host_str().filter(|host| !host.is_empty()).unwrap_or("localhost");
         let host = host.trim_start_matches('[').trim_end_matches(']').to_owned();
-        Address::Tcp { host, port: url.port().unwrap_or(DEFAULT_PORT), tls }
+        Address::Tcp { host, port: url.port().unwrap_or(DEFAULT_PORT) }
     };
-    Ok(Server { address, user, password: password.map(Secret), database: database.unwrap_or(0) })
+    Ok(Server { address, tls, user, password: password.map(Secret), database: database.unwrap_or(0) })
 }
 
 fn number(text: &str) -> Result<u32, Problem> {
@@ -219,11 +296,11 @@ mod tests {
     use super::*;
 
     fn tcp(host: &str, port: u16) -> Address {
-        Address::Tcp { host: host.to_owned(), port, tls: false }
+        Address::Tcp { host: host.to_owned(), port }
     }
 
     fn one(url: &str) -> Server {
-        Servers::from([url]).parse().unwrap().remove(0)
+        Servers::from([url]).parse().unwrap().0.remove(0)
     }
 
     #[test]
@@ -248,13 +325,41 @@ mod tests {
     }
 
     #[test]
+    fn sentinels() {
+        for (url, shown) in [
+            ("redis+sentinel://h1,h2:7,[::1]/main/3", "redis+sentinel://h1:26379,h2:7,::1:26379/main"),
+            ("redis+sentinel://app:p%40ss@h1/a%20b", "redis+sentinel://h1:26379/a b"),
+            ("VALKEY+sentinel://h1/main?db=3", "redis+sentinel://h1:26379/main"),
+        ] {
+            let (servers, watch) = Servers::from(url).parse().unwrap();
+            assert_eq!((servers.len(), watch.unwrap().to_string()), (1, shown.to_owned()), "{url}");
+        }
+        let (servers, _) = Servers::from("redis+sentinel://app:p%40ss@h1,h2/main/3").parse().unwrap();
+        assert_eq!((servers[0].user.as_deref(), servers[0].database), (Some("app"), 3));
+        assert_eq!(servers[0].password, Some(Secret("p@ss".to_owned())));
+        for url in [
+            "redis+sentinel://:hunter2@h1",
+            "redis+sentinel://:hunter2@h1/",
+            "redis+sentinel://:hunter2@/main",
+            "redis+sentinel://:hunter2@h1/main/x",
+            "redis+sentinel://:hunter2@h1:port/main",
+            "http+sentinel://:hunter2@h1/main",
+        ] {
+            let servers = Servers::from(url);
+            let error = servers.parse().unwrap_err();
+            let shown = format!("{error} {error:?} {servers:?}");
+            assert!(!shown.contains("hunter2") && shown.contains("/name"), "{shown}");
+        }
+    }
+
+    #[test]
     fn one_text_or_a_list() {
-        let two = Servers::from("redis://a ; redis://b,").parse().unwrap();
+        let two = Servers::from("redis://a ; redis://b,").parse().unwrap().0;
         assert_eq!(
             two.iter().map(ToString::to_string).collect::<Vec<_>>(),
             ["redis://a:6379/0", "redis://b:6379/0"]
         );
-        let list = Servers::from(vec!["redis://:a;b@h"]).parse().unwrap();
+        let list = Servers::from(vec!["redis://:a;b@h"]).parse().unwrap().0;
         assert_eq!(list[0].password, Some(Secret("a;b".to_owned())));
     }
 

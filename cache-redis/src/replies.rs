@@ -1,13 +1,13 @@
-//! [`Replies`]: RESP2, read from bytes as they come, in both halves. No I/O.
+//! [`Answer`]: RESP2, read from bytes as they come. No I/O.
 //!
 //! Not the `redis` crate's parser: it recurses, a hundred levels deep, sets aside room for 4,096
 //! elements at each, and keeps what came behind a reply for the next.
 
-use cache_pipeline::{Incoming, Malformed, Protocol};
+use cache_net::{Incoming, Malformed, Verdict};
 use redis::{Value, parse_redis_value};
 
-use crate::commands::Commands;
-use crate::refusal;
+use crate::meanings;
+use crate::request::Commands;
 
 /// Replies to what is asked here are three deep at most. With [`FIRST_ELEMENTS`] at each depth and a block that
 /// never comes, less than 64 KiB are held.
@@ -30,8 +30,15 @@ impl From<Malformed> for Garbled {
     }
 }
 
-/// What the commands of one request are answered with.
-pub(crate) enum Answer {
+/// What the commands of one request are answered with, as it comes.
+pub(crate) struct Answer {
+    whole: Whole,
+    /// Arrays that are still coming, the innermost last, and how many elements each still lacks.
+    open: Vec<(Vec<Value>, usize)>,
+}
+
+/// The replies that are whole.
+enum Whole {
     One(Option<Value>),
     Many { found: Vec<Value>, wanted: usize },
 }
@@ -39,67 +46,72 @@ pub(crate) enum Answer {
 impl Answer {
     /// Of which nothing has come.
     pub(crate) fn to(commands: &Commands) -> Self {
-        match commands {
-            Commands::One(_) => Self::One(None),
+        let whole = match commands {
+            Commands::One(_) => Whole::One(None),
             Commands::Many(pipeline) => {
-                Self::Many { found: Vec::with_capacity(pipeline.len()), wanted: pipeline.len() }
+                Whole::Many { found: Vec::with_capacity(pipeline.len()), wanted: pipeline.len() }
             }
-        }
+        };
+        Self { whole, open: Vec::new() }
     }
 
-    /// Takes a reply; true when that was the last, also because the server closes the connection with it.
-    fn take(&mut self, value: Value) -> bool {
-        match self {
-            Self::One(place) => {
-                *place = Some(value);
-                true
+    /// Moves what has come into it; true when it is whole.
+    pub(crate) fn read(&mut self, incoming: &mut Incoming) -> Result<bool, Garbled> {
+        while let Some(value) = self.next(incoming)? {
+            match &mut self.whole {
+                Whole::One(place) => {
+                    *place = Some(value);
+                    return Ok(true);
+                }
+                Whole::Many { found, wanted } => {
+                    // Behind the reply with which the server closes the connection nothing comes.
+                    let ends = matches!(&value, Value::ServerError(e) if meanings::is_last(e));
+                    found.push(value);
+                    if ends || found.len() >= *wanted {
+                        return Ok(true);
+                    }
+                }
             }
-            Self::Many { found, wanted } => {
-                let ends = matches!(&value, Value::ServerError(e) if refusal::is_last(e));
-                found.push(value);
-                ends || found.len() >= *wanted
-            }
+        }
+        Ok(false)
+    }
+
+    /// What it says of its connection.
+    pub(crate) fn verdict(&self) -> Verdict {
+        match &self.whole {
+            Whole::One(value) => value.as_ref().map_or(meanings::GOOD, meanings::verdict),
+            Whole::Many { found, .. } => meanings::verdict_of_many(found),
         }
     }
 
     /// The reply, or an array of those to all commands; up to the one with which the server closed the connection.
     pub(crate) fn into_value(self) -> Value {
-        match self {
-            Self::One(value) => value.unwrap_or(Value::Nil),
-            Self::Many { found, .. } => Value::Array(found),
+        match self.whole {
+            Whole::One(value) => value.unwrap_or(Value::Nil),
+            Whole::Many { found, .. } => Value::Array(found),
         }
     }
-}
 
-/// Turns bytes into replies.
-#[derive(Default)]
-pub(crate) struct Replies {
-    incoming: Incoming,
-    /// Arrays that are still coming, the innermost last, and how many elements each still lacks.
-    open: Vec<(Vec<Value>, usize)>,
-}
-
-impl Replies {
     /// The next whole reply, if it is there.
-    fn next(&mut self) -> Result<Option<Value>, Garbled> {
+    fn next(&mut self, incoming: &mut Incoming) -> Result<Option<Value>, Garbled> {
         loop {
-            let value = if self.incoming.is_expecting() {
-                match self.incoming.block()? {
+            let value = if incoming.is_expecting() {
+                match incoming.block()? {
                     Some(data) => Value::BulkString(data),
                     None => return Ok(None),
                 }
             } else {
-                // What is no reply may be a while without a line's end.
-                match self.incoming.first() {
+                // What is not a reply may go on for long without the end of a line.
+                match incoming.first() {
                     Some(0x14..=0x17) => return Err(Garbled::Tls),
                     Some(kind) if !b"+-:$*".contains(&kind) => return Err(Garbled::Other),
                     _ => {}
                 }
-                let Some(line) = self.incoming.line()? else { return Ok(None) };
+                let Some(line) = incoming.line()? else { return Ok(None) };
                 match Head::parse(line)? {
                     Head::Whole(value) => value,
                     Head::Bulk(length) => {
-                        self.incoming.expect(length);
+                        incoming.expect(length);
                         continue;
                     }
                     Head::Array(_) if self.open.len() >= DEEPEST => return Err(Garbled::Other),
@@ -168,36 +180,6 @@ fn number(digits: &[u8]) -> Result<i64, Garbled> {
     text(digits)?.parse().map_err(|_| Garbled::Other)
 }
 
-impl Protocol for Replies {
-    type Answer = Answer;
-    type Nonsense = Garbled;
-
-    fn room(&mut self) -> &mut [u8] {
-        self.incoming.room()
-    }
-
-    fn filled(&mut self, count: usize) {
-        self.incoming.filled(count);
-    }
-
-    fn read(&mut self, answer: &mut Answer) -> Result<bool, Garbled> {
-        while let Some(value) = self.next()? {
-            if answer.take(value) {
-                return Ok(true);
-            }
-        }
-        Ok(false)
-    }
-
-    fn is_empty(&self) -> bool {
-        self.incoming.is_empty() && self.open.is_empty()
-    }
-
-    fn missing(&self) -> usize {
-        self.incoming.missing()
-    }
-}
-
 #[cfg(test)]
 mod fuzz;
 
@@ -207,15 +189,17 @@ mod tests {
 
     /// The replies in `bytes`, which come in pieces of `piece` bytes, and whether any is left half.
     fn read(bytes: &[u8], piece: usize) -> Result<(Vec<Value>, bool), Garbled> {
-        let (mut replies, mut found, mut rest) = (Replies::default(), Vec::new(), bytes);
+        let (mut incoming, mut answer) =
+            (Incoming::default(), Answer::to(&Commands::One(redis::cmd("PING"))));
+        let (mut found, mut rest) = (Vec::new(), bytes);
         loop {
-            while let Some(value) = replies.next()? {
+            while let Some(value) = answer.next(&mut incoming)? {
                 found.push(value);
             }
             if rest.is_empty() {
-                return Ok((found, !replies.is_empty()));
+                return Ok((found, !incoming.is_empty() || !answer.open.is_empty()));
             }
-            let taken = replies.incoming.put(&rest[..piece.min(rest.len())]);
+            let taken = incoming.put(&rest[..piece.min(rest.len())]);
             assert!(taken > 0, "no room");
             rest = &rest[taken..];
         }

@@ -1,6 +1,7 @@
 //! The Redis backend by settings.
 
 use cache_core::{BackendSettings, CacheUrl, Error, FromSettings, Location, Result};
+use cache_net::Limits;
 
 use crate::backend::RedisCache;
 use crate::location::Servers;
@@ -16,6 +17,10 @@ impl FromSettings for RedisCache {
         "unix",
         "redis+unix",
         "redis+socket",
+        "redis+sentinel",
+        "rediss+sentinel",
+        "valkey+sentinel",
+        "valkeys+sentinel",
         "valkey+unix",
         "django.core.cache.backends.redis.RedisCache",
         "django_redis.cache.RedisCache",
@@ -28,6 +33,9 @@ impl FromSettings for RedisCache {
         let scheme = url.scheme().to_ascii_lowercase();
         let tls = is_tls(&scheme);
         let (authority, path) = (url.authority(), url.path());
+        if scheme.ends_with("+sentinel") {
+            return Ok(Location::Many(vec![format!("{scheme}://{authority}{path}")]));
+        }
         let of_socket = scheme == "unix" || scheme.contains('+');
         if of_socket && !authority.is_empty() {
             return Err(Error::invalid_cache_backend(
@@ -91,24 +99,23 @@ impl FromSettings for RedisCache {
         if let Some(password) = settings.text("password")? {
             options = options.password(password);
         }
+        if let Some(user) = settings.text("sentinel_username")? {
+            options = options.sentinel_username(user);
+        }
+        if let Some(password) = settings.text("sentinel_password")? {
+            options = options.sentinel_password(password);
+        }
         if let Some(database) = database {
             options = options.database(database);
         }
-        if let Some(timeout) = settings.duration("operation_timeout")? {
-            options = options.operation_timeout(timeout);
-        }
-        if let Some(timeout) = settings.duration("connect_timeout")? {
-            options = options.connect_timeout(timeout);
-        }
-        if let Some(connections) = settings.number("max_connections")? {
-            options = options.max_connections(connections);
-        }
-        if let Some(wait) = settings.duration("pool_wait")? {
-            options = options.pool_wait(wait);
-        }
+        options = options.limits(Limits::from_settings(settings)?);
         #[cfg(feature = "cluster")]
         if settings.flag("cluster")? == Some(true) {
             options = options.cluster();
+        }
+        #[cfg(feature = "cluster")]
+        if settings.flag("read_from_replicas")? == Some(true) {
+            options = options.read_from_replicas();
         }
         #[cfg(feature = "tls")]
         {
@@ -169,7 +176,9 @@ fn of_other_clients(settings: &mut BackendSettings) -> Result<()> {
         settings.refuse(theirs, "the server decides when it is full, by its maxmemory")?;
     }
     #[cfg(not(feature = "cluster"))]
-    settings.refuse("cluster", "this program was built without the feature `cluster` of cache-redis")?;
+    for ours in ["cluster", "read_from_replicas"] {
+        settings.refuse(ours, "this program was built without the feature `cluster` of cache-redis")?;
+    }
     #[cfg(not(feature = "tls"))]
     for ours in ["root_certificates", "client_certificate", "client_key"] {
         settings.refuse(ours, "this program was built without the feature `tls` of cache-redis")?;

@@ -8,7 +8,7 @@ mod common;
 use std::time::{Duration, Instant};
 
 use cache_core::{BaseCache as _, Cache, Error, ErrorKind, Timeout};
-use cache_redis::{RedisCache, RedisOptions};
+use cache_redis::{RedisCache, RedisCacheBuilder};
 use common::{MINUTE, backend, build, inline, run, to};
 use conformance_tests::servers::{Server, or_skip};
 
@@ -57,7 +57,7 @@ impl Members {
     }
 
     /// Knows one member and asks it for the others.
-    fn options(&self) -> RedisOptions {
+    fn options(&self) -> RedisCacheBuilder {
         to(format!("redis://{}", self.0[0].address())).cluster()
     }
 
@@ -376,4 +376,59 @@ fn members_without_a_name_are_found_by_their_address() {
         cache.set(&key, &1, MINUTE).unwrap_or_else(|e| panic!("{kind}: {e}"));
         assert_eq!(runtime.block_on(cache.aincr(&key, 1)).unwrap(), 2);
     }
+}
+
+#[test]
+fn reads_go_to_replicas_where_that_is_wanted() {
+    let Some(members) = Members::start() else { return };
+    let Some(replica) = or_skip(Server::redis(&["--cluster-enabled", "yes"])) else { return };
+    let primary = members.0[0].address();
+    inline(replica.address(), &format!("CLUSTER MEET 127.0.0.1 {}", primary.port()), "OK");
+    let begun = Instant::now();
+    while !inline(replica.address(), &format!("CLUSTER REPLICATE {}", members.id(0)), "\r\n").contains("OK") {
+        assert!(begun.elapsed() < Duration::from_secs(20), "the replica does not know its primary");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    let in_step = || {
+        inline(replica.address(), "INFO replication", "master_repl_offset").contains("master_link_status:up")
+    };
+    while !in_step() {
+        assert!(begun.elapsed() < Duration::from_secs(30), "the replica is not in step");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    let cache = build(members.options().read_from_replicas());
+    let keys: Vec<String> = (0..300).map(|n| format!("k{n}")).collect();
+    assert!(cache.set_many(keys.iter().zip(0..), MINUTE).unwrap().is_empty());
+    let commands = |server: &Server, name: &str| -> u64 {
+        let said = inline(server.address(), "INFO commandstats", "\r\n\r\n");
+        let line = said
+            .lines()
+            .find_map(|line| line.strip_prefix(&format!("cmdstat_{name}:calls=")).map(str::to_owned));
+        line.map_or(0, |line| line.split(',').next().unwrap().parse().unwrap())
+    };
+    // The members announce a replica when it has something; it is found a while later.
+    while commands(&replica, "get") == 0 {
+        assert!(begun.elapsed() < Duration::from_secs(60), "the replica is never asked");
+        std::thread::sleep(Duration::from_millis(100));
+        cache.get_many::<usize, _>(&keys).unwrap();
+    }
+    let (before, of_primary) = (commands(&replica, "get"), commands(&members.0[0], "get"));
+    for (n, key) in keys.iter().enumerate() {
+        assert_eq!(cache.get::<usize>(key).unwrap(), Some(n));
+    }
+    assert_eq!(run(cache.aget_many::<usize, _>(&keys)).unwrap().len(), 300);
+    assert_eq!(cache.get_many::<usize, _>(&keys).unwrap().len(), 300);
+    assert!(
+        commands(&replica, "get") > before + 150,
+        "{} reads of the replica",
+        commands(&replica, "get") - before
+    );
+    assert_eq!(commands(&members.0[0], "get"), of_primary, "none of its primary");
+    // Writes go to the primary, and reads too once the replica is gone.
+    assert!(cache.delete(&keys[0]).unwrap());
+    drop(replica);
+    for (n, key) in keys.iter().enumerate().skip(1) {
+        assert_eq!(cache.get::<usize>(key).unwrap(), Some(n), "{key}");
+    }
+    assert!(RedisCache::builder("redis://h").read_from_replicas().build().is_err(), "without cluster");
 }

@@ -8,13 +8,13 @@ use std::net::TcpListener;
 use std::time::Duration;
 
 use cache_core::{Cache, ErrorKind};
-use cache_redis::{RedisCache, RedisOptions};
+use cache_redis::{RedisCache, RedisCacheBuilder};
 use common::{at, build, redis};
 use conformance_tests::faults::extremes::{self, DURATIONS, NUMBERS, call_each, check_lifetimes};
 use conformance_tests::faults::{in_time, record};
 
 /// Sets one thing.
-type Set = Box<dyn FnOnce(RedisOptions) -> RedisOptions + Send>;
+type Set = Box<dyn FnOnce(RedisCacheBuilder) -> RedisCacheBuilder + Send>;
 
 fn settings() -> Vec<(String, Set)> {
     let mut all: Vec<(String, Set)> = Vec::new();
@@ -35,8 +35,11 @@ fn settings() -> Vec<(String, Set)> {
 
 /// What the builder refuses.
 fn cannot_be(what: &str) -> bool {
-    let refused = ["operation_timeout 0ns", "connect_timeout 0ns", "max_connections 0"];
-    refused.contains(&what) || what.strip_prefix("database ").is_some_and(|n| n.parse::<i32>().is_err())
+    let refused = ["operation_timeout 0ns", "connect_timeout 0ns"];
+    let connections = what.strip_prefix("max_connections ").map(|n| n.parse::<u64>().unwrap());
+    refused.contains(&what)
+        || connections.is_some_and(|n| !(1..=65_536).contains(&n))
+        || what.strip_prefix("database ").is_some_and(|n| n.parse::<i32>().is_err())
 }
 
 /// No server, one that does not answer, and one that does.

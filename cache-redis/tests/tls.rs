@@ -9,7 +9,7 @@ use std::time::Duration;
 use std::{fs, io};
 
 use cache_core::ErrorKind;
-use cache_redis::{RedisCache, RedisOptions};
+use cache_redis::{RedisCache, RedisCacheBuilder};
 use common::{MINUTE, bound, build, quickest, redis, run, shown, to};
 use conformance_tests::proxy::{Fault, Proxy};
 use conformance_tests::servers::{Server, or_skip};
@@ -84,12 +84,12 @@ fn start_with((certificate, key): (String, String), root: String, clients: &'sta
     )
 }
 
-fn at(server: &Server) -> RedisOptions {
+fn at(server: &Server) -> RedisCacheBuilder {
     to(format!("rediss://{}/1", server.address()))
 }
 
 /// The errors of both halves.
-fn errors(options: RedisOptions) -> [cache_core::Error; 2] {
+fn errors(options: RedisCacheBuilder) -> [cache_core::Error; 2] {
     let cache = build(options);
     let calls = [("sync", cache.get::<i64>("k")), ("async", run(cache.aget::<i64>("k")))];
     calls.map(|(half, done)| match done {
@@ -98,7 +98,7 @@ fn errors(options: RedisOptions) -> [cache_core::Error; 2] {
     })
 }
 
-fn are_rejected(options: RedisOptions, words: &[&str]) {
+fn are_rejected(options: RedisCacheBuilder, words: &[&str]) {
     for error in errors(options) {
         assert_eq!(error.kind(), ErrorKind::Rejected, "{error}");
         for word in words {
@@ -201,7 +201,7 @@ fn a_value_beyond_the_servers_limit_is_too_large() {
     }
 }
 
-fn refusals(options: RedisOptions) -> [ErrorKind; 2] {
+fn refusals(options: RedisCacheBuilder) -> [ErrorKind; 2] {
     let cache = build(options);
     [cache.get::<i64>("k").unwrap_err(), run(cache.aget::<i64>("k")).unwrap_err()].map(|e| e.kind())
 }

@@ -8,7 +8,7 @@ mod common;
 use std::time::{Duration, Instant};
 
 use cache_core::{Cache, Error, ErrorKind, OnError};
-use cache_redis::{RedisCache, RedisOptions};
+use cache_redis::{RedisCache, RedisCacheBuilder};
 use common::{MINUTE, at, build, inline, redis, runtime, to};
 use conformance_tests::servers::{Server, or_skip};
 
@@ -25,7 +25,7 @@ fn is_rejected(error: &Error, words: &[&str]) {
 }
 
 /// A cache that would hide what is of the store.
-fn degrading(options: RedisOptions) -> Cache<RedisCache> {
+fn degrading(options: RedisCacheBuilder) -> Cache<RedisCache> {
     Cache::builder(options.build().unwrap()).on_error(OnError::Degrade).build().unwrap()
 }
 

@@ -1,9 +1,10 @@
 //! Row 5: replies.
 
-use super::{Nonsense, Replies, Reply};
-use crate::connection::Collected;
+use cache_net::{Incoming, Malformed};
+
+use super::{Answer, Reply};
 use crate::fuzz::fuzz;
-use crate::wire::Request;
+use crate::request::Form;
 
 const WORDS: [&[u8]; 20] = [
     b"VA ",
@@ -28,22 +29,22 @@ const WORDS: [&[u8]; 20] = [
     b"STAT version 1.6",
 ];
 
-/// Gives the bytes to a connection in pieces; the replies, when all that were asked for are there.
-fn read(request: &Request, bytes: &[u8], piece: usize) -> Result<Option<Vec<Reply>>, Nonsense> {
-    let (mut replies, mut collected, mut rest) = (Replies::default(), Collected::of(request), bytes);
+/// Gives the bytes to an answer in pieces; the answer, when it is whole.
+fn read((form, count): (Form, usize), bytes: &[u8], piece: usize) -> Result<Option<Answer>, Malformed> {
+    let (mut incoming, mut rest) = (Incoming::default(), bytes);
+    let mut answer =
+        Answer { form, missing: count, number: 0, replies: Vec::with_capacity(count), failure: None };
     loop {
-        if collected.take(&mut replies)? {
-            return Ok(Some(collected.into_replies()));
+        if answer.read(&mut incoming)? {
+            // What is behind it belongs to somebody else.
+            return Ok(Some(answer));
         }
         if rest.is_empty() {
             return Ok(None);
         }
-        let room = replies.room();
-        let taken = piece.min(rest.len()).min(room.len());
+        let taken = incoming.put(&rest[..piece.min(rest.len())]);
         assert!(taken > 0, "no room");
-        room[..taken].copy_from_slice(&rest[..taken]);
         rest = &rest[taken..];
-        replies.filled(taken);
     }
 }
 
@@ -65,44 +66,38 @@ fn same(a: &Reply, b: &Reply) -> bool {
         (Reply::Meta(a), Reply::Meta(b)) => {
             (&a.value, a.client_flags, a.cas, a.ttl) == (&b.value, b.client_flags, b.cas, b.ttl)
         }
-        (Reply::Refused(a), Reply::Refused(b)) | (Reply::Line(a), Reply::Line(b)) => a == b,
+        (Reply::Refused(a), Reply::Refused(b)) => a == b,
+        (Reply::Text(a), Reply::Text(b)) => a == b,
         _ => false,
     }
 }
 
 #[test]
-fn lines_are_one_text_and_come_to_an_end() {
-    let until = Request::plain_until("", "END");
-    let stats = read(&until, b"STAT pid 1\r\nSTAT time 2\r\nEND\r\n", 3).unwrap().unwrap();
-    assert!(matches!(&stats[..], [Reply::Line(text)] if text == "STAT pid 1\nSTAT time 2\nEND"));
-    let endless = b"STAT pid 1\r\n".repeat(10_000);
-    assert_eq!(read(&until, &endless, 1_000).unwrap_err(), Nonsense::Garbled);
-}
-
-#[test]
 fn replies() {
-    let numbered = Request { replies: 2, ..Request::many() };
-    let one = Request { replies: 1, numbered: false, ..Request::many() };
-    let requests = [one, numbered, Request::plain(""), Request::plain_until("", "END")];
+    let requests = [
+        (Form::Meta, 1),
+        (Form::Numbered, 2),
+        (Form::Line("END"), 1),
+        (Form::Line("STAT"), 1),
+        (Form::Statistics, 1),
+    ];
     let mut turn = 0;
     fuzz("replies", "replies").words(&WORDS).run(60_000, |bytes| {
         turn += 1;
         // A long line is looked at anew for each piece of it.
         let piece = (1 + turn % 7) * if bytes.len() > 1_000 { 500 } else { 1 };
         let mut understood = false;
-        for request in &requests {
-            // Without the reason, which would be in memory while the pieces are read.
-            let whole = read(request, bytes, usize::MAX).map_err(drop);
-            if let Ok(Some(replies)) = &whole {
-                check(replies, bytes);
-                understood |= !request.plain;
+        for request in requests {
+            let whole = read(request, bytes, usize::MAX);
+            if let Ok(Some(answer)) = &whole {
+                check(&answer.replies, bytes);
+                understood |= request.0 == Form::Meta && answer.failure.is_none();
             }
-            // In pieces there may be less than all when the last reply comes, and nothing behind it.
-            let pieces = read(request, bytes, piece);
-            if let (Ok(Some(whole)), Ok(Some(pieces))) = (&whole, &pieces) {
-                assert!(whole.len() == pieces.len() && whole.iter().zip(pieces).all(|(a, b)| same(a, b)));
-            }
-            assert!(whole.is_err() || pieces.is_ok(), "{whole:?} and {pieces:?}");
+            let (whole, pieces) = (whole.unwrap_or(None), read(request, bytes, piece).unwrap_or(None));
+            assert_eq!(whole.is_some(), pieces.is_some(), "{whole:?} and {pieces:?}");
+            let (Some(whole), Some(pieces)) = (whole, pieces) else { continue };
+            assert!(whole.failure == pieces.failure && whole.replies.len() == pieces.replies.len());
+            assert!(whole.replies.iter().zip(&pieces.replies).all(|(a, b)| same(a, b)));
         }
         understood
     });

@@ -8,7 +8,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
 use cache_core::{Cache, Error};
-use cache_memcached::{MemcachedCache, MemcachedOptions};
+use cache_memcached::{MemcachedCache, MemcachedCacheBuilder};
 use conformance_tests::faults::quickest;
 use conformance_tests::proxy::Proxy;
 use conformance_tests::servers::{Server, or_skip};
@@ -27,8 +27,8 @@ pub(crate) fn server() -> Option<Server> {
     or_skip(Server::memcached(&[]))
 }
 
-pub(crate) fn options(address: SocketAddr) -> MemcachedOptions {
-    MemcachedCache::builder(address.to_string()).timeout(T).connect_timeout(T)
+pub(crate) fn options(address: SocketAddr) -> MemcachedCacheBuilder {
+    MemcachedCache::builder(address.to_string()).operation_timeout(T).connect_timeout(T)
 }
 
 pub(crate) fn cache(address: SocketAddr) -> Memcached {

@@ -1,17 +1,16 @@
 //! Rows 5 and 26: replies.
 
 use cache_core::Info;
-use cache_pipeline::Protocol as _;
+use cache_net::{Incoming, RetrySafety};
 use conformance_tests::faults::record;
 use redis::Value;
 
-use super::{Garbled, Replies};
-use crate::commands::{
-    Request, Twice, add_info, count, counted, elements, okay, payload, pong, stored, text,
-};
+use super::{Answer, Garbled};
+use crate::error::error;
 use crate::fuzz::fuzz;
 use crate::location::Servers;
-use crate::refusal;
+use crate::reply::{add_info, count, counted, elements, okay, payload, pong, stored, text};
+use crate::request::{Commands, Request};
 
 /// An element takes three bytes at least, and a place of a value in memory; a vector of them doubles.
 fn allowed(length: usize) -> u64 {
@@ -26,20 +25,18 @@ const fn piece(bytes: &[u8], piece: usize) -> usize {
 
 /// The replies in `bytes`, which come in pieces of `piece` bytes.
 fn read(bytes: &[u8], piece: usize) -> Result<Vec<Value>, Garbled> {
-    let (mut replies, mut found, mut rest) = (Replies::default(), Vec::new(), bytes);
+    let (mut incoming, mut answer) = (Incoming::default(), Answer::to(&Commands::One(redis::cmd("PING"))));
+    let (mut found, mut rest) = (Vec::new(), bytes);
     loop {
-        while let Some(value) = replies.next()? {
+        while let Some(value) = answer.next(&mut incoming)? {
             found.push(value);
         }
         if rest.is_empty() {
             return Ok(found);
         }
-        let room = replies.room();
-        let taken = piece.min(rest.len()).min(room.len());
+        let taken = incoming.put(&rest[..piece.min(rest.len())]);
         assert!(taken > 0, "no room");
-        room[..taken].copy_from_slice(&rest[..taken]);
         rest = &rest[taken..];
-        replies.filled(taken);
     }
 }
 
@@ -64,8 +61,8 @@ fn replies_in_pieces() {
 /// What is made of a reply, whichever command it is to.
 #[test]
 fn replies_to_commands() {
-    let server = Servers::from("redis://h").parse().unwrap().remove(0);
-    let request = Request::one(redis::cmd("GET"), Twice::Harmless);
+    let server = Servers::from("redis://h").parse().unwrap().0.remove(0);
+    let request = Request::one(redis::cmd("GET"), RetrySafety::Idempotent);
     fuzz("replies to commands", "replies", |length| 4 * allowed(length)).run(30_000, |bytes| {
         let found = read(bytes, usize::MAX).unwrap_or_default();
         found.into_iter().any(|value| {
@@ -79,14 +76,14 @@ fn replies_to_commands() {
                 pong(again()),
                 counted(again()).map(drop),
                 #[cfg(feature = "cluster")]
-                crate::commands::read(again()).map(drop),
+                crate::reply::read(again()).map(drop),
             ];
             if let Ok(said) = text(again()) {
                 add_info(&mut Info::default(), "h", &said);
             }
             let understood = told.iter().any(Result::is_ok);
             for wrong in told.into_iter().filter_map(Result::err) {
-                assert!(!refusal::error(wrong, &server, &request, 0).to_string().is_empty());
+                assert!(!error(wrong, &server, &request, 0).to_string().is_empty());
             }
             understood
         })

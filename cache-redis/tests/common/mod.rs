@@ -8,7 +8,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
 use cache_core::{Cache, Error};
-use cache_redis::{RedisCache, RedisOptions, Servers};
+use cache_redis::{RedisCache, RedisCacheBuilder, Servers};
 use conformance_tests::proxy::Proxy;
 use conformance_tests::servers::{Server, or_skip};
 use tokio::runtime::{Builder, Runtime};
@@ -27,21 +27,21 @@ pub fn behind_proxy() -> Option<(Server, Proxy)> {
 }
 
 /// With so much patience that a busy machine is no failure.
-pub fn to(location: impl Into<Servers>) -> RedisOptions {
+pub fn to(location: impl Into<Servers>) -> RedisCacheBuilder {
     let patience = Duration::from_secs(10);
     RedisCache::builder(location).operation_timeout(patience).connect_timeout(patience)
 }
 
-pub fn at(address: SocketAddr) -> RedisOptions {
+pub fn at(address: SocketAddr) -> RedisCacheBuilder {
     to(format!("redis://{address}"))
 }
 
-pub fn build(options: RedisOptions) -> Cache<RedisCache> {
+pub fn build(options: RedisCacheBuilder) -> Cache<RedisCache> {
     Cache::new(options.build().unwrap())
 }
 
 /// The backend itself, for what a cache does not show.
-pub fn backend(options: &RedisOptions) -> RedisCache {
+pub fn backend(options: &RedisCacheBuilder) -> RedisCache {
     options.clone().build().unwrap()
 }
 

@@ -21,7 +21,7 @@ const ROWS: std::ops::RangeInclusive<u8> = 1..=34;
 const BACKENDS: [&str; 12] = [
     "core",
     "pickle",
-    "pipeline",
+    "net",
     "locmem",
     "locmem-s3fifo",
     "file",

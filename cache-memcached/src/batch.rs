@@ -1,0 +1,141 @@
+//! The operations on many keys: pipelined, one exchange per server and batch, servers side by side on
+//! the async half.
+
+use cache_core::{Expiry, Key, Payload, Result, Way};
+use cache_net::{Call, RetrySafety};
+use futures_util::future::join_all;
+use memcache::exp::ReturnCode;
+
+use crate::client::Client;
+use crate::operations::{LARGEST, is_too_large};
+use crate::payload;
+use crate::replies::Reply;
+use crate::request::{Command, Request, Store, check_key};
+
+/// A request for values stays below what the system's buffers hold on the way: a server that
+/// cannot send its replies reads no more requests.
+const LONGEST_ASKING: usize = 64 * 1024;
+
+/// A request with values, whose replies are short, is only kept from taking much memory.
+const LONGEST_TELLING: usize = 1 << 20;
+
+impl Client {
+    pub(crate) async fn get_many(&self, way: Way, keys: &[Key<'_>]) -> Result<Vec<Option<Payload>>> {
+        let call = self.start(way);
+        let command = |place: usize| Command::get(keys[place]);
+        let groups = self.groups(keys.iter().copied())?;
+        let asked = groups
+            .iter()
+            .map(|(server, places)| self.pipeline(call, *server, places, command, LONGEST_ASKING));
+        let mut found: Vec<Option<Payload>> = (0..keys.len()).map(|_| None).collect();
+        for ((server, places), replies) in groups.iter().zip(join_all(asked).await) {
+            for (&place, reply) in places.iter().zip(replies?) {
+                found[place] = self.value(*server, self.meta(*server, reply)?)?;
+            }
+        }
+        Ok(found)
+    }
+
+    pub(crate) async fn set_many(
+        &self,
+        way: Way,
+        entries: &[(Key<'_>, Payload)],
+        expiry: Expiry,
+    ) -> Result<Vec<usize>> {
+        let call = self.start(way);
+        let exptime = self.exptime(expiry);
+        let too_large = |place: usize| entries[place].1.bytes().len() > LARGEST;
+        let command = |place: usize| {
+            let (key, value) = &entries[place];
+            // Not sent at all, but what was there before goes.
+            if too_large(place) {
+                return Command::delete(*key);
+            }
+            Command::set(*key, payload::write(value.clone()), exptime, Store::Always)
+        };
+        let groups = self.groups(entries.iter().map(|(key, _)| *key))?;
+        let told = groups
+            .iter()
+            .map(|(server, places)| self.pipeline(call, *server, places, command, LONGEST_TELLING));
+        let mut failed = Vec::new();
+        for ((server, places), replies) in groups.iter().zip(join_all(told).await) {
+            for (&place, reply) in places.iter().zip(replies?) {
+                if too_large(place) || is_too_large(&reply) {
+                    failed.push(place);
+                } else if self.meta(*server, reply)?.rc != ReturnCode::Hd {
+                    return Err(self.misfit(*server));
+                }
+            }
+        }
+        if !failed.is_empty() {
+            failed.sort_unstable();
+            let keys: Vec<Key<'_>> = failed.iter().map(|&place| entries[place].0).collect();
+            self.delete_all(call, &keys).await?;
+        }
+        Ok(failed)
+    }
+
+    pub(crate) async fn delete_many(&self, way: Way, keys: &[Key<'_>]) -> Result<()> {
+        self.delete_all(self.start(way), keys).await
+    }
+
+    async fn delete_all(&self, call: Call, keys: &[Key<'_>]) -> Result<()> {
+        let command = |place: usize| Command::delete(keys[place]);
+        let groups = self.groups(keys.iter().copied())?;
+        let told = groups
+            .iter()
+            .map(|(server, places)| self.pipeline(call, *server, places, command, LONGEST_TELLING));
+        for ((server, _), replies) in groups.iter().zip(join_all(told).await) {
+            for reply in replies? {
+                let deleted = self.meta(*server, reply)?;
+                if !matches!(deleted.rc, ReturnCode::Hd | ReturnCode::Nf) {
+                    return Err(self.misfit(*server));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Empties every server; all of them are told, whichever fails.
+    pub(crate) async fn clear(&self, way: Way) -> Result<()> {
+        let call = self.start(way);
+        let request = Request::flush_all();
+        let told = (0..self.servers.len())
+            .map(|place| self.exchange(call, place, &request, RetrySafety::Idempotent));
+        join_all(told).await.into_iter().try_for_each(|told| Ok(told.map(drop)?))
+    }
+
+    /// The places of `keys` by server. All keys are checked before anything is sent.
+    fn groups<'k>(&self, keys: impl Iterator<Item = Key<'k>>) -> Result<Vec<(usize, Vec<usize>)>> {
+        let mut groups: Vec<(usize, Vec<usize>)> =
+            (0..self.servers.len()).map(|server| (server, Vec::new())).collect();
+        for (place, key) in keys.enumerate() {
+            check_key(key)?;
+            groups[self.servers.pick(key.as_str())?].1.push(place);
+        }
+        groups.retain(|(_, places)| !places.is_empty());
+        Ok(groups)
+    }
+
+    /// Sends the commands of `places` to one server, in requests of about `longest` bytes; the
+    /// replies in order.
+    async fn pipeline(
+        &self,
+        call: Call,
+        server: usize,
+        places: &[usize],
+        command: impl Fn(usize) -> Command + Send,
+        longest: usize,
+    ) -> Result<Vec<Reply>> {
+        let mut replies = Vec::with_capacity(places.len());
+        let mut request = Request::many();
+        for (done, &place) in places.iter().enumerate() {
+            request.push(command(place))?;
+            if request.len >= longest || done + 1 == places.len() {
+                let whole = std::mem::replace(&mut request, Request::many());
+                replies.append(&mut self.send(call, server, &whole, RetrySafety::Idempotent).await?);
+            }
+        }
+        Ok(replies)
+    }
+}

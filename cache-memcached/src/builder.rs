@@ -1,0 +1,109 @@
+//! [`MemcachedCacheBuilder`]: the settings of a cache, checked before any I/O.
+
+use std::time::Duration;
+
+use cache_core::{Clock, Result};
+use cache_net::Limits;
+
+use crate::backend::MemcachedCache;
+use crate::client::Client;
+use crate::servers::{Ejection, ServerSet, Servers};
+
+const DEFAULT_CONNECTIONS: usize = 64;
+
+const DEFAULT_MAX_INFLATED: usize = 64 << 20;
+
+/// The settings of a [`MemcachedCache`]: see [`MemcachedCache::builder`].
+#[derive(Clone, Debug)]
+pub struct MemcachedCacheBuilder {
+    servers: Servers,
+    pub(crate) limits: Limits,
+    max_inflated: usize,
+    ejection: Option<Ejection>,
+    clock: Clock,
+}
+
+impl MemcachedCacheBuilder {
+    pub(crate) fn new(servers: Servers) -> Self {
+        let mut limits = Limits::default();
+        limits.max_connections = DEFAULT_CONNECTIONS;
+        Self { servers, limits, max_inflated: DEFAULT_MAX_INFLATED, ejection: None, clock: Clock::system() }
+    }
+
+    /// How long connecting may take, the name and the first word with the server included: 1 s by default.
+    /// It is a part of the operation's own time, never in addition to it.
+    #[must_use]
+    pub const fn connect_timeout(mut self, timeout: Duration) -> Self {
+        self.limits.connect_timeout = timeout;
+        self
+    }
+
+    /// How long an operation may take as a whole, with everything it waits for: 1 s by default.
+    ///
+    /// A many-operation has this time for each thousand of its keys; with large values on a slow
+    /// network it needs more.
+    #[must_use]
+    pub const fn operation_timeout(mut self, timeout: Duration) -> Self {
+        self.limits.operation_timeout = timeout;
+        self
+    }
+
+    /// The most connections of sync callers to each server, and of the tasks of each runtime: 64 by default, not zero.
+    /// The tasks of a runtime share one connection, and use others while a long value is on its way.
+    #[must_use]
+    pub const fn max_connections(mut self, connections: usize) -> Self {
+        self.limits.max_connections = connections;
+        self
+    }
+
+    /// How long a sync call waits for a connection when all are in use; by default as long as the operation may take.
+    /// Zero: not at all.
+    #[must_use]
+    pub const fn pool_wait(mut self, wait: Duration) -> Self {
+        self.limits.pool_wait = Some(wait);
+        self
+    }
+
+    /// The most bytes that a compressed value, which another program stored, may inflate to: 64
+    /// MiB by default. A larger one is a miss.
+    #[must_use]
+    pub const fn max_inflated(mut self, bytes: usize) -> Self {
+        self.max_inflated = bytes;
+        self
+    }
+
+    /// Leaves out servers that fail, so that their keys go to the others, by pymemcache's rules.
+    /// Off by default: then a call for a key of a server that is out of reach is an error.
+    ///
+    /// Each process decides for itself. While one has a server left out and another has not, they
+    /// read and write the same key in different places; and a server that comes back still has
+    /// the values from before. That is for caches where such a stale value does no harm.
+    #[must_use]
+    pub const fn ejection(mut self, rules: Ejection) -> Self {
+        self.ejection = Some(rules);
+        self
+    }
+
+    /// Where the cache takes the time from: the machine's clock by default. The servers count
+    /// lifetimes by their own clocks.
+    #[must_use]
+    pub fn clock(mut self, clock: Clock) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// Checks the settings. No I/O: the first use connects.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidCacheBackend`](cache_core::ErrorKind::InvalidCacheBackend) for a malformed server address, a
+    /// timeout of zero, or if `max_connections` is out of range.
+    pub fn build(self) -> Result<MemcachedCache> {
+        let (servers, limits) = (self.servers.parse()?, self.limits.check()?);
+        Ok(MemcachedCache::over(Client {
+            servers: ServerSet::new(servers, limits, self.ejection, &self.clock),
+            operation_timeout: limits.operation_timeout,
+            max_inflated: self.max_inflated,
+            clock: self.clock,
+        }))
+    }
+}

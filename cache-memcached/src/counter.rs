@@ -1,0 +1,200 @@
+//! `incr` and `rename`: what memcached itself cannot do, built on its compare-and-swap.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use cache_core::{Error, Key, Payload, Result, Way};
+use cache_net::{Call, RetrySafety};
+use futures_util::future::join;
+use memcache::exp::{MetaCommandResult, ReturnCode};
+
+use crate::client::Client;
+use crate::exptime;
+use crate::payload;
+use crate::request::{Command, Request, Store, check_key};
+
+/// The longest pause after a change that came too late, in microseconds; it grows up to there.
+const LONGEST_PAUSE: u64 = 2_000;
+
+/// An item as it was read.
+struct Item {
+    flags: u32,
+    data: Bytes,
+    /// Changes with every write to it.
+    cas: u64,
+    /// The seconds that remain; `None` is no expiry.
+    seconds: Option<i64>,
+    /// The place of its server.
+    place: usize,
+}
+
+impl Client {
+    pub(crate) async fn incr(&self, way: Way, key: Key<'_>, delta: i64) -> Result<i64> {
+        check_key(key)?;
+        let call = self.start(way);
+        for round in 0_u32.. {
+            let Some(item) = self.item(call, key).await? else { break };
+            let Some(Payload::Int(number)) = payload::read(item.flags, item.data.clone(), self.max_inflated)
+            else {
+                return Err(Error::not_an_integer(key.as_str()));
+            };
+            let sum = number.checked_add(delta).ok_or_else(|| Error::overflow(key.as_str()))?;
+            if delta == 0 {
+                return Ok(number);
+            }
+            // The server's own arithmetic has no sign; it keeps the lifetime to the tick.
+            let command = if sum >= 0 && payload::counts_natively(item.flags, &item.data) {
+                Command::count(key, delta, item.cas)
+            } else {
+                let value = payload::write(Payload::Int(sum));
+                let lifetime = self.lifetime(call, &item, item.place).await?;
+                Command::set(key, value, lifetime, Store::Unchanged(item.cas))
+            };
+            let (place, changed) = self.ask_meta(call, key, command, RetrySafety::Once).await?;
+            match changed.rc {
+                ReturnCode::Hd => return Ok(sum),
+                // Changed or gone in between: looked at again.
+                ReturnCode::Ex | ReturnCode::Nf | ReturnCode::Ns => pause(call, round).await,
+                _ => return Err(self.misfit(place)),
+            }
+        }
+        Err(Error::key_not_found(key.as_str()))
+    }
+
+    /// Writes the new key and then removes the old one, each only if nobody else wrote it in
+    /// between: whatever fails half-way, the value is under one of the two.
+    pub(crate) async fn rename(&self, way: Way, from: Key<'_>, to: Key<'_>) -> Result<bool> {
+        check_key(from)?;
+        check_key(to)?;
+        let call = self.start(way);
+        // The number of what this call made where nothing was.
+        let mut made = None;
+        for round in 0_u32.. {
+            let (source, target) = join(self.item(call, from), self.number(call, to)).await;
+            let (source, target) = (source?, target?);
+            let Some(source) = source else {
+                // Removed by somebody else: what was made of it goes too.
+                self.unmake(call, to, made).await?;
+                break;
+            };
+            let exptime = self.lifetime(call, &source, self.servers.pick(to.as_str())?).await?;
+            let value = (source.flags, source.data);
+            let command = Command::set(to, value, exptime, Store::Numbered(target));
+            let (place, written) = self.ask_meta(call, to, command, RetrySafety::Step).await?;
+            match written.rc {
+                ReturnCode::Hd => {}
+                ReturnCode::Ex | ReturnCode::Nf | ReturnCode::Ns => {
+                    pause(call, round).await;
+                    continue;
+                }
+                _ => return Err(self.misfit(place)),
+            }
+            made = if target.is_none() || target == made { written.cas } else { None };
+            let command = Command::delete_unchanged(from, source.cas);
+            let (place, removed) = self.ask_meta(call, from, command, RetrySafety::Once).await?;
+            match removed.rc {
+                ReturnCode::Hd => return Ok(true),
+                // Written in between: its newest value is what has to move. Or gone.
+                ReturnCode::Ex | ReturnCode::Nf => pause(call, round).await,
+                _ => return Err(self.misfit(place)),
+            }
+        }
+        Ok(false)
+    }
+
+    /// Removes what [`rename`](Self::rename) made, if it is still that.
+    async fn unmake(&self, call: Call, to: Key<'_>, made: Option<u64>) -> Result<()> {
+        if let Some(cas) = made {
+            let command = Command::delete_unchanged(to, cas);
+            self.ask_meta(call, to, command, RetrySafety::Step).await?;
+        }
+        Ok(())
+    }
+
+    /// An item and the number that this state of it has.
+    ///
+    /// A server that counts puts the new item's number on the old item as well, which others may
+    /// be reading (`do_add_delta` of memcached 1.6): the old value then comes with the new number, and a
+    /// change that hangs on this number is made of a value that is not there any more. So the number
+    /// is asked for first, in the same exchange. Where both are the same, the old item was gone
+    /// before the value was looked up.
+    async fn item(&self, call: Call, key: Key<'_>) -> Result<Option<Item>> {
+        let place = self.servers.pick(key.as_str())?;
+        let mut request = Request::many();
+        request.push(Command::get_number(key))?;
+        request.push(Command::get_whole(key))?;
+        for round in 0_u32.. {
+            let replies = self.send(call, place, &request, RetrySafety::Idempotent).await?;
+            let mut replies = replies.into_iter().map(|reply| self.meta(place, reply));
+            let (Some(before), Some(found), None) = (replies.next(), replies.next(), replies.next()) else {
+                break;
+            };
+            let before = self.number_in(place, &before?)?;
+            let found = found?;
+            let seconds = match (found.rc, found.ttl) {
+                (ReturnCode::En, _) => return Ok(None),
+                (ReturnCode::Va, Some(ttl)) => (ttl >= 0).then_some(ttl),
+                _ => break,
+            };
+            let cas = self.cas(place, &found)?;
+            if before == Some(cas) {
+                let flags = found.client_flags.unwrap_or(0);
+                return Ok(Some(Item {
+                    flags,
+                    data: found.value.unwrap_or_default().into(),
+                    cas,
+                    seconds,
+                    place,
+                }));
+            }
+            pause(call, round).await;
+        }
+        Err(self.misfit(place))
+    }
+
+    async fn number(&self, call: Call, key: Key<'_>) -> Result<Option<u64>> {
+        let asked = self.ask_meta(call, key, Command::get_number(key), RetrySafety::Idempotent);
+        let (place, found) = asked.await?;
+        self.number_in(place, &found)
+    }
+
+    fn number_in(&self, place: usize, found: &MetaCommandResult) -> Result<Option<u64>> {
+        match found.rc {
+            ReturnCode::En => Ok(None),
+            ReturnCode::Hd => self.cas(place, found).map(Some),
+            _ => Err(self.misfit(place)),
+        }
+    }
+
+    fn cas(&self, place: usize, found: &MetaCommandResult) -> Result<u64> {
+        found.cas.filter(|&cas| cas != 0).ok_or_else(|| {
+            let server = self.servers.name(place);
+            Error::storage(format!(
+                "{server} gives items no number (it was started with -C), and without it \
+                 incr and incr_version are not possible"
+            ))
+        })
+    }
+
+    /// What the server at `place` is told, so that the item lives there for as long as it had left.
+    /// A date is one of its own clock: by this machine's it would move by what the two differ
+    /// with every call.
+    async fn lifetime(&self, call: Call, item: &Item, place: usize) -> Result<u32> {
+        let Some(left) = item.seconds else { return Ok(exptime::NEVER) };
+        // On another server the clock ticks at another moment within the second.
+        let left = if place == item.place { left } else { left.saturating_add(1) };
+        match exptime::relative(left) {
+            Some(told) => Ok(told),
+            None => Ok(exptime::date(self.seconds_at(call, place).await?, left)),
+        }
+    }
+}
+
+/// Lets others through after a change that came too late: at once at first, then for longer, and
+/// by chance, so that no two go on in step.
+async fn pause(call: Call, round: u32) {
+    if round > 0 {
+        let most = (50 << round.min(16)).min(LONGEST_PAUSE);
+        call.sleep(Duration::from_micros(fastrand::u64(..most))).await;
+    }
+}

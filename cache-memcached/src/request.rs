@@ -1,0 +1,217 @@
+//! What is asked: commands of the meta protocol, as data.
+
+use bytes::Bytes;
+use cache_core::{Error, Key, MEMCACHE_MAX_KEY_LENGTH, Result};
+use memcache::exp::{MetaCommand, MetaOp};
+
+/// A command and the data after it.
+#[derive(Debug)]
+pub(crate) struct Command {
+    line: MetaCommand,
+    data: Option<Bytes>,
+}
+
+/// Where `ms` stores.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Store {
+    /// Over whatever is there.
+    Always,
+    /// Where nothing is.
+    Absent,
+    /// Over the item of this number.
+    Unchanged(u64),
+    /// As one of the two, and the reply has the new item's number.
+    Numbered(Option<u64>),
+}
+
+impl Command {
+    /// `mg`: the value and its flags.
+    pub(crate) fn get(key: Key<'_>) -> Self {
+        Self::line(MetaOp::Get, key, &["v", "f"])
+    }
+
+    /// `mg`: the value, its flags, its number and its remaining seconds.
+    pub(crate) fn get_whole(key: Key<'_>) -> Self {
+        Self::line(MetaOp::Get, key, &["v", "f", "c", "t"])
+    }
+
+    /// `mg`: its number, without counting as a use.
+    pub(crate) fn get_number(key: Key<'_>) -> Self {
+        Self::line(MetaOp::Get, key, &["c", "u"])
+    }
+
+    /// `mg`: whether it is there, without counting as a use.
+    pub(crate) fn has(key: Key<'_>) -> Self {
+        Self::line(MetaOp::Get, key, &["u"])
+    }
+
+    /// `mg`: a new lifetime.
+    pub(crate) fn touch(key: Key<'_>, exptime: u32) -> Self {
+        Self::line(MetaOp::Get, key, &[&format!("T{exptime}")])
+    }
+
+    /// `ms`.
+    pub(crate) fn set(key: Key<'_>, (flags, data): (u32, Bytes), exptime: u32, store: Store) -> Self {
+        // The length stands before the flags. The crate would write it itself, of a copy of the
+        // data that it owns.
+        let mut line = MetaCommand::new(MetaOp::Set, key.as_bytes()).flag(data.len().to_string());
+        line = match store {
+            Store::Always => line,
+            Store::Absent => line.flag("ME"),
+            Store::Unchanged(cas) => line.flag(format!("C{cas}")),
+            Store::Numbered(None) => line.flag("ME").flag("c"),
+            Store::Numbered(Some(cas)) => line.flag(format!("C{cas}")).flag("c"),
+        };
+        if flags != 0 {
+            line = line.flag(format!("F{flags}"));
+        }
+        if exptime != 0 {
+            line = line.flag(format!("T{exptime}"));
+        }
+        Self { line, data: Some(data) }
+    }
+
+    /// `ma`: adds `delta` to the item of this number.
+    pub(crate) fn count(key: Key<'_>, delta: i64, cas: u64) -> Self {
+        let mode = if delta < 0 { "MD" } else { "MI" };
+        Self::line(
+            MetaOp::Arithmetic,
+            key,
+            &[mode, &format!("D{}", delta.unsigned_abs()), &format!("C{cas}")],
+        )
+    }
+
+    /// `md`.
+    pub(crate) fn delete(key: Key<'_>) -> Self {
+        Self::line(MetaOp::Delete, key, &[])
+    }
+
+    /// `md`: only the item of this number.
+    pub(crate) fn delete_unchanged(key: Key<'_>, cas: u64) -> Self {
+        Self::line(MetaOp::Delete, key, &[&format!("C{cas}")])
+    }
+
+    fn line(op: MetaOp, key: Key<'_>, flags: &[&str]) -> Self {
+        let line = MetaCommand::new(op, key.as_bytes());
+        Self { line: flags.iter().fold(line, |line, &flag| line.flag(flag)), data: None }
+    }
+}
+
+/// Refuses a key that would break the protocol: the crate would send such a key in base64, under
+/// which nobody else finds it. A cache over this backend has checked it before.
+pub(crate) fn check_key(key: Key<'_>) -> Result<()> {
+    let bytes = key.as_bytes();
+    if bytes.is_empty() {
+        return Err(Error::invalid_cache_key(key.as_str(), "memcached takes no empty key"));
+    }
+    if bytes.len() > MEMCACHE_MAX_KEY_LENGTH || bytes.iter().any(|&b| b <= 0x20 || b == 0x7f) {
+        let reasons: Vec<String> =
+            cache_core::memcache_key_warnings(key.as_str()).map(|warning| warning.to_string()).collect();
+        return Err(Error::invalid_cache_key(key.as_str(), reasons.join("; ")));
+    }
+    Ok(())
+}
+
+/// Room for the line of most commands.
+const USUAL_LINE: usize = 64;
+
+/// What a request is answered with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// Replies of the meta protocol.
+    Meta,
+    /// The same. Each command carries its place, which its reply must show.
+    Numbered,
+    /// One plain line, which begins like this.
+    Line(&'static str),
+    /// Statistics: plain lines up to `END`.
+    Statistics,
+}
+
+/// One command or several, in the bytes that are sent.
+#[derive(Debug)]
+pub(crate) struct Request {
+    lines: Vec<u8>,
+    /// The data blocks, and where each goes: behind as many bytes of the lines. They are not copied before they are sent.
+    data: Vec<(usize, Bytes)>,
+    /// How many bytes it has.
+    pub(crate) len: usize,
+    pub(crate) form: Form,
+    /// How many replies it has.
+    pub(crate) replies: usize,
+}
+
+impl Request {
+    const fn new(form: Form) -> Self {
+        Self { lines: Vec::new(), data: Vec::new(), len: 0, form, replies: 0 }
+    }
+
+    /// One command.
+    pub(crate) fn one(command: Command) -> Result<Self> {
+        let mut request = Self { lines: Vec::with_capacity(USUAL_LINE), ..Self::new(Form::Meta) };
+        request.push(command)?;
+        Ok(request)
+    }
+
+    /// No command yet; each is numbered.
+    pub(crate) const fn many() -> Self {
+        Self::new(Form::Numbered)
+    }
+
+    /// Asks for the server's version.
+    pub(crate) fn version() -> Self {
+        Self::plain("version\r\n", Form::Line("VERSION "))
+    }
+
+    /// Empties the server.
+    pub(crate) fn flush_all() -> Self {
+        Self::plain("flush_all\r\n", Form::Line("OK"))
+    }
+
+    /// Asks for the server's statistics.
+    pub(crate) fn stats() -> Self {
+        Self::plain("stats\r\n", Form::Statistics)
+    }
+
+    /// A command from before the meta protocol.
+    fn plain(line: &str, form: Form) -> Self {
+        Self { lines: line.into(), len: line.len(), replies: 1, ..Self::new(form) }
+    }
+
+    /// The name of the first command, for an error: never a key or a value.
+    pub(crate) fn name(&self) -> &str {
+        let word = self.lines.split(|&b| b == b' ' || b == b'\r').next().unwrap_or_default();
+        std::str::from_utf8(word).unwrap_or_default()
+    }
+
+    /// Adds a command.
+    pub(crate) fn push(&mut self, command: Command) -> Result<()> {
+        let Command { mut line, data } = command;
+        if self.form == Form::Numbered {
+            line = line.flag(format!("O{}", self.replies));
+        }
+        let before = self.lines.len();
+        line.encode_into(&mut self.lines)
+            .map_err(|e| Error::storage("a memcached command cannot be written").with_source(e))?;
+        self.len += self.lines.len() - before;
+        if let Some(data) = data {
+            self.len += data.len() + 2;
+            self.data.push((self.lines.len(), data));
+        }
+        self.replies += 1;
+        Ok(())
+    }
+
+    /// Appends its bytes to `out`.
+    pub(crate) fn write(&self, out: &mut Vec<u8>) {
+        out.reserve(self.len);
+        let mut written = 0;
+        for (end, data) in &self.data {
+            out.extend_from_slice(&self.lines[written..*end]);
+            out.extend_from_slice(data);
+            out.extend_from_slice(b"\r\n");
+            written = *end;
+        }
+        out.extend_from_slice(&self.lines[written..]);
+    }
+}

@@ -1,0 +1,86 @@
+//! [`Limits`]: how long calls may take, and how many connections they may use.
+
+use std::time::Duration;
+
+use cache_core::{Error, Result};
+
+/// Beyond a day a wait is a hang. It also keeps every deadline within what the clock can hold.
+const LONGEST: Duration = Duration::from_secs(86_400);
+
+/// More connections than a server or a process has.
+const MOST_CONNECTIONS: usize = 1 << 16;
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// How long calls to a server may take, and how many connections to each server they may use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Limits {
+    /// How long a call may take in all; 1 second.
+    pub operation_timeout: Duration,
+    /// How long connecting may take within that time: the name, TLS and the handshake included; 1 second.
+    pub connect_timeout: Duration,
+    /// How long a sync call waits for a free connection within that time. `None` is the whole of it.
+    pub pool_wait: Option<Duration>,
+    /// The most connections of sync callers to each server, and of the tasks of each runtime; 50.
+    pub max_connections: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { operation_timeout: SECOND, connect_timeout: SECOND, pool_wait: None, max_connections: 50 }
+    }
+}
+
+impl Limits {
+    /// Checks the limits, and shortens times to a day.
+    ///
+    /// # Errors
+    /// [`InvalidCacheBackend`](cache_core::ErrorKind::InvalidCacheBackend) for a timeout of zero and a number of connections
+    /// outside of 1 to 65,536.
+    pub fn check(self) -> Result<Self> {
+        for (name, timeout) in
+            [("operation_timeout", self.operation_timeout), ("connect_timeout", self.connect_timeout)]
+        {
+            if timeout.is_zero() {
+                return Err(Error::invalid_cache_backend(format!("{name} must be greater than zero")));
+            }
+        }
+        if self.max_connections == 0 || self.max_connections > MOST_CONNECTIONS {
+            return Err(Error::invalid_cache_backend(format!(
+                "max_connections is {}; give a number from 1 to {MOST_CONNECTIONS}",
+                self.max_connections
+            )));
+        }
+        Ok(Self {
+            operation_timeout: self.operation_timeout.min(LONGEST),
+            connect_timeout: self.connect_timeout.min(LONGEST),
+            pool_wait: self.pool_wait.map(|wait| wait.min(LONGEST)),
+            ..self
+        })
+    }
+
+    /// Takes the options `operation_timeout`, `connect_timeout`, `pool_wait` and `max_connections` from `settings`. What
+    /// they leave out stays as it is.
+    ///
+    /// # Errors
+    /// [`InvalidCacheBackend`](cache_core::ErrorKind::InvalidCacheBackend) for one that is not a number.
+    #[cfg(feature = "settings")]
+    pub fn with_settings(self, settings: &mut cache_core::BackendSettings) -> Result<Self> {
+        Ok(Self {
+            operation_timeout: settings.duration("operation_timeout")?.unwrap_or(self.operation_timeout),
+            connect_timeout: settings.duration("connect_timeout")?.unwrap_or(self.connect_timeout),
+            pool_wait: settings.duration("pool_wait")?.or(self.pool_wait),
+            max_connections: settings.number("max_connections")?.unwrap_or(self.max_connections),
+        })
+    }
+
+    /// The same over the default.
+    ///
+    /// # Errors
+    /// As [`with_settings`](Self::with_settings).
+    #[cfg(feature = "settings")]
+    pub fn from_settings(settings: &mut cache_core::BackendSettings) -> Result<Self> {
+        Self::default().with_settings(settings)
+    }
+}

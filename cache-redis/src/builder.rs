@@ -1,0 +1,290 @@
+//! [`RedisCacheBuilder`]: the settings of a cache, checked before any I/O.
+
+use std::time::Duration;
+
+use cache_core::{Error, Result};
+use cache_net::Limits;
+#[cfg(feature = "tls")]
+use cache_net::tls::TlsOptions;
+
+use crate::backend::RedisCache;
+use crate::config::Config;
+use crate::location::{Secret, Server, Servers};
+
+/// The settings of a [`RedisCache`]: see [`RedisCache::builder`]. Its `Debug` shows no password.
+#[derive(Clone, Debug)]
+pub struct RedisCacheBuilder {
+    servers: Servers,
+    user: Option<String>,
+    password: Option<Secret>,
+    sentinel_user: Option<String>,
+    sentinel_password: Option<Secret>,
+    database: Option<u32>,
+    limits: Limits,
+    #[cfg(feature = "tls")]
+    tls: TlsOptions,
+    #[cfg(feature = "cluster")]
+    cluster: bool,
+    #[cfg(feature = "cluster")]
+    read_from_replicas: bool,
+}
+
+impl RedisCacheBuilder {
+    pub(crate) fn new(servers: Servers) -> Self {
+        Self {
+            servers,
+            user: None,
+            password: None,
+            sentinel_user: None,
+            sentinel_password: None,
+            database: None,
+            limits: Limits::default(),
+            #[cfg(feature = "tls")]
+            tls: TlsOptions::default(),
+            #[cfg(feature = "cluster")]
+            cluster: false,
+            #[cfg(feature = "cluster")]
+            read_from_replicas: false,
+        }
+    }
+
+    /// The user to log in as, on every server of the location, in place of one in its URLs.
+    #[must_use]
+    pub fn username(mut self, user: impl Into<String>) -> Self {
+        self.user = Some(user.into());
+        self
+    }
+
+    /// The password to log in with, on every server of the location, in place of one in its URLs:
+    /// as it is, without percent-encoding.
+    #[must_use]
+    pub fn password(mut self, password: impl Into<String>) -> Self {
+        self.password = Some(Secret(password.into()));
+        self
+    }
+
+    /// The user to log in as on every sentinel of a `redis+sentinel` location. They have users of their own.
+    #[must_use]
+    pub fn sentinel_username(mut self, user: impl Into<String>) -> Self {
+        self.sentinel_user = Some(user.into());
+        self
+    }
+
+    /// The password to log in with on every sentinel of a `redis+sentinel` location.
+    #[must_use]
+    pub fn sentinel_password(mut self, password: impl Into<String>) -> Self {
+        self.sentinel_password = Some(Secret(password.into()));
+        self
+    }
+
+    /// The database, on every server of the location, in place of one in its URLs.
+    #[must_use]
+    pub const fn database(mut self, database: u32) -> Self {
+        self.database = Some(database);
+        self
+    }
+
+    /// All limits at once, of settings.
+    #[cfg(feature = "settings")]
+    pub(crate) const fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// How long a call may take in all, 1 s by default: waiting for a connection, connecting,
+    /// sending and reading. A many-operation has it once per batch of 1,000 keys. Not zero, at
+    /// most a day.
+    #[must_use]
+    pub const fn operation_timeout(mut self, timeout: Duration) -> Self {
+        self.limits.operation_timeout = timeout;
+        self
+    }
+
+    /// How long connecting may take within that time, names, TLS and log-in included; 1 s by
+    /// default. Not zero, at most a day.
+    #[must_use]
+    pub const fn connect_timeout(mut self, timeout: Duration) -> Self {
+        self.limits.connect_timeout = timeout;
+        self
+    }
+
+    /// The most connections of sync callers to each server, 50 by default; from 1 to 65,536. The tasks of a runtime
+    /// share one connection, and have as many more as this where long values are on their way.
+    #[must_use]
+    pub const fn max_connections(mut self, connections: usize) -> Self {
+        self.limits.max_connections = connections;
+        self
+    }
+
+    /// How long a sync call waits for a connection when all are in use, before it is
+    /// [`ErrorKind::Unavailable`](cache_core::ErrorKind::Unavailable). The whole
+    /// [`RedisCacheBuilder::operation_timeout`] by default, and never longer than that. Zero: not at all.
+    #[must_use]
+    pub const fn pool_wait(mut self, wait: Duration) -> Self {
+        self.limits.pool_wait = Some(wait);
+        self
+    }
+
+    /// The certificates in PEM that servers' certificates are checked against, in place of the
+    /// system's. A server's self-signed certificate may be its own root.
+    #[cfg(feature = "tls")]
+    #[must_use]
+    pub fn root_certificates(mut self, pem: impl Into<Vec<u8>>) -> Self {
+        self.tls.root_certificates = Some(pem.into());
+        self
+    }
+
+    /// The certificate chain and the private key in PEM with which to log in to a server that
+    /// asks its clients for one.
+    #[cfg(feature = "tls")]
+    #[must_use]
+    pub fn client_certificate(mut self, chain_pem: impl Into<Vec<u8>>, key_pem: impl Into<Vec<u8>>) -> Self {
+        self.tls.client_certificate = Some((chain_pem.into(), key_pem.into()));
+        self
+    }
+
+    /// The servers are members of a Redis Cluster: any of them tells of the others, and each key
+    /// is asked for where it is. Reads go to primaries too, but see
+    /// [`read_from_replicas`](Self::read_from_replicas).
+    ///
+    /// `incr_version` is not atomic there: the two keys lie on different servers.
+    #[cfg(feature = "cluster")]
+    #[must_use]
+    pub const fn cluster(mut self) -> Self {
+        self.cluster = true;
+        self
+    }
+
+    /// Reads go to the replicas of a cluster, at random, and to the primary where none of them answers. Replicas lag: what
+    /// was just written may not be read yet. For a list of servers without `cluster` this is always so.
+    #[cfg(feature = "cluster")]
+    #[must_use]
+    pub const fn read_from_replicas(mut self) -> Self {
+        self.read_from_replicas = true;
+        self
+    }
+
+    /// Checks the settings. No I/O: the first use connects.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidCacheBackend`](cache_core::ErrorKind::InvalidCacheBackend) for a
+    /// location that cannot be read, a user, password or database that is given twice, a time or a
+    /// limit of zero, a certificate that cannot be read. The text never holds a password.
+    pub fn build(self) -> Result<RedisCache> {
+        let limits = self.limits.check()?;
+        let (mut servers, mut sentinel) = self.servers.parse()?;
+        for server in &mut servers {
+            log_in(server, self.user.as_ref(), self.password.as_ref(), self.database)?;
+        }
+        match &mut sentinel {
+            Some(watch) => watch.sentinels.iter_mut().for_each(|server| {
+                server.user = self.sentinel_user.clone();
+                server.password = self.sentinel_password.clone();
+            }),
+            None if self.sentinel_user.is_some() || self.sentinel_password.is_some() => {
+                return Err(Error::invalid_cache_backend(
+                    "sentinel_username and sentinel_password are for a location of sentinels, \
+                     redis+sentinel://host/name; leave them out",
+                ));
+            }
+            None => {}
+        }
+        #[cfg(feature = "cluster")]
+        if self.cluster && sentinel.is_some() {
+            return Err(Error::invalid_cache_backend(
+                "a Redis Cluster has no sentinels; name its members as redis://host, or leave `cluster` out",
+            ));
+        }
+        #[cfg(feature = "cluster")]
+        if self.read_from_replicas && !self.cluster {
+            return Err(Error::invalid_cache_backend(
+                "read_from_replicas is for a Redis Cluster; set `cluster`, or name the replicas behind the primary in the \
+                 location: reads go to them then",
+            ));
+        }
+        #[cfg(feature = "cluster")]
+        if self.cluster && servers.iter().any(|server| server.database != 0) {
+            return Err(Error::invalid_cache_backend(
+                "a Redis Cluster has database 0 only; leave the database out of the location",
+            ));
+        }
+        Ok(RedisCache::from_config(Config {
+            servers,
+            sentinel,
+            limits,
+            #[cfg(feature = "tls")]
+            tls: self.tls.check()?,
+            #[cfg(feature = "cluster")]
+            cluster: self.cluster,
+            #[cfg(feature = "cluster")]
+            read_from_replicas: self.read_from_replicas,
+        }))
+    }
+}
+
+/// Gives a server what its URL leaves out. Two values would leave open which of them is meant.
+fn log_in(
+    server: &mut Server,
+    user: Option<&String>,
+    password: Option<&Secret>,
+    database: Option<u32>,
+) -> Result<()> {
+    let twice = |what| {
+        Err(Error::invalid_cache_backend(format!(
+            "the {what} is there twice, in the Redis location and as an option; leave one of them out"
+        )))
+    };
+    if user.is_some() && server.user.is_some() {
+        return twice("username");
+    }
+    if password.is_some() && server.password.is_some() {
+        return twice("password");
+    }
+    if let Some(database) = database {
+        if server.database != 0 && server.database != database {
+            return twice("database");
+        }
+        if i32::try_from(database).is_err() {
+            return Err(Error::invalid_cache_backend(format!(
+                "the database {database} is none that Redis has; give a number from 0 on"
+            )));
+        }
+        server.database = database;
+    }
+    server.user = server.user.take().or_else(|| user.cloned());
+    server.password = server.password.take().or_else(|| password.cloned());
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use super::*;
+
+    fn one(url: &str) -> Server {
+        Servers::from([url]).parse().unwrap().0.remove(0)
+    }
+
+    #[test]
+    fn a_log_in_beside_the_location_goes_to_every_server() {
+        let (user, password) = ("ada".to_owned(), Secret("p@ss".to_owned()));
+        let mut server = one("redis://h");
+        log_in(&mut server, Some(&user), Some(&password), Some(3)).unwrap();
+        assert_eq!(server, one("redis://ada:p%40ss@h/3"));
+        log_in(&mut server, None, None, Some(3)).unwrap();
+        assert_eq!(server.database, 3, "the same database twice is no contradiction");
+    }
+
+    #[test]
+    fn what_is_said_twice_is_refused_without_the_password() {
+        for options in [
+            RedisCache::builder("redis://ada@h").username("bob"),
+            RedisCache::builder("redis://:hunter1@h").password("hunter2"),
+            RedisCache::builder("redis://h/1").database(2),
+            RedisCache::builder("redis://h").database(u32::MAX),
+        ] {
+            let shown = format!("{options:?} {}", options.clone().build().unwrap_err());
+            assert!(!shown.contains("hunter"), "{shown}");
+        }
+    }
+}

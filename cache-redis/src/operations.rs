@@ -1,0 +1,302 @@
+//! [`Operations`]: every operation, written once for both halves.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use cache_core::{Error, ErrorKind, Expiry, Info, Key, Payload, Result, Way};
+use cache_net::{Call, Limits, RetrySafety};
+use redis::{ServerErrorKind, Value};
+
+use crate::commands::{self, Put};
+use crate::config::Config;
+use crate::node::{Node, understand, value};
+use crate::reply::{self, Counted, Wrong};
+use crate::request::Request;
+use crate::scripts::{INCR, PERSIST, RENAME, Script};
+use crate::topology::{Access, Topology};
+
+/// Redis' own limit of a value's bytes.
+pub(crate) const LARGEST_VALUE: usize = 512 << 20;
+
+#[derive(Debug)]
+pub(crate) struct Operations {
+    limits: Limits,
+    topology: Topology,
+}
+
+impl Operations {
+    pub(crate) fn new(config: Config) -> Self {
+        Self { limits: config.limits, topology: Topology::new(config) }
+    }
+
+    /// Whether all keys are on one server, so that a script may name two of them.
+    pub(crate) const fn is_one_place(&self) -> bool {
+        self.topology.is_one_place()
+    }
+
+    fn call(&self, way: Way) -> Call {
+        Call::new(way, self.limits.operation_timeout)
+    }
+
+    /// What `read` makes of the reply to a request about `key`.
+    async fn ask<T>(
+        &self,
+        call: Call,
+        access: Access,
+        key: Key<'_>,
+        request: &Request,
+        read: impl FnOnce(Value) -> Result<T, Wrong>,
+    ) -> Result<T> {
+        let (node, reply) = self.reply(call, access, key, request).await?;
+        understand(&node, request, 0, read(reply))
+    }
+
+    /// The reply to a request about `key`, and who gave it.
+    async fn reply(
+        &self,
+        call: Call,
+        access: Access,
+        key: Key<'_>,
+        request: &Request,
+    ) -> Result<(Cow<'_, Arc<Node>>, Value)> {
+        let reply = match &self.topology {
+            Topology::List(servers) => {
+                let reply = servers.call(call, access, request).await;
+                reply.map(|(node, reply)| (Cow::Borrowed(node), reply))
+            }
+            Topology::Sentinel(sentinel) => {
+                sentinel.call(call, request).await.map(|(node, reply)| (Cow::Owned(node), reply))
+            }
+            #[cfg(feature = "cluster")]
+            Topology::Cluster(cluster) => {
+                let reply = cluster.call(call, access, key, request).await;
+                reply.map(|(node, reply)| (Cow::Owned(node), reply))
+            }
+        };
+        reply.map_err(|e| if e.kind() == ErrorKind::OutcomeUnknown { e.with_key(key.as_str()) } else { e })
+    }
+
+    /// Calls a script by its name; one that the server does not know (yet) is sent whole.
+    async fn script<T>(
+        &self,
+        call: Call,
+        script: &Script,
+        keys: &[Key<'_>],
+        argument: Option<&[u8]>,
+        safety: RetrySafety,
+        read: impl FnOnce(Value) -> Result<T, Wrong>,
+    ) -> Result<T> {
+        let Some(&first) = keys.first() else {
+            return Err(Error::storage("a script without a key"));
+        };
+        let names: Vec<&str> = keys.iter().map(|key| key.as_str()).collect();
+        let mut whole = false;
+        loop {
+            let request = Request::one(script.cmd(whole, &names, argument), safety);
+            let (node, reply) = self.reply(call, Access::Write, first, &request).await?;
+            let unknown =
+                matches!(&reply, Value::ServerError(e) if e.kind() == Some(ServerErrorKind::NoScript));
+            if whole || !unknown {
+                return understand(&node, &request, 0, read(reply));
+            }
+            whole = true;
+        }
+    }
+
+    pub(crate) async fn get(&self, way: Way, key: Key<'_>) -> Result<Option<Payload>> {
+        let request = Request::one(commands::get(key), RetrySafety::Idempotent);
+        self.ask(self.call(way), Access::Read, key, &request, reply::payload).await
+    }
+
+    pub(crate) async fn has_key(&self, way: Way, key: Key<'_>) -> Result<bool> {
+        let request = Request::one(commands::exists(key), RetrySafety::Idempotent);
+        Ok(self.ask(self.call(way), Access::Read, key, &request, reply::count).await? > 0)
+    }
+
+    /// False: `put` is `Add`, and something is there.
+    pub(crate) async fn put(
+        &self,
+        way: Way,
+        put: Put,
+        key: Key<'_>,
+        value: &Payload,
+        expiry: Expiry,
+    ) -> Result<bool> {
+        let (call, size) = (self.call(way), value.bytes().len());
+        if size > LARGEST_VALUE {
+            self.forget(call, key).await?;
+            return Err(Error::value_too_large(key.as_str(), size, LARGEST_VALUE));
+        }
+        let safety = if put == Put::Add { RetrySafety::Once } else { RetrySafety::Idempotent };
+        let request = Request::one(commands::set(put, key, value, expiry), safety);
+        let stored = self.ask(call, Access::Write, key, &request, reply::stored).await;
+        if let Err(e) = &stored
+            && e.kind() == ErrorKind::ValueTooLarge
+        {
+            self.forget(call, key).await?;
+        }
+        stored.map_err(|e| if e.kind() == ErrorKind::ValueTooLarge { e.with_key(key.as_str()) } else { e })
+    }
+
+    pub(crate) async fn touch(&self, way: Way, key: Key<'_>, expiry: Expiry) -> Result<bool> {
+        let call = self.call(way);
+        let count = match commands::expire(key, expiry) {
+            Some(cmd) => {
+                let request = Request::one(cmd, RetrySafety::Idempotent);
+                self.ask(call, Access::Write, key, &request, reply::count).await?
+            }
+            None => self.script(call, &PERSIST, &[key], None, RetrySafety::Idempotent, reply::count).await?,
+        };
+        Ok(count > 0)
+    }
+
+    pub(crate) async fn delete(&self, way: Way, key: Key<'_>) -> Result<bool> {
+        let request = Request::one(commands::delete(key), RetrySafety::AnswerOnce);
+        Ok(self.ask(self.call(way), Access::Write, key, &request, reply::count).await? > 0)
+    }
+
+    /// Removes the old value of a `key` whose new one is too large.
+    async fn forget(&self, call: Call, key: Key<'_>) -> Result<()> {
+        let request = Request::one(commands::delete(key), RetrySafety::Idempotent);
+        self.ask(call, Access::Write, key, &request, reply::count).await.map(drop)
+    }
+
+    pub(crate) async fn incr(&self, way: Way, key: Key<'_>, delta: i64) -> Result<i64> {
+        let mut digits = itoa::Buffer::new();
+        let delta = digits.format(delta);
+        let (call, delta) = (self.call(way), Some(delta.as_bytes()));
+        match self.script(call, &INCR, &[key], delta, RetrySafety::Once, reply::counted).await? {
+            Counted::Sum(sum) => Ok(sum),
+            Counted::Absent => Err(Error::key_not_found(key.as_str())),
+            Counted::NotAnInteger => Err(Error::not_an_integer(key.as_str())),
+            Counted::Overflow => Err(Error::overflow(key.as_str())),
+        }
+    }
+
+    pub(crate) async fn rename(&self, way: Way, from: Key<'_>, to: Key<'_>) -> Result<bool> {
+        let call = self.call(way);
+        #[cfg(feature = "cluster")]
+        if let Some(moved) = self.topology.move_across(call, from, to).await? {
+            return Ok(moved);
+        }
+        let both = [from, to];
+        Ok(self.script(call, &RENAME, &both, None, RetrySafety::Once, reply::count).await? > 0)
+    }
+
+    pub(crate) async fn get_many(&self, way: Way, keys: &[Key<'_>]) -> Result<Vec<Option<Payload>>> {
+        let Some(&first) = keys.first() else { return Ok(Vec::new()) };
+        let call = self.call(way);
+        if !self.is_one_place() {
+            let replies =
+                self.topology.each(call, Access::Read, keys, |place| commands::get(keys[place])).await?;
+            return replies.into_iter().map(|replied| replied.read(reply::payload)).collect();
+        }
+        let request = Request::one(commands::get_many(keys), RetrySafety::Idempotent);
+        let (node, said) = self.reply(call, Access::Read, first, &request).await?;
+        let values = understand(&node, &request, 0, reply::elements(said, keys.len()))?;
+        values.into_iter().map(|value| understand(&node, &request, 0, reply::payload(value))).collect()
+    }
+
+    /// The places of the entries that are too large.
+    pub(crate) async fn set_many(
+        &self,
+        way: Way,
+        entries: &[(Key<'_>, Payload)],
+        expiry: Expiry,
+    ) -> Result<Vec<usize>> {
+        let call = self.call(way);
+        let fits = |place: &usize| entries[*place].1.bytes().len() <= LARGEST_VALUE;
+        let (sent, mut refused): (Vec<usize>, Vec<usize>) = (0..entries.len()).partition(fits);
+        let make = |place: usize| {
+            let (key, value) = &entries[sent[place]];
+            commands::set(Put::Set, *key, value, expiry)
+        };
+        let keys: Vec<Key<'_>> = sent.iter().map(|&place| entries[place].0).collect();
+        for (reply, &place) in
+            self.topology.each(call, Access::Write, &keys, make).await?.into_iter().zip(&sent)
+        {
+            match reply.read(reply::stored) {
+                Err(e) if e.kind() == ErrorKind::ValueTooLarge => refused.push(place),
+                stored => stored.map(drop)?,
+            }
+        }
+        for &place in &refused {
+            self.forget(call, entries[place].0).await?;
+        }
+        Ok(refused)
+    }
+
+    pub(crate) async fn delete_many(&self, way: Way, keys: &[Key<'_>]) -> Result<()> {
+        let Some(&first) = keys.first() else { return Ok(()) };
+        let call = self.call(way);
+        if !self.is_one_place() {
+            let replies =
+                self.topology.each(call, Access::Write, keys, |place| commands::delete(keys[place])).await?;
+            return replies.into_iter().try_for_each(|replied| replied.read(reply::count).map(drop));
+        }
+        let request = Request::one(commands::delete_many(keys), RetrySafety::Idempotent);
+        self.ask(call, Access::Write, first, &request, reply::count).await.map(drop)
+    }
+
+    pub(crate) async fn clear(&self, way: Way) -> Result<()> {
+        let request = Request::one(commands::clear(), RetrySafety::Idempotent);
+        for (node, reply) in self.topology.primaries(self.call(way), &request).await? {
+            understand(&node, &request, 0, reply::okay(reply))?;
+        }
+        Ok(())
+    }
+
+    pub(crate) async fn entries(&self, way: Way) -> Result<u64> {
+        self.count_entries(self.call(way)).await
+    }
+
+    async fn count_entries(&self, call: Call) -> Result<u64> {
+        let request = Request::one(commands::entries(), RetrySafety::Idempotent);
+        let mut sum = 0;
+        for (node, reply) in self.topology.primaries(call, &request).await? {
+            sum += understand(&node, &request, 0, reply::count(reply))?;
+        }
+        Ok(sum)
+    }
+
+    /// Asks every server, those that are only read from included, and tries the commands that calls need, on keys
+    /// that are not there.
+    pub(crate) async fn ping(&self, way: Way) -> Result<()> {
+        let call = self.call(way);
+        let request = Request::many(commands::trials(true), RetrySafety::Idempotent);
+        for (node, said) in self.topology.primaries(call, &request).await? {
+            check_trials(&node, &request, said, !self.is_one_place())?;
+        }
+        for node in self.topology.replicas() {
+            let request = Request::many(commands::trials(false), RetrySafety::Idempotent);
+            check_trials(node, &request, value(node.call(call, &request, request.safety).await)?, false)?;
+        }
+        Ok(())
+    }
+
+    pub(crate) async fn info(&self, way: Way) -> Result<Info> {
+        let call = self.call(way);
+        let mut info = Info::default().with_entries(self.count_entries(call).await?);
+        let request = Request::one(commands::info(), RetrySafety::Idempotent);
+        for (node, reply) in self.topology.primaries(call, &request).await? {
+            let said = understand(&node, &request, 0, reply::text(reply))?;
+            reply::add_info(&mut info, &node.protocol().to_string(), &said);
+        }
+        Ok(info)
+    }
+
+    /// Closes the connections.
+    pub(crate) fn close(&self) {
+        self.topology.close();
+    }
+}
+
+/// Checks what came of the [`commands::trials`] in `request`.
+fn check_trials(node: &Node, request: &Request, said: Value, in_cluster: bool) -> Result<()> {
+    let replies = understand(node, request, 0, reply::elements(said, request.len()))?;
+    for (place, said) in replies.into_iter().enumerate() {
+        let tried = if place == 0 { reply::pong(said) } else { reply::tried(said, in_cluster) };
+        understand(node, request, place, tried)?;
+    }
+    Ok(())
+}
