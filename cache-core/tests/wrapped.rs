@@ -215,3 +215,20 @@ fn no_timeout_is_never() {
     assert_eq!(Timeout::from(Some(Duration::from_secs(1))), Timeout::After(Duration::from_secs(1)));
     assert_eq!(Timeout::from(Some(Duration::ZERO)), Timeout::After(Duration::ZERO));
 }
+
+#[test]
+fn counting_by_a_number_is_one_operation_under_both_names() {
+    let cache = Cache::new(LocMemCache::default());
+    cache.set("n", &10, Timeout::Never).unwrap();
+    assert_eq!((cache.incr_by("n", 5).unwrap(), cache.decr_by("n", 7).unwrap()), (15, 8));
+    assert_eq!((cache.incr("n", 5).unwrap(), cache.decr("n", 7).unwrap()), (13, 6));
+    futures_lite::future::block_on(async {
+        assert_eq!((cache.aincr_by("n", 5).await.unwrap(), cache.adecr_by("n", 7).await.unwrap()), (11, 4));
+        assert_eq!(cache.aincr_version_by("n", 2).await.unwrap(), 3);
+        assert_eq!(cache.version(3).adecr_version_by("n", 1).await.unwrap(), 2);
+    });
+    assert_eq!(cache.version(2).incr_version_by("n", 2).unwrap(), 4);
+    assert_eq!(cache.version(4).decr_version_by("n", 3).unwrap(), 1);
+    assert_eq!(cache.get("n").unwrap(), Some(4));
+    assert_eq!(cache.incr_by("absent", 1).unwrap_err().kind(), ErrorKind::KeyNotFound);
+}

@@ -110,36 +110,68 @@ impl<B: BaseCache + ?Sized> Cache<B> {
         self.has_key_on(Way::Async, key).await
     }
 
-    /// [`Cache::incr`] for async callers.
+    /// [`Cache::incr_by`] for async callers.
     ///
     /// # Errors
-    /// As [`Cache::incr`].
-    pub async fn aincr(&self, key: &str, delta: i64) -> Result<i64> {
+    /// As [`Cache::incr_by`].
+    pub async fn aincr_by(&self, key: &str, delta: i64) -> Result<i64> {
         self.incr_on(Way::Async, key, delta).await
     }
 
-    /// [`Cache::decr`] for async callers.
+    /// [`Cache::aincr_by`] under Django's name.
     ///
     /// # Errors
-    /// As [`Cache::decr`].
-    pub async fn adecr(&self, key: &str, delta: i64) -> Result<i64> {
+    /// As [`Cache::incr_by`].
+    pub async fn aincr(&self, key: &str, delta: i64) -> Result<i64> {
+        self.aincr_by(key, delta).await
+    }
+
+    /// [`Cache::decr_by`] for async callers.
+    ///
+    /// # Errors
+    /// As [`Cache::decr_by`].
+    pub async fn adecr_by(&self, key: &str, delta: i64) -> Result<i64> {
         self.decr_on(Way::Async, key, delta).await
     }
 
-    /// [`Cache::incr_version`] for async callers.
+    /// [`Cache::adecr_by`] under Django's name.
     ///
     /// # Errors
-    /// As [`Cache::incr_version`].
-    pub async fn aincr_version(&self, key: &str, delta: i64) -> Result<i64> {
+    /// As [`Cache::decr_by`].
+    pub async fn adecr(&self, key: &str, delta: i64) -> Result<i64> {
+        self.adecr_by(key, delta).await
+    }
+
+    /// [`Cache::incr_version_by`] for async callers.
+    ///
+    /// # Errors
+    /// As [`Cache::incr_version_by`].
+    pub async fn aincr_version_by(&self, key: &str, delta: i64) -> Result<i64> {
         self.move_on(Way::Async, key, self.head.version.checked_add(delta)).await
     }
 
-    /// [`Cache::decr_version`] for async callers.
+    /// [`Cache::aincr_version_by`] under Django's name.
     ///
     /// # Errors
-    /// As [`Cache::decr_version`].
-    pub async fn adecr_version(&self, key: &str, delta: i64) -> Result<i64> {
+    /// As [`Cache::incr_version_by`].
+    pub async fn aincr_version(&self, key: &str, delta: i64) -> Result<i64> {
+        self.aincr_version_by(key, delta).await
+    }
+
+    /// [`Cache::decr_version_by`] for async callers.
+    ///
+    /// # Errors
+    /// As [`Cache::decr_version_by`].
+    pub async fn adecr_version_by(&self, key: &str, delta: i64) -> Result<i64> {
         self.move_on(Way::Async, key, self.head.version.checked_sub(delta)).await
+    }
+
+    /// [`Cache::adecr_version_by`] under Django's name.
+    ///
+    /// # Errors
+    /// As [`Cache::decr_version_by`].
+    pub async fn adecr_version(&self, key: &str, delta: i64) -> Result<i64> {
+        self.adecr_version_by(key, delta).await
     }
 
     /// [`Cache::get_many`] for async callers.

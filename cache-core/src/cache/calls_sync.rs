@@ -105,20 +105,45 @@ impl<B: BaseCache + ?Sized> Cache<B> {
     /// Adds `delta` to the integer under `key` and returns the sum. Atomic; the lifetime stays.
     /// Below zero is legal.
     ///
+    /// ```
+    /// # use cache_core::{Cache, Timeout};
+    /// # use cache_locmem::LocMemCache;
+    /// let cache = Cache::new(LocMemCache::default());
+    /// cache.set("views", &40, Timeout::Never)?;
+    /// assert_eq!((cache.incr_by("views", 2)?, cache.decr_by("views", 1)?), (42, 41));
+    /// # Ok::<(), cache_core::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// [`KeyNotFound`](crate::ErrorKind::KeyNotFound), [`NotAnInteger`](crate::ErrorKind::NotAnInteger)
     /// or [`Overflow`](crate::ErrorKind::Overflow), and then the value is unchanged;
     /// [`OutcomeUnknown`](crate::ErrorKind::OutcomeUnknown) when a server's reply is lost.
-    pub fn incr(&self, key: &str, delta: i64) -> Result<i64> {
+    pub fn incr_by(&self, key: &str, delta: i64) -> Result<i64> {
         run_sync(self.incr_on(Way::Sync, key, delta))
     }
 
-    /// Subtracts `delta` from the integer under `key` and returns the difference, as `incr` adds.
+    /// [`Cache::incr_by`] under Django's name.
     ///
     /// # Errors
-    /// As `incr`.
-    pub fn decr(&self, key: &str, delta: i64) -> Result<i64> {
+    /// As [`Cache::incr_by`].
+    pub fn incr(&self, key: &str, delta: i64) -> Result<i64> {
+        self.incr_by(key, delta)
+    }
+
+    /// Subtracts `delta` from the integer under `key` and returns the difference, as `incr_by` adds.
+    ///
+    /// # Errors
+    /// As [`Cache::incr_by`].
+    pub fn decr_by(&self, key: &str, delta: i64) -> Result<i64> {
         run_sync(self.decr_on(Way::Sync, key, delta))
+    }
+
+    /// [`Cache::decr_by`] under Django's name.
+    ///
+    /// # Errors
+    /// As [`Cache::decr_by`].
+    pub fn decr(&self, key: &str, delta: i64) -> Result<i64> {
+        self.decr_by(key, delta)
     }
 
     /// Moves `key`, value and remaining lifetime, from this handle's version to that plus `delta`,
@@ -127,16 +152,32 @@ impl<B: BaseCache + ?Sized> Cache<B> {
     /// # Errors
     /// [`KeyNotFound`](crate::ErrorKind::KeyNotFound), and
     /// [`Overflow`](crate::ErrorKind::Overflow) of the version, and then nothing moved.
-    pub fn incr_version(&self, key: &str, delta: i64) -> Result<i64> {
+    pub fn incr_version_by(&self, key: &str, delta: i64) -> Result<i64> {
         run_sync(self.move_on(Way::Sync, key, self.head.version.checked_add(delta)))
     }
 
-    /// Moves `key` to this handle's version minus `delta`, as `incr_version` does.
+    /// [`Cache::incr_version_by`] under Django's name.
     ///
     /// # Errors
-    /// As `incr_version`.
-    pub fn decr_version(&self, key: &str, delta: i64) -> Result<i64> {
+    /// As [`Cache::incr_version_by`].
+    pub fn incr_version(&self, key: &str, delta: i64) -> Result<i64> {
+        self.incr_version_by(key, delta)
+    }
+
+    /// Moves `key` to this handle's version minus `delta`, as `incr_version_by` does.
+    ///
+    /// # Errors
+    /// As [`Cache::incr_version_by`].
+    pub fn decr_version_by(&self, key: &str, delta: i64) -> Result<i64> {
         run_sync(self.move_on(Way::Sync, key, self.head.version.checked_sub(delta)))
+    }
+
+    /// [`Cache::decr_version_by`] under Django's name.
+    ///
+    /// # Errors
+    /// As [`Cache::decr_version_by`].
+    pub fn decr_version(&self, key: &str, delta: i64) -> Result<i64> {
+        self.decr_version_by(key, delta)
     }
 
     /// Those of `keys` that are there, with their values, in the order asked; a key asked for twice
