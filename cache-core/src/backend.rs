@@ -309,7 +309,7 @@ impl std::fmt::Debug for AsyncWay<'_> {
 /// Dropping a returned future at any point leaves the store with the old or the new state, and
 /// never lets another call read this call's reply.
 ///
-/// The attribute [`async_trait`](crate::async_trait) goes above an implementation.
+/// The attribute [`async_trait`](macro@crate::async_trait) goes above an implementation.
 #[async_trait]
 #[allow(clippy::missing_errors_doc, reason = "each has its namesake's errors")]
 pub trait AsyncCache: Send + Sync {

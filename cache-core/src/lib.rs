@@ -11,7 +11,7 @@
 //! `cache-memcached`, `cache-redis`, `cache-dummy`. That they all mean the same is proved by the suite in `conformance-tests`.
 //!
 //! Types of other crates in public signatures are re-exported: [`Bytes`], [`erased_serde`] for a [`Codec`], and the
-//! attribute [`async_trait`] for an [`AsyncCache`]. Values need `serde`, which a program has to derive its traits.
+//! attribute [`macro@async_trait`] for an [`AsyncCache`]. Values need `serde`, which a program has to derive its traits.
 
 mod backend;
 mod cache;
