@@ -59,13 +59,13 @@ pub use key::{
     CacheKeyWarning, Key, KeyFunction, KeyPolicy, KeyValidator, MEMCACHE_MAX_KEY_LENGTH, MadeKey,
     default_key_func, memcache_key_warnings,
 };
-pub use location::refuse_url;
+pub use location::{Location, refuse_url};
 pub use payload::{CodecId, Kind, Payload};
 pub use process::PerProcess;
 #[cfg(feature = "settings")]
 pub use settings::{
-    BackendSettings, CacheUrl, Caches, CachesBuilder, Compat, DEFAULT_CACHE_ALIAS, FromSettings, Location,
-    MaxEntries, Setting,
+    BackendSettings, CacheUrl, Caches, CachesBuilder, Compat, DEFAULT_CACHE_ALIAS, FromSettings, MaxEntries,
+    Setting,
 };
 pub use shown::{printable, server_text};
 pub use timeout::{DEFAULT_TIMEOUT, DEFAULT_TIMEOUT_SECONDS, Expiry, Timeout};

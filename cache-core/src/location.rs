@@ -1,6 +1,63 @@
-//! [`refuse_url`]: a URL where a backend takes a path, a name or a server's address.
+//! [`Location`]: where a backend keeps its entries; and [`refuse_url`], for a URL where something else belongs.
+
+use std::fmt;
 
 use crate::error::{Error, Result};
+
+/// Django's `LOCATION`: one string or a list of strings. Its `Debug` shows none of them, since they may hold passwords.
+///
+/// ```
+/// use cache_core::Location;
+///
+/// assert_eq!(Location::from("a:1;b:2"), Location::One("a:1;b:2".to_owned()));
+/// assert_eq!(Location::from(["a:1", "b:2"]), Location::Many(vec!["a:1".to_owned(), "b:2".to_owned()]));
+/// ```
+#[derive(Clone, PartialEq, Eq)]
+pub enum Location {
+    /// One string: a name, a path, a server, or several servers as a backend separates them.
+    One(String),
+    /// A list of strings.
+    Many(Vec<String>),
+}
+
+impl fmt::Debug for Location {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::One(_) => f.write_str("One"),
+            Self::Many(list) => write!(f, "Many({})", list.len()),
+        }
+    }
+}
+
+impl From<&str> for Location {
+    fn from(one: &str) -> Self {
+        Self::One(one.to_owned())
+    }
+}
+
+impl From<String> for Location {
+    fn from(one: String) -> Self {
+        Self::One(one)
+    }
+}
+
+impl<S: Into<String>> From<Vec<S>> for Location {
+    fn from(list: Vec<S>) -> Self {
+        Self::Many(list.into_iter().map(Into::into).collect())
+    }
+}
+
+impl<S: Into<String>, const N: usize> From<[S; N]> for Location {
+    fn from(list: [S; N]) -> Self {
+        Self::Many(list.into_iter().map(Into::into).collect())
+    }
+}
+
+impl<S: AsRef<str>> From<&[S]> for Location {
+    fn from(list: &[S]) -> Self {
+        Self::Many(list.iter().map(|text| text.as_ref().to_owned()).collect())
+    }
+}
 
 /// Refuses `location` where it is a URL and `meant` is what belongs there, such as "the path of a directory".
 ///

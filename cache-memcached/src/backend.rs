@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use cache_core::{
-    AsyncCache, AsyncWay, BaseCache, Capabilities, Expiry, Info, Key, Payload, Presence, Result, Way,
-    run_sync,
+    AsyncCache, AsyncWay, BaseCache, Capabilities, Expiry, Info, Key, Location, Payload, Presence, Result,
+    Way, run_sync,
 };
 
 use crate::builder::MemcachedCacheBuilder;
@@ -28,18 +28,28 @@ pub struct MemcachedCache {
 }
 
 impl MemcachedCache {
-    /// A cache on these servers with the default settings. No I/O.
+    /// A cache on these servers with the default settings, as [`builder`](Self::builder) takes them. No I/O.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidCacheBackend`](cache_core::ErrorKind::InvalidCacheBackend) for a server
-    /// that cannot be meant: see [`Servers`].
-    pub fn new(servers: impl Into<Servers>) -> Result<Self> {
+    /// [`ErrorKind::InvalidCacheBackend`](cache_core::ErrorKind::InvalidCacheBackend) for a malformed server.
+    pub fn new(servers: impl Into<Location>) -> Result<Self> {
         Self::builder(servers).build()
     }
 
-    /// The settings of a cache on these servers: Django's `LOCATION`, a list or one string.
-    pub fn builder(servers: impl Into<Servers>) -> MemcachedCacheBuilder {
-        MemcachedCacheBuilder::new(servers.into())
+    /// The settings of a cache on these servers: Django's `LOCATION`, one string, which is split on `;` and `,`, or a list
+    /// of strings, which are not split.
+    ///
+    /// | string | server |
+    /// |---|---|
+    /// | `cache.example.com:11212`, `10.0.0.1:11212` | a host and a port |
+    /// | `cache.example.com`, `[::1]` | port 11211 |
+    /// | `[2001:db8::1]:11212` | IPv6, in brackets (without them the last part is the port, as in Django) |
+    /// | `unix:/run/memcached.sock`, `/run/memcached.sock` | a Unix socket |
+    ///
+    /// The same string names the same node as in pymemcache, so both find each other's keys. What pymemcache takes and
+    /// cannot mean anything (an empty string, a space before a host, `::1`) is refused when the cache is built.
+    pub fn builder(servers: impl Into<Location>) -> MemcachedCacheBuilder {
+        MemcachedCacheBuilder::new(Servers::new(servers))
     }
 
     pub(crate) const fn over(client: Client) -> Self {

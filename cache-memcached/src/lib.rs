@@ -85,4 +85,4 @@ mod settings;
 
 pub use backend::MemcachedCache;
 pub use builder::MemcachedCacheBuilder;
-pub use servers::{Ejection, Servers};
+pub use servers::Ejection;

@@ -55,24 +55,19 @@ impl FromSettings for MemcachedCache {
     }
 
     fn from_settings(settings: &mut BackendSettings) -> Result<Self> {
-        let servers = match settings.location() {
-            Some(Location::One(servers)) => Servers::from(servers.as_str()),
-            Some(Location::Many(servers)) => Servers::from(servers.as_slice()),
-            None => Servers::from(Vec::<String>::new()),
-        };
+        let location = settings.location().cloned().unwrap_or(Location::Many(Vec::new()));
         // Of a URL the builder says that it is one.
         let has_login = |server: &String| server.contains('@') && !server.contains("://");
-        let has_login = match settings.location() {
-            Some(Location::One(servers)) => has_login(servers),
-            Some(Location::Many(servers)) => servers.iter().any(has_login),
-            None => false,
+        let has_login = match &location {
+            Location::One(servers) => has_login(servers),
+            Location::Many(servers) => servers.iter().any(has_login),
         };
         if has_login {
             return Err(Error::invalid_cache_backend(format!("the location {NO_LOGIN}")));
         }
-        promises_no_more(settings.name(), &servers)?;
+        promises_no_more(settings.name(), &Servers::new(location.clone()))?;
         of_other_clients(settings)?;
-        let mut builder = Self::builder(servers);
+        let mut builder = Self::builder(location);
         builder.limits = builder.limits.with_settings(settings)?;
         if let Some(bytes) = settings.number("max_inflated")? {
             builder = builder.max_inflated(bytes);

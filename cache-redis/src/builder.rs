@@ -262,7 +262,7 @@ mod tests {
     use super::*;
 
     fn one(url: &str) -> Server {
-        Servers::from([url]).parse().unwrap().0.remove(0)
+        Servers::new([url]).parse().unwrap().0.remove(0)
     }
 
     #[test]

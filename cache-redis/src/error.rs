@@ -50,7 +50,7 @@ mod tests {
     }
 
     fn told(reply: &str) -> Error {
-        let server = Servers::from("redis://app:hunter2@h").parse().unwrap().0.remove(0);
+        let server = Servers::new("redis://app:hunter2@h").parse().unwrap().0.remove(0);
         let request = Request::one(commands::clear(), RetrySafety::Idempotent);
         error(Wrong::Server(parse(reply)), &server, &request, 0)
     }
@@ -177,7 +177,7 @@ mod tests {
     #[test]
     fn a_refusal_in_a_batch_names_its_command() {
         let request = Request::many([redis::cmd("GET"), redis::cmd("DEL")], RetrySafety::Idempotent);
-        let server = Servers::from("redis://h").parse().unwrap().0.remove(0);
+        let server = Servers::new("redis://h").parse().unwrap().0.remove(0);
         let e = error(Wrong::Server(parse("-OOM no\r\n")), &server, &request, 1);
         assert!(e.to_string().contains("refused DEL (OOM)"), "{e}");
     }

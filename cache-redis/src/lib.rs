@@ -78,4 +78,3 @@ mod topology;
 
 pub use backend::RedisCache;
 pub use builder::RedisCacheBuilder;
-pub use location::Servers;

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::PathBuf;
 
-use cache_core::{Error, Result};
+use cache_core::{Error, Location, Result};
 use cache_net::Address;
 use percent_encoding::percent_decode_str;
 
@@ -14,63 +14,9 @@ const SENTINEL_PORT: u16 = 26_379;
 /// What may stand before `+sentinel`.
 const SCHEMES: [&str; 4] = ["redis", "rediss", "valkey", "valkeys"];
 
-/// Django's `LOCATION`: the URLs of one or several servers.
-///
-/// A single text may name several, parted by `;` or `,`; in a list each element is one URL.
-///
-/// | URL | |
-/// |---|---|
-/// | `redis://[[user]:password@]host[:port][/database]` | TCP, port 6379 and database 0 by default |
-/// | `rediss://…` | the same over TLS (feature `tls`) |
-/// | `redis+sentinel://[[user]:password@]host[:port][,host[:port]…]/name[/database]` | the primary that the sentinels at these hosts call `name`; port 26379 by default. User, password and database are the primary's. `rediss+sentinel` is TLS, to both |
-/// | `unix:///path/to/socket[?db=1&username=…&password=…]` | a unix socket; `redis+unix://` too |
-///
-/// `valkey`, `valkeys` and `valkey+unix` mean the same. `db`, `username` and `password` may stand
-/// in the query of any of them. Characters that mean something in a URL, and `;` and `,`, are
-/// written percent-encoded in a password.
-///
-/// ```
-/// use cache_redis::Servers;
-///
-/// let servers = Servers::from("redis://:secret@primary:6379/1;redis://:secret@replica:6379/1");
-/// assert_eq!(format!("{servers:?}"), "[redis://primary:6379/1, redis://replica:6379/1]");
-/// ```
+/// The URLs of the servers of a cache, as they were given.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Servers(Vec<String>);
-
-impl From<&str> for Servers {
-    fn from(location: &str) -> Self {
-        // A URL of sentinels has commas of its own.
-        let urls =
-            if is_of_sentinels(location) { vec![location] } else { location.split([';', ',']).collect() };
-        let urls = urls.into_iter().map(str::trim);
-        Self(urls.filter(|url| !url.is_empty()).map(str::to_owned).collect())
-    }
-}
-
-impl From<String> for Servers {
-    fn from(location: String) -> Self {
-        Self::from(location.as_str())
-    }
-}
-
-impl<S: Into<String>> From<Vec<S>> for Servers {
-    fn from(urls: Vec<S>) -> Self {
-        Self(urls.into_iter().map(Into::into).collect())
-    }
-}
-
-impl<S: Into<String>, const N: usize> From<[S; N]> for Servers {
-    fn from(urls: [S; N]) -> Self {
-        Self(urls.into_iter().map(Into::into).collect())
-    }
-}
-
-impl<S: AsRef<str>> From<&[S]> for Servers {
-    fn from(urls: &[S]) -> Self {
-        Self(urls.iter().map(|url| url.as_ref().to_owned()).collect())
-    }
-}
+pub(crate) struct Servers(Vec<String>);
 
 impl fmt::Debug for Servers {
     /// Without users and passwords: what cannot be read as a URL is not shown at all.
@@ -90,6 +36,18 @@ impl fmt::Debug for Servers {
 }
 
 impl Servers {
+    /// One string may name several servers, separated by `;` or `,`; in a list each string is one URL.
+    pub(crate) fn new(location: impl Into<Location>) -> Self {
+        let urls = match location.into() {
+            Location::Many(urls) => return Self(urls),
+            // A URL of sentinels has commas of its own.
+            Location::One(url) if is_of_sentinels(&url) => vec![url],
+            Location::One(urls) => urls.split([';', ',']).map(str::to_owned).collect(),
+        };
+        let urls = urls.iter().map(|url| url.trim());
+        Self(urls.filter(|url| !url.is_empty()).map(str::to_owned).collect())
+    }
+
     /// Whether each says that it is reached over TLS.
     #[cfg(feature = "settings")]
     pub(crate) fn all_are_tls(&self) -> bool {
@@ -300,7 +258,7 @@ mod tests {
     }
 
     fn one(url: &str) -> Server {
-        Servers::from([url]).parse().unwrap().0.remove(0)
+        Servers::new([url]).parse().unwrap().0.remove(0)
     }
 
     #[test]
@@ -331,10 +289,10 @@ mod tests {
             ("redis+sentinel://app:p%40ss@h1/a%20b", "redis+sentinel://h1:26379/a b"),
             ("VALKEY+sentinel://h1/main?db=3", "redis+sentinel://h1:26379/main"),
         ] {
-            let (servers, watch) = Servers::from(url).parse().unwrap();
+            let (servers, watch) = Servers::new(url).parse().unwrap();
             assert_eq!((servers.len(), watch.unwrap().to_string()), (1, shown.to_owned()), "{url}");
         }
-        let (servers, _) = Servers::from("redis+sentinel://app:p%40ss@h1,h2/main/3").parse().unwrap();
+        let (servers, _) = Servers::new("redis+sentinel://app:p%40ss@h1,h2/main/3").parse().unwrap();
         assert_eq!((servers[0].user.as_deref(), servers[0].database), (Some("app"), 3));
         assert_eq!(servers[0].password, Some(Secret("p@ss".to_owned())));
         for url in [
@@ -345,7 +303,7 @@ mod tests {
             "redis+sentinel://:hunter2@h1:port/main",
             "http+sentinel://:hunter2@h1/main",
         ] {
-            let servers = Servers::from(url);
+            let servers = Servers::new(url);
             let error = servers.parse().unwrap_err();
             let shown = format!("{error} {error:?} {servers:?}");
             assert!(!shown.contains("hunter2") && shown.contains("/name"), "{shown}");
@@ -354,12 +312,12 @@ mod tests {
 
     #[test]
     fn one_text_or_a_list() {
-        let two = Servers::from("redis://a ; redis://b,").parse().unwrap().0;
+        let two = Servers::new("redis://a ; redis://b,").parse().unwrap().0;
         assert_eq!(
             two.iter().map(ToString::to_string).collect::<Vec<_>>(),
             ["redis://a:6379/0", "redis://b:6379/0"]
         );
-        let list = Servers::from(vec!["redis://:a;b@h"]).parse().unwrap().0;
+        let list = Servers::new(vec!["redis://:a;b@h"]).parse().unwrap().0;
         assert_eq!(list[0].password, Some(Secret("a;b".to_owned())));
     }
 
@@ -382,20 +340,20 @@ mod tests {
             "unix://host/path?password=hunter2",
         ];
         for url in refused {
-            let servers = Servers::from([url]);
+            let servers = Servers::new([url]);
             let error = servers.parse().unwrap_err();
             assert_eq!(error.kind(), cache_core::ErrorKind::InvalidCacheBackend);
             let shown = format!("{error} {error:?} {servers:?}");
             assert!(!shown.contains("hunter2"), "{shown}");
             assert!(shown.contains("server 1 of 1"), "{shown}");
         }
-        assert!(Servers::from(" ; ").parse().is_err());
+        assert!(Servers::new(" ; ").parse().is_err());
     }
 
     #[test]
     fn no_formatting_shows_a_password() {
         let url = "redis://app:hunter2@h:1/2";
-        let shown = format!("{:?} {:?} {}", Servers::from(url), one(url), one(url));
+        let shown = format!("{:?} {:?} {}", Servers::new(url), one(url), one(url));
         assert!(!shown.contains("hunter2"), "{shown}");
         assert!(shown.contains("redis://h:1/2"), "{shown}");
     }

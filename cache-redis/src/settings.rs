@@ -68,11 +68,8 @@ impl FromSettings for RedisCache {
     }
 
     fn from_settings(settings: &mut BackendSettings) -> Result<Self> {
-        let servers = match settings.location() {
-            Some(Location::One(urls)) => Servers::from(urls.as_str()),
-            Some(Location::Many(urls)) => Servers::from(urls.as_slice()),
-            None => Servers::from(""),
-        };
+        let location = settings.location().cloned().unwrap_or(Location::Many(Vec::new()));
+        let servers = Servers::new(location.clone());
         if is_tls(settings.name()) && !servers.all_are_tls() {
             return Err(Error::invalid_cache_backend(format!(
                 "the backend {:?} asks for TLS, and the location names a server without; write rediss:// there",
@@ -92,7 +89,7 @@ impl FromSettings for RedisCache {
                 .refuse("master_cache", "the first server of the location takes the writes; name it first")?;
         }
         of_other_clients(settings)?;
-        let mut options = Self::builder(servers);
+        let mut options = Self::builder(location);
         if let Some(user) = settings.text("username")? {
             options = options.username(user);
         }

@@ -7,7 +7,7 @@ use super::{CacheUrl, Problem, Setting, quoted, time};
 use crate::backend::BaseCache;
 use crate::culling::Culling;
 use crate::error::{Error, Result};
-use crate::location::{not_supported, refuse_url};
+use crate::location::{Location, not_supported, refuse_url};
 
 /// A backend that settings can name. A program registers it with one line,
 /// [`CachesBuilder::backend`](super::CachesBuilder::backend).
@@ -73,25 +73,6 @@ pub trait FromSettings: BaseCache + Sized {
     /// [`ErrorKind::InvalidCacheBackend`](crate::ErrorKind::InvalidCacheBackend). The text names
     /// the option and what to write; the cache's alias is put in front of it.
     fn from_settings(settings: &mut BackendSettings) -> Result<Self>;
-}
-
-/// Django's `LOCATION`.
-#[derive(Clone, PartialEq, Eq)]
-pub enum Location {
-    /// One text: a name, a path, a server, or several servers as a backend parts them.
-    One(String),
-    /// A list of texts.
-    Many(Vec<String>),
-}
-
-impl fmt::Debug for Location {
-    /// Without the texts, which may hold passwords.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::One(_) => f.write_str("One"),
-            Self::Many(list) => write!(f, "Many({})", list.len()),
-        }
-    }
 }
 
 /// The option `max_entries`.

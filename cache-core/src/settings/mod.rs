@@ -12,7 +12,7 @@ mod time;
 mod url;
 
 pub use self::alias::Compat;
-pub use self::backend::{BackendSettings, FromSettings, Location, MaxEntries};
+pub use self::backend::{BackendSettings, FromSettings, MaxEntries};
 pub use self::builder::CachesBuilder;
 pub use self::caches::Caches;
 pub use self::setting::Setting;

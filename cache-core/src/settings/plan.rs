@@ -3,14 +3,14 @@
 use std::sync::Arc;
 
 use super::alias::{AliasSettings, Compat};
-use super::backend::{BackendSettings, FromSettings, Location, texts};
+use super::backend::{BackendSettings, FromSettings, texts};
 use super::{CacheUrl, Problem, Setting, quoted, url};
 use crate::backend::BaseCache;
 use crate::cache::{Cache, CacheBuilder};
 use crate::codec::Codec;
 use crate::error::{Error, Result};
 use crate::key::{KeyFunction, KeyValidator, Named};
-use crate::location::{not_supported, unsupported};
+use crate::location::{Location, not_supported, unsupported};
 
 /// A backend that the program registered.
 #[derive(Clone, Copy)]

@@ -193,7 +193,7 @@ mod tests {
         assert_eq!(vectors.traces.len(), 4);
         for Trace { retry_attempts, trace } in vectors.traces {
             let (clock, hands) = Clock::manual();
-            let servers = Servers::from(["127.0.0.1:1", "127.0.0.1:2"]).parse().unwrap();
+            let servers = Servers::new(["127.0.0.1:1", "127.0.0.1:2"]).parse().unwrap();
             let rules = Ejection { retry_attempts, ..Ejection::default() };
             let set = ServerSet::new(servers, Limits::default(), Some(rules), &clock);
             let key = ":1:key";
@@ -224,7 +224,7 @@ mod tests {
     fn with_all_left_out_there_is_an_error() {
         let (clock, _hands) = Clock::manual();
         let rules = Ejection { retry_attempts: 0, ..Ejection::default() };
-        let set = ServerSet::new(Servers::from("h").parse().unwrap(), Limits::default(), Some(rules), &clock);
+        let set = ServerSet::new(Servers::new("h").parse().unwrap(), Limits::default(), Some(rules), &clock);
         set.failed(0);
         assert_eq!(set.pick("k").unwrap_err().kind(), cache_core::ErrorKind::Unavailable);
     }

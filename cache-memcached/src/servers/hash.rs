@@ -87,7 +87,7 @@ mod tests {
         assert_eq!((vectors.keys.len(), vectors.nodes.len()), (200, 10));
         for list in vectors.nodes {
             assert_eq!(list.picks.len(), 200);
-            let parsed = Servers::from(list.servers).parse().unwrap();
+            let parsed = Servers::new(list.servers).parse().unwrap();
             let parsed: Vec<&str> = parsed.iter().map(|server| server.name.as_str()).collect();
             assert_eq!(parsed, list.names, "{}", list.label);
             for (key, expected) in vectors.keys.iter().zip(&list.picks) {

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use cache_core::{Error, Result, refuse_url};
+use cache_core::{Error, Location, Result, refuse_url};
 use cache_net::Address;
 
 /// memcached's own port, where a text names none.
@@ -11,21 +11,9 @@ const DEFAULT_PORT: u16 = 11_211;
 /// What the systems of today hold in the address of a unix socket, the ending NUL included.
 const SOCKET_PATH_ROOM: usize = 104;
 
-/// The servers of a cache, as Django's `LOCATION`: one text, split on `;` and `,`, or a list of
-/// texts, which are not split.
-///
-/// | text | server |
-/// |---|---|
-/// | `cache.example.com:11212`, `10.0.0.1:11212` | a host and a port |
-/// | `cache.example.com`, `[::1]` | port 11211 |
-/// | `[2001:db8::1]:11212` | IPv6, in brackets (without them the last part is the port, as in Django) |
-/// | `unix:/run/memcached.sock`, `/run/memcached.sock` | a unix socket |
-///
-/// The same text names the same node as in pymemcache, so both find each other's keys. What
-/// pymemcache takes and cannot mean anything (an empty text, a blank before a host, `::1`) is
-/// refused when the cache is built.
+/// The servers of a cache, as they were given.
 #[derive(Clone)]
-pub struct Servers(Vec<String>);
+pub(crate) struct Servers(Vec<String>);
 
 impl fmt::Debug for Servers {
     /// The servers' names. What cannot be read as a server may hold a password and is not shown.
@@ -41,33 +29,12 @@ impl fmt::Debug for Servers {
     }
 }
 
-impl From<&str> for Servers {
-    fn from(location: &str) -> Self {
-        Self(location.split([';', ',']).map(str::to_owned).collect())
-    }
-}
-
-impl From<String> for Servers {
-    fn from(location: String) -> Self {
-        Self::from(location.as_str())
-    }
-}
-
-impl<S: Into<String>> From<Vec<S>> for Servers {
-    fn from(list: Vec<S>) -> Self {
-        Self(list.into_iter().map(Into::into).collect())
-    }
-}
-
-impl<S: Into<String>, const N: usize> From<[S; N]> for Servers {
-    fn from(list: [S; N]) -> Self {
-        Self(list.into_iter().map(Into::into).collect())
-    }
-}
-
-impl<S: Clone + Into<String>> From<&[S]> for Servers {
-    fn from(list: &[S]) -> Self {
-        Self(list.iter().cloned().map(Into::into).collect())
+impl Servers {
+    pub(crate) fn new(location: impl Into<Location>) -> Self {
+        Self(match location.into() {
+            Location::One(servers) => servers.split([';', ',']).map(str::to_owned).collect(),
+            Location::Many(servers) => servers,
+        })
     }
 }
 
@@ -208,9 +175,9 @@ mod tests {
     #[test]
     fn one_text_is_split_as_django_does() {
         for v in vectors().locations {
-            assert_eq!(Servers::from(&*v.location).0, v.django_servers, "{:?}", v.location);
+            assert_eq!(Servers::new(&*v.location).0, v.django_servers, "{:?}", v.location);
         }
-        assert_eq!(Servers::from(["a:1,b:2"]).0, ["a:1,b:2"], "the texts of a list are not");
+        assert_eq!(Servers::new(["a:1,b:2"]).0, ["a:1,b:2"], "the texts of a list are not");
     }
 
     #[test]
@@ -245,7 +212,7 @@ mod tests {
             "https://h/HUNTER2",
             "password=HUNTER2",
         ] {
-            let servers = Servers::from(location);
+            let servers = Servers::new(location);
             let e = servers.parse().unwrap_err();
             let options = crate::MemcachedCache::builder(location);
             for shown in [format!("{e} {e:?} {e:#?}"), format!("{servers:?} {options:?}")] {
@@ -275,12 +242,12 @@ mod tests {
             "unix:/a\0",
             &long,
         ] {
-            let e = Servers::from(text).parse().unwrap_err();
+            let e = Servers::new(text).parse().unwrap_err();
             assert_eq!(e.kind(), cache_core::ErrorKind::InvalidCacheBackend, "{text:?}");
             let is_url = e.to_string().contains("is a URL") && text.contains("://");
             assert!(is_url || e.to_string().contains(" in the memcached location "), "{text:?}: {e}");
         }
-        assert!(Servers::from(Vec::<String>::new()).parse().is_err());
+        assert!(Servers::new(Vec::<String>::new()).parse().is_err());
     }
 
     #[test]
@@ -293,11 +260,11 @@ mod tests {
             "a:1;u:hunter2@h",
             "h1;hunter%32@h",
         ] {
-            let servers = Servers::from(text);
+            let servers = Servers::new(text);
             let e = servers.parse().unwrap_err();
             let shown = format!("{e} {e:?} {e:#?} {servers:?}");
             assert!(!shown.contains("hunter"), "{text:?}: {shown}");
         }
-        assert_eq!(format!("{:?}", Servers::from("a:1,[::1]")), "[a:1, ::1:11211]");
+        assert_eq!(format!("{:?}", Servers::new("a:1,[::1]")), "[a:1, ::1:11211]");
     }
 }

@@ -6,5 +6,5 @@ mod location;
 mod selection;
 
 pub use self::ejection::Ejection;
-pub use self::location::Servers;
+pub(crate) use self::location::Servers;
 pub(crate) use self::selection::ServerSet;

@@ -33,7 +33,7 @@ fn allowed(length: usize) -> u64 {
 fn locations() {
     fuzz("locations", "locations", allowed).words(&WORDS).run(40_000, |location| {
         let location = String::from_utf8_lossy(location);
-        let servers = Servers::from(&*location);
+        let servers = Servers::new(&*location);
         let shown = format!("{servers:?}");
         let parsed = servers.parse();
         assert!(parsed.is_err() || !shown.contains("no Redis URL"));

@@ -61,7 +61,7 @@ fn replies_in_pieces() {
 /// What is made of a reply, whichever command it is to.
 #[test]
 fn replies_to_commands() {
-    let server = Servers::from("redis://h").parse().unwrap().0.remove(0);
+    let server = Servers::new("redis://h").parse().unwrap().0.remove(0);
     let request = Request::one(redis::cmd("GET"), RetrySafety::Idempotent);
     fuzz("replies to commands", "replies", |length| 4 * allowed(length)).run(30_000, |bytes| {
         let found = read(bytes, usize::MAX).unwrap_or_default();

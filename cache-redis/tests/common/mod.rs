@@ -7,8 +7,8 @@ use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
-use cache_core::{Cache, Error};
-use cache_redis::{RedisCache, RedisCacheBuilder, Servers};
+use cache_core::{Cache, Error, Location};
+use cache_redis::{RedisCache, RedisCacheBuilder};
 use conformance_tests::proxy::Proxy;
 use conformance_tests::servers::{Server, or_skip};
 use tokio::runtime::{Builder, Runtime};
@@ -27,7 +27,7 @@ pub fn behind_proxy() -> Option<(Server, Proxy)> {
 }
 
 /// With so much patience that a busy machine is no failure.
-pub fn to(location: impl Into<Servers>) -> RedisCacheBuilder {
+pub fn to(location: impl Into<Location>) -> RedisCacheBuilder {
     let patience = Duration::from_secs(10);
     RedisCache::builder(location).operation_timeout(patience).connect_timeout(patience)
 }

@@ -24,7 +24,7 @@ const WORDS: [&[u8]; 14] = [
 fn locations() {
     fuzz("locations", "locations").words(&WORDS).run(60_000, |location| {
         let location = String::from_utf8_lossy(location);
-        let Ok(servers) = Servers::from(&*location).parse() else { return false };
+        let Ok(servers) = Servers::new(&*location).parse() else { return false };
         assert!(servers.iter().all(|server| !server.name.is_empty() && !server.name.contains('\0')));
         true
     });
