@@ -22,7 +22,7 @@ const FLOATS: [f64; 9] =
 struct Given {
     what: String,
     set: Box<dyn FnOnce(CacheBuilder<LocMemCache>) -> CacheBuilder<LocMemCache> + Send>,
-    /// Whether an entry without a lifetime of its own is there afterwards; `None`: that depends on the time.
+    /// Whether an entry without a lifetime of its own exists afterwards. `None` if that depends on the time.
     lives: Option<bool>,
     version: i64,
 }

@@ -1,12 +1,10 @@
 //! [`DatabaseCache`]: the backend.
 
-use std::path::Path;
 use std::sync::Arc;
 
 use cache_core::{BaseCache, Capabilities, Codec, Error, Expiry, Info, Key, Payload, Presence, Result};
 use cache_fs::can_be_made;
 
-use crate::builder::DatabaseCacheBuilder;
 use crate::clear::clear;
 use crate::layout::{Entry, PutMode};
 use crate::pool::Access;
@@ -22,34 +20,6 @@ pub struct DatabaseCache {
 }
 
 impl DatabaseCache {
-    /// Makes a cache in the table `table` of the database file `path`, with Django's limits: 300
-    /// entries, of which a third goes. No I/O.
-    ///
-    /// # Errors
-    /// [`ErrorKind::InvalidCacheBackend`](cache_core::ErrorKind::InvalidCacheBackend) for a path
-    /// that names no file and a table name that cannot be used.
-    pub fn new(path: impl AsRef<Path>, table: impl Into<String>) -> Result<Self> {
-        Self::builder(path).table(table).build()
-    }
-
-    /// Returns the builder of a cache in the database file `path`.
-    ///
-    /// ```
-    /// use std::time::Duration;
-    /// use cache_db::DatabaseCache;
-    ///
-    /// let backend = DatabaseCache::builder("cache.db")
-    ///     .table("sessions")
-    ///     .max_entries(100_000)
-    ///     .busy_timeout(Duration::from_secs(2))
-    ///     .build()?;
-    /// # Ok::<(), cache_core::Error>(())
-    /// ```
-    #[must_use]
-    pub fn builder(path: impl AsRef<Path>) -> DatabaseCacheBuilder {
-        DatabaseCacheBuilder::new(path.as_ref())
-    }
-
     pub(crate) const fn of_store(store: Store) -> Self {
         Self { store }
     }
@@ -114,7 +84,7 @@ impl BaseCache for DatabaseCache {
     }
 
     /// Gives the room back to the system, unless something else is in the file. Where the disk is full, this
-    /// crate's own file is made anew instead.
+    /// crate's own file is replaced by a new one instead.
     fn clear(&self) -> Result<()> {
         clear(&self.store)
     }
@@ -207,7 +177,7 @@ mod tests {
             let cache = cache_core::Cache::new(backend);
             cache.set("k", &7, cache_core::Timeout::Never).unwrap();
             let key = cache.make_and_validate_key("k").unwrap();
-            // As if it had been written anew since a reader saw damage.
+            // As if it had been overwritten since a reader saw damage.
             assert_eq!(cache.backend().store.live(key.as_key(), Lookup::Damaged), None);
             assert_eq!(cache.get::<i64>("k").unwrap(), Some(7), "{layout:?}");
         }

@@ -32,6 +32,36 @@ pub struct DatabaseCacheBuilder {
     problem: Option<String>,
 }
 
+impl DatabaseCache {
+    /// Makes a cache in the table `table` of the database file `path`, with Django's limits: 300
+    /// entries, of which a third goes. No I/O.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidCacheBackend`](cache_core::ErrorKind::InvalidCacheBackend) for a path
+    /// that names no file and a table name that cannot be used.
+    pub fn new(path: impl AsRef<Path>, table: impl Into<String>) -> Result<Self> {
+        Self::builder(path).table(table).build()
+    }
+
+    /// Returns the builder of a cache in the database file `path`.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use cache_db::DatabaseCache;
+    ///
+    /// let backend = DatabaseCache::builder("cache.db")
+    ///     .table("sessions")
+    ///     .max_entries(100_000)
+    ///     .busy_timeout(Duration::from_secs(2))
+    ///     .build()?;
+    /// # Ok::<(), cache_core::Error>(())
+    /// ```
+    #[must_use]
+    pub fn builder(path: impl AsRef<Path>) -> DatabaseCacheBuilder {
+        DatabaseCacheBuilder::new(path.as_ref())
+    }
+}
+
 impl DatabaseCacheBuilder {
     pub(crate) fn new(path: &Path) -> Self {
         let problem = refuse_url(&path.to_string_lossy(), "the path of a SQLite file").err();

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use cache_core::{Clock, Result};
+use cache_core::{Clock, Location, Result};
 use cache_net::Limits;
 
 use crate::backend::MemcachedCache;
@@ -21,6 +21,32 @@ pub struct MemcachedCacheBuilder {
     max_inflated: usize,
     ejection: Option<Ejection>,
     clock: Clock,
+}
+
+impl MemcachedCache {
+    /// A cache on these servers with the default settings, as [`builder`](Self::builder) takes them. No I/O.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidCacheBackend`](cache_core::ErrorKind::InvalidCacheBackend) for a malformed server.
+    pub fn new(servers: impl Into<Location>) -> Result<Self> {
+        Self::builder(servers).build()
+    }
+
+    /// The settings of a cache on these servers: Django's `LOCATION`, one string, which is split on `;` and `,`, or a list
+    /// of strings, which are not split.
+    ///
+    /// | string | server |
+    /// |---|---|
+    /// | `cache.example.com:11212`, `10.0.0.1:11212` | a host and a port |
+    /// | `cache.example.com`, `[::1]` | port 11211 |
+    /// | `[2001:db8::1]:11212` | IPv6, in brackets (without them the last part is the port, as in Django) |
+    /// | `unix:/run/memcached.sock`, `/run/memcached.sock` | a Unix socket |
+    ///
+    /// The same string names the same node as in pymemcache, so both find each other's keys. What pymemcache takes and
+    /// cannot mean anything (an empty string, a space before a host, `::1`) is refused when the cache is built.
+    pub fn builder(servers: impl Into<Location>) -> MemcachedCacheBuilder {
+        MemcachedCacheBuilder::new(Servers::new(servers))
+    }
 }
 
 impl MemcachedCacheBuilder {

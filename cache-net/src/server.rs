@@ -117,7 +117,7 @@ impl<P: Protocol> Server<P> {
     }
 
     fn note(&self, suspect: bool) {
-        // A write to a line that all cores read is dear.
+        // All cores read this cache line: a write to it is expensive.
         if self.is_suspect() != suspect {
             self.suspect.store(suspect, Ordering::Relaxed);
         }

@@ -4,14 +4,12 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use cache_core::{
-    AsyncCache, AsyncWay, BaseCache, Capabilities, Expiry, Info, Key, Location, Payload, Presence, Result,
-    Way, run_sync,
+    AsyncCache, AsyncWay, BaseCache, Capabilities, Expiry, Info, Key, Payload, Presence, Result, Way,
+    run_sync,
 };
 
-use crate::builder::RedisCacheBuilder;
 use crate::commands::Put;
 use crate::config::Config;
-use crate::location::Servers;
 use crate::operations::{LARGEST_VALUE, Operations};
 
 /// A cache in a Redis or Valkey database. See the [crate's page](crate).
@@ -24,43 +22,6 @@ pub struct RedisCache {
 }
 
 impl RedisCache {
-    /// A cache at `location`, Django's `LOCATION`, with the default settings. No I/O.
-    ///
-    /// # Errors
-    /// [`ErrorKind::InvalidCacheBackend`](cache_core::ErrorKind::InvalidCacheBackend) for a
-    /// location that cannot be read.
-    pub fn new(location: impl Into<Location>) -> Result<Self> {
-        Self::builder(location).build()
-    }
-
-    /// The settings of a cache at `location`, Django's `LOCATION`: one URL, several in one string separated by `;` or `,`,
-    /// or a list of them.
-    ///
-    /// | URL | |
-    /// |---|---|
-    /// | `redis://[[user]:password@]host[:port][/database]` | TCP, port 6379 and database 0 by default |
-    /// | `rediss://…` | the same over TLS (feature `tls`) |
-    /// | `redis+sentinel://[[user]:password@]host[:port][,host[:port]…]/name[/database]` | the primary that the sentinels at these hosts call `name`; port 26379 by default. User, password and database are the primary's. `rediss+sentinel` is TLS, to both |
-    /// | `unix:///path/to/socket[?db=1&username=…&password=…]` | a Unix socket; `redis+unix://` too |
-    ///
-    /// `valkey`, `valkeys` and `valkey+unix` mean the same. `db`, `username` and `password` may stand in the query of any of
-    /// them. Characters that mean something in a URL, and `;` and `,`, are written percent-encoded in a password.
-    ///
-    /// ```
-    /// use std::time::Duration;
-    /// use cache_redis::RedisCache;
-    ///
-    /// let backend = RedisCache::builder(["redis://primary:6379/1", "redis://replica:6379/1"])
-    ///     .operation_timeout(Duration::from_millis(250))
-    ///     .max_connections(20)
-    ///     .build()?;
-    /// # Ok::<(), cache_core::Error>(())
-    /// ```
-    #[must_use]
-    pub fn builder(location: impl Into<Location>) -> RedisCacheBuilder {
-        RedisCacheBuilder::new(Servers::new(location))
-    }
-
     pub(crate) fn from_config(config: Config) -> Self {
         Self { operations: Operations::new(config) }
     }

@@ -4,7 +4,7 @@ use super::LONG;
 use crate::outcome::Outcome;
 use crate::test_cache::TestCache;
 
-/// Every operation says that `key` is not there. Nothing is there afterwards either.
+/// Every operation reports `key` as missing, and leaves it missing.
 pub(super) async fn ensure_absent(cache: &TestCache, key: &str, what: &str) -> Outcome {
     ensure!(!cache.has_key(key).await?, "{what}: has_key found it");
     ensure_eq!(cache.get::<serde_json::Value>(key).await?, None, "{what}: get");

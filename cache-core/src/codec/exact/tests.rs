@@ -239,7 +239,7 @@ fn a_map_key_is_exact_too() {
         assert_eq!(through(codec, &map), Ok(map));
         let map = BTreeMap::from([(u64::MAX, f64::MAX)]);
         assert_eq!(through(codec, &map), Ok(map));
-        // Whoever reads a smaller type finds the numbers that fit.
+        // A reader of a smaller type finds the numbers that fit.
         let map = BTreeMap::from([(-5_i128, 5_u128)]);
         assert_eq!(through(codec, &map), Ok(BTreeMap::from([(-5_i64, 5_u64)])), "in {}", codec.name());
         let wide = BTreeMap::from([(1_u128 << 64, 1)]);

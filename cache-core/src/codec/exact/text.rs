@@ -7,7 +7,7 @@ use super::Meant;
 /// The fewest digits of an integer beyond 64 bits: -9223372036854775809 has them.
 const DIGITS: usize = 19;
 
-/// The numbers of a text that a reader may mistake: none, in almost every text.
+/// The numbers in a string that a reader may mistake. Almost every string has none.
 #[derive(Debug, Default)]
 pub(in crate::codec) struct Numbers(Vec<(f64, Meant)>);
 
