@@ -1,5 +1,5 @@
 //! How the measuring programs in `benches/` measure: paired runs in turns, medians and spread, one
-//! line of JSON a row. `scripts/bench` runs all of them and makes docs/performance.md.
+//! line of JSON a row. `scripts/bench` runs all of them and makes docs/results/performance.md.
 
 #![allow(
     clippy::expect_used,

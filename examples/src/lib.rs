@@ -1,10 +1,6 @@
 //! A custom backend, whole: about 25 lines of it are the backend. `tests/custom_backend.rs` runs
 //! the conformance suite on it, in four lines; `src/bin/settings` uses it by name.
 
-#[cfg(all(doctest, feature = "servers"))]
-#[doc = include_str!("../../README.md")]
-struct Readme;
-
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 

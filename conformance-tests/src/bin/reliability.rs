@@ -1,4 +1,4 @@
-//! Makes docs/reliability.md for `scripts/faults`: `reliability REPORT` prints the text of
+//! Makes docs/results/reliability.md for `scripts/faults`: `reliability REPORT` prints the text of
 //! `conformance-tests/reliability.md.in`, with what a report of the fault kit says in its places; `reliability
 //! --short REPORT` prints a line for each row of the table. Both fail where a row has a failure, and say which was not
 //! tried: without strace, or the right to mount, some are left out. What others than this project's backends recorded,

@@ -1,5 +1,5 @@
 //! From pickle to JSON without a flush, on Redis with django-redis: the steps of the guide
-//! (docs/django-interop.md), one after another.
+//! (docs/guide/sharing-with-django.md), one after another.
 
 use cache_core::{Cache, CacheBuilder, ErrorKind, Json};
 use cache_pickle::Pickle;
@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::TIMEOUT;
 
-const GUIDE: &str = include_str!("../../../docs/django-interop.md");
+const GUIDE: &str = include_str!("../../../docs/guide/sharing-with-django.md");
 
 /// The serializer that Django has while it reads both.
 const PICKLE_TO_JSON: &str = include_str!("../../python/pickle_to_json.py");

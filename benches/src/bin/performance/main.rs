@@ -1,4 +1,4 @@
-//! What `scripts/bench` makes docs/performance.md with.
+//! What `scripts/bench` makes docs/results/performance.md with.
 //!
 //! `performance machine PYTHON [--quick]` prints a line of the report: what it is measured on.
 //! `performance page REPORT` prints the page: the text of `benches/performance.md.in`, with what the

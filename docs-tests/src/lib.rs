@@ -1,0 +1,15 @@
+//! The documentation as data: its pages, their headings and their links.
+//!
+//! `scripts/docs` uses this crate to check every link of the pages, of the READMEs and of the built book. The Rust code
+//! of README.md and of docs/ is compiled as doctests of this crate: `build.rs` lists the pages.
+
+mod book;
+mod page;
+mod site;
+
+pub use book::broken_in_book;
+pub use page::{Link, Page};
+pub use site::Site;
+
+#[cfg(doctest)]
+include!(concat!(env!("OUT_DIR"), "/pages.rs"));
