@@ -98,7 +98,7 @@ const fn django() -> Result<Layout> {
 #[cfg(not(feature = "django"))]
 fn django() -> Result<Layout> {
     Err(Error::invalid_cache_backend(
-        "the option \"layout\" is \"django\", which this program was built without: build cache-db with \
-         its feature \"django\"",
+        "the option \"layout\" is \"django\", which this program was built without; switch on \
+         the feature \"django\" of polycache or cache-db",
     ))
 }

@@ -58,7 +58,7 @@ fn in_djangos_layout(builder: FileCacheBuilder, settings: &mut BackendSettings) 
 #[cfg(not(feature = "django"))]
 fn in_djangos_layout(_: FileCacheBuilder, _: &mut BackendSettings) -> Result<FileCacheBuilder> {
     Err(Error::invalid_cache_backend(
-        "the option \"layout\" is \"django\", which this program was built without: build cache-file with \
-         its feature \"django\"",
+        "the option \"layout\" is \"django\", which this program was built without; switch on \
+         the feature \"django\" of polycache or cache-file",
     ))
 }

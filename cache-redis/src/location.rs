@@ -227,7 +227,7 @@ fn read(text: &str) -> Result<Server, Problem> {
         Address::Unix(PathBuf::from(path.into_owned()))
     } else {
         if tls && !cfg!(feature = "tls") {
-            return Err("asks for TLS, which needs the feature `tls` of cache-redis");
+            return Err("asks for TLS, which needs the feature `tls` of polycache or cache-redis");
         }
         let path = url.path().trim_matches('/');
         if database.is_none() && !path.is_empty() {

@@ -174,11 +174,15 @@ fn of_other_clients(settings: &mut BackendSettings) -> Result<()> {
     }
     #[cfg(not(feature = "cluster"))]
     for ours in ["cluster", "read_from_replicas"] {
-        settings.refuse(ours, "this program was built without the feature `cluster` of cache-redis")?;
+        settings.refuse(
+            ours,
+            "this program was built without the feature `cluster` of polycache or cache-redis",
+        )?;
     }
     #[cfg(not(feature = "tls"))]
     for ours in ["root_certificates", "client_certificate", "client_key"] {
-        settings.refuse(ours, "this program was built without the feature `tls` of cache-redis")?;
+        settings
+            .refuse(ours, "this program was built without the feature `tls` of polycache or cache-redis")?;
     }
     Ok(())
 }

@@ -4,7 +4,9 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use cache_core::{BackendSettings, BaseCache, Clock, Error, Expiry, FromSettings, Key, Payload, Result};
+use polycache::backend::{
+    BackendSettings, BaseCache, Clock, Error, Expiry, FromSettings, Key, Payload, Result,
+};
 
 /// A payload and its deadline, in nanoseconds of the clock.
 type Entry = (Payload, Option<u64>);

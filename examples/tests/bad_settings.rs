@@ -7,7 +7,7 @@ mod common;
 
 use std::fmt::Write as _;
 
-use cache_core::{CachesBuilder, ErrorKind};
+use polycache::{CachesBuilder, ErrorKind};
 
 /// How a text is given to the program.
 #[derive(Clone, Copy)]

@@ -7,7 +7,7 @@ mod common;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-use cache_core::{Caches, Compat, DEFAULT_TIMEOUT, Setting, Timeout};
+use polycache::{Caches, Compat, DEFAULT_TIMEOUT, Setting, Timeout};
 
 fn by_url(url: &str) -> Caches {
     common::registered().url("default", url).build().unwrap_or_else(|e| panic!("{url}: {e}"))

@@ -4,11 +4,7 @@
 
 mod common;
 
-use cache_core::{CachesBuilder, ErrorKind, Setting};
-use cache_db::DatabaseCache;
-use cache_file::FileCache;
-use cache_memcached::MemcachedCache;
-use cache_redis::RedisCache;
+use polycache::{CachesBuilder, DatabaseCache, ErrorKind, FileCache, MemcachedCache, RedisCache, Setting};
 
 /// In each location the password is `hunter2`, or `hunter%32`.
 const LOCATIONS: [&str; 14] = [

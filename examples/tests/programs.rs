@@ -7,8 +7,8 @@ mod common;
 
 use std::process::Command;
 
-use cache_core::DEFAULT_TIMEOUT;
 use conformance_tests::servers::{Server, or_skip};
+use polycache::DEFAULT_TIMEOUT;
 
 /// The README's program, as a text and as a process.
 const FIRST: &str = include_str!("../src/bin/first.rs");
@@ -21,6 +21,28 @@ fn runs_with(url: &str) {
 #[test]
 fn the_program_is_the_readmes() {
     assert!(include_str!("../../README.md").contains(&format!("```rust\n{FIRST}```\n")));
+}
+
+/// The features that the README's dependency names exist, and the folder does.
+#[test]
+fn the_readmes_dependencies_can_be_resolved() {
+    let (_, dependencies) = include_str!("../../README.md").split_once("```toml\n").unwrap();
+    let (dependencies, _) = dependencies.split_once("```").unwrap();
+    let workspace = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+    let dependencies = dependencies.replace("\"../cache/", &format!("\"{workspace}/"));
+    let app = tempfile::tempdir().unwrap();
+    let manifest = format!(
+        "[package]\nname = \"app\"\nedition = \"2024\"\n\n{dependencies}\n[[bin]]\nname = \"app\"\npath = \"first.rs\"\n"
+    );
+    std::fs::write(app.path().join("Cargo.toml"), manifest).unwrap();
+    std::fs::write(app.path().join("first.rs"), FIRST).unwrap();
+    std::fs::copy(format!("{workspace}/Cargo.lock"), app.path().join("Cargo.lock")).unwrap();
+    let run = Command::new(env!("CARGO"))
+        .args(["metadata", "--offline", "--format-version", "1", "--manifest-path"])
+        .arg(app.path().join("Cargo.toml"))
+        .output()
+        .unwrap();
+    assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stderr));
 }
 
 #[test]

@@ -113,6 +113,25 @@ impl CachesBuilder {
         self
     }
 
+    /// Declares names of backends and codecs that this program was built without. Settings that use one get an error
+    /// that ends with `remedy`, in place of one that calls the name unknown. What is registered under the same name
+    /// counts first.
+    ///
+    /// This is for crates that register backends by their features, as `polycache` does.
+    ///
+    /// ```
+    /// use cache_core::Caches;
+    ///
+    /// let caches = Caches::builder().unavailable(&["redis", "rediss"], "switch on the feature \"redis\"");
+    /// let error = caches.url("default", "redis://localhost").build().unwrap_err();
+    /// assert!(error.to_string().ends_with("switch on the feature \"redis\""));
+    /// ```
+    #[must_use]
+    pub fn unavailable(mut self, names: &'static [&'static str], remedy: &'static str) -> Self {
+        self.names.unavailable.push((names, remedy));
+        self
+    }
+
     /// The database file of caches whose settings name a table only, as Django's `DatabaseCache`
     /// and `dbcache://` do.
     #[must_use]
@@ -328,8 +347,8 @@ fn read_file(path: &Path) -> Result<Setting> {
             "the settings in {shown} are in a form that this program does not read; it reads {}",
             match (cfg!(feature = "toml"), cfg!(feature = "json")) {
                 (true, true) => ".toml and .json",
-                (true, false) => ".toml; for .json build cache-core with its feature \"json\"",
-                _ => ".json; for .toml build cache-core with its feature \"toml\"",
+                (true, false) => ".toml; for .json switch on the feature \"json\" of polycache or cache-core",
+                _ => ".json; for .toml switch on the feature \"toml\" of polycache or cache-core",
             }
         ))),
     }

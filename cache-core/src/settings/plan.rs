@@ -39,6 +39,8 @@ pub(super) struct Names {
     pub(super) key_functions: Vec<Named<KeyFunction>>,
     pub(super) key_validators: Vec<Named<KeyValidator>>,
     pub(super) codecs: Vec<(String, Arc<dyn Codec>)>,
+    /// Names of what the program was built without, and what to do about it.
+    pub(super) unavailable: Vec<(&'static [&'static str], &'static str)>,
     pub(super) compat: Option<Compat>,
     pub(super) database: Option<String>,
     pub(super) no_default_limit: bool,
@@ -65,6 +67,11 @@ impl Names {
         self.backends.iter().copied().find(|backend| backend.names.contains(&name))
     }
 
+    /// What to do about a name of what the program was built without.
+    fn remedy(&self, name: &str) -> Option<&'static str> {
+        self.unavailable.iter().find(|(names, _)| names.contains(&name)).map(|(_, remedy)| *remedy)
+    }
+
     /// The backend that `settings` name, and how; the location of a URL.
     fn chosen(&self, settings: &AliasSettings) -> Result<(Registered, String, Option<Location>), Problem> {
         let known = || {
@@ -85,12 +92,17 @@ impl Names {
                     quoted(schemes.copied())
                 )
             });
-            let backend = match unsupported(&scheme) {
-                Some(store) if backend.is_err() => {
+            if backend.is_err() {
+                if let Some(remedy) = self.remedy(&scheme) {
+                    return Err(format!(
+                        "this program was built without the URL's scheme {scheme:?}; {remedy}"
+                    ));
+                }
+                if let Some(store) = unsupported(&scheme) {
                     return Err(format!("the URL is that of a database: {}", not_supported(store)));
                 }
-                _ => backend?,
-            };
+            }
+            let backend = backend?;
             let location = (backend.location_of_url)(&url).map_err(|e| format!("the URL {e}"))?;
             return Ok((backend, scheme, Some(location)));
         }
@@ -100,11 +112,12 @@ impl Names {
                 known()
             ));
         };
-        let backend = self.backend(name).ok_or_else(|| {
-            format!(
+        let backend = self.backend(name).ok_or_else(|| match self.remedy(name) {
+            Some(remedy) => format!("this program was built without the backend {name:?}; {remedy}"),
+            None => format!(
                 "the backend {name:?} is unknown; {} registered by this program{HOW_TO_REGISTER}",
                 known()
-            )
+            ),
         })?;
         let location = match &settings.location {
             None | Some(Setting::Null) => None,
@@ -122,6 +135,9 @@ impl Names {
     fn codec(&self, name: &str) -> Result<Arc<dyn Codec>, Problem> {
         let found = self.codecs.iter().find(|(other, _)| other == name);
         found.map(|(_, codec)| Arc::clone(codec)).ok_or_else(|| {
+            if let Some(remedy) = self.remedy(name) {
+                return format!("this program was built without the codec {name:?}; {remedy}");
+            }
             let known = quoted(self.codecs.iter().map(|(name, _)| &**name));
             format!("the codec {name:?} is unknown; known are {known}")
         })

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use cache_core::{Caches, DEFAULT_TIMEOUT, Timeout};
+use polycache::{DEFAULT_TIMEOUT, Timeout};
 use serde::{Deserialize, Serialize};
 
 #[derive(Serialize, Deserialize)]
@@ -8,17 +8,9 @@ struct User {
     name: String,
 }
 
-fn main() -> Result<(), cache_core::Error> {
-    // The backends that settings may name, then the settings: a later source wins.
-    let caches = Caches::builder()
-        .backend::<cache_locmem::LocMemCache>()
-        .backend::<cache_file::FileCache>()
-        .backend::<cache_db::DatabaseCache>()
-        .backend::<cache_memcached::MemcachedCache>()
-        .backend::<cache_redis::RedisCache>()
-        .url("default", "locmem://")
-        .environment()
-        .build()?;
+fn main() -> Result<(), polycache::Error> {
+    // Memory, unless the environment names another store.
+    let caches = polycache::caches().url("default", "locmem://").environment().build()?;
     let cache = caches.default()?;
 
     cache.set("user:1", &User { name: "Ada".into() }, Duration::from_secs(300))?;

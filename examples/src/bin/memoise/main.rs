@@ -13,12 +13,9 @@ use std::process::{Command, ExitCode};
 use std::time::{Duration, Instant};
 
 use analyse::{Report, analyse};
-use cache_core::{Cache, Timeout};
-use cache_db::DatabaseCache;
-use cache_file::FileCache;
-use cache_locmem::LocMemCache;
 use files::Text;
 use indicatif::{ProgressBar, ProgressStyle};
+use polycache::{Cache, DatabaseCache, FileCache, LocMemCache, Timeout};
 
 type Result<T, E = Box<dyn Error>> = std::result::Result<T, E>;
 

@@ -3,17 +3,15 @@
 //!
 //! `cargo run -p examples --bin settings [FILE]`
 
-use cache_core::{Caches, DEFAULT_TIMEOUT, Result};
-use cache_locmem::LocMemCache;
 use examples::MapCache;
+use polycache::{DEFAULT_TIMEOUT, Result};
 
 fn main() -> Result<()> {
     let beside = concat!(env!("CARGO_MANIFEST_DIR"), "/src/bin/settings/cache.toml");
     let file = std::env::args().nth(1).unwrap_or_else(|| beside.to_owned());
 
-    let caches = Caches::builder()
+    let caches = polycache::caches()
         .backend::<MapCache>()
-        .backend::<LocMemCache>()
         .key_function("by_tenant", |key, prefix, version| Ok(format!("tenant-7/{prefix}/{version}/{key}")))
         .file(file)
         .environment()
