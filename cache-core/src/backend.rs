@@ -183,7 +183,7 @@ pub trait BaseCache: Any + Send + Sync {
         Ok(self.get(key)?.is_some())
     }
 
-    /// The live payloads of `keys`, in order, `None` for a miss. At most [`BATCH`] keys.
+    /// The live payloads of `keys`, in order, `None` for a miss. At most [`MAX_BATCH_LEN`] keys.
     ///
     /// # Errors
     /// When the store fails.
@@ -192,7 +192,7 @@ pub trait BaseCache: Any + Send + Sync {
     }
 
     /// Stores `entries`; returns the places in `entries` of those that the store refused as too
-    /// large. At most [`BATCH`] entries; each is atomic, the batch need not be.
+    /// large. At most [`MAX_BATCH_LEN`] entries; each is atomic, the batch need not be.
     ///
     /// # Errors
     /// When the store fails; some entries may be stored then.
@@ -208,7 +208,7 @@ pub trait BaseCache: Any + Send + Sync {
         Ok(failed)
     }
 
-    /// Removes `keys`, absent ones included. At most [`BATCH`] keys.
+    /// Removes `keys`, absent ones included. At most [`MAX_BATCH_LEN`] keys.
     ///
     /// # Errors
     /// When the store fails; some keys may be gone then.
@@ -279,7 +279,7 @@ pub trait BaseCache: Any + Send + Sync {
 }
 
 /// The most keys or entries that one call of a backend's many-operation is given.
-pub const BATCH: usize = 1_000;
+pub const MAX_BATCH_LEN: usize = 1_000;
 
 /// How an async caller reaches a backend.
 #[derive(Clone, Copy)]

@@ -35,7 +35,7 @@ pub struct Capabilities {
     /// [`Encoded`](crate::Payload::Encoded) apart. Without it text and bytes go through the
     /// cache's codec too, and the backend gives back everything that is no integer as `Encoded`
     /// with [`CodecId::UNKNOWN`](crate::CodecId::UNKNOWN).
-    pub keeps_kinds: bool,
+    pub preserves_type_tags: bool,
     /// `rename` is atomic: at every moment a reader finds the value under one of the two keys.
     pub atomic_rename: bool,
 }
@@ -63,7 +63,7 @@ impl Capabilities {
         max_value_size: None,
         ttl_resolution: Duration::ZERO,
         strict_keys: false,
-        keeps_kinds: true,
+        preserves_type_tags: true,
         atomic_rename: true,
     };
 
@@ -82,8 +82,8 @@ impl Capabilities {
         with_ttl_resolution(ttl_resolution: Duration);
         /// Sets [`Capabilities::strict_keys`].
         with_strict_keys(strict_keys: bool);
-        /// Sets [`Capabilities::keeps_kinds`].
-        with_keeps_kinds(keeps_kinds: bool);
+        /// Sets [`Capabilities::preserves_type_tags`].
+        with_preserves_type_tags(preserves_type_tags: bool);
         /// Sets [`Capabilities::atomic_rename`].
         with_atomic_rename(atomic_rename: bool);
     }

@@ -19,28 +19,26 @@ use exact::Packed;
 pub use exact::json_numbers;
 pub(crate) use exact::{Distinct, Exact, signed, unsigned};
 
-/// What a codec fails with. It must not hold any part of a value. A [`Refusal`] reaches the user of the
-/// cache in its own words.
+/// What a codec fails with. It must not contain any part of a value. The user of the cache sees the message of a
+/// [`PublicError`], and of other errors what the [`Cache`](crate::Cache) knows to be free of values.
 pub type CodecError = Box<dyn StdError + Send + Sync>;
 
-/// A codec's error whose words hold nothing of a value: "it nests too deep", say. The [`Cache`] shows
-/// them to its user, while of others it keeps what it knows to be free of values.
-///
-/// [`Cache`]: crate::Cache
+/// A codec's error whose message contains nothing of a value, such as "it nests too deep". The
+/// [`Cache`](crate::Cache) shows the message to its user.
 #[derive(Debug)]
-pub struct Refusal {
-    words: String,
+pub struct PublicError {
+    message: String,
     source: Option<CodecError>,
 }
 
-impl Refusal {
-    /// An error of these words, which must be the same for every value of its kind.
+impl PublicError {
+    /// Creates an error with this message, which must be the same for every value of its kind.
     #[must_use]
-    pub fn new(words: impl Into<String>) -> Self {
-        Self { words: words.into(), source: None }
+    pub fn new(message: impl Into<String>) -> Self {
+        Self { message: message.into(), source: None }
     }
 
-    /// The same with what it comes from, which must hold no part of a value either.
+    /// Sets the error that caused this one, which must not contain any part of a value either.
     #[must_use]
     pub fn with_source(mut self, source: impl Into<CodecError>) -> Self {
         self.source = Some(source.into());
@@ -48,13 +46,13 @@ impl Refusal {
     }
 }
 
-impl fmt::Display for Refusal {
+impl fmt::Display for PublicError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.words)
+        f.write_str(&self.message)
     }
 }
 
-impl StdError for Refusal {
+impl StdError for PublicError {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         self.source.as_deref().map(|source| source as _)
     }
@@ -216,7 +214,7 @@ impl Codec for Json {
         match value.serialize(Exact { inner: &mut writer, rules: &Numbers::default() }) {
             Ok(()) => Ok(bytes),
             Err(e) if e.to_string().contains(exact::NOT_FINITE) => {
-                Err(Refusal::new(exact::NOT_FINITE).into())
+                Err(PublicError::new(exact::NOT_FINITE).into())
             }
             Err(e) => Err(e.into()),
         }

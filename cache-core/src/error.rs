@@ -306,7 +306,7 @@ mod tests {
                     Error::storage("inner").with_key("k").with_source(std::io::Error::other("innermost")),
                 )
             },
-            || Box::new(crate::Refusal::new("refused").with_source("why")),
+            || Box::new(crate::PublicError::new("refused").with_source("why")),
             || Box::new(Both("outer", Some(Box::new(Both("middle", Some(Box::new(Both("inner", None)))))))),
             || Box::new(serde_json::from_str::<u8>("300").unwrap_err()),
         ];
@@ -325,7 +325,7 @@ mod tests {
                 }
             }
         }
-        let refused = Error::storage("no").with_source(crate::Refusal::new("refused").with_source("why"));
+        let refused = Error::storage("no").with_source(crate::PublicError::new("refused").with_source("why"));
         assert_eq!(chain(&refused), ["no: refused", "why"], "what was not said is still there");
     }
 

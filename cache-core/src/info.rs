@@ -17,8 +17,8 @@ pub enum Presence {
 /// ```
 /// use cache_core::Info;
 ///
-/// let info = Info::default().with_entries(3).with_max_entries(None).with("directory", "/var/cache/app");
-/// assert_eq!((info.entries, info.max_entries, info.more.len()), (Some(3), None, 1));
+/// let info = Info::default().with_entries(3).with_max_entries(None).with_detail("directory", "/var/cache/app");
+/// assert_eq!((info.entries, info.max_entries, info.details.len()), (Some(3), None, 1));
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
@@ -39,9 +39,9 @@ pub struct Info {
     pub evictions: Option<u64>,
     /// Each server by its name, and what it says of itself: its version, its memory.
     pub servers: Vec<(String, String)>,
-    /// Whatever else there is to say, as name and text: where it is, its layout. The names are the same for every
+    /// Other facts as name and text, such as the directory and the layout. The names are the same for every
     /// store of a kind.
-    pub more: Vec<(String, String)>,
+    pub details: Vec<(String, String)>,
 }
 
 /// Methods that set one field each: other crates cannot write the struct out, which may grow.
@@ -81,10 +81,10 @@ impl Info {
         (all > 0).then(|| hits as f64 / all as f64)
     }
 
-    /// The same with one thing more to say.
+    /// Adds a line to [`Info::details`].
     #[must_use]
-    pub fn with(mut self, name: impl Into<String>, text: impl Into<String>) -> Self {
-        self.more.push((name.into(), text.into()));
+    pub fn with_detail(mut self, name: impl Into<String>, text: impl Into<String>) -> Self {
+        self.details.push((name.into(), text.into()));
         self
     }
 }

@@ -7,10 +7,8 @@ use std::sync::Arc;
 
 use arrayvec::ArrayString;
 
+use crate::django::{MEMCACHE_MAX_KEY_LENGTH, default_key_func, is_refused, memcache_key_warnings};
 use crate::error::{Error, Result};
-
-/// The longest key that memcached takes, in bytes of the made key, under Django's name.
-pub const MEMCACHE_MAX_KEY_LENGTH: usize = 250;
 
 /// A made and validated key: prefix, version and the caller's key in one.
 ///
@@ -131,7 +129,7 @@ fn split(key: &str) -> usize {
 
 /// A made and validated key that owns its text. Keys of up to 256 bytes need no allocation.
 #[derive(Clone, Debug, Default)]
-pub struct MadeKey {
+pub struct KeyBuf {
     short: ArrayString<256>,
     /// In place of `short`, where the key does not fit there.
     long: Option<String>,
@@ -139,7 +137,7 @@ pub struct MadeKey {
     head: usize,
 }
 
-impl MadeKey {
+impl KeyBuf {
     /// The key as backends take it.
     #[must_use]
     pub fn as_key(&self) -> Key<'_> {
@@ -203,73 +201,6 @@ pub type KeyFunction =
 
 /// A validator of made keys, in place of memcached's rules. An error refuses the key.
 pub type KeyValidator = dyn Fn(&str) -> Result<(), Box<dyn std::error::Error + Send + Sync>> + Send + Sync;
-
-/// Django's default: `prefix:version:key`, byte for byte.
-///
-/// ```
-/// assert_eq!(cache_core::default_key_func("user:1", "app", 2), "app:2:user:1");
-/// assert_eq!(cache_core::default_key_func("user:1", "", 1), ":1:user:1");
-/// ```
-#[must_use]
-pub fn default_key_func(key: &str, key_prefix: &str, version: i64) -> String {
-    format!("{key_prefix}:{version}:{key}")
-}
-
-/// A reason why memcached would refuse a key.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum CacheKeyWarning {
-    /// The made key is longer than [`MEMCACHE_MAX_KEY_LENGTH`] bytes.
-    TooLong {
-        /// Its length in bytes.
-        bytes: usize,
-    },
-    /// The made key has a byte 0x00–0x20 or 0x7f.
-    Character {
-        /// The first such byte.
-        byte: u8,
-    },
-}
-
-impl fmt::Display for CacheKeyWarning {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::TooLong { bytes } => write!(
-                f,
-                "the key has {bytes} bytes, prefix and version included, and memcached takes at \
-                 most {MEMCACHE_MAX_KEY_LENGTH}"
-            ),
-            Self::Character { byte } => write!(
-                f,
-                "the key has the byte 0x{byte:02x}, and memcached takes no blank and no control character"
-            ),
-        }
-    }
-}
-
-/// Why memcached would refuse this made key, under Django's name; nothing for a good key.
-///
-/// The rules are memcached's: at most 250 bytes, no byte 0x00–0x20, no 0x7f.
-///
-/// ```
-/// use cache_core::{CacheKeyWarning, memcache_key_warnings};
-///
-/// assert_eq!(memcache_key_warnings(":1:good").next(), None);
-/// assert_eq!(
-///     memcache_key_warnings(":1:not good").next(),
-///     Some(CacheKeyWarning::Character { byte: 0x20 })
-/// );
-/// ```
-pub fn memcache_key_warnings(key: &str) -> impl Iterator<Item = CacheKeyWarning> {
-    let bytes = key.len();
-    let long = (bytes > MEMCACHE_MAX_KEY_LENGTH).then_some(CacheKeyWarning::TooLong { bytes });
-    let byte = key.bytes().find(|&b| is_refused(b)).map(|byte| CacheKeyWarning::Character { byte });
-    long.into_iter().chain(byte)
-}
-
-const fn is_refused(byte: u8) -> bool {
-    byte <= 0x20 || byte == 0x7f
-}
 
 fn is_good(key: &str) -> bool {
     key.len() <= MEMCACHE_MAX_KEY_LENGTH && has_good_bytes(key)
@@ -341,10 +272,7 @@ impl<F: ?Sized> Clone for Named<F> {
     }
 }
 
-/// The name of [`default_key_func`] in Django's settings.
-pub(crate) const DEFAULT_KEY_FUNCTION: &str = "django.core.cache.backends.base.default_key_func";
-
-/// Everything that decides how a caller's key becomes a [`MadeKey`].
+/// Everything that decides how a caller's key becomes a [`KeyBuf`].
 pub(crate) struct KeyMaker {
     pub(crate) prefix: String,
     pub(crate) function: Option<Named<KeyFunction>>,
@@ -373,7 +301,7 @@ impl KeyMaker {
     /// Django's `make_key`, into a place of the caller's: a made key is large, and moving it
     /// costs more than making it.
     #[inline]
-    pub(crate) fn make(&self, made: &mut MadeKey, head: &Head, key: &str) -> Result<()> {
+    pub(crate) fn make(&self, made: &mut KeyBuf, head: &Head, key: &str) -> Result<()> {
         if let Some(function) = &self.function {
             made.replace((function.call)(key, &self.prefix, head.version).map_err(|e| {
                 Error::invalid_cache_key(key, "the key function refused the key").with_source(e)
@@ -396,7 +324,7 @@ impl KeyMaker {
 
     /// Django's `make_and_validate_key`.
     #[inline]
-    pub(crate) fn make_and_validate(&self, made: &mut MadeKey, head: &Head, key: &str) -> Result<()> {
+    pub(crate) fn make_and_validate(&self, made: &mut KeyBuf, head: &Head, key: &str) -> Result<()> {
         // The caller's part is looked at where the caller wrote it: see `Key::parts`.
         if head.plain && head.text.len() + key.len() <= MEMCACHE_MAX_KEY_LENGTH && has_good_bytes(key) {
             made.fill(&head.text, key);
@@ -408,7 +336,7 @@ impl KeyMaker {
 
     /// What [`KeyMaker::make`] made of `key`, for a call in place.
     #[inline]
-    pub(crate) fn key<'a>(&self, made: &'a MadeKey, head: &'a Head, key: &'a str) -> Key<'a> {
+    pub(crate) fn key<'a>(&self, made: &'a KeyBuf, head: &'a Head, key: &'a str) -> Key<'a> {
         if self.function.is_some() {
             return made.as_key();
         }
@@ -446,7 +374,7 @@ mod tests {
         let maker = maker("p", KeyPolicy::Allow);
         for len in [0, 1, 250, 251, 252, 253, 300, 70_000] {
             let key = "k".repeat(len);
-            let mut made = MadeKey::default();
+            let mut made = KeyBuf::default();
             maker.make(&mut made, &maker.head(-7), &key).unwrap();
             assert_eq!(made.as_key().as_str(), default_key_func(&key, "p", -7));
             assert_eq!(made.long.is_some(), len > 251);
@@ -471,7 +399,7 @@ mod tests {
     fn a_refused_key_says_every_reason() {
         let maker = maker("", KeyPolicy::Refuse);
         let e =
-            maker.make_and_validate(&mut MadeKey::default(), &maker.head(1), &" ".repeat(251)).unwrap_err();
+            maker.make_and_validate(&mut KeyBuf::default(), &maker.head(1), &" ".repeat(251)).unwrap_err();
         assert!(e.to_string().contains("0x20") && e.to_string().contains("250"), "{e}");
     }
 
@@ -479,7 +407,7 @@ mod tests {
     fn a_bad_prefix_and_a_whole_too_long_are_refused_with_a_good_key() {
         for (prefix, key) in [("a b", "key"), ("p", &*"k".repeat(250 - "p:1:".len() + 1))] {
             let maker = maker(prefix, KeyPolicy::Refuse);
-            assert!(maker.make_and_validate(&mut MadeKey::default(), &maker.head(1), key).is_err(), "{key}");
+            assert!(maker.make_and_validate(&mut KeyBuf::default(), &maker.head(1), key).is_err(), "{key}");
         }
     }
 
@@ -507,9 +435,9 @@ mod tests {
         }) {
             check_prefix(prefix).unwrap();
             let maker = maker(prefix, KeyPolicy::Allow);
-            let (mut made, head) = (MadeKey::default(), maker.head(version));
+            let (mut made, head) = (KeyBuf::default(), maker.head(version));
             maker.make(&mut made, &head, key).unwrap();
-            let mut other = MadeKey::default();
+            let mut other = KeyBuf::default();
             other.replace(default_key_func(key, prefix, version));
             let mut list = KeyList::default();
             list.push(other.as_key());

@@ -19,12 +19,12 @@ mod capabilities;
 mod clock;
 mod codec;
 mod culling;
+pub mod django;
 mod error;
-#[cfg(feature = "zlib")]
-mod inflate;
 mod info;
 mod key;
 mod location;
+mod mode;
 mod payload;
 mod process;
 #[cfg(feature = "settings")]
@@ -33,11 +33,12 @@ mod shown;
 mod sync;
 mod timeout;
 mod value;
-mod way;
+#[cfg(feature = "zlib")]
+mod zlib;
 
 #[doc(no_inline)]
 pub use async_trait::async_trait;
-pub use backend::{AsyncCache, AsyncWay, BATCH, BaseCache};
+pub use backend::{AsyncCache, AsyncWay, BaseCache, MAX_BATCH_LEN};
 #[doc(no_inline)]
 pub use bytes::Bytes;
 #[cfg(feature = "metrics")]
@@ -45,21 +46,18 @@ pub use cache::SECONDS_BUCKETS;
 pub use cache::{Cache, CacheBuilder, CacheConfig, OnError, Stats};
 pub use capabilities::Capabilities;
 pub use clock::{Clock, ManualClock};
-pub use codec::{Codec, CodecError, MessagePack, Refusal, Visit};
+pub use codec::{Codec, CodecError, MessagePack, PublicError, Visit};
 #[cfg(feature = "json")]
 pub use codec::{Json, json_numbers};
 pub use culling::{Culling, NamedLimits};
 #[doc(no_inline)]
 pub use erased_serde;
 pub use error::{Error, ErrorKind, Result};
-#[cfg(feature = "zlib")]
-pub use inflate::Inflate;
 pub use info::{Info, Presence};
-pub use key::{
-    CacheKeyWarning, Key, KeyFunction, KeyPolicy, KeyValidator, MEMCACHE_MAX_KEY_LENGTH, MadeKey,
-    default_key_func, memcache_key_warnings,
-};
+pub use key::{Key, KeyBuf, KeyFunction, KeyPolicy, KeyValidator};
 pub use location::{Location, refuse_url};
+#[doc(hidden)]
+pub use mode::{Mode, poll_now};
 pub use payload::{CodecId, Kind, Payload};
 pub use process::PerProcess;
 #[cfg(feature = "settings")]
@@ -69,4 +67,5 @@ pub use settings::{
 };
 pub use shown::{printable, server_text};
 pub use timeout::{DEFAULT_TIMEOUT, DEFAULT_TIMEOUT_SECONDS, Expiry, Timeout};
-pub use way::{Way, run_sync};
+#[cfg(feature = "zlib")]
+pub use zlib::Zlib;

@@ -12,7 +12,7 @@ use bytes::Bytes;
 use serde::de::{DeserializeOwned, Visitor};
 use serde::{Deserializer, Serialize, Serializer};
 
-use crate::codec::{self, Codec, CodecError, Distinct, Exact, Refusal, without_value};
+use crate::codec::{self, Codec, CodecError, Distinct, Exact, PublicError, without_value};
 use crate::error::{Error, ErrorKind, Result};
 use crate::payload::{CodecId, Payload};
 use plain::{Form, Plain, Text};
@@ -22,9 +22,9 @@ use probe::{NotPlain, Probe};
 #[derive(Debug)]
 pub(crate) struct Codecs {
     pub(crate) write: Arc<dyn Codec>,
-    pub(crate) read_also: Vec<Arc<dyn Codec>>,
+    pub(crate) also_decode: Vec<Arc<dyn Codec>>,
     /// Whether the store keeps text and bytes apart from encoded values.
-    pub(crate) keeps_kinds: bool,
+    pub(crate) preserves_type_tags: bool,
 }
 
 impl Codecs {
@@ -33,14 +33,14 @@ impl Codecs {
         let probe = Probe { human_readable: self.write.is_human_readable() };
         match value.serialize(probe) {
             Ok(Payload::Int(n)) => return Ok(Payload::Int(n)),
-            Ok(plain) if self.keeps_kinds => return Ok(plain),
+            Ok(plain) if self.preserves_type_tags => return Ok(plain),
             Ok(_) | Err(NotPlain) => {}
         }
         match codec::encode(&*self.write, value) {
             Ok(bytes) => Ok(Payload::Encoded(self.write.id(), bytes.into())),
             Err(e) => {
                 let mut what = format!("a {} cannot be written as {}", type_name::<T>(), self.write.name());
-                if e.is::<Refusal>() {
+                if e.is::<PublicError>() {
                     what = format!("{what}: {e}");
                 }
                 Err(Error::new(ErrorKind::Encode, what).with_source(e))
@@ -50,7 +50,7 @@ impl Codecs {
 
     /// The payload of bytes that need no codec, where the store can say so.
     pub(crate) fn encode_bytes(&self, bytes: Bytes) -> Result<Payload> {
-        if self.keeps_kinds { Ok(Payload::Bytes(bytes)) } else { self.encode(&AsBytes(&bytes)) }
+        if self.preserves_type_tags { Ok(Payload::Bytes(bytes)) } else { self.encode(&AsBytes(&bytes)) }
     }
 
     /// The value in `payload`, which was found under `key`. Text becomes a `String` without a copy where nobody else
@@ -75,7 +75,7 @@ impl Codecs {
         // A UUID is text by the one kind of codec and bytes by the other: perhaps it was written
         // before the cache moved from that one to this.
         let human_readable = !human_readable;
-        if self.read_also.iter().any(|codec| codec.is_human_readable() == human_readable)
+        if self.also_decode.iter().any(|codec| codec.is_human_readable() == human_readable)
             && let Ok(value) = read(human_readable)
         {
             return Ok(value);
@@ -85,7 +85,7 @@ impl Codecs {
 
     fn decode_encoded<T: DeserializeOwned>(&self, key: &str, id: CodecId, bytes: &Bytes) -> Result<T> {
         let mut failed = None;
-        for codec in std::iter::once(&self.write).chain(&self.read_also) {
+        for codec in std::iter::once(&self.write).chain(&self.also_decode) {
             if id == CodecId::UNKNOWN || id == codec.id() {
                 // Where the store keeps kinds, bytes are no codec's, and what looks like them is
                 // a number too large for the rest.
@@ -119,7 +119,7 @@ impl Codecs {
             None => {
                 let name = codec::name_of(id).map(|name| format!(" ({name})")).unwrap_or_default();
                 let what = format!(
-                    "codec {}{name} wrote the value, and this cache does not read it: add it with read_also",
+                    "codec {}{name} wrote the value, and this cache does not read it: add it with also_decode",
                     id.0
                 );
                 Error::new(ErrorKind::Decode, what).with_key(key)
@@ -137,14 +137,14 @@ impl Codecs {
     }
 
     fn reads(&self, id: CodecId) -> bool {
-        std::iter::once(&self.write).chain(&self.read_also).any(|codec| codec.id() == id)
+        std::iter::once(&self.write).chain(&self.also_decode).any(|codec| codec.id() == id)
     }
 
     /// The bytes in `payload`, without a copy.
     pub(crate) fn decode_bytes(&self, key: &str, payload: Payload) -> Result<Bytes> {
         match payload {
             Payload::Bytes(bytes) | Payload::Text(bytes) => Ok(bytes),
-            Payload::Encoded(..) if !self.keeps_kinds => {
+            Payload::Encoded(..) if !self.preserves_type_tags => {
                 self.decode::<OwnedBytes>(key, payload).map(|bytes| Bytes::from(bytes.0))
             }
             Payload::Int(_) => Err(wrong_type::<Bytes>(key, "invalid type: integer, expected bytes")),
@@ -162,7 +162,7 @@ fn wrong_type<T>(key: &str, serde_says: &str) -> Error {
 
 /// What a codec says, as far as it holds no value.
 fn refused<T>(key: &str, e: &CodecError) -> Error {
-    if e.is::<Refusal>() {
+    if e.is::<PublicError>() {
         unreadable::<T>(key, &e.to_string())
     } else {
         wrong_type::<T>(key, &e.to_string())
@@ -276,11 +276,11 @@ mod tests {
     #[test]
     fn a_refusal_reaches_the_user_and_other_words_do_not() {
         let says = |codec: Arc<dyn Codec>, bytes: &'static [u8]| {
-            let codecs = Codecs { write: codec, read_also: vec![], keeps_kinds: true };
+            let codecs = Codecs { write: codec, also_decode: vec![], preserves_type_tags: true };
             let payload = Payload::Encoded(CodecId::UNKNOWN, Bytes::from_static(bytes));
             codecs.decode::<Vec<u8>>("k", payload).unwrap_err().to_string()
         };
-        let refusing = Failing(|| Refusal::new("it nests deeper than 200 levels").into());
+        let refusing = Failing(|| PublicError::new("it nests deeper than 200 levels").into());
         let error = says(Arc::new(refusing), b"");
         assert!(
             error.contains("cannot be read as alloc::vec::Vec<u8>: it nests deeper than 200 levels"),
@@ -293,14 +293,14 @@ mod tests {
         );
         #[cfg(feature = "zlib")]
         {
-            let error = says(Arc::new(crate::Inflate::new(Json)), b"\x78\x9c damaged");
+            let error = says(Arc::new(crate::Zlib::new(Json)), b"\x78\x9c damaged");
             assert!(error.contains("the compressed value is damaged"), "{error}");
         }
     }
 
     #[test]
     fn a_store_without_kinds_tells_bytes_from_text_and_from_large_numbers() {
-        let codecs = Codecs { write: Arc::new(MessagePack), read_also: vec![], keeps_kinds: false };
+        let codecs = Codecs { write: Arc::new(MessagePack), also_decode: vec![], preserves_type_tags: false };
         let stored = |payload| match payload {
             Payload::Encoded(_, bytes) => Payload::Encoded(CodecId::UNKNOWN, bytes),
             other => other,
@@ -324,7 +324,7 @@ mod tests {
     #[test]
     fn digits_beyond_an_i64_are_an_integer_or_an_error_that_says_so() {
         for write in [Arc::new(MessagePack) as Arc<dyn Codec>, Arc::new(Json)] {
-            let codecs = Codecs { write, read_also: vec![], keeps_kinds: false };
+            let codecs = Codecs { write, also_decode: vec![], preserves_type_tags: false };
             let stored = |n: &str| Payload::Encoded(CodecId::UNKNOWN, Bytes::copy_from_slice(n.as_bytes()));
             let u64s = [i64::MAX as u64 + 1, u64::MAX];
             for n in u64s {
@@ -362,7 +362,7 @@ mod tests {
 
     #[test]
     fn a_codec_that_is_not_read_is_named() {
-        let codecs = Codecs { write: Arc::new(MessagePack), read_also: vec![], keeps_kinds: true };
+        let codecs = Codecs { write: Arc::new(MessagePack), also_decode: vec![], preserves_type_tags: true };
         let told = |id, bytes: &'static [u8]| {
             let payload = Payload::Encoded(CodecId(id), Bytes::from_static(bytes));
             codecs.decode::<Vec<u8>>("k", payload).unwrap_err().to_string()
@@ -374,7 +374,7 @@ mod tests {
 
     #[test]
     fn a_pickle_is_recognised() {
-        let codecs = Codecs { write: Arc::new(MessagePack), read_also: vec![], keeps_kinds: false };
+        let codecs = Codecs { write: Arc::new(MessagePack), also_decode: vec![], preserves_type_tags: false };
         let told = |id, bytes: &'static [u8]| {
             let payload = Payload::Encoded(id, Bytes::from_static(bytes));
             codecs.decode::<Vec<u8>>("k", payload).unwrap_err().to_string()
@@ -392,7 +392,8 @@ mod tests {
 
     #[test]
     fn a_plain_value_outlives_a_move_between_codecs() {
-        let codecs = |write: Arc<dyn Codec>, read_also| Codecs { write, read_also, keeps_kinds: true };
+        let codecs =
+            |write: Arc<dyn Codec>, also_decode| Codecs { write, also_decode, preserves_type_tags: true };
         let (pack, json): (Arc<dyn Codec>, Arc<dyn Codec>) = (Arc::new(MessagePack), Arc::new(Json));
         for (old, new) in [(&pack, &json), (&json, &pack)] {
             let payload = codecs(Arc::clone(old), vec![]).encode(&Id(7)).unwrap();
@@ -404,7 +405,7 @@ mod tests {
 
     #[test]
     fn a_text_is_taken_as_it_is_by_whoever_wants_to_own_it() {
-        let codecs = Codecs { write: Arc::new(MessagePack), read_also: vec![], keeps_kinds: true };
+        let codecs = Codecs { write: Arc::new(MessagePack), also_decode: vec![], preserves_type_tags: true };
         let read =
             |bytes: Bytes| codecs.decode::<Option<String>>("k", Payload::Text(bytes)).unwrap().unwrap();
         let alone = Bytes::from(b"a text in a buffer of its own".to_vec());
@@ -425,8 +426,11 @@ mod tests {
     fn a_text_that_is_no_such_value_or_no_text_is_refused() {
         let (pack, json): (Arc<dyn Codec>, Arc<dyn Codec>) = (Arc::new(MessagePack), Arc::new(Json));
         for (write, also) in [(&pack, &json), (&json, &pack)] {
-            let codecs =
-                Codecs { write: Arc::clone(write), read_also: vec![Arc::clone(also)], keeps_kinds: true };
+            let codecs = Codecs {
+                write: Arc::clone(write),
+                also_decode: vec![Arc::clone(also)],
+                preserves_type_tags: true,
+            };
             let text = |bytes: &'static [u8]| Payload::Text(Bytes::from_static(bytes));
             assert!(codecs.decode::<Id>("k", text(b"seven")).is_err());
             assert!(codecs.decode::<u8>("k", text(b"7")).is_err());

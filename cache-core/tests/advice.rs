@@ -58,7 +58,7 @@ fn a_key_validator_named_by_settings_looks_at_made_keys_of_both_halves() {
         .url("url", "locmem://?key_validator=short")
         .build()
         .unwrap();
-    let cache = caches.default().unwrap();
+    let cache = caches.default_cache().unwrap();
     assert_eq!(cache.config().key_validator, Some("short"));
     cache.set("a b", &1, DEFAULT_TIMEOUT).unwrap(); // memcached's rules are not applied any more
     for error in [

@@ -6,8 +6,7 @@
 use std::time::Duration;
 
 use cache_core::{
-    Cache, CacheBuilder, Caches, Clock, Culling, ErrorKind, Expiry, Inflate, Json, NamedLimits, Setting,
-    Timeout,
+    Cache, CacheBuilder, Caches, Clock, Culling, ErrorKind, Expiry, Json, NamedLimits, Setting, Timeout, Zlib,
 };
 use cache_locmem::LocMemCache;
 use conformance_tests::faults::extremes::{
@@ -35,8 +34,8 @@ fn settings_of_a_builder() -> Vec<Given> {
     };
     let mut all = Vec::new();
     for time in DURATIONS {
-        let wait = Box::new(move |cache: CacheBuilder<_>| cache.flight_wait(time));
-        all.push(given(format!("flight_wait {time:?}"), Some(true), 1, wait));
+        let wait = Box::new(move |cache: CacheBuilder<_>| cache.single_flight_timeout(time));
+        all.push(given(format!("single_flight_timeout {time:?}"), Some(true), 1, wait));
         let timeout = Box::new(move |cache: CacheBuilder<_>| cache.timeout(time));
         all.push(given(format!("timeout {time:?}"), of_lifetime(time), 1, timeout));
     }
@@ -69,7 +68,7 @@ fn no_extreme_of_a_builder_breaks_a_call() {
             let there = cache.has_key("by default").unwrap();
             assert!(lives.is_none_or(|lives| lives == there), "is an entry by default there? {there}");
             cache.set("versioned", &1, Duration::MAX).unwrap();
-            assert!(cache.version(version).has_key("versioned").unwrap(), "not in version {version}");
+            assert!(cache.with_version(version).has_key("versioned").unwrap(), "not in version {version}");
         });
     }
 }
@@ -97,7 +96,7 @@ fn no_version_wraps_around() {
                     other => panic!("{what} is {to:?}, and {:?} came", other.0),
                 }
                 assert!(
-                    cache.version(to.unwrap_or(version)).has_key("versioned").unwrap(),
+                    cache.with_version(to.unwrap_or(version)).has_key("versioned").unwrap(),
                     "{what}: it is not in version {to:?}"
                 );
             }
@@ -109,8 +108,8 @@ fn no_version_wraps_around() {
 #[test]
 fn a_flight_is_waited_for_however_long_that_may_take() {
     for wait in DURATIONS {
-        in_time(&format!("a waiter with flight_wait {wait:?}"), move || {
-            let cache = Cache::builder(LocMemCache::default()).flight_wait(wait).build().unwrap();
+        in_time(&format!("a waiter with single_flight_timeout {wait:?}"), move || {
+            let cache = Cache::builder(LocMemCache::default()).single_flight_timeout(wait).build().unwrap();
             let gate = &std::sync::Barrier::new(2);
             std::thread::scope(|scope| {
                 let leader = cache.clone();
@@ -189,7 +188,7 @@ fn deadlines_and_limits_reach_the_ends_of_their_numbers() {
 fn no_limit_of_inflated_values_breaks_a_call() {
     for most in NUMBERS.map(|most| usize::try_from(most).unwrap_or(usize::MAX)) {
         in_time(&format!("max_inflated {most}"), move || {
-            let codec = Inflate::new(Json).max_inflated(most);
+            let codec = Zlib::new(Json).max_inflated(most);
             let cache = Cache::builder(LocMemCache::default()).codec(codec).build().unwrap();
             call_each(&cache).unwrap();
             // zlib.compress(b"[1,2,3]")
@@ -232,7 +231,7 @@ fn no_extreme_of_a_setting_breaks_a_call() {
             let (told, number) = (name, whole(value));
             let done = in_time(&what, move || {
                 let caches = Caches::builder().backend::<LocMemCache>().settings(document).build()?;
-                let cache = caches.default()?;
+                let cache = caches.default_cache()?;
                 call_each(&cache)?;
                 check_lifetimes(&cache)?;
                 match (told, number) {
@@ -243,7 +242,7 @@ fn no_extreme_of_a_setting_breaks_a_call() {
                     }
                     ("version", Some(number)) => {
                         cache.set("versioned", &1, Duration::MAX)?;
-                        let version = cache.version(i64::try_from(number).unwrap_or_default());
+                        let version = cache.with_version(i64::try_from(number).unwrap_or_default());
                         assert!(version.has_key("versioned")?, "not in version {number}");
                     }
                     _ => {}

@@ -175,7 +175,7 @@ fn what_is_allowed_comes_to_the_backend_as_it_is() {
                 let made = cache.make_key(&key).unwrap();
                 let good = cache.make_key("good").unwrap();
                 let keys = cache.backend().keys.lock().unwrap().clone();
-                let versions = [1, 2, 0].map(|version| cache.version(version).make_key(&key).unwrap());
+                let versions = [1, 2, 0].map(|version| cache.with_version(version).make_key(&key).unwrap());
                 assert!(keys.contains(&made));
                 assert!(keys.iter().all(|key| *key == good || versions.contains(key)), "{text:?}: {keys:?}");
             }

@@ -42,7 +42,7 @@ fn hits_and_misses_of_every_lookup() {
     let cache = Cache::new(LocMemCache::default());
     cache.set("here", &1, DEFAULT_TIMEOUT).unwrap();
     let _: Option<i64> = cache.get("here").unwrap();
-    let _: Option<i64> = cache.version(2).get("here").unwrap();
+    let _: Option<i64> = cache.with_version(2).get("here").unwrap();
     assert_eq!(cache.get_bytes("not here").unwrap(), None);
     let _: Vec<(&str, i64)> = cache.get_many(["here", "a", "b", "here"]).unwrap();
     let _: i64 = cache.get_or_set("computed", DEFAULT_TIMEOUT, || 2).unwrap();
@@ -50,7 +50,7 @@ fn hits_and_misses_of_every_lookup() {
     assert!(cache.has_key("here").unwrap());
     let stats = cache.stats();
     assert_eq!((stats.hits, stats.misses, stats.errors), (4, 5, 0));
-    assert_eq!(stats, cache.clone().version(7).stats());
+    assert_eq!(stats, cache.clone().with_version(7).stats());
 }
 
 #[test]
@@ -64,9 +64,9 @@ fn a_type_that_does_not_fit_is_a_hit_and_no_failure_of_the_store() {
 
 #[test]
 fn every_failure_of_the_store_is_counted_whether_it_shows_or_not() {
-    for on_error in [OnError::Surface, OnError::Degrade] {
+    for on_error in [OnError::Return, OnError::Fallback] {
         let cache = Cache::builder(Gone).on_error(on_error).build().unwrap();
-        let degrades = on_error == OnError::Degrade;
+        let degrades = on_error == OnError::Fallback;
         assert_eq!(cache.get::<i64>("k").is_ok(), degrades);
         assert_eq!(cache.get_many::<i64, _>(["a", "b"]).is_ok(), degrades);
         assert_eq!(cache.set("k", &1, DEFAULT_TIMEOUT).is_ok(), degrades);
@@ -192,7 +192,7 @@ mod metrics_crate {
             cache.set("k", &1, DEFAULT_TIMEOUT).unwrap();
             let _: Vec<(&str, i64)> = cache.get_many(["k", "a", "b"]).unwrap();
             drop(cache);
-            let gone = Cache::builder(super::Gone).on_error(OnError::Degrade).build().unwrap();
+            let gone = Cache::builder(super::Gone).on_error(OnError::Fallback).build().unwrap();
             gone.get::<i64>("k").unwrap();
         });
         let heard = listener.0.lock().unwrap().clone();
@@ -246,7 +246,7 @@ mod metrics_crate {
                 "cache_compute_seconds cache=pages s",
                 "cache_computed_total cache=pages 1",
                 "cache_compute_seconds cache=pages s",
-                "cache_flight_wait_seconds cache=pages s",
+                "cache_single_flight_wait_seconds cache=pages s",
                 "cache_coalesced_total cache=pages 1",
             ]
         );
@@ -295,7 +295,7 @@ mod metrics_crate {
                 "cache_entries count",
                 "cache_errors_total count",
                 "cache_evictions_total count",
-                "cache_flight_wait_seconds seconds",
+                "cache_single_flight_wait_seconds seconds",
                 "cache_hits_total count",
                 "cache_instances count",
                 "cache_invalidated_total count",

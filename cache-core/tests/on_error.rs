@@ -1,4 +1,4 @@
-//! [`OnError`]: each operation over a store that fails, surfaced and degraded, sync and async.
+//! [`OnError`]: each operation over a store that fails, returned and degraded, sync and async.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -122,7 +122,7 @@ fn an_error_names_the_key_that_the_call_was_about() {
 #[test]
 fn degraded_it_answers_as_an_empty_cache_that_stores_nothing() {
     for kind in [ErrorKind::Unavailable, ErrorKind::Storage] {
-        let cache = cache(kind, None, OnError::Degrade);
+        let cache = cache(kind, None, OnError::Fallback);
         assert_eq!(cache.get::<i64>("k").unwrap(), None);
         assert_eq!(block_on(cache.aget_or("k", 5)).unwrap(), 5);
         assert_eq!(cache.get_bytes("k").unwrap(), None);
@@ -139,13 +139,13 @@ fn degraded_it_answers_as_an_empty_cache_that_stores_nothing() {
         assert_eq!(block_on(cache.aget_or_set("k", MINUTE, || async { 4 })).unwrap(), 4);
         assert!(kinds(&cache).iter().all(Option::is_none));
         assert!(cache.degraded() >= 30, "{} degraded calls", cache.degraded());
-        assert_eq!(cache.version(2).degraded(), cache.degraded());
+        assert_eq!(cache.with_version(2).degraded(), cache.degraded());
     }
 }
 
 #[test]
 fn degraded_too_what_has_no_such_answer_fails() {
-    let cache = cache(ErrorKind::Unavailable, None, OnError::Degrade);
+    let cache = cache(ErrorKind::Unavailable, None, OnError::Fallback);
     let failed = |result: Result<i64>| assert_eq!(result.unwrap_err().kind(), ErrorKind::Unavailable);
     failed(cache.incr("k", 1));
     failed(cache.decr("k", 1));
@@ -159,15 +159,15 @@ fn degraded_too_what_has_no_such_answer_fails() {
 #[test]
 fn degraded_too_other_errors_are_errors() {
     for kind in [ErrorKind::Rejected, ErrorKind::OutcomeUnknown, ErrorKind::Decode, ErrorKind::Overflow] {
-        let cache = cache(kind, None, OnError::Degrade);
+        let cache = cache(kind, None, OnError::Fallback);
         assert!(kinds(&cache).iter().all(|ended| *ended == Some(kind)), "{kind:?}");
     }
-    let too_large = cache(ErrorKind::ValueTooLarge, None, OnError::Degrade);
+    let too_large = cache(ErrorKind::ValueTooLarge, None, OnError::Fallback);
     assert_eq!(too_large.set("k", &1, MINUTE).unwrap_err().kind(), ErrorKind::ValueTooLarge);
-    let cache = cache(ErrorKind::Unavailable, Some("k"), OnError::Degrade);
+    let cache = cache(ErrorKind::Unavailable, Some("k"), OnError::Fallback);
     let bad_key = "k".repeat(1_000_000);
     let refused = Cache::builder(Failing { kind: ErrorKind::Unavailable, held: None })
-        .on_error(OnError::Degrade)
+        .on_error(OnError::Fallback)
         .key_policy(cache_core::KeyPolicy::Refuse)
         .build()
         .unwrap();
@@ -178,9 +178,9 @@ fn degraded_too_other_errors_are_errors() {
 
 #[test]
 fn degraded_a_computed_value_is_given_even_if_its_storing_is_in_doubt() {
-    let doubt = cache(ErrorKind::OutcomeUnknown, Some("other"), OnError::Degrade);
+    let doubt = cache(ErrorKind::OutcomeUnknown, Some("other"), OnError::Fallback);
     assert_eq!(doubt.get_or_set("k", MINUTE, || 5).unwrap(), 5);
-    let surfaced = cache(ErrorKind::OutcomeUnknown, Some("other"), OnError::Surface);
+    let surfaced = cache(ErrorKind::OutcomeUnknown, Some("other"), OnError::Return);
     let error = surfaced.get_or_set("k", MINUTE, || 5).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::OutcomeUnknown);
 }

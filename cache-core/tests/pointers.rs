@@ -73,7 +73,7 @@ impl BaseCache for Notes {
         self.note("ping", Ok(Presence::NotYet))
     }
     fn info(&self) -> Result<Info> {
-        self.note("info", Ok(Info::default().with("where", "here")))
+        self.note("info", Ok(Info::default().with_detail("where", "here")))
     }
     fn purge_expired(&self) -> Result<Option<u64>> {
         self.note("purge_expired", Ok(Some(2)))
@@ -144,7 +144,7 @@ fn called(backend: &impl BaseCache, notes: &Notes) -> Vec<&'static str> {
     backend.close().unwrap();
     assert_eq!(backend.entries().unwrap(), Some(3));
     assert_eq!(backend.ping().unwrap(), Presence::NotYet);
-    assert_eq!(backend.info().unwrap().more.len(), 1);
+    assert_eq!(backend.info().unwrap().details.len(), 1);
     assert_eq!(backend.purge_expired().unwrap(), Some(2));
     assert!(backend.capabilities().strict_keys);
     assert!(backend.codec().is_some());

@@ -7,7 +7,7 @@ use cache_locmem::LocMemCache;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder};
 
 const HISTOGRAMS: [&str; 3] =
-    ["cache_operation_duration_seconds", "cache_compute_seconds", "cache_flight_wait_seconds"];
+    ["cache_operation_duration_seconds", "cache_compute_seconds", "cache_single_flight_wait_seconds"];
 
 /// The page that Prometheus reads, after a call of every kind that has a metric of its own.
 fn page(exporter: PrometheusBuilder) -> String {
@@ -78,7 +78,7 @@ fn each_metric_has_its_kind_and_a_text() {
         ("cache_computed_total", "counter"),
         ("cache_compute_seconds", "histogram"),
         ("cache_coalesced_total", "counter"),
-        ("cache_flight_wait_seconds", "histogram"),
+        ("cache_single_flight_wait_seconds", "histogram"),
         ("cache_invalidated_total", "counter"),
         ("cache_entries", "gauge"),
         ("cache_max_entries", "gauge"),

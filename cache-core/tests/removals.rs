@@ -26,7 +26,10 @@ struct Hooked(LocMemCache, Box<dyn Fn() + Send + Sync>);
 
 impl Hooked {
     fn cache(hook: impl Fn() + Send + Sync + 'static) -> Cache<Self> {
-        Cache::builder(Self(LocMemCache::default(), Box::new(hook))).flight_wait(MINUTE).build().unwrap()
+        Cache::builder(Self(LocMemCache::default(), Box::new(hook)))
+            .single_flight_timeout(MINUTE)
+            .build()
+            .unwrap()
     }
 }
 

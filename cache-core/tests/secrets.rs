@@ -142,7 +142,7 @@ fn toml() -> Vec<Vec<String>> {
 fn values() -> Vec<String> {
     let mut texts = Vec::new();
     let number: u64 = NUMBER.parse().unwrap();
-    for on_error in [OnError::Surface, OnError::Degrade] {
+    for on_error in [OnError::Return, OnError::Fallback] {
         let cache = Cache::builder(LocMemCache::default()).on_error(on_error).build().unwrap();
         cache.set("text", VALUE, DEFAULT_TIMEOUT).unwrap();
         cache.set("list", &[VALUE], DEFAULT_TIMEOUT).unwrap();

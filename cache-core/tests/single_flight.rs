@@ -197,7 +197,7 @@ const POLLS: usize = 9;
 fn the_next_waiter_leads_whatever_became_of_the_leader() {
     let ends = [End::Error, End::Panic, End::AsyncError, End::AsyncPanic].into_iter();
     let ends: Vec<End> = ends.chain((0..POLLS).map(End::Cancelled)).collect();
-    let cache = Cache::builder(Suspends::default()).flight_wait(MINUTE).build().unwrap();
+    let cache = Cache::builder(Suspends::default()).single_flight_timeout(MINUTE).build().unwrap();
     let (rounds, mut failed) = (effort(40, 800), Vec::new());
     let tried = rounds * ends.len() as u64;
     for round_number in 0..rounds {
@@ -219,7 +219,7 @@ fn the_next_waiter_leads_whatever_became_of_the_leader() {
 #[test]
 fn a_leader_that_hangs_holds_nobody_longer_than_the_wait() {
     const WAIT: Duration = Duration::from_millis(20);
-    let cache = Cache::builder(Suspends::default()).flight_wait(WAIT).build().unwrap();
+    let cache = Cache::builder(Suspends::default()).single_flight_timeout(WAIT).build().unwrap();
     let rounds = effort(20, 400);
     let (longest, failures) = (AtomicU64::new(0), AtomicUsize::new(0));
     for number in 0..rounds {
@@ -286,7 +286,7 @@ impl Wake for Executor {
 
 #[test]
 fn a_waker_that_panics_leaves_nobody_asleep() {
-    let cache = Cache::builder(LocMemCache::default()).flight_wait(MINUTE).build().unwrap();
+    let cache = Cache::builder(LocMemCache::default()).single_flight_timeout(MINUTE).build().unwrap();
     let computing = || async {
         yield_now().await;
         1
@@ -320,7 +320,7 @@ fn a_waker_that_panics_leaves_nobody_asleep() {
 
 #[test]
 fn a_waiter_that_goes_away_takes_nobody_with_it() {
-    let cache = Cache::builder(Suspends::default()).flight_wait(MINUTE).build().unwrap();
+    let cache = Cache::builder(Suspends::default()).single_flight_timeout(MINUTE).build().unwrap();
     let rounds = effort(100, 4_000);
     let mut failures = 0;
     for number in 0..rounds {

@@ -77,8 +77,8 @@ fn ascii(key: &str) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
 fn full() -> Cache<LocMemCache> {
     let builder = Cache::builder(LocMemCache::default()).name("shop").key_prefix("shop").version(2);
     let builder = builder.timeout(Duration::from_secs(60)).key_function(by_tenant).key_validator(ascii);
-    let builder = builder.key_policy(KeyPolicy::Refuse).codec(Json).read_also(MessagePack);
-    builder.flight_wait(Duration::from_secs(3)).on_error(OnError::Degrade).build().unwrap()
+    let builder = builder.key_policy(KeyPolicy::Refuse).codec(Json).also_decode(MessagePack);
+    builder.single_flight_timeout(Duration::from_secs(3)).on_error(OnError::Fallback).build().unwrap()
 }
 
 #[test]
@@ -89,10 +89,10 @@ fn a_cache_says_what_it_was_built_with() {
     assert_eq!(config.timeout, Timeout::After(Duration::from_secs(60)));
     assert!(config.key_function.ends_with("::by_tenant"), "{config:?}");
     assert!(config.key_validator.is_some_and(|name| name.ends_with("::ascii")), "{config:?}");
-    assert_eq!((config.key_policy, config.on_error), (KeyPolicy::Refuse, OnError::Degrade));
-    assert_eq!((config.codec.name(), config.flight_wait), ("JSON", Duration::from_secs(3)));
-    assert_eq!(config.read_also.iter().map(|codec| codec.name()).collect::<Vec<_>>(), ["MessagePack"]);
-    assert_eq!(cache.version(7).config().version, 7);
+    assert_eq!((config.key_policy, config.on_error), (KeyPolicy::Refuse, OnError::Fallback));
+    assert_eq!((config.codec.name(), config.single_flight_timeout), ("JSON", Duration::from_secs(3)));
+    assert_eq!(config.also_decode.iter().map(|codec| codec.name()).collect::<Vec<_>>(), ["MessagePack"]);
+    assert_eq!(cache.with_version(7).config().version, 7);
 
     let plain = Cache::new(LocMemCache::default());
     let config = plain.config();
@@ -106,16 +106,16 @@ fn a_cache_says_what_it_was_built_with() {
 fn a_cache_rebuilt_over_a_wrapped_backend_has_the_same_keys_and_rules() {
     for cache in [full(), Cache::new(LocMemCache::default())] {
         let backend = Arc::clone(cache.backend());
-        let rebuilt = cache.version(7).to_builder(Counting::new(backend)).build().unwrap();
-        assert_eq!(format!("{:?}", rebuilt.config()), format!("{:?}", cache.version(7).config()));
-        assert_eq!(rebuilt.make_key("k").unwrap(), cache.version(7).make_key("k").unwrap());
+        let rebuilt = cache.with_version(7).to_builder(Counting::new(backend)).build().unwrap();
+        assert_eq!(format!("{:?}", rebuilt.config()), format!("{:?}", cache.with_version(7).config()));
+        assert_eq!(rebuilt.make_key("k").unwrap(), cache.with_version(7).make_key("k").unwrap());
 
         rebuilt.set("k", &("one", 1), DEFAULT_TIMEOUT).unwrap();
-        assert_eq!(cache.version(7).get::<(String, i64)>("k").unwrap(), Some(("one".to_owned(), 1)));
+        assert_eq!(cache.with_version(7).get::<(String, i64)>("k").unwrap(), Some(("one".to_owned(), 1)));
         assert_eq!(rebuilt.get::<(String, i64)>("k").unwrap(), Some(("one".to_owned(), 1)));
         assert_eq!(rebuilt.backend().lookups.load(Ordering::Relaxed), 1);
         // What the wrapper stored under a key of its own is that key to a cache too.
-        assert_eq!(cache.version(7).get::<i64>("k:mark").unwrap(), Some(1));
+        assert_eq!(cache.with_version(7).get::<i64>("k:mark").unwrap(), Some(1));
     }
     let rebuilt = full().to_builder(Counting::new(LocMemCache::default())).build().unwrap();
     for key in ["café", "a b"] {
@@ -184,10 +184,10 @@ fn a_function_that_takes_any_cache_takes_a_concrete_one() {
         cache.incr("visits", 1).unwrap()
     }
     let cache = Cache::builder(LocMemCache::default()).key_prefix("p").build().unwrap();
-    assert_eq!(visit(&cache.version(2).to_dyn()), 1);
-    assert_eq!(visit(&cache.version(2).into()), 2);
+    assert_eq!(visit(&cache.with_version(2).to_dyn()), 1);
+    assert_eq!(visit(&cache.with_version(2).into()), 2);
     assert_eq!(
-        (cache.version(2).get("visits").unwrap(), cache.get::<i64>("visits").unwrap()),
+        (cache.with_version(2).get("visits").unwrap(), cache.get::<i64>("visits").unwrap()),
         (Some(2), None)
     );
     assert_eq!(cache.stats(), cache.to_dyn().stats(), "one cache, not a copy");
@@ -225,10 +225,10 @@ fn counting_by_a_number_is_one_operation_under_both_names() {
     futures_lite::future::block_on(async {
         assert_eq!((cache.aincr_by("n", 5).await.unwrap(), cache.adecr_by("n", 7).await.unwrap()), (11, 4));
         assert_eq!(cache.aincr_version_by("n", 2).await.unwrap(), 3);
-        assert_eq!(cache.version(3).adecr_version_by("n", 1).await.unwrap(), 2);
+        assert_eq!(cache.with_version(3).adecr_version_by("n", 1).await.unwrap(), 2);
     });
-    assert_eq!(cache.version(2).incr_version_by("n", 2).unwrap(), 4);
-    assert_eq!(cache.version(4).decr_version_by("n", 3).unwrap(), 1);
+    assert_eq!(cache.with_version(2).incr_version_by("n", 2).unwrap(), 4);
+    assert_eq!(cache.with_version(4).decr_version_by("n", 3).unwrap(), 1);
     assert_eq!(cache.get("n").unwrap(), Some(4));
     assert_eq!(cache.incr_by("absent", 1).unwrap_err().kind(), ErrorKind::KeyNotFound);
 }

@@ -138,9 +138,9 @@ impl BaseCache for DatabaseCache {
             .with_bytes(bytes)
             .with_evictions(evictions);
         Ok(info
-            .with("database", config.path.display().to_string())
-            .with("table", &config.table)
-            .with("SQLite", rusqlite::version()))
+            .with_detail("database", config.path.display().to_string())
+            .with_detail("table", &config.table)
+            .with_detail("SQLite", rusqlite::version()))
     }
 
     /// Looks at every row, 1,000 in a transaction; other calls go on in between. The cache needs no such call: writes
@@ -167,7 +167,7 @@ mod tests {
     #[test]
     fn a_row_that_is_no_longer_damaged_stays() {
         let layouts = [
-            Layout::Own,
+            Layout::Native,
             #[cfg(feature = "django")]
             Layout::Django,
         ];

@@ -75,7 +75,7 @@ impl DatabaseCacheBuilder {
             clock: Clock::system(),
             trusted_group: None,
         };
-        Self { config, layout: Layout::Own, problem: problem.map(|problem| problem.to_string()) }
+        Self { config, layout: Layout::Native, problem: problem.map(|problem| problem.to_string()) }
     }
 
     /// Sets the name of the table, [`DEFAULT_TABLE`] by default. It has 1 to 128 bytes and no NUL byte. Spaces and
@@ -86,7 +86,7 @@ impl DatabaseCacheBuilder {
         self
     }
 
-    /// Sets what the rows look like, [`Layout::Own`] by default.
+    /// Sets what the rows look like, [`Layout::Native`] by default.
     #[must_use]
     pub const fn layout(mut self, layout: Layout) -> Self {
         self.layout = layout;
@@ -95,7 +95,7 @@ impl DatabaseCacheBuilder {
 
     /// Sets Django's `MAX_ENTRIES`: the most entries at any moment; not zero. Where no handle names it, it is 300.
     ///
-    /// The table remembers it ([`Layout::Own`]): a handle that names none adopts it, and one that names
+    /// The table remembers it ([`Layout::Native`]): a handle that names none adopts it, and one that names
     /// another changes it with its first new entry, for all handles. Where the table holds more rows than that,
     /// each new key removes more than it adds, until the limit holds.
     #[must_use]
@@ -126,7 +126,7 @@ impl DatabaseCacheBuilder {
 
     /// Makes a handle that names no limit evict nothing where the table remembers none: for tools that look into
     /// the caches of others. In [`Layout::Django`] the cache is then [`unlimited`](Self::unlimited); a table
-    /// of [`Layout::Own`] that such a handle makes remembers no limit, and takes that of the first other handle.
+    /// of [`Layout::Native`] that such a handle makes remembers no limit, and takes that of the first other handle.
     #[must_use]
     pub const fn no_default_limit(mut self) -> Self {
         self.config.has_default_limit = false;
@@ -176,7 +176,7 @@ impl DatabaseCacheBuilder {
         config.culling = config.named.over(default)?;
         config.busy_timeout = config.busy_timeout.min(LONGEST_BUSY_TIMEOUT);
         let table: Box<dyn Table> = match self.layout {
-            Layout::Own => Box::new(NativeTable::new(&config.table)),
+            Layout::Native => Box::new(NativeTable::new(&config.table)),
             #[cfg(feature = "django")]
             Layout::Django => Box::new(DjangoTable::new(&config.table)),
         };

@@ -16,7 +16,7 @@ use crate::sql::Session;
 pub enum Layout {
     /// This crate's own.
     #[default]
-    Own,
+    Native,
     /// Django's `DatabaseCache`: a Django application uses the same table. Feature `django`.
     ///
     /// The columns are `cache_key`, `value` (a pickle in base64) and `expires` (a second in UTC),

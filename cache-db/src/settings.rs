@@ -83,7 +83,7 @@ impl FromSettings for DatabaseCache {
         if let Some(group) = settings.number("trusted_group")? {
             builder = builder.trusted_group(group);
         }
-        if settings.is_django_layout()? {
+        if settings.choice("layout", [("native", false), ("django", true)])? == Some(true) {
             builder = builder.layout(django()?);
         }
         builder.build()

@@ -208,7 +208,7 @@ fn the_table_remembers_how_many_rows_had_to_make_room_and_counts_nothing_else() 
         cache.set("k", &1, Timeout::Never).unwrap();
         cache.set("k", &2, Timeout::Never).unwrap();
         cache.incr_version("k", 1).unwrap();
-        assert!(cache.version(2).delete("k").unwrap());
+        assert!(cache.with_version(2).delete("k").unwrap());
         cache.clear().unwrap();
         assert_eq!(evictions(&cache), Some(0), "evictions of {what} where nothing had to make room");
         cache.set_many((0..2 * limit).map(|i| (i.to_string(), i)), Timeout::Never).unwrap();

@@ -1,5 +1,5 @@
 //! A database file that a disk damaged: every call is right, misses, or fails with a typed error, and
-//! once the file is gone the same handle works. No value is wrong, and in this crate's own layout no
+//! once the file is gone the same handle works. No value is wrong, and in this crate's native layout no
 //! expiry either; in Django's that is a date as good as any other, and how many were believed is recorded.
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout, reason = "a test fails by panicking")]
@@ -144,7 +144,7 @@ impl Seen {
         self.note("set_many", cache.set_many([(key(2), "x"), ("a third".into(), "x")], Timeout::Never));
         self.note("delete", cache.delete(&key(3)));
         self.note("incr_version", cache.incr_version(&key(4), 1));
-        if let Some(Some(found)) = self.note("get", cache.version(2).get::<String>(&key(4))) {
+        if let Some(Some(found)) = self.note("get", cache.with_version(2).get::<String>(&key(4))) {
             self.judge(Some(4), Some(found));
         }
         self.note("purge", cache.purge_expired());
@@ -234,7 +234,7 @@ fn no_flipped_bit_is_a_wrong_value_or_a_longer_life() {
         let (wrong, late) = (sum(|seen| seen.wrong), sum(|seen| seen.late));
         let (misses, errors) = (sum(|seen| seen.misses), sum(|seen| seen.errors));
         let problems: Vec<_> = parts.iter().flat_map(|seen| &seen.problems).cloned().collect();
-        let believed = if *layout == Layout::Own { late } else { 0 };
+        let believed = if *layout == Layout::Native { late } else { 0 };
         let figure = format!(
             "one bit of {bits} flipped: {wrong} wrong values, {late} lives too long; {misses} misses, {errors} \
              typed errors"

@@ -97,7 +97,7 @@ const MISSES: [(&str, Answer); 11] = [
     ("decr", |cache| cache.decr("k", 1).unwrap_err().kind() == ErrorKind::KeyNotFound),
     ("incr_version", |cache| {
         cache.incr_version("k", 1).unwrap_err().kind() == ErrorKind::KeyNotFound
-            && cache.version(2).get::<i64>("k").unwrap().is_none()
+            && cache.with_version(2).get::<i64>("k").unwrap().is_none()
     }),
     ("touch, then get", |cache| {
         // Of the value a touch knows nothing, and leaves what is wrong with it.

@@ -273,10 +273,10 @@ fn a_value_of_ours_is_a_miss_once_it_is_damaged() {
     let left: i64 = conn.query_row("SELECT count(*) FROM cache", [], |row| row.get(0)).unwrap();
     assert_eq!(left, 1);
     cache.incr_version("other", 1).unwrap();
-    assert_eq!(cache.version(2).get("other").unwrap(), Some(vec!["of another".to_owned()]));
+    assert_eq!(cache.with_version(2).get("other").unwrap(), Some(vec!["of another".to_owned()]));
     // Django's touch.
     conn.execute("UPDATE cache SET expires = '2099-01-01 00:00:00'", []).unwrap();
-    assert_eq!(cache.version(2).get("other").unwrap(), Some(vec!["of another".to_owned()]));
+    assert_eq!(cache.with_version(2).get("other").unwrap(), Some(vec!["of another".to_owned()]));
 }
 
 #[test]

@@ -62,7 +62,7 @@ fn use_row(cache: &Cache<DatabaseCache>) -> bool {
     fine(cache.incr("k", i64::MIN));
     fine(cache.touch("k", HOUR)).unwrap();
     fine(cache.incr_version("k", 1));
-    fine(cache.version(2).delete("k")).unwrap();
+    fine(cache.with_version(2).delete("k")).unwrap();
     cache.set("k", &1, HOUR).unwrap();
     assert_eq!(cache.get::<i64>("k").unwrap(), Some(1));
     fine(cache.delete("k")).unwrap();

@@ -134,14 +134,14 @@ fn incr_version_moves_value_and_lifetime() {
     let (clock, hands) = Clock::manual();
     let cache = build(DatabaseCache::builder(&path).clock(clock));
     cache.set("k", "v", SECOND * 10).unwrap();
-    cache.version(2).set("k", "older", Timeout::Never).unwrap();
+    cache.with_version(2).set("k", "older", Timeout::Never).unwrap();
     hands.advance(SECOND * 9);
     assert_eq!(cache.incr_version("k", 1).unwrap(), 2);
     assert_eq!(cache.get::<String>("k").unwrap(), None);
-    assert_eq!(cache.version(2).get::<String>("k").unwrap().as_deref(), Some("v"));
+    assert_eq!(cache.with_version(2).get::<String>("k").unwrap().as_deref(), Some("v"));
     assert_eq!(rows_and_count(&path, "cache"), (1, 1));
     hands.advance(SECOND * 2);
-    assert_eq!(cache.version(2).get::<String>("k").unwrap(), None);
+    assert_eq!(cache.with_version(2).get::<String>("k").unwrap(), None);
 }
 
 #[test]

@@ -268,5 +268,5 @@ fn a_group_that_is_trusted_may_share_djangos_database() {
     assert_eq!(cache(true).get::<String>("k").unwrap().as_deref(), Some("v"));
     // Whatever SQLite made beside it goes on being shared.
     cache(true).set("k", "w", Timeout::Never).unwrap();
-    assert!(matches!(LAYOUTS.last().unwrap().1, Layout::Own) || cache(true).has_key("k").unwrap());
+    assert!(matches!(LAYOUTS.last().unwrap().1, Layout::Native) || cache(true).has_key("k").unwrap());
 }

@@ -65,7 +65,7 @@ fn any_name_makes_a_table_of_its_own() {
         let options = |name: &str| DatabaseCache::builder(&path).table(name).layout(*layout).max_entries(3);
         let caches: Vec<_> = names.iter().map(|name| build(options(name))).collect();
         // The table, its index, what keeps the count, and what remembers the limits.
-        let made = if *layout == Layout::Own { 6 } else { 3 };
+        let made = if *layout == Layout::Native { 6 } else { 3 };
         let mut changes = 0;
         for (i, cache) in caches.iter().enumerate() {
             let before = schema(&path);

@@ -82,7 +82,7 @@ impl FileCacheBuilder {
     /// Limits the number of entries at any moment, in all processes, as Django's `MAX_ENTRIES`. Where no handle names
     /// a limit, it is 300.
     ///
-    /// The store remembers it ([`Layout::Own`]): a handle that names none adopts it, and one that names
+    /// The store remembers it ([`Layout::Native`]): a handle that names none adopts it, and one that names
     /// another changes it with its first new entry, for all handles. Where more entries than that are
     /// there, each new one removes more than it adds, until the limit holds.
     ///
@@ -117,7 +117,7 @@ impl FileCacheBuilder {
 
     /// Evicts nothing where neither this handle nor the store names a limit: for tools that look into
     /// the caches of others. In [`Layout::Django`] it is then as if [`unlimited`](Self::unlimited); a store of
-    /// [`Layout::Own`] that such a handle makes remembers no limit, and takes that of the first other handle.
+    /// [`Layout::Native`] that such a handle makes remembers no limit, and takes that of the first other handle.
     #[must_use]
     pub const fn no_default_limit(mut self) -> Self {
         self.has_default_limit = false;
@@ -140,7 +140,7 @@ impl FileCacheBuilder {
         self
     }
 
-    /// Chooses how entries lie in the directory. Default: [`Layout::Own`].
+    /// Chooses how entries lie in the directory. Default: [`Layout::Native`].
     #[must_use]
     pub const fn layout(mut self, layout: Layout) -> Self {
         self.layout = layout;
@@ -188,7 +188,7 @@ impl FileCacheBuilder {
     fn open(self, culling: Culling) -> FileCache {
         let Self { dir, clock, lock_timeout, .. } = self;
         let store: Arc<dyn Store> = match self.layout {
-            Layout::Own => {
+            Layout::Native => {
                 let limits = Limits::new(self.limits, self.has_default_limit);
                 Arc::new(NativeStore::new(dir, clock, lock_timeout, limits))
             }

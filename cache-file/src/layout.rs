@@ -13,7 +13,7 @@ use cache_core::{Capabilities, Codec, Culling, Expiry, Info, Key, Payload, Prese
 pub enum Layout {
     /// This crate's own: whole keys, checksums, an exact bound at any size.
     #[default]
-    Own,
+    Native,
     /// That of Django's `FileBasedCache`, to share the directory with it. See the
     /// [crate's documentation](crate#sharing-a-directory-with-django).
     #[cfg(feature = "django")]

@@ -39,7 +39,7 @@ impl FromSettings for FileCache {
         if !settings.has_default_limit() {
             builder = builder.no_default_limit();
         }
-        if settings.is_django_layout()? {
+        if settings.choice("layout", [("native", false), ("django", true)])? == Some(true) {
             builder = in_djangos_layout(builder, settings)?;
         }
         builder.build()

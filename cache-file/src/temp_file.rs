@@ -123,7 +123,7 @@ mod tests {
     #[test]
     fn a_write_whose_file_is_swept_before_its_lock_is_done_all_the_same() {
         let layouts = [
-            Layout::Own,
+            Layout::Native,
             #[cfg(feature = "django")]
             Layout::Django,
         ];

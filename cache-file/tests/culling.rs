@@ -91,7 +91,7 @@ fn a_lifetime_made_shorter_is_known_to_the_next_cull() {
     cache.set("k4", &4, soon).unwrap();
     cache.set("k5", &4, soon).unwrap();
     cache.incr_version("k5", 1).unwrap();
-    cache.version(2).touch("k5", soon).unwrap();
+    cache.with_version(2).touch("k5", soon).unwrap();
     hands.advance(Duration::from_secs(6));
     for n in 0..3 {
         cache.set(&format!("new{n}"), &n, HOUR).unwrap();
@@ -166,7 +166,7 @@ fn a_move_takes_no_place_and_evicts_nothing() {
         for n in 0..limit {
             assert_eq!(cache.incr_version(&format!("k{n}"), 1).unwrap(), 2);
         }
-        let moved = cache.version(2);
+        let moved = cache.with_version(2);
         assert_eq!((live(&cache, 0..limit), live(&moved, 0..limit)), (0, limit as usize));
         assert_eq!(backend.entries().unwrap(), Some(limit as u64));
         // Over a full target. A place is free, so nothing is culled.
@@ -214,7 +214,7 @@ fn the_store_remembers_how_many_entries_had_to_make_room_and_counts_nothing_else
         cache.set("k", &1, HOUR).unwrap();
         cache.set("k", &2, HOUR).unwrap();
         cache.incr_version("k", 1).unwrap();
-        assert!(cache.version(2).delete("k").unwrap());
+        assert!(cache.with_version(2).delete("k").unwrap());
         cache.clear().unwrap();
         assert_eq!(evictions(&cache), Some(0), "evictions of {what} where nothing had to make room");
         for n in 0..3 * limit {

@@ -10,7 +10,7 @@ use cache_file::{FileCache, Layout};
 use conformance_tests::faults::extremes::{self, End, Setting};
 
 const LAYOUTS: &[Layout] = &[
-    Layout::Own,
+    Layout::Native,
     #[cfg(feature = "django")]
     Layout::Django,
 ];

@@ -53,7 +53,7 @@ fn what_the_cache_filled_itself_is_emptied_by_clear() {
     let sizes = effort(4, 25);
     let mut all = Vec::new();
     for (name, layout) in [
-        ("file", Layout::Own),
+        ("file", Layout::Native),
         #[cfg(feature = "django")]
         ("file-django", Layout::Django),
     ] {

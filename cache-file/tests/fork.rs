@@ -11,7 +11,7 @@ use cache_file::{FileCache, Layout};
 use conformance_tests::faults::{fork, fork_calls};
 
 const LAYOUTS: &[(&str, Layout)] = &[
-    ("file", Layout::Own),
+    ("file", Layout::Native),
     #[cfg(feature = "django")]
     ("file-django", Layout::Django),
 ];

@@ -183,7 +183,7 @@ fn a_damaged_or_lost_record_of_the_limits_removes_nothing() {
 #[test]
 fn a_tool_evicts_nothing_unless_told_in_any_layout() {
     for layout in [
-        Layout::Own,
+        Layout::Native,
         #[cfg(feature = "django")]
         Layout::Django,
     ] {

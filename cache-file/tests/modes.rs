@@ -22,7 +22,7 @@ fn worker() {
     let Some((_, dir, umask)) = common::job() else { return };
     rustix::process::umask(Mode::from_raw_mode(u32::try_from(umask).unwrap()));
     let layouts = [
-        ("file", Layout::Own),
+        ("file", Layout::Native),
         #[cfg(feature = "django")]
         ("file-django", Layout::Django),
     ];

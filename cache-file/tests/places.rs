@@ -14,7 +14,7 @@ use conformance_tests::faults::{finds_nothing, owners};
 
 const HOUR: Duration = Duration::from_secs(3_600);
 const LAYOUTS: &[&str] = &[
-    "own",
+    "native",
     #[cfg(feature = "django")]
     "django",
 ];
@@ -24,7 +24,7 @@ fn layout(name: &str) -> Layout {
     match name {
         #[cfg(feature = "django")]
         "django" => Layout::Django,
-        _ => Layout::Own,
+        _ => Layout::Native,
     }
 }
 

@@ -1,6 +1,6 @@
 //! The memory backend by settings.
 
-use cache_core::{BackendSettings, Error, FromSettings, MaxEntries, Result};
+use cache_core::{BackendSettings, FromSettings, MaxEntries, Result};
 
 use crate::{Eviction, LocMemCache};
 
@@ -20,16 +20,10 @@ impl FromSettings for LocMemCache {
         if let Some(frequency) = settings.cull_frequency()? {
             builder = builder.cull_frequency(frequency);
         }
-        builder = match settings.text("eviction")?.as_deref() {
-            None => builder,
-            Some("lru") => builder.eviction(Eviction::Lru),
-            Some("s3fifo") => builder.eviction(Eviction::S3Fifo),
-            Some(_) => {
-                return Err(Error::invalid_cache_backend(
-                    "the option \"eviction\" is a text that means none; give \"lru\" or \"s3fifo\"",
-                ));
-            }
-        };
+        let policies = [("lru", Eviction::Lru), ("s3fifo", Eviction::S3Fifo)];
+        if let Some(policy) = settings.choice("eviction", policies)? {
+            builder = builder.eviction(policy);
+        }
         builder.build()
     }
 }

@@ -9,7 +9,7 @@ use std::thread;
 use std::time::Duration;
 
 use bytes::Bytes;
-use cache_core::{BaseCache, Cache, Clock, ManualClock, Timeout, run_sync};
+use cache_core::{BaseCache, Cache, Clock, ManualClock, Timeout, poll_now};
 use cache_locmem::{Eviction, LocMemCache};
 use conformance_tests::faults::{in_time, record};
 
@@ -74,14 +74,14 @@ fn ways() -> Vec<Way> {
     let clear: fn(&Store, &ManualClock) = |cache, _| cache.clear().unwrap();
     vec![
         way("set over it", |cache, _| cache.set("a", &1, SECOND).unwrap()),
-        way("aset over it", |cache, _| run_sync(cache.aset("a", &1, SECOND)).unwrap()),
+        way("aset over it", |cache, _| poll_now(cache.aset("a", &1, SECOND)).unwrap()),
         way("set_many over it", |cache, _| drop(cache.set_many([("a", 1)], SECOND).unwrap())),
         way("add over it, expired", |cache, hands| {
             hands.advance(SECOND);
             assert!(cache.add("a", &1, SECOND).unwrap());
         }),
         way("delete", |cache, _| assert!(cache.delete("a").unwrap())),
-        way("adelete", |cache, _| assert!(run_sync(cache.adelete("a")).unwrap())),
+        way("adelete", |cache, _| assert!(poll_now(cache.adelete("a")).unwrap())),
         way("touch to nothing", |cache, _| assert!(cache.touch("a", Duration::ZERO).unwrap())),
         way("a rename onto it", |cache, _| {
             let (from, to) =
@@ -98,7 +98,7 @@ fn ways() -> Vec<Way> {
         Way { eviction: Eviction::S3Fifo, ..way("S3-FIFO, expired", expire) },
         way("clear", clear),
         Way { all: true, ..way("clear of all", clear) },
-        Way { all: true, ..way("aclear", |cache, _| run_sync(cache.aclear()).unwrap()) },
+        Way { all: true, ..way("aclear", |cache, _| poll_now(cache.aclear()).unwrap()) },
     ]
 }
 

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use cache_core::{
-    AsyncCache, AsyncWay, BaseCache, Capabilities, Expiry, Info, Key, Payload, Presence, Result, Way,
-    run_sync,
+    AsyncCache, AsyncWay, BaseCache, Capabilities, Expiry, Info, Key, Mode, Payload, Presence, Result,
+    poll_now,
 };
 
 use crate::client::Client;
@@ -41,51 +41,51 @@ impl fmt::Debug for MemcachedCache {
 
 impl BaseCache for MemcachedCache {
     fn get(&self, key: Key<'_>) -> Result<Option<Payload>> {
-        run_sync(self.client.get(Way::Sync, key))
+        poll_now(self.client.get(Mode::Blocking, key))
     }
 
     fn set(&self, key: Key<'_>, value: Payload, expiry: Expiry) -> Result<()> {
-        run_sync(self.client.set(Way::Sync, key, value, expiry))
+        poll_now(self.client.set(Mode::Blocking, key, value, expiry))
     }
 
     fn add(&self, key: Key<'_>, value: Payload, expiry: Expiry) -> Result<bool> {
-        run_sync(self.client.add(Way::Sync, key, value, expiry))
+        poll_now(self.client.add(Mode::Blocking, key, value, expiry))
     }
 
     fn touch(&self, key: Key<'_>, expiry: Expiry) -> Result<bool> {
-        run_sync(self.client.touch(Way::Sync, key, expiry))
+        poll_now(self.client.touch(Mode::Blocking, key, expiry))
     }
 
     fn delete(&self, key: Key<'_>) -> Result<bool> {
-        run_sync(self.client.delete(Way::Sync, key))
+        poll_now(self.client.delete(Mode::Blocking, key))
     }
 
     fn incr(&self, key: Key<'_>, delta: i64) -> Result<i64> {
-        run_sync(self.client.incr(Way::Sync, key, delta))
+        poll_now(self.client.incr(Mode::Blocking, key, delta))
     }
 
     fn rename(&self, from: Key<'_>, to: Key<'_>) -> Result<bool> {
-        run_sync(self.client.rename(Way::Sync, from, to))
+        poll_now(self.client.rename(Mode::Blocking, from, to))
     }
 
     fn clear(&self) -> Result<()> {
-        run_sync(self.client.clear(Way::Sync))
+        poll_now(self.client.clear(Mode::Blocking))
     }
 
     fn has_key(&self, key: Key<'_>) -> Result<bool> {
-        run_sync(self.client.has_key(Way::Sync, key))
+        poll_now(self.client.has_key(Mode::Blocking, key))
     }
 
     fn get_many(&self, keys: &[Key<'_>]) -> Result<Vec<Option<Payload>>> {
-        run_sync(self.client.get_many(Way::Sync, keys))
+        poll_now(self.client.get_many(Mode::Blocking, keys))
     }
 
     fn set_many(&self, entries: &[(Key<'_>, Payload)], expiry: Expiry) -> Result<Vec<usize>> {
-        run_sync(self.client.set_many(Way::Sync, entries, expiry))
+        poll_now(self.client.set_many(Mode::Blocking, entries, expiry))
     }
 
     fn delete_many(&self, keys: &[Key<'_>]) -> Result<()> {
-        run_sync(self.client.delete_many(Way::Sync, keys))
+        poll_now(self.client.delete_many(Mode::Blocking, keys))
     }
 
     fn close(&self) -> Result<()> {
@@ -94,12 +94,12 @@ impl BaseCache for MemcachedCache {
     }
 
     fn ping(&self) -> Result<Presence> {
-        run_sync(self.client.ping(Way::Sync)).map(|()| Presence::Exists)
+        poll_now(self.client.ping(Mode::Blocking)).map(|()| Presence::Exists)
     }
 
     /// Sums over all servers, which hold whatever else is on them.
     fn info(&self) -> Result<Info> {
-        run_sync(self.client.info(Way::Sync))
+        poll_now(self.client.info(Mode::Blocking))
     }
 
     fn capabilities(&self) -> Capabilities {
@@ -122,51 +122,51 @@ impl BaseCache for MemcachedCache {
 #[async_trait]
 impl AsyncCache for MemcachedCache {
     async fn get(&self, key: Key<'_>) -> Result<Option<Payload>> {
-        self.client.get(Way::Async, key).await
+        self.client.get(Mode::Async, key).await
     }
 
     async fn set(&self, key: Key<'_>, value: Payload, expiry: Expiry) -> Result<()> {
-        self.client.set(Way::Async, key, value, expiry).await
+        self.client.set(Mode::Async, key, value, expiry).await
     }
 
     async fn add(&self, key: Key<'_>, value: Payload, expiry: Expiry) -> Result<bool> {
-        self.client.add(Way::Async, key, value, expiry).await
+        self.client.add(Mode::Async, key, value, expiry).await
     }
 
     async fn touch(&self, key: Key<'_>, expiry: Expiry) -> Result<bool> {
-        self.client.touch(Way::Async, key, expiry).await
+        self.client.touch(Mode::Async, key, expiry).await
     }
 
     async fn delete(&self, key: Key<'_>) -> Result<bool> {
-        self.client.delete(Way::Async, key).await
+        self.client.delete(Mode::Async, key).await
     }
 
     async fn incr(&self, key: Key<'_>, delta: i64) -> Result<i64> {
-        self.client.incr(Way::Async, key, delta).await
+        self.client.incr(Mode::Async, key, delta).await
     }
 
     async fn rename(&self, from: Key<'_>, to: Key<'_>) -> Result<bool> {
-        self.client.rename(Way::Async, from, to).await
+        self.client.rename(Mode::Async, from, to).await
     }
 
     async fn clear(&self) -> Result<()> {
-        self.client.clear(Way::Async).await
+        self.client.clear(Mode::Async).await
     }
 
     async fn has_key(&self, key: Key<'_>) -> Result<bool> {
-        self.client.has_key(Way::Async, key).await
+        self.client.has_key(Mode::Async, key).await
     }
 
     async fn get_many(&self, keys: &[Key<'_>]) -> Result<Vec<Option<Payload>>> {
-        self.client.get_many(Way::Async, keys).await
+        self.client.get_many(Mode::Async, keys).await
     }
 
     async fn set_many(&self, entries: &[(Key<'_>, Payload)], expiry: Expiry) -> Result<Vec<usize>> {
-        self.client.set_many(Way::Async, entries, expiry).await
+        self.client.set_many(Mode::Async, entries, expiry).await
     }
 
     async fn delete_many(&self, keys: &[Key<'_>]) -> Result<()> {
-        self.client.delete_many(Way::Async, keys).await
+        self.client.delete_many(Mode::Async, keys).await
     }
 
     async fn close(&self) -> Result<()> {
@@ -174,11 +174,11 @@ impl AsyncCache for MemcachedCache {
     }
 
     async fn ping(&self) -> Result<Presence> {
-        self.client.ping(Way::Async).await.map(|()| Presence::Exists)
+        self.client.ping(Mode::Async).await.map(|()| Presence::Exists)
     }
 
     async fn info(&self) -> Result<Info> {
-        self.client.info(Way::Async).await
+        self.client.info(Mode::Async).await
     }
 
     async fn purge_expired(&self) -> Result<Option<u64>> {

@@ -1,7 +1,7 @@
 //! The operations on many keys: pipelined, one exchange per server and batch, servers side by side on
 //! the async half.
 
-use cache_core::{Expiry, Key, Payload, Result, Way};
+use cache_core::{Expiry, Key, Mode, Payload, Result};
 use cache_net::{Call, RetrySafety};
 use futures_util::future::join_all;
 use memcache::exp::ReturnCode;
@@ -20,8 +20,8 @@ const LONGEST_ASKING: usize = 64 * 1024;
 const LONGEST_TELLING: usize = 1 << 20;
 
 impl Client {
-    pub(crate) async fn get_many(&self, way: Way, keys: &[Key<'_>]) -> Result<Vec<Option<Payload>>> {
-        let call = self.start(way);
+    pub(crate) async fn get_many(&self, mode: Mode, keys: &[Key<'_>]) -> Result<Vec<Option<Payload>>> {
+        let call = self.start(mode);
         let command = |place: usize| Command::get(keys[place]);
         let groups = self.groups(keys.iter().copied())?;
         let asked = groups
@@ -38,11 +38,11 @@ impl Client {
 
     pub(crate) async fn set_many(
         &self,
-        way: Way,
+        mode: Mode,
         entries: &[(Key<'_>, Payload)],
         expiry: Expiry,
     ) -> Result<Vec<usize>> {
-        let call = self.start(way);
+        let call = self.start(mode);
         let exptime = self.exptime(expiry);
         let too_large = |place: usize| entries[place].1.bytes().len() > LARGEST;
         let command = |place: usize| {
@@ -75,8 +75,8 @@ impl Client {
         Ok(failed)
     }
 
-    pub(crate) async fn delete_many(&self, way: Way, keys: &[Key<'_>]) -> Result<()> {
-        self.delete_all(self.start(way), keys).await
+    pub(crate) async fn delete_many(&self, mode: Mode, keys: &[Key<'_>]) -> Result<()> {
+        self.delete_all(self.start(mode), keys).await
     }
 
     async fn delete_all(&self, call: Call, keys: &[Key<'_>]) -> Result<()> {
@@ -97,8 +97,8 @@ impl Client {
     }
 
     /// Empties every server; all of them are told, whichever fails.
-    pub(crate) async fn clear(&self, way: Way) -> Result<()> {
-        let call = self.start(way);
+    pub(crate) async fn clear(&self, mode: Mode) -> Result<()> {
+        let call = self.start(mode);
         let request = Request::flush_all();
         let told = (0..self.servers.len())
             .map(|place| self.exchange(call, place, &request, RetrySafety::Idempotent));

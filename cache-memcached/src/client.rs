@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use cache_core::{Clock, Error, Expiry, Key, Payload, Result, Way};
+use cache_core::{Clock, Error, Expiry, Key, Mode, Payload, Result};
 use cache_net::{Call, CallError, RetrySafety};
 use memcache::exp::{MetaCommandResult, ReturnCode};
 
@@ -25,8 +25,8 @@ pub(crate) struct Client {
 
 impl Client {
     /// Starts the clock of an operation.
-    pub(crate) fn start(&self, way: Way) -> Call {
-        Call::new(way, self.operation_timeout)
+    pub(crate) fn start(&self, mode: Mode) -> Call {
+        Call::new(mode, self.operation_timeout)
     }
 
     /// Returns the lifetime that a server is told.

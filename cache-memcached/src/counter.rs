@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use cache_core::{Error, Key, Payload, Result, Way};
+use cache_core::{Error, Key, Mode, Payload, Result};
 use cache_net::{Call, RetrySafety};
 use futures_util::future::join;
 use memcache::exp::{MetaCommandResult, ReturnCode};
@@ -29,9 +29,9 @@ struct Item {
 }
 
 impl Client {
-    pub(crate) async fn incr(&self, way: Way, key: Key<'_>, delta: i64) -> Result<i64> {
+    pub(crate) async fn incr(&self, mode: Mode, key: Key<'_>, delta: i64) -> Result<i64> {
         check_key(key)?;
-        let call = self.start(way);
+        let call = self.start(mode);
         for round in 0_u32.. {
             let Some(item) = self.item(call, key).await? else { break };
             let Some(Payload::Int(number)) = payload::read(item.flags, item.data.clone(), self.max_inflated)
@@ -63,10 +63,10 @@ impl Client {
 
     /// Writes the new key and then removes the old one, each only if nobody else wrote it in
     /// between: whatever fails half-way, the value is under one of the two.
-    pub(crate) async fn rename(&self, way: Way, from: Key<'_>, to: Key<'_>) -> Result<bool> {
+    pub(crate) async fn rename(&self, mode: Mode, from: Key<'_>, to: Key<'_>) -> Result<bool> {
         check_key(from)?;
         check_key(to)?;
-        let call = self.start(way);
+        let call = self.start(mode);
         // The number of what this call made where nothing was.
         let mut made = None;
         for round in 0_u32.. {

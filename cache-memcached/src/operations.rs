@@ -1,6 +1,6 @@
 //! The operations on one key, written once for both halves of the API.
 
-use cache_core::{Error, ErrorKind, Expiry, Key, Payload, Result, Way};
+use cache_core::{Error, ErrorKind, Expiry, Key, Mode, Payload, Result};
 use cache_net::{Call, RetrySafety};
 use memcache::exp::ReturnCode;
 
@@ -13,47 +13,47 @@ use crate::request::{Command, Store, check_key};
 pub(crate) const LARGEST: usize = 1 << 30;
 
 impl Client {
-    pub(crate) async fn get(&self, way: Way, key: Key<'_>) -> Result<Option<Payload>> {
+    pub(crate) async fn get(&self, mode: Mode, key: Key<'_>) -> Result<Option<Payload>> {
         check_key(key)?;
-        let asked = self.ask_meta(self.start(way), key, Command::get(key), RetrySafety::Idempotent);
+        let asked = self.ask_meta(self.start(mode), key, Command::get(key), RetrySafety::Idempotent);
         let (place, found) = asked.await?;
         self.value(place, found)
     }
 
-    pub(crate) async fn set(&self, way: Way, key: Key<'_>, value: Payload, expiry: Expiry) -> Result<()> {
-        self.store(way, key, value, expiry, Store::Always, RetrySafety::Idempotent).await.map(drop)
+    pub(crate) async fn set(&self, mode: Mode, key: Key<'_>, value: Payload, expiry: Expiry) -> Result<()> {
+        self.store(mode, key, value, expiry, Store::Always, RetrySafety::Idempotent).await.map(drop)
     }
 
-    pub(crate) async fn add(&self, way: Way, key: Key<'_>, value: Payload, expiry: Expiry) -> Result<bool> {
-        self.store(way, key, value, expiry, Store::Absent, RetrySafety::Once).await
+    pub(crate) async fn add(&self, mode: Mode, key: Key<'_>, value: Payload, expiry: Expiry) -> Result<bool> {
+        self.store(mode, key, value, expiry, Store::Absent, RetrySafety::Once).await
     }
 
-    pub(crate) async fn touch(&self, way: Way, key: Key<'_>, expiry: Expiry) -> Result<bool> {
+    pub(crate) async fn touch(&self, mode: Mode, key: Key<'_>, expiry: Expiry) -> Result<bool> {
         check_key(key)?;
         let command = Command::touch(key, self.exptime(expiry));
-        let asked = self.ask_meta(self.start(way), key, command, RetrySafety::Idempotent);
+        let asked = self.ask_meta(self.start(mode), key, command, RetrySafety::Idempotent);
         let (place, touched) = asked.await?;
         self.done(place, &touched, ReturnCode::En)
     }
 
-    pub(crate) async fn delete(&self, way: Way, key: Key<'_>) -> Result<bool> {
+    pub(crate) async fn delete(&self, mode: Mode, key: Key<'_>) -> Result<bool> {
         check_key(key)?;
         // Sent a second time it would say "not found" of what the first has removed.
-        let asked = self.ask_meta(self.start(way), key, Command::delete(key), RetrySafety::AnswerOnce);
+        let asked = self.ask_meta(self.start(mode), key, Command::delete(key), RetrySafety::AnswerOnce);
         let (place, deleted) = asked.await?;
         self.done(place, &deleted, ReturnCode::Nf)
     }
 
-    pub(crate) async fn has_key(&self, way: Way, key: Key<'_>) -> Result<bool> {
+    pub(crate) async fn has_key(&self, mode: Mode, key: Key<'_>) -> Result<bool> {
         check_key(key)?;
-        let asked = self.ask_meta(self.start(way), key, Command::has(key), RetrySafety::Idempotent);
+        let asked = self.ask_meta(self.start(mode), key, Command::has(key), RetrySafety::Idempotent);
         let (place, found) = asked.await?;
         self.done(place, &found, ReturnCode::En)
     }
 
     async fn store(
         &self,
-        way: Way,
+        mode: Mode,
         key: Key<'_>,
         value: Payload,
         expiry: Expiry,
@@ -61,7 +61,7 @@ impl Client {
         safety: RetrySafety,
     ) -> Result<bool> {
         check_key(key)?;
-        let call = self.start(way);
+        let call = self.start(mode);
         let value = payload::write(value);
         let size = value.1.len();
         if size > LARGEST {

@@ -1,7 +1,8 @@
 //! What is asked: commands of the meta protocol, as data.
 
 use bytes::Bytes;
-use cache_core::{Error, Key, MEMCACHE_MAX_KEY_LENGTH, Result};
+use cache_core::django::{MEMCACHE_MAX_KEY_LENGTH, memcache_key_warnings};
+use cache_core::{Error, Key, Result};
 use memcache::exp::{MetaCommand, MetaOp};
 
 /// A command and the data after it.
@@ -106,7 +107,7 @@ pub(crate) fn check_key(key: Key<'_>) -> Result<()> {
     }
     if bytes.len() > MEMCACHE_MAX_KEY_LENGTH || bytes.iter().any(|&b| b <= 0x20 || b == 0x7f) {
         let reasons: Vec<String> =
-            cache_core::memcache_key_warnings(key.as_str()).map(|warning| warning.to_string()).collect();
+            memcache_key_warnings(key.as_str()).map(|warning| warning.to_string()).collect();
         return Err(Error::invalid_cache_key(key.as_str(), reasons.join("; ")));
     }
     Ok(())

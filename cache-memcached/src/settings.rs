@@ -100,21 +100,21 @@ fn promises_no_more(name: &str, servers: &Servers) -> Result<()> {
 
 /// The options of pymemcache and pylibmc, as a Django project has them.
 fn of_other_clients(settings: &mut BackendSettings) -> Result<()> {
-    settings.also_called("timeout", "operation_timeout")?;
-    settings.also_called("max_pool_size", "max_connections")?;
+    settings.alias("timeout", "operation_timeout")?;
+    settings.alias("max_pool_size", "max_connections")?;
     for (theirs, value, why) in [
         ("use_pooling", true, "connections are always pooled"),
         ("no_delay", true, "connections never wait for more to send"),
         ("allow_unicode_keys", true, "keys are UTF-8"),
         ("default_noreply", false, "every reply is read"),
     ] {
-        settings.must_be(theirs, value, why)?;
+        settings.expect_value(theirs, value, why)?;
     }
     for theirs in ["serde", "serializer", "deserializer"] {
         settings
             .refuse(theirs, "values are written by the cache's codec; set \"codec\" beside the options")?;
     }
-    settings.refuse("ignore_exc", "set on_error = \"degrade\" beside the options")?;
+    settings.refuse("ignore_exc", "set on_error = \"fallback\" beside the options")?;
     settings.refuse("key_prefix", "set \"key_prefix\" beside the options")?;
     for theirs in ["max_entries", "cull_frequency"] {
         settings.refuse(theirs, "the server decides when it is full, by the memory it was started with")?;

@@ -181,7 +181,7 @@ fn a_clock_that_steps_changes_lifetimes_by_no_more_than_its_step() {
                 }
                 look("incr", ":1:n");
                 for version in 1..=5 {
-                    let cache = cache.version(version);
+                    let cache = cache.with_version(version);
                     if is_async {
                         runtime.block_on(cache.aincr_version("n", 1)).unwrap();
                     } else {

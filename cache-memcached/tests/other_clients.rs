@@ -43,7 +43,7 @@ fn of_url(url: &str) -> Result<(), Error> {
 }
 
 fn built(caches: Result<Caches, Error>) -> Result<(), Error> {
-    caches?.default().map(drop)
+    caches?.default_cache().map(drop)
 }
 
 /// The error is of the settings, and its text has each of `words`.

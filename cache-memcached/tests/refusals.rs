@@ -201,7 +201,7 @@ fn too_many_connections_are_overload() {
     }
     let cache = cache(server.address());
     let degrading = options(server.address()).build().unwrap();
-    let degrading = Cache::builder(degrading).on_error(OnError::Degrade).build().unwrap();
+    let degrading = Cache::builder(degrading).on_error(OnError::Fallback).build().unwrap();
     let runtime = runtime();
     for (name, call) in CALLS {
         for e in [call(&cache).unwrap_err(), runtime.block_on(call_async(&cache, name)).unwrap_err()] {

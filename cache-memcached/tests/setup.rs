@@ -271,7 +271,7 @@ fn outside_of_a_runtime_there_is_an_error() {
     let Some(server) = server() else { return };
     let cache = cache(server.address());
     let degrading = Cache::builder(options(server.address()).build().unwrap())
-        .on_error(OnError::Degrade)
+        .on_error(OnError::Fallback)
         .build()
         .unwrap();
     for cache in [&cache, &degrading] {

@@ -197,7 +197,7 @@ fn a_moved_value_never_lives_shorter_on_another_server() {
         assert!((before - 1..=before + 2).contains(&after), "{before} s, then {after}");
         moved_on += i32::from(after > before);
         assert_eq!(left(&format!(":1:{key}")), None);
-        assert_eq!(cache.version(2).get::<String>(&key).unwrap().as_deref(), Some("value"));
+        assert_eq!(cache.with_version(2).get::<String>(&key).unwrap().as_deref(), Some("value"));
     }
     assert!(moved_on > 0, "no key went to another server");
 }

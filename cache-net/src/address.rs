@@ -7,7 +7,7 @@ use std::net::{self, SocketAddr};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use cache_core::Way;
+use cache_core::Mode;
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketType};
 use tokio::net::TcpStream;
@@ -58,14 +58,14 @@ impl Address {
     /// nothing is looked up and no connection is begun.
     pub fn connect_in_place(&self, deadline: Instant) -> io::Result<net::TcpStream> {
         left(deadline)?;
-        cache_core::run_sync(async {
+        cache_core::poll_now(async {
             match self {
                 Self::Tcp { host, port } => {
-                    let addresses = SYSTEM.look_up(Way::Sync, (host, *port), deadline).await?;
+                    let addresses = SYSTEM.look_up(Mode::Blocking, (host, *port), deadline).await?;
                     first(addresses, deadline, |address, end| ready(open_in_place(address, end))).await
                 }
                 Self::Unix(path) => {
-                    let stream = open_unix(Way::Sync, &SocketAddrUnix::new(path)?, deadline).await?;
+                    let stream = open_unix(Mode::Blocking, &SocketAddrUnix::new(path)?, deadline).await?;
                     stream.set_nonblocking(false)?;
                     Ok(stream)
                 }
@@ -82,11 +82,11 @@ impl Address {
         left(deadline)?;
         match self {
             Self::Tcp { host, port } => {
-                let addresses = SYSTEM.look_up(Way::Async, (host, *port), deadline).await?;
+                let addresses = SYSTEM.look_up(Mode::Async, (host, *port), deadline).await?;
                 first(addresses, deadline, open).await
             }
             Self::Unix(path) => {
-                let stream = open_unix(Way::Async, &SocketAddrUnix::new(path)?, deadline).await?;
+                let stream = open_unix(Mode::Async, &SocketAddrUnix::new(path)?, deadline).await?;
                 TcpStream::from_std(stream)
             }
         }
@@ -141,7 +141,7 @@ async fn open(to: SocketAddr, deadline: Instant) -> io::Result<TcpStream> {
 
 /// Connects to a Unix socket, and tries again while its queue is full: the system tells nobody when
 /// that has room.
-async fn open_unix(way: Way, path: &SocketAddrUnix, deadline: Instant) -> io::Result<net::TcpStream> {
+async fn open_unix(mode: Mode, path: &SocketAddrUnix, deadline: Instant) -> io::Result<net::TcpStream> {
     let socket = rustix::net::socket(AddressFamily::UNIX, SocketType::STREAM, None)?;
     rustix::io::fcntl_setfd(&socket, rustix::io::FdFlags::CLOEXEC)?;
     // The standard library's stream of any stream socket: both kinds then have one driver.
@@ -154,9 +154,9 @@ async fn open_unix(way: Way, path: &SocketAddrUnix, deadline: Instant) -> io::Re
                 let full =
                     |_| io::Error::new(io::ErrorKind::TimedOut, "its queue of new connections stayed full");
                 let time = pause.min(left(deadline).map_err(full)?);
-                match way {
-                    Way::Sync => std::thread::sleep(time),
-                    Way::Async => tokio::time::sleep(time).await,
+                match mode {
+                    Mode::Blocking => std::thread::sleep(time),
+                    Mode::Async => tokio::time::sleep(time).await,
                 }
                 pause = (pause * 2).min(longest);
             }

@@ -4,7 +4,7 @@ use std::future::Future;
 use std::io;
 use std::time::{Duration, Instant};
 
-use cache_core::Way;
+use cache_core::Mode;
 use tokio::time::timeout_at;
 
 use crate::park::wait_in_place;
@@ -13,7 +13,7 @@ use crate::park::wait_in_place;
 #[derive(Clone, Copy, Debug)]
 pub struct Call {
     /// Sync or async.
-    pub way: Way,
+    pub mode: Mode,
     /// When the call gives up.
     pub deadline: Instant,
 }
@@ -21,8 +21,8 @@ pub struct Call {
 impl Call {
     /// Starts a call that gives up after `timeout`.
     #[must_use]
-    pub fn new(way: Way, timeout: Duration) -> Self {
-        Self { way, deadline: Instant::now() + timeout }
+    pub fn new(mode: Mode, timeout: Duration) -> Self {
+        Self { mode, deadline: Instant::now() + timeout }
     }
 
     /// Returns the time that is left.
@@ -50,17 +50,17 @@ impl Call {
 
     /// Waits for what another thread or task will do. Returns `None` at the deadline.
     pub async fn wait<F: Future<Output: Send> + Send>(self, event: F) -> Option<F::Output> {
-        match self.way {
-            Way::Sync => wait_in_place(event, self.deadline),
-            Way::Async => timeout_at(self.deadline.into(), event).await.ok(),
+        match self.mode {
+            Mode::Blocking => wait_in_place(event, self.deadline),
+            Mode::Async => timeout_at(self.deadline.into(), event).await.ok(),
         }
     }
 
     /// Sleeps for `time`, whatever the deadline is.
     pub async fn sleep(self, time: Duration) {
-        match self.way {
-            Way::Sync => std::thread::sleep(time),
-            Way::Async => tokio::time::sleep(time).await,
+        match self.mode {
+            Mode::Blocking => std::thread::sleep(time),
+            Mode::Async => tokio::time::sleep(time).await,
         }
     }
 }

@@ -7,7 +7,7 @@ use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Instant;
 
-use cache_core::{PerProcess, Way};
+use cache_core::{Mode, PerProcess};
 use tokio::sync::watch;
 use tokio::time::timeout_at;
 
@@ -57,7 +57,7 @@ impl Resolver {
     /// Returns the addresses of `host` with `port`, in the resolver's order: at least one.
     pub(crate) async fn look_up(
         &self,
-        way: Way,
+        mode: Mode,
         (host, port): (&str, u16),
         deadline: Instant,
     ) -> io::Result<Vec<SocketAddr>> {
@@ -66,9 +66,9 @@ impl Resolver {
         }
         let mut answer = self.begin(host)?;
         let answered = answer.wait_for(Option::is_some);
-        let answered = match way {
-            Way::Sync => wait_in_place(answered, deadline),
-            Way::Async => timeout_at(deadline.into(), answered).await.ok(),
+        let answered = match mode {
+            Mode::Blocking => wait_in_place(answered, deadline),
+            Mode::Async => timeout_at(deadline.into(), answered).await.ok(),
         };
         let late = || io::Error::new(io::ErrorKind::TimedOut, "the name was not looked up in time");
         // The other end goes without an answer when the resolver panics.
@@ -109,7 +109,7 @@ mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
     use std::time::Duration;
 
-    use cache_core::run_sync;
+    use cache_core::poll_now;
 
     const SOON: Duration = Duration::from_millis(100);
     const LONG: Duration = Duration::from_secs(20);
@@ -130,7 +130,9 @@ mod tests {
         let callers: Vec<_> = (0..25)
             .map(|_| {
                 let names = Arc::clone(&names);
-                thread::spawn(move || run_sync(names.look_up(Way::Sync, ("hangs", 1), Instant::now() + SOON)))
+                thread::spawn(move || {
+                    poll_now(names.look_up(Mode::Blocking, ("hangs", 1), Instant::now() + SOON))
+                })
             })
             .collect();
         let runtime = one_thread();
@@ -138,7 +140,7 @@ mod tests {
             let calls = (0..25).map(|_| {
                 let names = Arc::clone(&names);
                 tokio::spawn(
-                    async move { names.look_up(Way::Async, ("hangs", 2), Instant::now() + SOON).await },
+                    async move { names.look_up(Mode::Async, ("hangs", 2), Instant::now() + SOON).await },
                 )
             });
             for call in calls.collect::<Vec<_>>() {
@@ -163,8 +165,8 @@ mod tests {
         let runtime = one_thread();
         // Often, since one that asks at once is to find that the look-up before it is over.
         for n in 0..=u8::MAX {
-            let way = if n % 2 == 0 { Way::Sync } else { Way::Async };
-            let found = runtime.block_on(names.look_up(way, ("moves", 7), Instant::now() + LONG)).unwrap();
+            let mode = if n % 2 == 0 { Mode::Blocking } else { Mode::Async };
+            let found = runtime.block_on(names.look_up(mode, ("moves", 7), Instant::now() + LONG)).unwrap();
             let address = SocketAddr::from((Ipv4Addr::new(127, 0, 0, n), 7));
             assert_eq!(found, [address], "round {n} was told what an earlier one was");
         }
@@ -179,11 +181,12 @@ mod tests {
         ] {
             let names = Resolver::new(resolve);
             for _ in 0..2 {
-                let said = run_sync(names.look_up(Way::Sync, ("h", 1), Instant::now() + LONG));
+                let said = poll_now(names.look_up(Mode::Blocking, ("h", 1), Instant::now() + LONG));
                 assert_eq!(said.unwrap_err().kind(), kind);
             }
         }
-        let found = run_sync(SYSTEM.look_up(Way::Sync, ("localhost", 7), Instant::now() + LONG)).unwrap();
+        let found =
+            poll_now(SYSTEM.look_up(Mode::Blocking, ("localhost", 7), Instant::now() + LONG)).unwrap();
         assert!(
             !found.is_empty() && found.iter().all(|found| found.ip().is_loopback() && found.port() == 7),
             "{found:?}"

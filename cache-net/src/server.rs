@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-use cache_core::{Error, PerProcess, Way};
+use cache_core::{Error, Mode, PerProcess};
 use tokio::runtime::Handle;
 use tokio::time::timeout_at;
 
@@ -124,9 +124,9 @@ impl<P: Protocol> Server<P> {
     }
 
     async fn exchange(&self, call: Call, request: &P::Request) -> Result<Reply<P>, Failure<P::Malformed>> {
-        match call.way {
-            Way::Sync => self.exchange_blocking(request, call.deadline),
-            Way::Async => self.exchange_shared(request, call.deadline).await,
+        match call.mode {
+            Mode::Blocking => self.exchange_blocking(request, call.deadline),
+            Mode::Async => self.exchange_shared(request, call.deadline).await,
         }
     }
 

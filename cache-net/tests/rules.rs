@@ -13,11 +13,11 @@ use std::task::{Context, Poll, Waker};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use cache_core::{Error, ErrorKind, Way, run_sync};
+use cache_core::{Error, ErrorKind, Mode, poll_now};
 use cache_net::{Address, Call, CallError, Limits, RetrySafety, Server};
 use common::{LONG, Lines, two_threads};
 
-const WAYS: [Way; 2] = [Way::Sync, Way::Async];
+const MODES: [Mode; 2] = [Mode::Blocking, Mode::Async];
 
 /// Old enough for a refusal to count.
 const GROWN: Duration = Duration::from_millis(260);
@@ -112,13 +112,13 @@ fn limits() -> Limits {
 
 /// A caller of one half.
 struct Caller {
-    way: Way,
+    mode: Mode,
     runtime: tokio::runtime::Runtime,
 }
 
 impl Caller {
-    fn new(way: Way) -> Self {
-        Self { way, runtime: two_threads() }
+    fn new(mode: Mode) -> Self {
+        Self { mode, runtime: two_threads() }
     }
 
     fn ask(
@@ -128,12 +128,12 @@ impl Caller {
         safety: RetrySafety,
         within: Duration,
     ) -> Result<String, CallError> {
-        let call = Call::new(self.way, within);
+        let call = Call::new(self.mode, within);
         let line = line.to_owned();
         let asked = server.call(call, &line, safety);
-        let answer = match self.way {
-            Way::Sync => run_sync(asked),
-            Way::Async => self.runtime.block_on(asked),
+        let answer = match self.mode {
+            Mode::Blocking => poll_now(asked),
+            Mode::Async => self.runtime.block_on(asked),
         };
         answer.map(Option::unwrap)
     }
@@ -145,22 +145,22 @@ impl Caller {
 
 #[test]
 fn one_deadline_covers_connecting_waiting_and_reading() {
-    for way in WAYS {
-        let caller = Caller::new(way);
+    for mode in MODES {
+        let caller = Caller::new(mode);
         let toy = Toy::start(|_, _| Act::Hang);
         let server = toy.server(limits());
         let (begun, within) = (Instant::now(), Duration::from_millis(300));
         let e = caller.ask(&server, "k", RetrySafety::Idempotent, within).unwrap_err();
-        assert!(begun.elapsed() >= within && begun.elapsed() < LONG, "{way:?}: {:?}", begun.elapsed());
-        assert_eq!(e.error.kind(), ErrorKind::Unavailable, "{way:?}: {}", e.error);
-        assert!(e.is_unreachable, "{way:?}");
-        assert_eq!(toy.connections(), 1, "{way:?}: a call that is late is not repeated");
+        assert!(begun.elapsed() >= within && begun.elapsed() < LONG, "{mode:?}: {:?}", begun.elapsed());
+        assert_eq!(e.error.kind(), ErrorKind::Unavailable, "{mode:?}: {}", e.error);
+        assert!(e.is_unreachable, "{mode:?}");
+        assert_eq!(toy.connections(), 1, "{mode:?}: a call that is late is not repeated");
     }
 }
 
 #[test]
 fn a_wrong_server_is_left_and_the_call_repeated_once() {
-    for way in WAYS {
+    for mode in MODES {
         for (said, safety, repeated) in [
             ("refused", RetrySafety::Idempotent, true),
             // Nothing of it was carried out.
@@ -173,8 +173,8 @@ fn a_wrong_server_is_left_and_the_call_repeated_once() {
             ("out of step", RetrySafety::Once, false),
             ("ends", RetrySafety::Idempotent, false),
         ] {
-            let name = format!("{way:?}, {said}, {safety:?}");
-            let caller = Caller::new(way);
+            let name = format!("{mode:?}, {said}, {safety:?}");
+            let caller = Caller::new(mode);
             let toy = Toy::start(move |number, line| match (number, line) {
                 (0, "k") => Act::Say(said),
                 (0, _) => Act::Say("first"),
@@ -193,28 +193,28 @@ fn a_wrong_server_is_left_and_the_call_repeated_once() {
 
 #[test]
 fn a_server_that_goes_on_refusing_is_asked_twice_and_no_more() {
-    for way in WAYS {
-        let caller = Caller::new(way);
+    for mode in MODES {
+        let caller = Caller::new(mode);
         let toy = Toy::start(|_, _| Act::Say("broken"));
         let server = toy.server(limits());
-        assert_eq!(caller.must(&server, "k"), "broken", "{way:?}");
-        assert_eq!(toy.connections(), 2, "{way:?}: attempts of one call");
+        assert_eq!(caller.must(&server, "k"), "broken", "{mode:?}");
+        assert_eq!(toy.connections(), 2, "{mode:?}: attempts of one call");
         // A young connection is kept, so that a server that is loading is not connected to with every call.
         let toy = Toy::start(|_, _| Act::Say("refused"));
         let server = toy.server(limits());
         for _ in 0..5 {
-            assert_eq!(caller.must(&server, "k"), "refused", "{way:?}");
+            assert_eq!(caller.must(&server, "k"), "refused", "{mode:?}");
         }
-        assert!(toy.connections() <= 2, "{way:?}: {} connections", toy.connections());
+        assert!(toy.connections() <= 2, "{mode:?}: {} connections", toy.connections());
     }
 }
 
 #[test]
 fn a_connection_that_ended_while_idle_is_replaced() {
-    for way in WAYS {
+    for mode in MODES {
         for safety in [RetrySafety::Idempotent, RetrySafety::AnswerOnce, RetrySafety::Once, RetrySafety::Step]
         {
-            let caller = Caller::new(way);
+            let caller = Caller::new(mode);
             let toy = Toy::start(|number, line| match (number, line) {
                 (0, "bye") => Act::Say("bye"),
                 (0, _) => Act::Close,
@@ -225,7 +225,7 @@ fn a_connection_that_ended_while_idle_is_replaced() {
             thread::sleep(Duration::from_millis(20));
             // It closes when it is asked: whether that was carried out nobody knows.
             let answer = caller.ask(&server, "k", safety, LONG);
-            let name = format!("{way:?}, {safety:?}");
+            let name = format!("{mode:?}, {safety:?}");
             match answer {
                 Ok(answer) => assert!(safety.is_repeatable() && answer == "second", "{name}: {answer}"),
                 Err(e) => {
@@ -245,21 +245,21 @@ fn a_connection_that_ended_while_idle_is_replaced() {
 
 #[test]
 fn a_new_connection_that_is_closed_is_an_error_and_not_repeated() {
-    for way in WAYS {
-        let caller = Caller::new(way);
+    for mode in MODES {
+        let caller = Caller::new(mode);
         let toy = Toy::start(|_, _| Act::Close);
         let server = toy.server(limits());
         let e = caller.ask(&server, "k", RetrySafety::Idempotent, LONG).unwrap_err();
-        assert_eq!(e.error.kind(), ErrorKind::Unavailable, "{way:?}: {}", e.error);
-        assert!(e.error.to_string().contains("closed the connection"), "{way:?}: {}", e.error);
-        assert_eq!(toy.connections(), 1, "{way:?}");
+        assert_eq!(e.error.kind(), ErrorKind::Unavailable, "{mode:?}: {}", e.error);
+        assert!(e.error.to_string().contains("closed the connection"), "{mode:?}: {}", e.error);
+        assert_eq!(toy.connections(), 1, "{mode:?}");
     }
 }
 
 #[test]
 fn a_connection_begins_with_the_handshake() {
-    for way in WAYS {
-        let caller = Caller::new(way);
+    for mode in MODES {
+        let caller = Caller::new(mode);
         let toy = Toy::start(|number, line| match line {
             "hello" if number == 0 => Act::Say("go away"),
             "hello" => Act::Say("welcome"),
@@ -268,34 +268,34 @@ fn a_connection_begins_with_the_handshake() {
         let address = Address::Tcp { host: "127.0.0.1".to_owned(), port: toy.port };
         let server = Server::new(Lines { hello: Some("hello") }, address, limits());
         let e = caller.ask(&server, "k", RetrySafety::Once, LONG).unwrap_err();
-        assert_eq!(e.error.kind(), ErrorKind::Rejected, "{way:?}: {}", e.error);
-        assert!(!e.is_unreachable, "{way:?}");
-        assert_eq!(caller.must(&server, "k"), "done", "{way:?}");
+        assert_eq!(e.error.kind(), ErrorKind::Rejected, "{mode:?}: {}", e.error);
+        assert!(!e.is_unreachable, "{mode:?}");
+        assert_eq!(caller.must(&server, "k"), "done", "{mode:?}");
     }
 }
 
 #[test]
 fn what_comes_unasked_is_nobodys_answer() {
-    for way in WAYS {
-        let caller = Caller::new(way);
+    for mode in MODES {
+        let caller = Caller::new(mode);
         let toy =
             Toy::start(|number, _| if number == 0 { Act::Say("own\nforeign") } else { Act::Say("second") });
         let server = toy.server(limits());
         for _ in 0..3 {
             if let Ok(answer) = caller.ask(&server, "k", RetrySafety::Idempotent, LONG) {
-                assert_ne!(answer, "foreign", "{way:?}");
+                assert_ne!(answer, "foreign", "{mode:?}");
             }
             thread::sleep(Duration::from_millis(20));
         }
-        assert_eq!(caller.must(&server, "k"), "second", "{way:?}");
+        assert_eq!(caller.must(&server, "k"), "second", "{mode:?}");
     }
 }
 
 #[test]
 fn behind_an_answer_that_is_the_last_nothing_is_anybodys_answer() {
-    for way in WAYS {
+    for mode in MODES {
         for said in ["out of step\nforeign", "ends\nforeign"] {
-            let caller = Caller::new(way);
+            let caller = Caller::new(mode);
             let toy = Toy::start(move |_, line| match line {
                 "bad" => Act::SayLater(said, Duration::from_millis(50)),
                 _ => Act::Say("own"),
@@ -304,7 +304,7 @@ fn behind_an_answer_that_is_the_last_nothing_is_anybodys_answer() {
             // Tasks that share a connection, or threads that do not.
             let ask = |line: &'static str, safety| {
                 let server = Arc::clone(&server);
-                async move { server.call(Call::new(way, LONG), &line.to_owned(), safety).await }
+                async move { server.call(Call::new(mode, LONG), &line.to_owned(), safety).await }
             };
             let (bad, other) = caller.runtime.block_on(async {
                 let bad = tokio::spawn(ask("bad", RetrySafety::Once));
@@ -315,8 +315,8 @@ fn behind_an_answer_that_is_the_last_nothing_is_anybodys_answer() {
                 (bad.await.unwrap(), other.await.unwrap())
             });
             let answers = [bad, other].map(|call| call.map_err(Error::from).unwrap().unwrap());
-            assert!(said.starts_with(&answers[0]), "{way:?}: {answers:?} of {said:?}");
-            assert_eq!(answers[1], "own", "{way:?}, behind {said:?}");
+            assert!(said.starts_with(&answers[0]), "{mode:?}: {answers:?} of {said:?}");
+            assert_eq!(answers[1], "own", "{mode:?}, behind {said:?}");
         }
     }
 }
@@ -324,7 +324,7 @@ fn behind_an_answer_that_is_the_last_nothing_is_anybodys_answer() {
 /// A server that is full.
 #[test]
 fn what_a_server_says_before_it_is_asked_is_the_answer() {
-    for way in WAYS {
+    for mode in MODES {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         thread::spawn(move || {
@@ -332,18 +332,18 @@ fn what_a_server_says_before_it_is_asked_is_the_answer() {
                 stream.write_all(b"ends\n").unwrap();
             }
         });
-        let caller = Caller::new(way);
+        let caller = Caller::new(mode);
         for hello in [None, Some("hello")] {
             for _ in 0..50 {
                 let address = Address::Tcp { host: "127.0.0.1".to_owned(), port };
                 let server = Server::new(Lines { hello }, address, limits());
                 match caller.ask(&server, "k", RetrySafety::Once, LONG) {
-                    Ok(answer) => assert_eq!(answer, "ends", "{way:?}"),
+                    Ok(answer) => assert_eq!(answer, "ends", "{mode:?}"),
                     Err(e) => {
                         let text = e.error.to_string();
                         assert!(
                             text.contains("does not let this client in: Some(\"ends\")"),
-                            "{way:?}: {text}"
+                            "{mode:?}: {text}"
                         );
                     }
                 }
@@ -353,12 +353,16 @@ fn what_a_server_says_before_it_is_asked_is_the_answer() {
 }
 
 /// Callers of one half, each on a thread or a task of its own; the longest call.
-fn crowd(way: Way, server: &Arc<Server<Lines>>, lines: Vec<(&'static str, usize)>) -> Vec<Duration> {
-    let caller = Caller::new(way);
+fn crowd(mode: Mode, server: &Arc<Server<Lines>>, lines: Vec<(&'static str, usize)>) -> Vec<Duration> {
+    let caller = Caller::new(mode);
     let ask = move |server: Arc<Server<Lines>>, line: &'static str, length: usize| async move {
         let begun = Instant::now();
         let line = format!("{line}{}", "x".repeat(length));
-        server.call(Call::new(way, LONG), &line, RetrySafety::Idempotent).await.map_err(Error::from).unwrap();
+        server
+            .call(Call::new(mode, LONG), &line, RetrySafety::Idempotent)
+            .await
+            .map_err(Error::from)
+            .unwrap();
         begun.elapsed()
     };
     let begin = Arc::new(Barrier::new(lines.len()));
@@ -369,9 +373,9 @@ fn crowd(way: Way, server: &Arc<Server<Lines>>, lines: Vec<(&'static str, usize)
             let handle = caller.runtime.handle().clone();
             thread::spawn(move || {
                 begin.wait();
-                match way {
-                    Way::Sync => run_sync(ask(server, line, length)),
-                    Way::Async => handle.block_on(ask(server, line, length)),
+                match mode {
+                    Mode::Blocking => poll_now(ask(server, line, length)),
+                    Mode::Async => handle.block_on(ask(server, line, length)),
                 }
             })
         })
@@ -381,24 +385,24 @@ fn crowd(way: Way, server: &Arc<Server<Lines>>, lines: Vec<(&'static str, usize)
 
 #[test]
 fn a_long_value_does_not_delay_other_calls() {
-    for way in WAYS {
+    for mode in MODES {
         let toy = Toy::start(|_, line| match line {
             "long" => Act::SayLong(4_000_000),
             _ => Act::Say("short"),
         });
         let server = Arc::new(toy.server(limits()));
-        let caller = Caller::new(way);
+        let caller = Caller::new(mode);
         caller.must(&server, "short");
         let taken = thread::scope(|scope| {
-            let long = scope.spawn(|| crowd(way, &server, vec![("long", 0)]));
+            let long = scope.spawn(|| crowd(mode, &server, vec![("long", 0)]));
             // The head of the long answer has come by now.
             thread::sleep(Duration::from_millis(300));
-            let short = crowd(way, &server, vec![("short", 0); 4]);
+            let short = crowd(mode, &server, vec![("short", 0); 4]);
             (long.join().unwrap()[0], short.into_iter().max().unwrap())
         });
         assert!(
             taken.1 < taken.0 / 2,
-            "{way:?}: a short call took {:?} beside a long one of {:?}",
+            "{mode:?}: a short call took {:?} beside a long one of {:?}",
             taken.1,
             taken.0
         );
@@ -419,7 +423,7 @@ fn spin<F: Future>(runtime: &tokio::runtime::Runtime, future: F) -> F::Output {
 
 #[test]
 fn long_values_one_after_the_other_need_no_second_connection() {
-    for way in WAYS {
+    for mode in MODES {
         let toy = Toy::start(|_, line| match line {
             "long" => Act::SayBlock(300_000),
             _ => Act::Say("done"),
@@ -430,22 +434,22 @@ fn long_values_one_after_the_other_need_no_second_connection() {
         let calls = async {
             for _ in 0..1_000 {
                 for line in &lines {
-                    let asked = server.call(Call::new(way, LONG), line, RetrySafety::Idempotent);
+                    let asked = server.call(Call::new(mode, LONG), line, RetrySafety::Idempotent);
                     asked.await.map_err(Error::from).unwrap();
                 }
             }
         };
-        match way {
-            Way::Sync => run_sync(calls),
-            Way::Async => spin(&two_threads(), calls),
+        match mode {
+            Mode::Blocking => poll_now(calls),
+            Mode::Async => spin(&two_threads(), calls),
         }
-        assert_eq!(toy.connections(), 1, "{way:?}");
+        assert_eq!(toy.connections(), 1, "{mode:?}");
     }
 }
 
 #[test]
 fn no_more_connections_than_allowed_and_none_is_lost() {
-    for way in WAYS {
+    for mode in MODES {
         let toy = Toy::start(|_, line| match line.len() {
             0..100 => Act::SayLater("short", Duration::from_millis(20)),
             _ => Act::SayLater("long", Duration::from_millis(20)),
@@ -455,10 +459,10 @@ fn no_more_connections_than_allowed_and_none_is_lost() {
         let server = Arc::new(toy.server(few));
         for _ in 0..3 {
             let lines = [("a", 0), ("b", 100_000), ("c", 0), ("d", 200_000)].repeat(5);
-            crowd(way, &server, lines);
+            crowd(mode, &server, lines);
         }
-        assert!(toy.connections() <= 3 * 3, "{way:?}: {} connections", toy.connections());
-        if way == Way::Sync {
+        assert!(toy.connections() <= 3 * 3, "{mode:?}: {} connections", toy.connections());
+        if mode == Mode::Blocking {
             assert!(toy.connections() <= 3, "{} connections", toy.connections());
         }
     }
@@ -473,13 +477,13 @@ fn sync_callers_wait_in_order_and_no_longer_than_the_pool_allows() {
     let server = Arc::new(toy.server(one));
     let first = {
         let server = Arc::clone(&server);
-        thread::spawn(move || Caller::new(Way::Sync).must(&server, "k"))
+        thread::spawn(move || Caller::new(Mode::Blocking).must(&server, "k"))
     };
     while toy.connections() == 0 {
         thread::sleep(Duration::from_millis(1));
     }
     let begun = Instant::now();
-    let e = Caller::new(Way::Sync).ask(&server, "k", RetrySafety::Once, LONG).unwrap_err();
+    let e = Caller::new(Mode::Blocking).ask(&server, "k", RetrySafety::Once, LONG).unwrap_err();
     assert!(begun.elapsed() < Duration::from_millis(350), "{:?}", begun.elapsed());
     assert_eq!(e.error.kind(), ErrorKind::Unavailable);
     assert!(e.error.to_string().contains("max_connections") && !e.is_unreachable, "{}", e.error);
@@ -490,7 +494,7 @@ fn sync_callers_wait_in_order_and_no_longer_than_the_pool_allows() {
 fn outside_of_a_runtime_the_async_half_is_a_typed_error() {
     let toy = Toy::start(|_, _| Act::Say("k"));
     let server = toy.server(limits());
-    let outcome = run_sync(server.call(Call::new(Way::Async, LONG), &"k".to_owned(), RetrySafety::Once));
+    let outcome = poll_now(server.call(Call::new(Mode::Async, LONG), &"k".to_owned(), RetrySafety::Once));
     let e = outcome.unwrap_err().error;
     assert_eq!(e.kind(), ErrorKind::InvalidCacheBackend);
     assert!(e.to_string().contains("outside of a tokio runtime"), "{e}");
@@ -498,13 +502,13 @@ fn outside_of_a_runtime_the_async_half_is_a_typed_error() {
 
 #[test]
 fn a_closed_server_opens_anew() {
-    for way in WAYS {
-        let caller = Caller::new(way);
+    for mode in MODES {
+        let caller = Caller::new(mode);
         let toy = Toy::start(|number, _| Act::Say(if number == 0 { "first" } else { "second" }));
         let server = toy.server(limits());
         assert_eq!(caller.must(&server, "k"), "first");
         server.close();
-        assert_eq!(caller.must(&server, "k"), "second", "{way:?}");
+        assert_eq!(caller.must(&server, "k"), "second", "{mode:?}");
     }
 }
 
@@ -513,7 +517,7 @@ fn a_crowd_shares_one_connection_and_a_runtime_that_ends_takes_it_along() {
     let toy = Toy::start(|_, _| Act::Say("done"));
     let server = Arc::new(toy.server(limits()));
     for round in 1..=3 {
-        crowd(Way::Async, &server, vec![("k", 0); 20]);
+        crowd(Mode::Async, &server, vec![("k", 0); 20]);
         assert_eq!(toy.connections(), round, "a connection for each runtime");
     }
 }

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use cache_core::{Codec, CodecError, CodecId, Refusal, Visit};
+use cache_core::{Codec, CodecError, CodecId, PublicError, Visit};
 use serde::de::Error as _;
 
 use crate::error::Error;
@@ -60,7 +60,7 @@ impl Codec for Pickle {
 
 /// The words of an [`Error`], which holds nothing of a value, for whoever uses the cache, in the form
 /// that the cache gives to other codecs' errors.
-fn shown(error: &Error) -> Refusal {
+fn shown(error: &Error) -> PublicError {
     let text = error.to_string();
     let found = |rest: &str| format!("found {rest}");
     let unfit =
@@ -69,7 +69,7 @@ fn shown(error: &Error) -> Refusal {
         .strip_prefix("invalid type: ")
         .map(found)
         .unwrap_or_else(|| text.strip_prefix("invalid value: ").map(unfit).unwrap_or_else(|| text.clone()));
-    Refusal::new(text)
+    PublicError::new(text)
 }
 
 /// Django's memcached and Redis backends store integers as decimal digits, without a pickle around

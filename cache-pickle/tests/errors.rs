@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use cache_core::{Codec, CodecError, Refusal};
+use cache_core::{Codec, CodecError, PublicError};
 use cache_pickle::{DateTime, Error, ErrorKind, Pickle, Value, from_slice, to_vec};
 use serde::de::{DeserializeOwned, Error as _};
 use serde::ser::Error as _;
@@ -56,7 +56,7 @@ fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, CodecError> {
 fn says<T: DeserializeOwned + std::fmt::Debug>(bytes: &[u8], expected: &str) {
     let error = decode::<T>(bytes).unwrap_err();
     assert_eq!(error.to_string(), expected);
-    assert!(error.is::<Refusal>());
+    assert!(error.is::<PublicError>());
     assert!(error.source().is_none(), "it would say the same again");
 }
 

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use cache_core::{
-    AsyncCache, AsyncWay, BaseCache, Capabilities, Expiry, Info, Key, Payload, Presence, Result, Way,
-    run_sync,
+    AsyncCache, AsyncWay, BaseCache, Capabilities, Expiry, Info, Key, Mode, Payload, Presence, Result,
+    poll_now,
 };
 
 use crate::commands::Put;
@@ -29,51 +29,51 @@ impl RedisCache {
 
 impl BaseCache for RedisCache {
     fn get(&self, key: Key<'_>) -> Result<Option<Payload>> {
-        run_sync(self.operations.get(Way::Sync, key))
+        poll_now(self.operations.get(Mode::Blocking, key))
     }
 
     fn set(&self, key: Key<'_>, value: Payload, expiry: Expiry) -> Result<()> {
-        run_sync(self.operations.put(Way::Sync, Put::Set, key, &value, expiry)).map(drop)
+        poll_now(self.operations.put(Mode::Blocking, Put::Set, key, &value, expiry)).map(drop)
     }
 
     fn add(&self, key: Key<'_>, value: Payload, expiry: Expiry) -> Result<bool> {
-        run_sync(self.operations.put(Way::Sync, Put::Add, key, &value, expiry))
+        poll_now(self.operations.put(Mode::Blocking, Put::Add, key, &value, expiry))
     }
 
     fn touch(&self, key: Key<'_>, expiry: Expiry) -> Result<bool> {
-        run_sync(self.operations.touch(Way::Sync, key, expiry))
+        poll_now(self.operations.touch(Mode::Blocking, key, expiry))
     }
 
     fn delete(&self, key: Key<'_>) -> Result<bool> {
-        run_sync(self.operations.delete(Way::Sync, key))
+        poll_now(self.operations.delete(Mode::Blocking, key))
     }
 
     fn incr(&self, key: Key<'_>, delta: i64) -> Result<i64> {
-        run_sync(self.operations.incr(Way::Sync, key, delta))
+        poll_now(self.operations.incr(Mode::Blocking, key, delta))
     }
 
     fn rename(&self, from: Key<'_>, to: Key<'_>) -> Result<bool> {
-        run_sync(self.operations.rename(Way::Sync, from, to))
+        poll_now(self.operations.rename(Mode::Blocking, from, to))
     }
 
     fn clear(&self) -> Result<()> {
-        run_sync(self.operations.clear(Way::Sync))
+        poll_now(self.operations.clear(Mode::Blocking))
     }
 
     fn has_key(&self, key: Key<'_>) -> Result<bool> {
-        run_sync(self.operations.has_key(Way::Sync, key))
+        poll_now(self.operations.has_key(Mode::Blocking, key))
     }
 
     fn get_many(&self, keys: &[Key<'_>]) -> Result<Vec<Option<Payload>>> {
-        run_sync(self.operations.get_many(Way::Sync, keys))
+        poll_now(self.operations.get_many(Mode::Blocking, keys))
     }
 
     fn set_many(&self, entries: &[(Key<'_>, Payload)], expiry: Expiry) -> Result<Vec<usize>> {
-        run_sync(self.operations.set_many(Way::Sync, entries, expiry))
+        poll_now(self.operations.set_many(Mode::Blocking, entries, expiry))
     }
 
     fn delete_many(&self, keys: &[Key<'_>]) -> Result<()> {
-        run_sync(self.operations.delete_many(Way::Sync, keys))
+        poll_now(self.operations.delete_many(Mode::Blocking, keys))
     }
 
     fn close(&self) -> Result<()> {
@@ -82,17 +82,17 @@ impl BaseCache for RedisCache {
     }
 
     fn entries(&self) -> Result<Option<u64>> {
-        run_sync(self.operations.entries(Way::Sync)).map(Some)
+        poll_now(self.operations.entries(Mode::Blocking)).map(Some)
     }
 
     fn ping(&self) -> Result<Presence> {
-        run_sync(self.operations.ping(Way::Sync)).map(|()| Presence::Exists)
+        poll_now(self.operations.ping(Mode::Blocking)).map(|()| Presence::Exists)
     }
 
     /// Entries of the selected database; memory, hits and misses of the whole server. Of a cluster
     /// the sums.
     fn info(&self) -> Result<Info> {
-        run_sync(self.operations.info(Way::Sync))
+        poll_now(self.operations.info(Mode::Blocking))
     }
 
     fn capabilities(&self) -> Capabilities {
@@ -100,7 +100,7 @@ impl BaseCache for RedisCache {
             .with_persistent(true)
             .with_cross_process(true)
             .with_max_value_size(LARGEST_VALUE)
-            .with_keeps_kinds(false)
+            .with_preserves_type_tags(false)
             .with_atomic_rename(self.operations.is_one_place())
             // It counts whole milliseconds, in which neither the beginning nor the end may be early.
             .with_ttl_resolution(Duration::from_millis(2))
@@ -114,51 +114,51 @@ impl BaseCache for RedisCache {
 #[async_trait]
 impl AsyncCache for RedisCache {
     async fn get(&self, key: Key<'_>) -> Result<Option<Payload>> {
-        self.operations.get(Way::Async, key).await
+        self.operations.get(Mode::Async, key).await
     }
 
     async fn set(&self, key: Key<'_>, value: Payload, expiry: Expiry) -> Result<()> {
-        self.operations.put(Way::Async, Put::Set, key, &value, expiry).await.map(drop)
+        self.operations.put(Mode::Async, Put::Set, key, &value, expiry).await.map(drop)
     }
 
     async fn add(&self, key: Key<'_>, value: Payload, expiry: Expiry) -> Result<bool> {
-        self.operations.put(Way::Async, Put::Add, key, &value, expiry).await
+        self.operations.put(Mode::Async, Put::Add, key, &value, expiry).await
     }
 
     async fn touch(&self, key: Key<'_>, expiry: Expiry) -> Result<bool> {
-        self.operations.touch(Way::Async, key, expiry).await
+        self.operations.touch(Mode::Async, key, expiry).await
     }
 
     async fn delete(&self, key: Key<'_>) -> Result<bool> {
-        self.operations.delete(Way::Async, key).await
+        self.operations.delete(Mode::Async, key).await
     }
 
     async fn incr(&self, key: Key<'_>, delta: i64) -> Result<i64> {
-        self.operations.incr(Way::Async, key, delta).await
+        self.operations.incr(Mode::Async, key, delta).await
     }
 
     async fn rename(&self, from: Key<'_>, to: Key<'_>) -> Result<bool> {
-        self.operations.rename(Way::Async, from, to).await
+        self.operations.rename(Mode::Async, from, to).await
     }
 
     async fn clear(&self) -> Result<()> {
-        self.operations.clear(Way::Async).await
+        self.operations.clear(Mode::Async).await
     }
 
     async fn has_key(&self, key: Key<'_>) -> Result<bool> {
-        self.operations.has_key(Way::Async, key).await
+        self.operations.has_key(Mode::Async, key).await
     }
 
     async fn get_many(&self, keys: &[Key<'_>]) -> Result<Vec<Option<Payload>>> {
-        self.operations.get_many(Way::Async, keys).await
+        self.operations.get_many(Mode::Async, keys).await
     }
 
     async fn set_many(&self, entries: &[(Key<'_>, Payload)], expiry: Expiry) -> Result<Vec<usize>> {
-        self.operations.set_many(Way::Async, entries, expiry).await
+        self.operations.set_many(Mode::Async, entries, expiry).await
     }
 
     async fn delete_many(&self, keys: &[Key<'_>]) -> Result<()> {
-        self.operations.delete_many(Way::Async, keys).await
+        self.operations.delete_many(Mode::Async, keys).await
     }
 
     async fn close(&self) -> Result<()> {
@@ -167,11 +167,11 @@ impl AsyncCache for RedisCache {
     }
 
     async fn ping(&self) -> Result<Presence> {
-        self.operations.ping(Way::Async).await.map(|()| Presence::Exists)
+        self.operations.ping(Mode::Async).await.map(|()| Presence::Exists)
     }
 
     async fn info(&self) -> Result<Info> {
-        self.operations.info(Way::Async).await
+        self.operations.info(Mode::Async).await
     }
 
     async fn purge_expired(&self) -> Result<Option<u64>> {

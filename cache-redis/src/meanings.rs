@@ -32,7 +32,7 @@ const fn row(replies: Replies, kind: ErrorKind, verdict: Verdict, advice: &'stat
     Meaning { replies, kind, verdict, advice }
 }
 
-/// The first row that fits counts. `on_error = "degrade"` hides `Unavailable` and `Storage`: what a wrong setting
+/// The first row that fits counts. `on_error = "fallback"` hides `Unavailable` and `Storage`: what a wrong setting
 /// causes, and time does not mend, is `Rejected`.
 static MEANINGS: &[Meaning] = &[
     // Another server may do it: a failover, a start, a disk that is full.

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use cache_core::{Error, ErrorKind, Expiry, Info, Key, Payload, Result, Way};
+use cache_core::{Error, ErrorKind, Expiry, Info, Key, Mode, Payload, Result};
 use cache_net::{Call, Limits, RetrySafety};
 use redis::{ServerErrorKind, Value};
 
@@ -34,8 +34,8 @@ impl Operations {
         self.topology.is_one_place()
     }
 
-    fn call(&self, way: Way) -> Call {
-        Call::new(way, self.limits.operation_timeout)
+    fn call(&self, mode: Mode) -> Call {
+        Call::new(mode, self.limits.operation_timeout)
     }
 
     /// What `read` makes of the reply to a request about `key`.
@@ -103,26 +103,26 @@ impl Operations {
         }
     }
 
-    pub(crate) async fn get(&self, way: Way, key: Key<'_>) -> Result<Option<Payload>> {
+    pub(crate) async fn get(&self, mode: Mode, key: Key<'_>) -> Result<Option<Payload>> {
         let request = Request::one(commands::get(key), RetrySafety::Idempotent);
-        self.ask(self.call(way), Access::Read, key, &request, reply::payload).await
+        self.ask(self.call(mode), Access::Read, key, &request, reply::payload).await
     }
 
-    pub(crate) async fn has_key(&self, way: Way, key: Key<'_>) -> Result<bool> {
+    pub(crate) async fn has_key(&self, mode: Mode, key: Key<'_>) -> Result<bool> {
         let request = Request::one(commands::exists(key), RetrySafety::Idempotent);
-        Ok(self.ask(self.call(way), Access::Read, key, &request, reply::count).await? > 0)
+        Ok(self.ask(self.call(mode), Access::Read, key, &request, reply::count).await? > 0)
     }
 
     /// False: `put` is `Add`, and something is there.
     pub(crate) async fn put(
         &self,
-        way: Way,
+        mode: Mode,
         put: Put,
         key: Key<'_>,
         value: &Payload,
         expiry: Expiry,
     ) -> Result<bool> {
-        let (call, size) = (self.call(way), value.bytes().len());
+        let (call, size) = (self.call(mode), value.bytes().len());
         if size > LARGEST_VALUE {
             self.forget(call, key).await?;
             return Err(Error::value_too_large(key.as_str(), size, LARGEST_VALUE));
@@ -138,8 +138,8 @@ impl Operations {
         stored.map_err(|e| if e.kind() == ErrorKind::ValueTooLarge { e.with_key(key.as_str()) } else { e })
     }
 
-    pub(crate) async fn touch(&self, way: Way, key: Key<'_>, expiry: Expiry) -> Result<bool> {
-        let call = self.call(way);
+    pub(crate) async fn touch(&self, mode: Mode, key: Key<'_>, expiry: Expiry) -> Result<bool> {
+        let call = self.call(mode);
         let count = match commands::expire(key, expiry) {
             Some(cmd) => {
                 let request = Request::one(cmd, RetrySafety::Idempotent);
@@ -150,9 +150,9 @@ impl Operations {
         Ok(count > 0)
     }
 
-    pub(crate) async fn delete(&self, way: Way, key: Key<'_>) -> Result<bool> {
+    pub(crate) async fn delete(&self, mode: Mode, key: Key<'_>) -> Result<bool> {
         let request = Request::one(commands::delete(key), RetrySafety::AnswerOnce);
-        Ok(self.ask(self.call(way), Access::Write, key, &request, reply::count).await? > 0)
+        Ok(self.ask(self.call(mode), Access::Write, key, &request, reply::count).await? > 0)
     }
 
     /// Removes the old value of a `key` whose new one is too large.
@@ -161,10 +161,10 @@ impl Operations {
         self.ask(call, Access::Write, key, &request, reply::count).await.map(drop)
     }
 
-    pub(crate) async fn incr(&self, way: Way, key: Key<'_>, delta: i64) -> Result<i64> {
+    pub(crate) async fn incr(&self, mode: Mode, key: Key<'_>, delta: i64) -> Result<i64> {
         let mut digits = itoa::Buffer::new();
         let delta = digits.format(delta);
-        let (call, delta) = (self.call(way), Some(delta.as_bytes()));
+        let (call, delta) = (self.call(mode), Some(delta.as_bytes()));
         match self.script(call, &INCR, &[key], delta, RetrySafety::Once, reply::counted).await? {
             Counted::Sum(sum) => Ok(sum),
             Counted::Absent => Err(Error::key_not_found(key.as_str())),
@@ -173,8 +173,8 @@ impl Operations {
         }
     }
 
-    pub(crate) async fn rename(&self, way: Way, from: Key<'_>, to: Key<'_>) -> Result<bool> {
-        let call = self.call(way);
+    pub(crate) async fn rename(&self, mode: Mode, from: Key<'_>, to: Key<'_>) -> Result<bool> {
+        let call = self.call(mode);
         #[cfg(feature = "cluster")]
         if let Some(moved) = self.topology.move_across(call, from, to).await? {
             return Ok(moved);
@@ -183,9 +183,9 @@ impl Operations {
         Ok(self.script(call, &RENAME, &both, None, RetrySafety::Once, reply::count).await? > 0)
     }
 
-    pub(crate) async fn get_many(&self, way: Way, keys: &[Key<'_>]) -> Result<Vec<Option<Payload>>> {
+    pub(crate) async fn get_many(&self, mode: Mode, keys: &[Key<'_>]) -> Result<Vec<Option<Payload>>> {
         let Some(&first) = keys.first() else { return Ok(Vec::new()) };
-        let call = self.call(way);
+        let call = self.call(mode);
         if !self.is_one_place() {
             let replies =
                 self.topology.each(call, Access::Read, keys, |place| commands::get(keys[place])).await?;
@@ -200,11 +200,11 @@ impl Operations {
     /// The places of the entries that are too large.
     pub(crate) async fn set_many(
         &self,
-        way: Way,
+        mode: Mode,
         entries: &[(Key<'_>, Payload)],
         expiry: Expiry,
     ) -> Result<Vec<usize>> {
-        let call = self.call(way);
+        let call = self.call(mode);
         let fits = |place: &usize| entries[*place].1.bytes().len() <= LARGEST_VALUE;
         let (sent, mut refused): (Vec<usize>, Vec<usize>) = (0..entries.len()).partition(fits);
         let make = |place: usize| {
@@ -226,9 +226,9 @@ impl Operations {
         Ok(refused)
     }
 
-    pub(crate) async fn delete_many(&self, way: Way, keys: &[Key<'_>]) -> Result<()> {
+    pub(crate) async fn delete_many(&self, mode: Mode, keys: &[Key<'_>]) -> Result<()> {
         let Some(&first) = keys.first() else { return Ok(()) };
-        let call = self.call(way);
+        let call = self.call(mode);
         if !self.is_one_place() {
             let replies =
                 self.topology.each(call, Access::Write, keys, |place| commands::delete(keys[place])).await?;
@@ -238,16 +238,16 @@ impl Operations {
         self.ask(call, Access::Write, first, &request, reply::count).await.map(drop)
     }
 
-    pub(crate) async fn clear(&self, way: Way) -> Result<()> {
+    pub(crate) async fn clear(&self, mode: Mode) -> Result<()> {
         let request = Request::one(commands::clear(), RetrySafety::Idempotent);
-        for (node, reply) in self.topology.primaries(self.call(way), &request).await? {
+        for (node, reply) in self.topology.primaries(self.call(mode), &request).await? {
             understand(&node, &request, 0, reply::okay(reply))?;
         }
         Ok(())
     }
 
-    pub(crate) async fn entries(&self, way: Way) -> Result<u64> {
-        self.count_entries(self.call(way)).await
+    pub(crate) async fn entries(&self, mode: Mode) -> Result<u64> {
+        self.count_entries(self.call(mode)).await
     }
 
     async fn count_entries(&self, call: Call) -> Result<u64> {
@@ -261,8 +261,8 @@ impl Operations {
 
     /// Asks every server, those that are only read from included, and tries the commands that calls need, on keys
     /// that are not there.
-    pub(crate) async fn ping(&self, way: Way) -> Result<()> {
-        let call = self.call(way);
+    pub(crate) async fn ping(&self, mode: Mode) -> Result<()> {
+        let call = self.call(mode);
         let request = Request::many(commands::trials(true), RetrySafety::Idempotent);
         for (node, said) in self.topology.primaries(call, &request).await? {
             check_trials(&node, &request, said, !self.is_one_place())?;
@@ -274,8 +274,8 @@ impl Operations {
         Ok(())
     }
 
-    pub(crate) async fn info(&self, way: Way) -> Result<Info> {
-        let call = self.call(way);
+    pub(crate) async fn info(&self, mode: Mode) -> Result<Info> {
+        let call = self.call(mode);
         let mut info = Info::default().with_entries(self.count_entries(call).await?);
         let request = Request::one(commands::info(), RetrySafety::Idempotent);
         for (node, reply) in self.topology.primaries(call, &request).await? {

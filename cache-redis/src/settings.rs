@@ -137,10 +137,10 @@ impl FromSettings for RedisCache {
 /// The options of redis-py and django-redis, as a Django project has them, and features that are
 /// not compiled in.
 fn of_other_clients(settings: &mut BackendSettings) -> Result<()> {
-    settings.also_called("socket_timeout", "operation_timeout")?;
-    settings.also_called("socket_connect_timeout", "connect_timeout")?;
+    settings.alias("socket_timeout", "operation_timeout")?;
+    settings.alias("socket_connect_timeout", "connect_timeout")?;
     let default_client = "django_redis.client.DefaultClient";
-    settings.must_be("client_class", default_client, "there is one client")?;
+    settings.expect_value("client_class", default_client, "there is one client")?;
     settings.refuse(
         "serializer",
         "values are written by the cache's codec; set \"codec\" beside the options: \"pickle\" for \
@@ -149,9 +149,9 @@ fn of_other_clients(settings: &mut BackendSettings) -> Result<()> {
     settings.refuse(
         "compressor",
         "values are written by the cache's codec, without compression; what the ZlibCompressor wrote is \
-         read by the codec `Inflate`, once the program registers one",
+         read by the codec `Zlib`, once the program registers one",
     )?;
-    settings.refuse("ignore_exceptions", "set on_error = \"degrade\" beside the options")?;
+    settings.refuse("ignore_exceptions", "set on_error = \"fallback\" beside the options")?;
     settings.refuse("connection_pool_kwargs", "put what it says among the options themselves")?;
     for theirs in
         ["pool_class", "connection_pool_class", "connection_class", "parser_class", "redis_client_class"]

@@ -111,12 +111,12 @@ fn a_version_moves_across_members() {
     for n in 0..50 {
         let key = format!("k{n}");
         cache.set(&key, &n, MINUTE).unwrap();
-        cache.version(2).set(&key, "in the way", Timeout::Never).unwrap();
+        cache.with_version(2).set(&key, "in the way", Timeout::Never).unwrap();
         assert_eq!(cache.incr_version(&key, 1).unwrap(), 2);
         assert!(!cache.has_key(&key).unwrap());
-        assert_eq!(cache.version(2).get::<i32>(&key).unwrap(), Some(n));
-        assert_eq!(run(cache.version(2).aincr_version(&key, 3)).unwrap(), 5);
-        assert_eq!(cache.version(5).incr(&key, 1).unwrap(), i64::from(n) + 1);
+        assert_eq!(cache.with_version(2).get::<i32>(&key).unwrap(), Some(n));
+        assert_eq!(run(cache.with_version(2).aincr_version(&key, 3)).unwrap(), 5);
+        assert_eq!(cache.with_version(5).incr(&key, 1).unwrap(), i64::from(n) + 1);
     }
     // The lifetime moves along, with and without an end.
     let short = Duration::from_millis(700);
@@ -125,12 +125,12 @@ fn a_version_moves_across_members() {
         cache.set(&format!("never{n}"), &n, Timeout::Never).unwrap();
         cache.incr_version(&format!("short{n}"), 1).unwrap();
         cache.incr_version(&format!("never{n}"), 1).unwrap();
-        assert!(cache.version(2).has_key(&format!("short{n}")).unwrap());
+        assert!(cache.with_version(2).has_key(&format!("short{n}")).unwrap());
     }
     std::thread::sleep(short + Duration::from_millis(50));
     for n in 0..10 {
-        assert!(!cache.version(2).has_key(&format!("short{n}")).unwrap());
-        assert!(cache.version(2).has_key(&format!("never{n}")).unwrap());
+        assert!(!cache.with_version(2).has_key(&format!("short{n}")).unwrap());
+        assert!(cache.with_version(2).has_key(&format!("never{n}")).unwrap());
     }
     assert_eq!(cache.incr_version("absent", 1).unwrap_err().kind(), ErrorKind::KeyNotFound);
     // What changes while it moves is not lost.
@@ -139,16 +139,16 @@ fn a_version_moves_across_members() {
         let counting = scope.spawn(|| {
             let mut done = 0;
             for version in (1..=20).cycle().take(4000) {
-                done += i64::from(cache.version(version).incr("n", 1).is_ok());
+                done += i64::from(cache.with_version(version).incr("n", 1).is_ok());
             }
             done
         });
         for version in 1..20 {
-            assert_eq!(cache.version(version).incr_version("n", 1).unwrap(), version + 1);
+            assert_eq!(cache.with_version(version).incr_version("n", 1).unwrap(), version + 1);
         }
         counting.join().unwrap()
     });
-    let last = cache.version(20).get::<i64>("n").unwrap().unwrap();
+    let last = cache.with_version(20).get::<i64>("n").unwrap().unwrap();
     // Between the copy and the removal both keys can be counted on: none is lost on the old one.
     assert!(last <= total, "{last} of {total}");
 }

@@ -185,7 +185,7 @@ fn a_name_that_leads_nowhere_else_costs_few_connections() {
     wait_for("the name is looked up again", || runtime.block_on(cache.aset("k", &1, MINUTE)).is_ok());
     // Overload and failovers are what a cache may hide.
     let degrading =
-        Cache::builder(at(server.address()).build().unwrap()).on_error(OnError::Degrade).build().unwrap();
+        Cache::builder(at(server.address()).build().unwrap()).on_error(OnError::Fallback).build().unwrap();
     degrading.set("k", &1, MINUTE).unwrap();
     assert_eq!(degrading.degraded(), 1);
 }

@@ -74,7 +74,7 @@ fn async_without_tokio_is_an_error() {
     let Some(server) = redis() else { return };
     let cache = cache(server.address());
     let degrading =
-        Cache::builder(at(server.address()).build().unwrap()).on_error(OnError::Degrade).build().unwrap();
+        Cache::builder(at(server.address()).build().unwrap()).on_error(OnError::Fallback).build().unwrap();
     for cache in [&cache, &degrading] {
         let error = block_on(cache.aget::<i64>("k")).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::InvalidCacheBackend);

@@ -62,7 +62,7 @@ fn a_user_with_few_permissions() {
     let error = cache.clear().unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Rejected);
     assert!(error.to_string().contains("FLUSHDB"), "{error}");
-    assert_eq!(cache.version(2).set("k", &1, MINUTE).unwrap_err().kind(), ErrorKind::Rejected);
+    assert_eq!(cache.with_version(2).set("k", &1, MINUTE).unwrap_err().kind(), ErrorKind::Rejected);
 }
 
 #[cfg(unix)]
@@ -297,7 +297,7 @@ fn scripts_are_sent_again() {
         assert_eq!(run(cache.aincr("n", 1)).unwrap(), 2 * round);
         inline(server.address(), "SCRIPT FLUSH", "OK");
         assert_eq!(cache.incr_version("n", 1).unwrap(), 2);
-        assert_eq!(cache.version(2).decr_version("n", 1).unwrap(), 1);
+        assert_eq!(cache.with_version(2).decr_version("n", 1).unwrap(), 1);
     }
 }
 

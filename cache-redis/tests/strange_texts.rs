@@ -112,7 +112,7 @@ fn info_shows_a_version_without_control_characters() {
     let cache = build(at(address));
     for info in [cache.info().unwrap(), run(cache.ainfo()).unwrap()] {
         assert_eq!(info.entries, Some(3));
-        let said = info.servers.iter().chain(&info.more);
+        let said = info.servers.iter().chain(&info.details);
         let said: String = said.map(|(name, text)| format!("{name} {text}\n")).collect();
         assert!(said.contains("Redis 7"), "expected the version in {said:?}");
         is_harmless(&said);

@@ -26,7 +26,7 @@ fn is_rejected(error: &Error, words: &[&str]) {
 
 /// A cache that would hide what is of the store.
 fn degrading(options: RedisCacheBuilder) -> Cache<RedisCache> {
-    Cache::builder(options.build().unwrap()).on_error(OnError::Degrade).build().unwrap()
+    Cache::builder(options.build().unwrap()).on_error(OnError::Fallback).build().unwrap()
 }
 
 /// A member of a cluster that has all slots.
@@ -120,7 +120,7 @@ fn a_missing_permission() {
     let cache = degrading(to(format!("redis://app:pw@{}", server.address())));
     assert!(pings(&cache).iter().all(Result::is_ok), "{:?}", pings(&cache));
     cache.set("k", &1, MINUTE).unwrap();
-    let other = cache.version(2).set("k", &1, MINUTE).unwrap_err();
+    let other = cache.with_version(2).set("k", &1, MINUTE).unwrap_err();
     is_rejected(&other, &["NOPERM", "SET", "~PREFIX"]);
     // A command that a script calls.
     inline(server.address(), "ACL SETUSER app reset on >pw ~:1:* +@all -incrby", "OK");

@@ -1,6 +1,6 @@
 //! Opens the cache that the command line names.
 
-use cache_core::{Cache, Caches, CachesBuilder, DEFAULT_CACHE_ALIAS, Inflate, Json};
+use cache_core::{Cache, Caches, CachesBuilder, DEFAULT_CACHE_ALIAS, Json, Zlib};
 use cache_db::DatabaseCache;
 use cache_dummy::DummyCache;
 use cache_file::FileCache;
@@ -47,8 +47,8 @@ impl Chosen {
             .backend::<MemcachedCache>()
             .backend::<RedisCache>()
             .codec("pickle", Pickle::default())
-            .codec("zlib-pickle", Inflate::new(Pickle::default()))
-            .codec("zlib-json", Inflate::new(Json));
+            .codec("zlib-pickle", Zlib::new(Pickle::default()))
+            .codec("zlib-json", Zlib::new(Json));
         match (&self.url, &self.settings) {
             (Some(url), _) => builder.url(DEFAULT_CACHE_ALIAS, url),
             (None, Some(file)) => builder.file(file),
@@ -75,6 +75,6 @@ impl Chosen {
     /// The same with a version of keys.
     pub(crate) fn cache_of(&self, version: Version) -> Result<Cache> {
         let cache = self.cache()?;
-        Ok(version.version.map_or_else(|| cache.clone(), |version| cache.version(version)))
+        Ok(version.version.map_or_else(|| cache.clone(), |version| cache.with_version(version)))
     }
 }

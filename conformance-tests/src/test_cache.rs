@@ -91,8 +91,8 @@ macro_rules! both {
 impl TestCache {
     /// The same handle with another version.
     #[must_use]
-    pub fn version(&self, version: i64) -> Self {
-        Self { cache: self.cache.version(version), mode: self.mode }
+    pub fn with_version(&self, version: i64) -> Self {
+        Self { cache: self.cache.with_version(version), mode: self.mode }
     }
 
     /// The same cache in the other mode.

@@ -35,7 +35,7 @@ impl DjangoCache {
     pub fn new(pool: &Arc<Pool>, mut settings: Json, capabilities: Capabilities) -> Self {
         settings["KEY_FUNCTION"] = "__main__.final_key".into();
         // Everything that is no integer comes back as a pickle.
-        let capabilities = capabilities.with_keeps_kinds(false);
+        let capabilities = capabilities.with_preserves_type_tags(false);
         Self { pool: Arc::clone(pool), name: settings.to_string(), settings, capabilities }
     }
 

@@ -31,7 +31,7 @@ const CASES: &[(Form, &str)] = &[
     (Toml, "[caches.default]\nbackend = \"locmem\"\nkey_function = \"by_tenant\""),
     (Toml, "[caches.default]\nbackend = \"locmem\"\nkey_validator = \"ascii\""),
     (Toml, "[caches.default]\nbackend = \"locmem\"\ncodec = \"pickel\""),
-    (Toml, "[caches.default]\nbackend = \"locmem\"\nread_also = [\"yaml\"]"),
+    (Toml, "[caches.default]\nbackend = \"locmem\"\nalso_decode = [\"yaml\"]"),
     (Toml, "[caches.default]\nbackend = \"map\"\noptions = { shards = 4 }"),
     (Url, "postgres://localhost/db"),
     (Url, "locmem://name?max_entrys=10"),
@@ -302,5 +302,5 @@ fn an_unknown_alias_is_named_with_the_known_ones() {
         caches.get("sessions").unwrap_err().to_string(),
         "the settings have no cache \"sessions\"; they have \"b\", \"a\""
     );
-    assert_eq!(caches.default().unwrap_err().kind(), ErrorKind::InvalidCacheBackend);
+    assert_eq!(caches.default_cache().unwrap_err().kind(), ErrorKind::InvalidCacheBackend);
 }

@@ -57,7 +57,7 @@ fn a_dump_of_djangos_caches_is_taken_as_it_is() {
         let expected =
             ["default", "files", "table", "memcached", "pylibmc", "redis", "django_redis", "dummy"];
         assert_eq!(aliases, expected, "in the order of the dump");
-        let cache = caches.default().unwrap();
+        let cache = caches.default_cache().unwrap();
         assert_eq!(cache.make_key("k").unwrap(), "t7/site/2/k");
         for key in ["a", "b", "c", "d"] {
             cache.set(key, &1, DEFAULT_TIMEOUT).unwrap();
@@ -71,20 +71,20 @@ fn a_dump_of_djangos_caches_is_taken_as_it_is() {
 #[test]
 fn toml_json_and_any_serde_source_mean_the_same() {
     let toml = "[caches.default]\nbackend = \"locmem\"\nlocation = \"forms\"\ntimeout = \"1h30m\"\nkey_prefix = \"p\"\nversion = 3\n\
-                key_policy = \"refuse\"\non_error = \"degrade\"\ncodec = \"json\"\nread_also = [\"messagepack\"]\n\
+                key_policy = \"refuse\"\non_error = \"fallback\"\ncodec = \"json\"\nalso_decode = [\"messagepack\"]\n\
                 [caches.default.options]\nmax_entries = \"unlimited\"\ncull_frequency = 4";
     let tree: Setting = serde_json::from_str(
         r#"{"CACHES": {"default": {"BACKEND": "locmem", "LOCATION": "forms", "TIMEOUT": 5400, "KEY_PREFIX": "p", "VERSION": "3",
-            "key_policy": "refuse", "on_error": "degrade", "codec": "json", "read_also": "messagepack",
+            "key_policy": "refuse", "on_error": "fallback", "codec": "json", "also_decode": "messagepack",
             "OPTIONS": {"MAX_ENTRIES": "unlimited", "CULL_FREQUENCY": 4}}}}"#,
     )
     .unwrap();
-    let url = "locmem://forms?timeout=5400&key_prefix=p&version=3&key_policy=refuse&on_error=degrade&codec=json\
-               &read_also=messagepack&max_entries=unlimited&cull_frequency=4&";
+    let url = "locmem://forms?timeout=5400&key_prefix=p&version=3&key_policy=refuse&on_error=fallback&codec=json\
+               &also_decode=messagepack&max_entries=unlimited&cull_frequency=4&";
     let of_toml = common::registered().toml(toml).build().unwrap();
     let of_tree = common::registered().settings(tree).build().unwrap();
     for caches in [of_toml, of_tree, by_url(url)] {
-        let cache = caches.default().unwrap();
+        let cache = caches.default_cache().unwrap();
         assert_eq!(cache.make_key("k").unwrap(), "p:3:k");
         assert!(cache.set("a blank", &1, DEFAULT_TIMEOUT).is_err(), "refused");
         assert!(format!("{cache:?}").contains("timeout: After(5400s)"), "{cache:?}");
@@ -96,26 +96,26 @@ fn toml_json_and_any_serde_source_mean_the_same() {
 fn the_eviction_is_chosen_by_name() {
     for (name, lru) in [("lru", true), ("s3fifo", false)] {
         let caches = by_url(&format!("locmem://evicts-by-{name}?eviction={name}"));
-        assert_eq!(caches.default().unwrap().backend().capabilities().lru, lru);
+        assert_eq!(caches.default_cache().unwrap().backend().capabilities().lru, lru);
     }
 }
 
 #[test]
 fn a_codec_is_chosen_by_name() {
     let text = |codec: &str| {
-        let url = format!("locmem://codec-by-name?codec={codec}&read_also=messagepack,json");
-        by_url(&url).default().unwrap()
+        let url = format!("locmem://codec-by-name?codec={codec}&also_decode=messagepack,json");
+        by_url(&url).default_cache().unwrap()
     };
     let (json, packed) = (text("json"), text("messagepack"));
     json.set("k", &vec![1.5, 2.5], DEFAULT_TIMEOUT).unwrap();
-    assert_eq!(packed.get::<Vec<f64>>("k").unwrap().unwrap(), [1.5, 2.5], "read_also");
-    let alone = by_url("locmem://codec-by-name").default().unwrap();
+    assert_eq!(packed.get::<Vec<f64>>("k").unwrap().unwrap(), [1.5, 2.5], "also_decode");
+    let alone = by_url("locmem://codec-by-name").default_cache().unwrap();
     assert!(alone.get::<Vec<f64>>("k").is_err(), "JSON was written");
 }
 
 #[test]
 fn a_url_in_common_with_django_environ_makes_its_keys() {
-    let made = |caches: &Caches| caches.default().unwrap().make_key("k").unwrap();
+    let made = |caches: &Caches| caches.default_cache().unwrap().make_key("k").unwrap();
     let query = "key_prefix=shop&version=7&timeout=5m";
     let as_django =
         |url: &str| common::registered().compat(Compat::DjangoEnviron).url("default", url).build().unwrap();
@@ -128,7 +128,7 @@ fn a_url_in_common_with_django_environ_makes_its_keys() {
     assert_eq!(made(&as_django(&format!("pymemcache://h?{query}"))), "shop:7:k");
     let url = format!("redis://h/1?{query}");
     // Django looks for this one in lower case too.
-    assert!(format!("{:?}", as_django(&url).default().unwrap()).contains("300s"));
+    assert!(format!("{:?}", as_django(&url).default_cache().unwrap()).contains("300s"));
     let table = format!("[default]\nurl = \"{url}\"\ncompat = \"django-environ\"\nversion = 3");
     let error = common::registered().toml(&table).build().unwrap_err().to_string();
     assert!(error.contains("\"version\" is there in the URL and beside it"), "{error}");
@@ -139,11 +139,11 @@ fn a_url_in_common_with_django_environ_makes_its_keys() {
 #[test]
 fn one_cache_each_time_made_on_first_use() {
     let caches = by_url("map://?capacity=8");
-    let (one, same) = (caches.default().unwrap(), caches.clone().default().unwrap());
+    let (one, same) = (caches.default_cache().unwrap(), caches.clone().default_cache().unwrap());
     assert!(Arc::ptr_eq(one.backend(), same.backend()));
     let fresh = by_url("map://");
     std::thread::scope(|scope| {
-        let made: Vec<_> = (0..8).map(|_| scope.spawn(|| fresh.default().unwrap())).collect();
+        let made: Vec<_> = (0..8).map(|_| scope.spawn(|| fresh.default_cache().unwrap())).collect();
         let made: Vec<_> = made.into_iter().map(|thread| thread.join().unwrap()).collect();
         assert!(made.iter().all(|cache| Arc::ptr_eq(cache.backend(), made[0].backend())));
     });
@@ -167,7 +167,7 @@ fn a_later_source_replaces_a_cache_as_a_whole() {
         .build()
         .unwrap();
     assert_eq!(caches.aliases().collect::<Vec<_>>(), ["default", "sessions", "api_v2"]);
-    assert_eq!(caches.default().unwrap().make_key("k").unwrap(), ":7:k");
+    assert_eq!(caches.default_cache().unwrap().make_key("k").unwrap(), ":7:k");
 }
 
 /// Each line is one location: what is written by its first URL is read by all others.
@@ -191,10 +191,10 @@ fn urls_of_stores_without_a_server() {
         vec![format!("sqlite://{dir}/d.db"), format!("db://cache?path={dir}/d.db")],
     ];
     for urls in &lines {
-        let writer = by_url(&urls[0]).default().unwrap();
+        let writer = by_url(&urls[0]).default_cache().unwrap();
         writer.set("k", &urls[0], DEFAULT_TIMEOUT).unwrap();
         for url in urls {
-            let read: Option<String> = by_url(url).default().unwrap().get("k").unwrap();
+            let read: Option<String> = by_url(url).default_cache().unwrap().get("k").unwrap();
             assert_eq!(read.as_deref(), Some(&*urls[0]), "{url}");
         }
     }

@@ -92,7 +92,8 @@ fn urls_of_redis() {
     let socket = dir.path().join("redis.sock").display().to_string();
     let Some(server) = or_skip(Server::redis(&["--unixsocket", &socket])) else { return };
     let at = server.address();
-    let cache = |url: &str| common::registered().url("default", url).build().unwrap().default().unwrap();
+    let cache =
+        |url: &str| common::registered().url("default", url).build().unwrap().default_cache().unwrap();
     cache(&format!("redis://{at}/2")).set("k", "v", DEFAULT_TIMEOUT).unwrap();
     for url in [
         format!("rediscache://{at}/2"),
@@ -115,7 +116,8 @@ fn urls_of_redis() {
 fn urls_of_memcached() {
     let Some(server) = or_skip(Server::memcached(&[])) else { return };
     let at = server.address();
-    let cache = |url: &str| common::registered().url("default", url).build().unwrap().default().unwrap();
+    let cache =
+        |url: &str| common::registered().url("default", url).build().unwrap().default_cache().unwrap();
     cache(&format!("memcached://{at}")).set("k", "v", DEFAULT_TIMEOUT).unwrap();
     for scheme in ["memcache", "pymemcache", "pymemcached", "pylibmc", "djangopylibmc"] {
         let url = format!("{scheme}://{at}/?operation_timeout=2s");

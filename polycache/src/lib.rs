@@ -13,7 +13,7 @@
 //!
 //! // Memory, unless CACHE_URL names another store: redis://localhost:6379/1, sqlite:///var/cache/app/cache.db, …
 //! let caches = polycache::caches().url("default", "locmem://").environment().build()?;
-//! let cache = caches.default()?;
+//! let cache = caches.default_cache()?;
 //!
 //! cache.set("user:1", &User { name: "Ada".into() }, Duration::from_secs(300))?;
 //! assert_eq!(cache.get("user:1")?, Some(User { name: "Ada".into() }));
@@ -58,7 +58,7 @@
 //! | `tls` | `rediss://`; includes `redis` | `cache-redis` |
 //! | `json` (default) | the codec [`Json`], called `json` in settings, and settings in JSON | `cache-core` |
 //! | `toml` | settings in TOML | `cache-core` |
-//! | `zlib` | the codec [`Inflate`], called `zlib-json` and `zlib-pickle` in settings, which reads what django-redis compressed | `cache-core` |
+//! | `zlib` | the codec [`Zlib`], called `zlib-json` and `zlib-pickle` in settings, which reads what django-redis compressed | `cache-core` |
 //! | `pickle` | the codec [`Pickle`], called `pickle` in settings, to share values with Python | `cache-pickle` |
 //! | `jiff`, `rust_decimal`, `uuid` | conversions between Python's values and the types of these crates; include `pickle` | `cache-pickle` |
 //! | `django` | Django's own layouts of files and tables, for the backends that are switched on; includes `pickle` | `cache-file`, `cache-db` |
@@ -84,12 +84,12 @@ pub mod backend {
     pub use cache_core::*;
 }
 
-#[cfg(feature = "zlib")]
-pub use cache_core::Inflate;
 #[cfg(feature = "json")]
 pub use cache_core::Json;
 #[cfg(feature = "metrics")]
 pub use cache_core::SECONDS_BUCKETS;
+#[cfg(feature = "zlib")]
+pub use cache_core::Zlib;
 pub use cache_core::{
     BaseCache, Bytes, Cache, CacheBuilder, CacheConfig, Caches, CachesBuilder, Clock, Codec, Compat,
     DEFAULT_CACHE_ALIAS, DEFAULT_TIMEOUT, Error, ErrorKind, Info, KeyPolicy, ManualClock, MessagePack,

@@ -95,12 +95,12 @@ const NAMES: [Names; 9] = [
     names!("pickle", |caches| caches.codec("pickle", cache_pickle::Pickle::default()), ["pickle"]),
     names!(
         "zlib" + "json",
-        |caches| caches.codec("zlib-json", cache_core::Inflate::new(cache_core::Json)),
+        |caches| caches.codec("zlib-json", cache_core::Zlib::new(cache_core::Json)),
         ["zlib-json"]
     ),
     names!(
         "zlib" + "pickle",
-        |caches| caches.codec("zlib-pickle", cache_core::Inflate::new(cache_pickle::Pickle::default())),
+        |caches| caches.codec("zlib-pickle", cache_core::Zlib::new(cache_pickle::Pickle::default())),
         ["zlib-pickle"]
     ),
 ];
@@ -202,7 +202,7 @@ mod tests {
     #[test]
     fn what_a_program_registers_itself_counts_before_what_is_switched_off() {
         let caches = without_features().backend::<cache_locmem::LocMemCache>().url("default", "locmem://");
-        caches.build().unwrap().default().unwrap();
+        caches.build().unwrap().default_cache().unwrap();
     }
 
     #[test]

@@ -18,7 +18,7 @@ fn settings_may_name_what_is_switched_on_and_learn_the_feature_of_what_is_off() 
         match polycache::caches().url("default", url).build() {
             Ok(caches) => {
                 assert!(on, "{url} was taken without the feature {feature}");
-                caches.default().unwrap();
+                caches.default_cache().unwrap();
             }
             Err(error) => {
                 let error = error.to_string();

@@ -45,8 +45,8 @@ pub struct CacheBuilder<B: ?Sized> {
     validator: Option<Named<KeyValidator>>,
     policy: Option<KeyPolicy>,
     codec: Option<Arc<dyn Codec>>,
-    read_also: Vec<Arc<dyn Codec>>,
-    flight_wait: Duration,
+    also_decode: Vec<Arc<dyn Codec>>,
+    single_flight_timeout: Duration,
     on_error: OnError,
 }
 
@@ -64,9 +64,9 @@ impl<B: BaseCache + ?Sized> CacheBuilder<B> {
             validator: None,
             policy: None,
             codec: None,
-            read_also: Vec::new(),
-            flight_wait: Duration::from_secs(10),
-            on_error: OnError::Surface,
+            also_decode: Vec::new(),
+            single_flight_timeout: Duration::from_secs(10),
+            on_error: OnError::Return,
         }
     }
 
@@ -83,8 +83,8 @@ impl<B: BaseCache + ?Sized> CacheBuilder<B> {
             validator: settings.keys.validator.clone(),
             policy: Some(settings.keys.policy),
             codec: Some(Arc::clone(&settings.codecs.write)),
-            read_also: settings.codecs.read_also.clone(),
-            flight_wait: settings.flights.wait(),
+            also_decode: settings.codecs.also_decode.clone(),
+            single_flight_timeout: settings.flights.wait(),
             on_error: settings.on_error,
         }
     }
@@ -122,7 +122,7 @@ impl<B: BaseCache + ?Sized> CacheBuilder<B> {
     }
 
     /// Django's `KEY_FUNCTION`: makes the store's key from key, prefix and version, in place of
-    /// [`default_key_func`](crate::default_key_func). An error refuses the key; nothing is sent.
+    /// [`default_key_func`](crate::django::default_key_func). An error refuses the key; nothing is sent.
     #[must_use]
     pub fn key_function<F>(mut self, function: F) -> Self
     where
@@ -164,20 +164,20 @@ impl<B: BaseCache + ?Sized> CacheBuilder<B> {
     /// One more codec that values are read with: to move from one codec to another without a
     /// flush. May be called again.
     #[must_use]
-    pub fn read_also(mut self, codec: impl Codec + 'static) -> Self {
-        self.read_also.push(Arc::new(codec));
+    pub fn also_decode(mut self, codec: impl Codec + 'static) -> Self {
+        self.also_decode.push(Arc::new(codec));
         self
     }
 
     /// How long a caller of `get_or_set` waits for another caller's computation of the same key
     /// before it computes by itself: 10 seconds by default, at most a day. Zero turns single flight off.
     #[must_use]
-    pub const fn flight_wait(mut self, wait: Duration) -> Self {
-        self.flight_wait = wait;
+    pub const fn single_flight_timeout(mut self, wait: Duration) -> Self {
+        self.single_flight_timeout = wait;
         self
     }
 
-    /// What happens when the store is out of reach or fails. Default: [`OnError::Surface`].
+    /// What happens when the store is out of reach or fails. Default: [`OnError::Return`].
     #[must_use]
     pub const fn on_error(mut self, on_error: OnError) -> Self {
         self.on_error = on_error;
@@ -191,12 +191,12 @@ impl<B: BaseCache + ?Sized> CacheBuilder<B> {
         function: Option<Named<KeyFunction>>,
         validator: Option<Named<KeyValidator>>,
         codec: Option<Arc<dyn Codec>>,
-        read_also: Vec<Arc<dyn Codec>>,
+        also_decode: Vec<Arc<dyn Codec>>,
     ) -> Self {
         self.function = function;
         self.validator = validator;
         self.codec = codec;
-        self.read_also = read_also;
+        self.also_decode = also_decode;
         self
     }
 
@@ -254,10 +254,10 @@ impl<B: BaseCache + ?Sized> CacheBuilder<B> {
                 timeout: self.timeout,
                 codecs: Codecs {
                     write: codec,
-                    read_also: self.read_also,
-                    keeps_kinds: capabilities.keeps_kinds,
+                    also_decode: self.also_decode,
+                    preserves_type_tags: capabilities.preserves_type_tags,
                 },
-                flights: Arc::new(Flights::new(self.flight_wait)),
+                flights: Arc::new(Flights::new(self.single_flight_timeout)),
                 on_error: self.on_error,
                 counters: Counters::default(),
                 observed: Observed::new(self.name),

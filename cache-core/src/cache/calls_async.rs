@@ -15,8 +15,8 @@ use crate::cache::Cache;
 use crate::error::{Error, Result};
 use crate::info::{Info, Presence};
 use crate::key::Key;
+use crate::mode::Mode;
 use crate::timeout::Timeout;
-use crate::way::Way;
 
 /// Async operations: each means what its namesake without the `a` means.
 impl<B: BaseCache + ?Sized> Cache<B> {
@@ -83,7 +83,7 @@ impl<B: BaseCache + ?Sized> Cache<B> {
         value: &T,
         timeout: impl Into<Timeout> + Send,
     ) -> Result<bool> {
-        self.add_on(Way::Async, key, value, timeout.into()).await
+        self.add_on(Mode::Async, key, value, timeout.into()).await
     }
 
     /// [`Cache::touch`] for async callers.
@@ -91,7 +91,7 @@ impl<B: BaseCache + ?Sized> Cache<B> {
     /// # Errors
     /// As [`Cache::touch`].
     pub async fn atouch(&self, key: &str, timeout: impl Into<Timeout>) -> Result<bool> {
-        self.touch_on(Way::Async, key, timeout.into()).await
+        self.touch_on(Mode::Async, key, timeout.into()).await
     }
 
     /// [`Cache::delete`] for async callers.
@@ -99,7 +99,7 @@ impl<B: BaseCache + ?Sized> Cache<B> {
     /// # Errors
     /// As [`Cache::delete`].
     pub async fn adelete(&self, key: &str) -> Result<bool> {
-        self.delete_on(Way::Async, key).await
+        self.delete_on(Mode::Async, key).await
     }
 
     /// [`Cache::has_key`] for async callers.
@@ -107,7 +107,7 @@ impl<B: BaseCache + ?Sized> Cache<B> {
     /// # Errors
     /// As [`Cache::has_key`].
     pub async fn ahas_key(&self, key: &str) -> Result<bool> {
-        self.has_key_on(Way::Async, key).await
+        self.has_key_on(Mode::Async, key).await
     }
 
     /// [`Cache::incr_by`] for async callers.
@@ -115,7 +115,7 @@ impl<B: BaseCache + ?Sized> Cache<B> {
     /// # Errors
     /// As [`Cache::incr_by`].
     pub async fn aincr_by(&self, key: &str, delta: i64) -> Result<i64> {
-        self.incr_on(Way::Async, key, delta).await
+        self.incr_on(Mode::Async, key, delta).await
     }
 
     /// [`Cache::aincr_by`] under Django's name.
@@ -131,7 +131,7 @@ impl<B: BaseCache + ?Sized> Cache<B> {
     /// # Errors
     /// As [`Cache::decr_by`].
     pub async fn adecr_by(&self, key: &str, delta: i64) -> Result<i64> {
-        self.decr_on(Way::Async, key, delta).await
+        self.decr_on(Mode::Async, key, delta).await
     }
 
     /// [`Cache::adecr_by`] under Django's name.
@@ -147,7 +147,7 @@ impl<B: BaseCache + ?Sized> Cache<B> {
     /// # Errors
     /// As [`Cache::incr_version_by`].
     pub async fn aincr_version_by(&self, key: &str, delta: i64) -> Result<i64> {
-        self.move_on(Way::Async, key, self.head.version.checked_add(delta)).await
+        self.move_on(Mode::Async, key, self.head.version.checked_add(delta)).await
     }
 
     /// [`Cache::aincr_version_by`] under Django's name.
@@ -163,7 +163,7 @@ impl<B: BaseCache + ?Sized> Cache<B> {
     /// # Errors
     /// As [`Cache::decr_version_by`].
     pub async fn adecr_version_by(&self, key: &str, delta: i64) -> Result<i64> {
-        self.move_on(Way::Async, key, self.head.version.checked_sub(delta)).await
+        self.move_on(Mode::Async, key, self.head.version.checked_sub(delta)).await
     }
 
     /// [`Cache::adecr_version_by`] under Django's name.
@@ -182,7 +182,7 @@ impl<B: BaseCache + ?Sized> Cache<B> {
         &self,
         keys: impl IntoIterator<Item = K>,
     ) -> Result<Vec<(K, T)>> {
-        self.get_many_on(Way::Async, keys).await
+        self.get_many_on(Mode::Async, keys).await
     }
 
     /// [`Cache::set_many`] for async callers.
@@ -194,7 +194,7 @@ impl<B: BaseCache + ?Sized> Cache<B> {
         entries: impl IntoIterator<Item = (K, T)>,
         timeout: impl Into<Timeout>,
     ) -> Result<Vec<K>> {
-        self.set_many_on(Way::Async, entries, timeout.into()).await
+        self.set_many_on(Mode::Async, entries, timeout.into()).await
     }
 
     /// [`Cache::delete_many`] for async callers.
@@ -202,7 +202,7 @@ impl<B: BaseCache + ?Sized> Cache<B> {
     /// # Errors
     /// As [`Cache::delete_many`].
     pub async fn adelete_many<K: AsRef<str>>(&self, keys: impl IntoIterator<Item = K>) -> Result<()> {
-        self.delete_many_on(Way::Async, keys).await
+        self.delete_many_on(Mode::Async, keys).await
     }
 
     /// [`Cache::clear`] for async callers.
@@ -210,7 +210,7 @@ impl<B: BaseCache + ?Sized> Cache<B> {
     /// # Errors
     /// As [`Cache::clear`].
     pub async fn aclear(&self) -> Result<()> {
-        self.clear_on(Way::Async).await
+        self.clear_on(Mode::Async).await
     }
 
     /// [`Cache::close`] for async callers.
@@ -218,7 +218,7 @@ impl<B: BaseCache + ?Sized> Cache<B> {
     /// # Errors
     /// As [`Cache::close`].
     pub async fn aclose(&self) -> Result<()> {
-        self.close_on(Way::Async).await
+        self.close_on(Mode::Async).await
     }
 
     /// [`Cache::ping`] for async callers.
@@ -226,7 +226,7 @@ impl<B: BaseCache + ?Sized> Cache<B> {
     /// # Errors
     /// As [`Cache::ping`].
     pub async fn aping(&self) -> Result<Presence> {
-        self.ping_on(Way::Async).await
+        self.ping_on(Mode::Async).await
     }
 
     /// [`Cache::info`] for async callers.
@@ -234,7 +234,7 @@ impl<B: BaseCache + ?Sized> Cache<B> {
     /// # Errors
     /// As [`Cache::info`].
     pub async fn ainfo(&self) -> Result<Info> {
-        self.info_on(Way::Async).await
+        self.info_on(Mode::Async).await
     }
 
     /// [`Cache::purge_expired`] for async callers.
@@ -242,7 +242,7 @@ impl<B: BaseCache + ?Sized> Cache<B> {
     /// # Errors
     /// As [`Cache::purge_expired`].
     pub async fn apurge_expired(&self) -> Result<Option<u64>> {
-        self.purge_expired_on(Way::Async).await
+        self.purge_expired_on(Mode::Async).await
     }
 
     /// [`Cache::get_or`] for async callers.
@@ -299,6 +299,6 @@ impl<B: BaseCache + ?Sized> Cache<B> {
         F: FnOnce() -> Fut,
         Fut: Future<Output = Result<T, E>>,
     {
-        self.get_or_set_on(Way::Async, key, timeout.into(), function).await
+        self.get_or_set_on(Mode::Async, key, timeout.into(), function).await
     }
 }

@@ -10,8 +10,8 @@ use crate::backend::BaseCache;
 use crate::cache::Cache;
 use crate::error::{Error, Result};
 use crate::info::{Info, Presence};
+use crate::mode::{Mode, poll_now};
 use crate::timeout::Timeout;
-use crate::way::{Way, run_sync};
 
 /// Sync operations. All of them may fail with
 /// [`InvalidCacheKey`](crate::ErrorKind::InvalidCacheKey), before anything else happens, and with
@@ -71,7 +71,7 @@ impl<B: BaseCache + ?Sized> Cache<B> {
         value: &T,
         timeout: impl Into<Timeout>,
     ) -> Result<bool> {
-        run_sync(self.add_on(Way::Sync, key, value, timeout.into()))
+        poll_now(self.add_on(Mode::Blocking, key, value, timeout.into()))
     }
 
     /// Gives `key` a new lifetime from now; false if it is absent. A zero timeout expires it at once.
@@ -79,7 +79,7 @@ impl<B: BaseCache + ?Sized> Cache<B> {
     /// # Errors
     /// When the store fails.
     pub fn touch(&self, key: &str, timeout: impl Into<Timeout>) -> Result<bool> {
-        run_sync(self.touch_on(Way::Sync, key, timeout.into()))
+        poll_now(self.touch_on(Mode::Blocking, key, timeout.into()))
     }
 
     /// Removes `key`; true if it was there.
@@ -91,7 +91,7 @@ impl<B: BaseCache + ?Sized> Cache<B> {
     /// # Errors
     /// When the store fails.
     pub fn delete(&self, key: &str) -> Result<bool> {
-        run_sync(self.delete_on(Way::Sync, key))
+        poll_now(self.delete_on(Mode::Blocking, key))
     }
 
     /// Whether `key` is there. It does not count as a use of the entry.
@@ -99,7 +99,7 @@ impl<B: BaseCache + ?Sized> Cache<B> {
     /// # Errors
     /// When the store fails.
     pub fn has_key(&self, key: &str) -> Result<bool> {
-        run_sync(self.has_key_on(Way::Sync, key))
+        poll_now(self.has_key_on(Mode::Blocking, key))
     }
 
     /// Adds `delta` to the integer under `key` and returns the sum. Atomic; the lifetime stays.
@@ -119,7 +119,7 @@ impl<B: BaseCache + ?Sized> Cache<B> {
     /// or [`Overflow`](crate::ErrorKind::Overflow), and then the value is unchanged;
     /// [`OutcomeUnknown`](crate::ErrorKind::OutcomeUnknown) when a server's reply is lost.
     pub fn incr_by(&self, key: &str, delta: i64) -> Result<i64> {
-        run_sync(self.incr_on(Way::Sync, key, delta))
+        poll_now(self.incr_on(Mode::Blocking, key, delta))
     }
 
     /// [`Cache::incr_by`] under Django's name.
@@ -135,7 +135,7 @@ impl<B: BaseCache + ?Sized> Cache<B> {
     /// # Errors
     /// As [`Cache::incr_by`].
     pub fn decr_by(&self, key: &str, delta: i64) -> Result<i64> {
-        run_sync(self.decr_on(Way::Sync, key, delta))
+        poll_now(self.decr_on(Mode::Blocking, key, delta))
     }
 
     /// [`Cache::decr_by`] under Django's name.
@@ -153,7 +153,7 @@ impl<B: BaseCache + ?Sized> Cache<B> {
     /// [`KeyNotFound`](crate::ErrorKind::KeyNotFound), and
     /// [`Overflow`](crate::ErrorKind::Overflow) of the version, and then nothing moved.
     pub fn incr_version_by(&self, key: &str, delta: i64) -> Result<i64> {
-        run_sync(self.move_on(Way::Sync, key, self.head.version.checked_add(delta)))
+        poll_now(self.move_on(Mode::Blocking, key, self.head.version.checked_add(delta)))
     }
 
     /// [`Cache::incr_version_by`] under Django's name.
@@ -169,7 +169,7 @@ impl<B: BaseCache + ?Sized> Cache<B> {
     /// # Errors
     /// As [`Cache::incr_version_by`].
     pub fn decr_version_by(&self, key: &str, delta: i64) -> Result<i64> {
-        run_sync(self.move_on(Way::Sync, key, self.head.version.checked_sub(delta)))
+        poll_now(self.move_on(Mode::Blocking, key, self.head.version.checked_sub(delta)))
     }
 
     /// [`Cache::decr_version_by`] under Django's name.
@@ -189,7 +189,7 @@ impl<B: BaseCache + ?Sized> Cache<B> {
         &self,
         keys: impl IntoIterator<Item = K>,
     ) -> Result<Vec<(K, T)>> {
-        run_sync(self.get_many_on(Way::Sync, keys))
+        poll_now(self.get_many_on(Mode::Blocking, keys))
     }
 
     /// Stores all `entries` and returns the keys that the store refused as too large: their older
@@ -203,7 +203,7 @@ impl<B: BaseCache + ?Sized> Cache<B> {
         entries: impl IntoIterator<Item = (K, T)>,
         timeout: impl Into<Timeout>,
     ) -> Result<Vec<K>> {
-        run_sync(self.set_many_on(Way::Sync, entries, timeout.into()))
+        poll_now(self.set_many_on(Mode::Blocking, entries, timeout.into()))
     }
 
     /// Removes `keys`; those that are absent are none the worse.
@@ -211,7 +211,7 @@ impl<B: BaseCache + ?Sized> Cache<B> {
     /// # Errors
     /// When the store fails.
     pub fn delete_many<K: AsRef<str>>(&self, keys: impl IntoIterator<Item = K>) -> Result<()> {
-        run_sync(self.delete_many_on(Way::Sync, keys))
+        poll_now(self.delete_many_on(Mode::Blocking, keys))
     }
 
     /// Removes everything in the location: other prefixes, other versions and other caches' entries
@@ -221,7 +221,7 @@ impl<B: BaseCache + ?Sized> Cache<B> {
     /// # Errors
     /// When the store fails.
     pub fn clear(&self) -> Result<()> {
-        run_sync(self.clear_on(Way::Sync))
+        poll_now(self.clear_on(Mode::Blocking))
     }
 
     /// Lets go of connections and files. As often as one likes: the next use opens them again.
@@ -229,7 +229,7 @@ impl<B: BaseCache + ?Sized> Cache<B> {
     /// # Errors
     /// When the store fails.
     pub fn close(&self) -> Result<()> {
-        run_sync(self.close_on(Way::Sync))
+        poll_now(self.close_on(Mode::Blocking))
     }
 
     /// Asks the store whether it is there and lets this client in: one exchange with every server,
@@ -239,7 +239,7 @@ impl<B: BaseCache + ?Sized> Cache<B> {
     /// # Errors
     /// When the store is out of reach, fails or refuses this client.
     pub fn ping(&self) -> Result<Presence> {
-        run_sync(self.ping_on(Way::Sync))
+        poll_now(self.ping_on(Mode::Blocking))
     }
 
     /// What the store says of itself: entries, bytes, a server's hits and version. May cost much
@@ -248,7 +248,7 @@ impl<B: BaseCache + ?Sized> Cache<B> {
     /// # Errors
     /// When the store fails.
     pub fn info(&self) -> Result<Info> {
-        run_sync(self.info_on(Way::Sync))
+        poll_now(self.info_on(Mode::Blocking))
     }
 
     /// Removes what has expired, in the whole location, and says how many entries that were; `None`
@@ -257,7 +257,7 @@ impl<B: BaseCache + ?Sized> Cache<B> {
     /// # Errors
     /// When the store fails; part of it may be done then.
     pub fn purge_expired(&self) -> Result<Option<u64>> {
-        run_sync(self.purge_expired_on(Way::Sync))
+        poll_now(self.purge_expired_on(Mode::Blocking))
     }
 
     /// The value of `key`, or `default` for a miss: Django's `get(key, default)`.
@@ -280,7 +280,7 @@ impl<B: BaseCache + ?Sized> Cache<B> {
     ///
     /// Single flight: however many threads and tasks miss one key at once, one of them calls its
     /// function and the others get its value. They wait for at most
-    /// [`flight_wait`](crate::CacheBuilder::flight_wait) and then compute by themselves. A value
+    /// [`single_flight_timeout`](crate::CacheBuilder::single_flight_timeout) and then compute by themselves. A value
     /// that someone else stored meanwhile wins. A call from inside `function` for the same key
     /// does not deadlock. With a zero timeout the value is returned and not stored.
     ///
@@ -333,6 +333,6 @@ impl<B: BaseCache + ?Sized> Cache<B> {
         E: From<Error>,
         F: FnOnce() -> Result<T, E>,
     {
-        run_sync(self.get_or_set_on(Way::Sync, key, timeout.into(), || ready(function())))
+        poll_now(self.get_or_set_on(Mode::Blocking, key, timeout.into(), || ready(function())))
     }
 }

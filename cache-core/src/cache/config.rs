@@ -7,7 +7,8 @@ use std::time::Duration;
 use crate::backend::BaseCache;
 use crate::cache::{Cache, CacheBuilder, OnError};
 use crate::codec::Codec;
-use crate::key::{DEFAULT_KEY_FUNCTION, KeyPolicy};
+use crate::django::DEFAULT_KEY_FUNCTION;
+use crate::key::KeyPolicy;
 use crate::timeout::Timeout;
 
 /// What a cache was built with: see [`Cache::config`].
@@ -33,9 +34,9 @@ pub struct CacheConfig<'a> {
     /// The codec that writes values, the one that the backend prescribes included.
     pub codec: &'a dyn Codec,
     /// The other codecs that values are read with, in the order they are tried.
-    pub read_also: &'a [Arc<dyn Codec>],
+    pub also_decode: &'a [Arc<dyn Codec>],
     /// How long a caller of `get_or_set` waits for another caller's computation.
-    pub flight_wait: Duration,
+    pub single_flight_timeout: Duration,
     /// What happens when the store is unreachable or fails.
     pub on_error: OnError,
 }
@@ -51,8 +52,8 @@ impl fmt::Debug for CacheConfig<'_> {
             .field("key_validator", &self.key_validator)
             .field("key_policy", &self.key_policy)
             .field("codec", &self.codec.name())
-            .field("read_also", &self.read_also.iter().map(|codec| codec.name()).collect::<Vec<_>>())
-            .field("flight_wait", &self.flight_wait)
+            .field("also_decode", &self.also_decode.iter().map(|codec| codec.name()).collect::<Vec<_>>())
+            .field("single_flight_timeout", &self.single_flight_timeout)
             .field("on_error", &self.on_error)
             .finish()
     }
@@ -82,8 +83,8 @@ impl<B: BaseCache + ?Sized> Cache<B> {
             key_validator: validator.as_ref().map(|validator| &*validator.name),
             key_policy: settings.keys.policy,
             codec: &*settings.codecs.write,
-            read_also: &settings.codecs.read_also,
-            flight_wait: settings.flights.wait(),
+            also_decode: &settings.codecs.also_decode,
+            single_flight_timeout: settings.flights.wait(),
             on_error: settings.on_error,
         }
     }

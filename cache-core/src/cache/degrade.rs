@@ -16,25 +16,25 @@ use crate::error::{Error, ErrorKind};
 pub enum OnError {
     /// The caller gets the error, as in Django. The default.
     #[default]
-    Surface,
+    Return,
     /// The cache answers as if it were empty and stored nothing: `get` none, `get_many` nothing,
     /// `has_key`, `add`, `touch` and `delete` false, `set` and `delete_many` nothing, `set_many`
     /// every key as failed; `get_or_set` computes and returns. Each time is logged as a warning
     /// through `tracing` and counted by [`Cache::degraded`].
     ///
     /// `incr`, `decr`, `incr_version`, `decr_version` and `clear` have no such answer, and fail.
-    Degrade,
+    Fallback,
 }
 
 impl Error {
-    /// Whether [`OnError::Degrade`] may hide it.
+    /// Whether [`OnError::Fallback`] may hide it.
     pub(super) const fn is_of_the_store(&self) -> bool {
         matches!(self.kind(), ErrorKind::Unavailable | ErrorKind::Storage)
     }
 }
 
 impl<B: BaseCache + ?Sized> Cache<B> {
-    /// How many calls of the store [`OnError::Degrade`] has answered in its place since this
+    /// How many calls of the store [`OnError::Fallback`] has answered in its place since this
     /// cache was built, all handles and versions together.
     #[must_use]
     pub fn degraded(&self) -> u64 {
@@ -42,6 +42,6 @@ impl<B: BaseCache + ?Sized> Cache<B> {
     }
 
     pub(super) fn degrades(&self) -> bool {
-        self.settings.on_error == OnError::Degrade
+        self.settings.on_error == OnError::Fallback
     }
 }

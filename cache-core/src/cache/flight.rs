@@ -15,9 +15,9 @@ use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::landing::{Flight, Landing};
+use crate::mode::Mode;
 use crate::payload::Payload;
 use crate::sync::{AtomicU64, Mutex, MutexGuard, thread_local};
-use crate::way::Way;
 
 const SHARDS: usize = 16;
 
@@ -134,7 +134,7 @@ impl Flights {
 
     /// Keeps the current flights of `key` from storing their values. Call it before removing the key.
     /// Returns how many flights it invalidated.
-    pub(crate) async fn invalidate(&self, way: Way, key: &str) -> u64 {
+    pub(crate) async fn invalidate(&self, mode: Mode, key: &str) -> u64 {
         if self.is_idle() {
             return 0;
         }
@@ -142,11 +142,11 @@ impl Flights {
         if let Some(entries) = self.shard(key).lock().get_mut(key) {
             overtaken.take(entries);
         }
-        self.overtake(way, overtaken).await
+        self.overtake(mode, overtaken).await
     }
 
     /// [`Flights::invalidate`] for all keys.
-    pub(crate) async fn invalidate_all(&self, way: Way) -> u64 {
+    pub(crate) async fn invalidate_all(&self, mode: Mode) -> u64 {
         if self.is_idle() {
             return 0;
         }
@@ -154,16 +154,16 @@ impl Flights {
         for shard in &self.shards {
             shard.lock().values_mut().for_each(|entries| overtaken.take(entries));
         }
-        self.overtake(way, overtaken).await
+        self.overtake(mode, overtaken).await
     }
 
-    async fn overtake(&self, way: Way, overtaken: Overtaken) -> u64 {
+    async fn overtake(&self, mode: Mode, overtaken: Overtaken) -> u64 {
         let invalidated = overtaken.computing.len() as u64;
         self.under_way.fetch_sub(invalidated, Ordering::Relaxed);
         drop(overtaken.computing);
         if !overtaken.storing.is_empty() {
             // Boxed: it is rare, and each removal's future would have its size.
-            Box::pin(outlast(way, overtaken.storing)).await;
+            Box::pin(outlast(mode, overtaken.storing)).await;
         }
         invalidated
     }
@@ -203,11 +203,11 @@ impl Overtaken {
 }
 
 /// Waits until these have stored. Who does not in time takes its value away again when it has.
-async fn outlast(way: Way, storing: Vec<(Arc<Flight>, Arc<Flight>)>) {
+async fn outlast(mode: Mode, storing: Vec<(Arc<Flight>, Arc<Flight>)>) {
     let deadline = Instant::now() + STORE_WAIT;
     for (flight, answered) in storing {
         // It would wait for itself: the store has called the cache.
-        if is_inside(&flight) || matches!(answered.wait(way, deadline).await, Landing::TooLong) {
+        if is_inside(&flight) || matches!(answered.wait(mode, deadline).await, Landing::TooLong) {
             flight.overtake();
         }
     }

@@ -12,15 +12,15 @@ use crate::cache::Cache;
 use crate::cache::flight::{Joined, Leader};
 use crate::cache::landing::Landing;
 use crate::error::{Error, ErrorKind, Result};
-use crate::key::MadeKey;
+use crate::key::KeyBuf;
+use crate::mode::Mode;
 use crate::payload::Payload;
 use crate::timeout::{Expiry, Timeout};
-use crate::way::Way;
 
 impl<B: BaseCache + ?Sized> Cache<B> {
     pub(super) async fn get_or_set_on<T, E, F, Fut>(
         &self,
-        way: Way,
+        mode: Mode,
         key: &str,
         timeout: Timeout,
         function: F,
@@ -31,13 +31,13 @@ impl<B: BaseCache + ?Sized> Cache<B> {
         F: FnOnce() -> Fut,
         Fut: Future<Output = Result<T, E>>,
     {
-        let mut made = MadeKey::default();
+        let mut made = KeyBuf::default();
         self.key(&mut made, key)?;
         let expiry = self.expiry(timeout);
         let flights = &self.settings.flights;
         let name = made.as_key().as_str();
         let mark = flights.mark(name);
-        if let Some(payload) = self.load(way, &made).await? {
+        if let Some(payload) = self.load(mode, &made).await? {
             return Ok(self.decode(made.as_key(), payload)?);
         }
         let deadline = Instant::now() + flights.wait();
@@ -46,7 +46,7 @@ impl<B: BaseCache + ?Sized> Cache<B> {
                 Joined::Leader(leader) => {
                     // Someone may have stored the key between our miss and our lead.
                     if leader.others_ended_since(mark)
-                        && let Some(payload) = self.load(way, &made).await?
+                        && let Some(payload) = self.load(mode, &made).await?
                     {
                         let value = self.decode(made.as_key(), payload.clone())?;
                         leader.land(payload);
@@ -56,7 +56,7 @@ impl<B: BaseCache + ?Sized> Cache<B> {
                 }
                 Joined::Waiter(flight) => {
                     let watch = self.watches();
-                    let landing = flight.wait(way, deadline).await;
+                    let landing = flight.wait(mode, deadline).await;
                     self.waited(watch);
                     match landing {
                         Landing::Landed(payload) => {
@@ -75,7 +75,7 @@ impl<B: BaseCache + ?Sized> Cache<B> {
         let watch = self.watches();
         let computed = leader.run(computing).await;
         self.computed(watch);
-        let (value, payload) = self.store(way, &made, expiry, &mut leader, computed?).await?;
+        let (value, payload) = self.store(mode, &made, expiry, &mut leader, computed?).await?;
         leader.land(payload);
         Ok(value)
     }
@@ -84,8 +84,8 @@ impl<B: BaseCache + ?Sized> Cache<B> {
     /// If the key was removed during the computation, returns the value without storing it.
     async fn store<T: Serialize + DeserializeOwned>(
         &self,
-        way: Way,
-        key: &MadeKey,
+        mode: Mode,
+        key: &KeyBuf,
         expiry: Option<Expiry>,
         leader: &mut Leader<'_>,
         computed: T,
@@ -94,7 +94,7 @@ impl<B: BaseCache + ?Sized> Cache<B> {
         let Some(expiry) = expiry else { return Ok((computed, payload)) };
         let Some(place) = leader.begin_storing() else { return Ok((computed, payload)) };
         // One place, as above.
-        let storing = pin!(self.store_computed(way, key, payload.clone(), expiry, place));
+        let storing = pin!(self.store_computed(mode, key, payload.clone(), expiry, place));
         match leader.run(storing).await {
             Ok(true) => return Ok((computed, payload)),
             Ok(false) => {}
@@ -104,7 +104,7 @@ impl<B: BaseCache + ?Sized> Cache<B> {
             }
             Err(e) => return Err(e),
         }
-        match self.load(way, key).await? {
+        match self.load(mode, key).await? {
             Some(winner) => Ok((self.decode(key.as_key(), winner.clone())?, winner)),
             // Gone again between the two calls, or the store is out of reach.
             None => Ok((computed, payload)),

@@ -10,9 +10,9 @@ use std::time::{Duration, Instant};
 
 use slab::Slab;
 
+use crate::mode::Mode;
 use crate::payload::Payload;
 use crate::sync::{Condvar, Delay, Mutex, MutexGuard};
-use crate::way::Way;
 
 /// One computation of one key.
 pub(crate) struct Flight {
@@ -91,10 +91,10 @@ impl Flight {
     }
 
     /// Waits for the end of the flight, until `deadline` at the longest.
-    pub(crate) async fn wait(self: &Arc<Self>, way: Way, deadline: Instant) -> Landing {
-        match way {
-            Way::Sync => self.wait_in_place(deadline),
-            Way::Async => {
+    pub(crate) async fn wait(self: &Arc<Self>, mode: Mode, deadline: Instant) -> Landing {
+        match mode {
+            Mode::Blocking => self.wait_in_place(deadline),
+            Mode::Async => {
                 let mut waiting = Waiting { flight: self, place: None };
                 poll_fn(|cx| waiting.poll(cx, deadline)).await
             }

@@ -112,7 +112,7 @@ impl Meters {
             misses: metrics::counter!(names::MISSES, &labels),
             operations: Operation::ALL.iter().map(meter).collect(),
             computing: metrics::histogram!(names::COMPUTE_SECONDS, &labels),
-            waiting: metrics::histogram!(names::FLIGHT_WAIT_SECONDS, &labels),
+            waiting: metrics::histogram!(names::SINGLE_FLIGHT_WAIT_SECONDS, &labels),
             computed: metrics::counter!(names::COMPUTED, &labels),
             coalesced: metrics::counter!(names::COALESCED, &labels),
             invalidated: metrics::counter!(names::INVALIDATED, &labels),

@@ -35,11 +35,11 @@ use self::stats::Counters;
 pub use self::stats::Stats;
 use crate::backend::{AsyncWay, BaseCache};
 use crate::error::Result;
-use crate::key::{Head, Key, KeyMaker, MadeKey};
+use crate::key::{Head, Key, KeyBuf, KeyMaker};
+use crate::mode::Mode;
 use crate::payload::Payload;
 use crate::timeout::{Expiry, Timeout};
 use crate::value::Codecs;
-use crate::way::Way;
 
 /// A cache: Django's low-level API, typed, sync and async, over any backend.
 ///
@@ -86,7 +86,7 @@ use crate::way::Way;
 /// let stats: String = cache.get_or_set("stats", DEFAULT_TIMEOUT, || "computed".to_owned())?;
 /// assert_eq!(stats, "computed");
 ///
-/// assert_eq!(cache.version(2).get::<i64>("views")?, None);
+/// assert_eq!(cache.with_version(2).get::<i64>("views")?, None);
 /// # Ok::<(), cache_core::Error>(())
 /// ```
 pub struct Cache<B: ?Sized = dyn BaseCache> {
@@ -141,11 +141,24 @@ impl<B: BaseCache> From<Cache<B>> for Cache {
 }
 
 impl<B: BaseCache + ?Sized> Cache<B> {
-    /// A handle on the same cache whose keys have `version`, where Django takes a `version`
+    /// Returns a handle on the same cache whose keys have `version`, where Django takes a `version`
     /// argument with every call. Costs one allocation: keep the handle where it is used often.
     #[must_use]
-    pub fn version(&self, version: i64) -> Self {
+    pub fn with_version(&self, version: i64) -> Self {
         Self { head: self.settings.keys.head(version), ..self.clone() }
+    }
+
+    /// Returns the version that this handle's keys have.
+    ///
+    /// ```
+    /// # use cache_core::Cache;
+    /// # use cache_locmem::LocMemCache;
+    /// let cache = Cache::new(LocMemCache::default());
+    /// assert_eq!((cache.version(), cache.with_version(2).version()), (1, 2));
+    /// ```
+    #[must_use]
+    pub const fn version(&self) -> i64 {
+        self.head.version
     }
 
     /// The backend behind this cache.
@@ -159,7 +172,7 @@ impl<B: BaseCache + ?Sized> Cache<B> {
     /// # Errors
     /// When the key function refuses the key.
     pub fn make_key(&self, key: &str) -> Result<String> {
-        let mut made = MadeKey::default();
+        let mut made = KeyBuf::default();
         self.settings.keys.make(&mut made, &self.head, key)?;
         Ok(made.as_key().as_str().to_owned())
     }
@@ -178,9 +191,9 @@ impl<B: BaseCache + ?Sized> Cache<B> {
     /// # Errors
     /// As [`Cache::make_key`] and [`Cache::validate_key`].
     #[inline]
-    pub fn make_and_validate_key(&self, key: &str) -> Result<MadeKey> {
+    pub fn make_and_validate_key(&self, key: &str) -> Result<KeyBuf> {
         // Made where it is returned: moving it costs as much as making it.
-        let mut made = Ok(MadeKey::default());
+        let mut made = Ok(KeyBuf::default());
         if let Ok(made) = &mut made {
             self.key(made, key)?;
         }
@@ -188,19 +201,19 @@ impl<B: BaseCache + ?Sized> Cache<B> {
     }
 
     #[inline]
-    fn key(&self, made: &mut MadeKey, key: &str) -> Result<()> {
+    fn key(&self, made: &mut KeyBuf, key: &str) -> Result<()> {
         self.settings.keys.make_and_validate(made, &self.head, key)
     }
 
     /// What [`Cache::key`] made of `key`, for a call in place.
     #[inline]
-    fn made<'a>(&'a self, made: &'a MadeKey, key: &'a str) -> Key<'a> {
+    fn made<'a>(&'a self, made: &'a KeyBuf, key: &'a str) -> Key<'a> {
         self.settings.keys.key(made, &self.head, key)
     }
 
     #[inline]
-    const fn reach(&self, way: Way) -> Reach<'_, B> {
-        Reach { backend: &self.backend, way }
+    const fn reach(&self, mode: Mode) -> Reach<'_, B> {
+        Reach { backend: &self.backend, mode }
     }
 
     /// Whether an async caller, too, is answered without suspending.

@@ -11,7 +11,7 @@ pub(super) const OPERATION_SECONDS: &str = "cache_operation_duration_seconds";
 pub(super) const COMPUTED: &str = "cache_computed_total";
 pub(super) const COMPUTE_SECONDS: &str = "cache_compute_seconds";
 pub(super) const COALESCED: &str = "cache_coalesced_total";
-pub(super) const FLIGHT_WAIT_SECONDS: &str = "cache_flight_wait_seconds";
+pub(super) const SINGLE_FLIGHT_WAIT_SECONDS: &str = "cache_single_flight_wait_seconds";
 pub(super) const INVALIDATED: &str = "cache_invalidated_total";
 pub(super) const ENTRIES: &str = "cache_entries";
 pub(super) const MAX_ENTRIES: &str = "cache_max_entries";
@@ -68,7 +68,7 @@ pub(super) fn describe() {
     let histograms = [
         (OPERATION_SECONDS, "How long the store took to answer a call"),
         (COMPUTE_SECONDS, "How long the function of get_or_set took"),
-        (FLIGHT_WAIT_SECONDS, "How long a call of get_or_set waited for another caller's computation"),
+        (SINGLE_FLIGHT_WAIT_SECONDS, "How long a call of get_or_set waited for another caller's computation"),
     ];
     for (name, meaning) in histograms {
         describe_histogram!(name, Unit::Seconds, meaning);

@@ -6,22 +6,22 @@ use bytes::Bytes;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::backend::{BATCH, BaseCache};
+use crate::backend::{BaseCache, MAX_BATCH_LEN};
 use crate::cache::Cache;
 use crate::cache::flight::Place;
 use crate::cache::observe::{Asked, Operation};
 use crate::error::{Error, ErrorKind, Result};
 use crate::info::{Info, Presence};
-use crate::key::{Key, KeyList, MadeKey};
+use crate::key::{Key, KeyBuf, KeyList};
+use crate::mode::{Mode, poll_now};
 use crate::payload::Payload;
 use crate::timeout::{Expiry, Timeout};
-use crate::way::{Way, run_sync};
 
 impl<B: BaseCache + ?Sized> Cache<B> {
     /// The payload of a made key.
-    pub(super) async fn load(&self, way: Way, key: &MadeKey) -> Result<Option<Payload>> {
+    pub(super) async fn load(&self, mode: Mode, key: &KeyBuf) -> Result<Option<Payload>> {
         let asked = self.asks(Operation::Get);
-        let found = self.reach(way).get(key).await;
+        let found = self.reach(mode).get(key).await;
         self.loaded(asked, found)
     }
 
@@ -53,92 +53,92 @@ impl<B: BaseCache + ?Sized> Cache<B> {
     /// Stores a payload where nothing is.
     pub(super) async fn store_new(
         &self,
-        way: Way,
-        key: &MadeKey,
+        mode: Mode,
+        key: &KeyBuf,
         payload: Payload,
         expiry: Expiry,
     ) -> Result<bool> {
         let asked = self.asks(Operation::Add);
-        let added = self.reach(way).add(key, payload, expiry).await;
+        let added = self.reach(mode).add(key, payload, expiry).await;
         self.answered(&asked, added, || false)
     }
 
     /// [`Cache::store_new`] for a flight, which keeps its place until the store has answered.
     pub(super) async fn store_computed(
         &self,
-        way: Way,
-        key: &MadeKey,
+        mode: Mode,
+        key: &KeyBuf,
         payload: Payload,
         expiry: Expiry,
         place: Place,
     ) -> Result<bool> {
         let asked = self.asks(Operation::Add);
-        let added = self.reach(way).add_in_flight(key, payload, expiry, place).await;
+        let added = self.reach(mode).add_in_flight(key, payload, expiry, place).await;
         self.answered(&asked, added, || false)
     }
 
     /// Keeps the computations of a key that is about to be removed from storing their values.
-    async fn invalidate(&self, way: Way, key: Key<'_>) {
-        let flights = self.settings.flights.invalidate(way, key.as_str()).await;
+    async fn invalidate(&self, mode: Mode, key: Key<'_>) {
+        let flights = self.settings.flights.invalidate(mode, key.as_str()).await;
         self.invalidated(flights);
     }
 
     /// The same for each key of a list.
-    async fn invalidate_list(&self, way: Way, list: &KeyList) {
+    async fn invalidate_list(&self, mode: Mode, list: &KeyList) {
         if self.settings.flights.is_idle() {
             return;
         }
         for place in 0..list.len() {
-            self.invalidate(way, list.get(place)).await;
+            self.invalidate(mode, list.get(place)).await;
         }
     }
 
     /// A value that is too large has removed the older one: a removal like any other.
-    async fn refused(&self, way: Way, key: &MadeKey, error: &Error) {
+    async fn refused(&self, mode: Mode, key: &KeyBuf, error: &Error) {
         if error.kind() == ErrorKind::ValueTooLarge && !self.settings.flights.is_idle() {
             // It is the refusal that the caller hears of.
-            let _ = self.remove(way, key).await;
+            let _ = self.remove(mode, key).await;
         }
     }
 
-    async fn remove(&self, way: Way, key: &MadeKey) -> Result<bool> {
-        self.invalidate(way, key.as_key()).await;
+    async fn remove(&self, mode: Mode, key: &KeyBuf) -> Result<bool> {
+        self.invalidate(mode, key.as_key()).await;
         let asked = self.asks(Operation::Delete);
-        let removed = self.reach(way).delete(key).await;
+        let removed = self.reach(mode).delete(key).await;
         self.answered(&asked, removed, || false)
     }
 
-    async fn is_there(&self, way: Way, key: &MadeKey) -> Result<bool> {
+    async fn is_there(&self, mode: Mode, key: &KeyBuf) -> Result<bool> {
         let asked = self.asks(Operation::HasKey);
-        let found = self.reach(way).has_key(key).await;
+        let found = self.reach(mode).has_key(key).await;
         self.answered(&asked, found, || false)
     }
 
     pub(super) fn get_in_place<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>> {
-        let mut made = MadeKey::default();
+        let mut made = KeyBuf::default();
         self.key(&mut made, key)?;
         let made = self.made(&made, key);
         self.load_in_place(made, |payload| self.decode(made, payload))
     }
 
     pub(super) async fn get_suspending<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>> {
-        let mut made = MadeKey::default();
+        let mut made = KeyBuf::default();
         self.key(&mut made, key)?;
-        let found = self.load(Way::Async, &made).await?;
+        let found = self.load(Mode::Async, &made).await?;
         found.map(|payload| self.decode(made.as_key(), payload)).transpose()
     }
 
     pub(super) fn get_bytes_in_place(&self, key: &str) -> Result<Option<Bytes>> {
-        let mut made = MadeKey::default();
+        let mut made = KeyBuf::default();
         self.key(&mut made, key)?;
         let made = self.made(&made, key);
         self.load_in_place(made, |payload| self.decode_bytes(made, payload))
     }
 
     pub(super) async fn get_bytes_suspending(&self, key: &str) -> Result<Option<Bytes>> {
-        let mut made = MadeKey::default();
+        let mut made = KeyBuf::default();
         self.key(&mut made, key)?;
-        let found = self.load(Way::Async, &made).await?;
+        let found = self.load(Mode::Async, &made).await?;
         found.map(|payload| self.decode_bytes(made.as_key(), payload)).transpose()
     }
 
@@ -149,7 +149,7 @@ impl<B: BaseCache + ?Sized> Cache<B> {
         timeout: Timeout,
         payload: impl FnOnce(Key<'_>) -> Result<Payload>,
     ) -> Result<()> {
-        let mut made = MadeKey::default();
+        let mut made = KeyBuf::default();
         self.key(&mut made, key)?;
         let key = self.made(&made, key);
         let payload = payload(key)?;
@@ -158,11 +158,11 @@ impl<B: BaseCache + ?Sized> Cache<B> {
                 let asked = self.asks(Operation::Set);
                 let stored = self.backend.set(key, payload, expiry).map_err(|e| e.for_key(key.as_str()));
                 if let Err(error) = &stored {
-                    run_sync(self.refused(Way::Sync, &made, error));
+                    poll_now(self.refused(Mode::Blocking, &made, error));
                 }
                 self.answered(&asked, stored, || ())
             }
-            None => run_sync(self.remove(Way::Sync, &made)).map(drop),
+            None => poll_now(self.remove(Mode::Blocking, &made)).map(drop),
         }
     }
 
@@ -172,101 +172,101 @@ impl<B: BaseCache + ?Sized> Cache<B> {
         timeout: Timeout,
         payload: impl FnOnce(Key<'_>) -> Result<Payload>,
     ) -> Result<()> {
-        let mut made = MadeKey::default();
+        let mut made = KeyBuf::default();
         self.key(&mut made, key)?;
         let payload = payload(made.as_key())?;
         match self.expiry(timeout) {
             Some(expiry) => {
                 let asked = self.asks(Operation::Set);
-                let stored = self.reach(Way::Async).set(&made, payload, expiry).await;
+                let stored = self.reach(Mode::Async).set(&made, payload, expiry).await;
                 if let Err(error) = &stored {
-                    self.refused(Way::Async, &made, error).await;
+                    self.refused(Mode::Async, &made, error).await;
                 }
                 self.answered(&asked, stored, || ())
             }
-            None => self.remove(Way::Async, &made).await.map(drop),
+            None => self.remove(Mode::Async, &made).await.map(drop),
         }
     }
 
     #[allow(clippy::future_not_send, reason = "the sync half asks less of a value than `Sync`")]
     pub(super) async fn add_on<T: Serialize + ?Sized>(
         &self,
-        way: Way,
+        mode: Mode,
         key: &str,
         value: &T,
         timeout: Timeout,
     ) -> Result<bool> {
-        let mut made = MadeKey::default();
+        let mut made = KeyBuf::default();
         self.key(&mut made, key)?;
         let payload = self.encode(made.as_key(), value)?;
         match self.expiry(timeout) {
-            Some(expiry) => self.store_new(way, &made, payload, expiry).await,
+            Some(expiry) => self.store_new(mode, &made, payload, expiry).await,
             None => {
                 let asked = self.asks(Operation::Add);
-                let absent = self.reach(way).has_key(&made).await.map(|there| !there);
+                let absent = self.reach(mode).has_key(&made).await.map(|there| !there);
                 self.answered(&asked, absent, || false)
             }
         }
     }
 
-    pub(super) async fn touch_on(&self, way: Way, key: &str, timeout: Timeout) -> Result<bool> {
-        let mut made = MadeKey::default();
+    pub(super) async fn touch_on(&self, mode: Mode, key: &str, timeout: Timeout) -> Result<bool> {
+        let mut made = KeyBuf::default();
         self.key(&mut made, key)?;
         match self.expiry(timeout) {
             Some(expiry) => {
                 let asked = self.asks(Operation::Touch);
-                let touched = self.reach(way).touch(&made, expiry).await;
+                let touched = self.reach(mode).touch(&made, expiry).await;
                 self.answered(&asked, touched, || false)
             }
-            None => self.remove(way, &made).await,
+            None => self.remove(mode, &made).await,
         }
     }
 
-    pub(super) async fn delete_on(&self, way: Way, key: &str) -> Result<bool> {
-        let mut made = MadeKey::default();
+    pub(super) async fn delete_on(&self, mode: Mode, key: &str) -> Result<bool> {
+        let mut made = KeyBuf::default();
         self.key(&mut made, key)?;
-        self.remove(way, &made).await
+        self.remove(mode, &made).await
     }
 
-    pub(super) async fn has_key_on(&self, way: Way, key: &str) -> Result<bool> {
-        let mut made = MadeKey::default();
+    pub(super) async fn has_key_on(&self, mode: Mode, key: &str) -> Result<bool> {
+        let mut made = KeyBuf::default();
         self.key(&mut made, key)?;
-        self.is_there(way, &made).await
+        self.is_there(mode, &made).await
     }
 
-    pub(super) async fn incr_on(&self, way: Way, key: &str, delta: i64) -> Result<i64> {
-        let mut made = MadeKey::default();
+    pub(super) async fn incr_on(&self, mode: Mode, key: &str, delta: i64) -> Result<i64> {
+        let mut made = KeyBuf::default();
         self.key(&mut made, key)?;
-        self.count(way, &made, delta).await
+        self.count(mode, &made, delta).await
     }
 
-    async fn count(&self, way: Way, key: &MadeKey, delta: i64) -> Result<i64> {
+    async fn count(&self, mode: Mode, key: &KeyBuf, delta: i64) -> Result<i64> {
         let asked = self.asks(Operation::Incr);
-        let sum = self.reach(way).incr(key, delta).await;
+        let sum = self.reach(mode).incr(key, delta).await;
         self.surfaced(&asked, sum)
     }
 
-    pub(super) async fn decr_on(&self, way: Way, key: &str, delta: i64) -> Result<i64> {
-        let mut made = MadeKey::default();
+    pub(super) async fn decr_on(&self, mode: Mode, key: &str, delta: i64) -> Result<i64> {
+        let mut made = KeyBuf::default();
         self.key(&mut made, key)?;
         match delta.checked_neg() {
-            Some(delta) => self.count(way, &made, delta).await,
+            Some(delta) => self.count(mode, &made, delta).await,
             None => Err(Error::overflow(made.as_key().as_str())),
         }
     }
 
     /// Moves `key` to the version given; `None` is one beyond the range.
-    pub(super) async fn move_on(&self, way: Way, key: &str, version: Option<i64>) -> Result<i64> {
-        let (mut from, mut to) = (MadeKey::default(), MadeKey::default());
+    pub(super) async fn move_on(&self, mode: Mode, key: &str, version: Option<i64>) -> Result<i64> {
+        let (mut from, mut to) = (KeyBuf::default(), KeyBuf::default());
         self.key(&mut from, key)?;
         let version = version.ok_or_else(|| Error::overflow(from.as_key().as_str()))?;
         self.settings.keys.make_and_validate(&mut to, &self.settings.keys.head(version), key)?;
         let asked = self.asks(Operation::Rename);
         let found = if from.as_key() == to.as_key() {
-            self.reach(way).has_key(&from).await
+            self.reach(mode).has_key(&from).await
         } else {
-            self.invalidate(way, from.as_key()).await;
-            self.reach(way).rename(&from, &to).await
+            self.invalidate(mode, from.as_key()).await;
+            self.reach(mode).rename(&from, &to).await
         };
         let found = self.surfaced(&asked, found)?;
         if found { Ok(version) } else { Err(Error::key_not_found(from.as_key().as_str())) }
@@ -274,14 +274,14 @@ impl<B: BaseCache + ?Sized> Cache<B> {
 
     pub(super) async fn get_many_on<K, T>(
         &self,
-        way: Way,
+        mode: Mode,
         keys: impl IntoIterator<Item = K>,
     ) -> Result<Vec<(K, T)>>
     where
         K: AsRef<str>,
         T: DeserializeOwned,
     {
-        let (mut list, mut made) = (KeyList::default(), MadeKey::default());
+        let (mut list, mut made) = (KeyList::default(), KeyBuf::default());
         let mut names = Vec::new();
         for name in keys {
             self.key(&mut made, name.as_ref())?;
@@ -293,7 +293,7 @@ impl<B: BaseCache + ?Sized> Cache<B> {
         for range in batches(list.len()) {
             let len = range.len();
             let mut asked = self.asks(Operation::GetMany);
-            let found = self.reach(way).get_many(&list, range).await;
+            let found = self.reach(mode).get_many(&list, range).await;
             if let Ok(found) = &found {
                 let hits = found.iter().flatten().count();
                 self.looked_up(&mut asked, hits as u64, (found.len() - hits) as u64);
@@ -311,7 +311,7 @@ impl<B: BaseCache + ?Sized> Cache<B> {
 
     pub(super) async fn set_many_on<K, T>(
         &self,
-        way: Way,
+        mode: Mode,
         entries: impl IntoIterator<Item = (K, T)>,
         timeout: Timeout,
     ) -> Result<Vec<K>>
@@ -319,7 +319,7 @@ impl<B: BaseCache + ?Sized> Cache<B> {
         K: AsRef<str>,
         T: Serialize,
     {
-        let (mut list, mut made) = (KeyList::default(), MadeKey::default());
+        let (mut list, mut made) = (KeyList::default(), KeyBuf::default());
         let mut names = Vec::new();
         let mut payloads = Vec::new();
         for (name, value) in entries {
@@ -329,7 +329,7 @@ impl<B: BaseCache + ?Sized> Cache<B> {
             names.push(name);
         }
         let Some(expiry) = self.expiry(timeout) else {
-            self.delete_list(way, list).await?;
+            self.delete_list(mode, list).await?;
             return Ok(Vec::new());
         };
         let list = Arc::new(list);
@@ -339,7 +339,7 @@ impl<B: BaseCache + ?Sized> Cache<B> {
             let batch = std::mem::replace(&mut payloads, rest);
             let (start, len) = (range.start, range.len());
             let asked = self.asks(Operation::SetMany);
-            let refused = self.reach(way).set_many(&list, range, batch, expiry).await;
+            let refused = self.reach(mode).set_many(&list, range, batch, expiry).await;
             if let Ok(places) = &refused
                 && !places.is_empty()
                 && !self.settings.flights.is_idle()
@@ -348,7 +348,7 @@ impl<B: BaseCache + ?Sized> Cache<B> {
                 let mut gone = KeyList::default();
                 keys.for_each(|place| gone.push(list.get(place)));
                 // As in `refused`; boxed, since it is rare.
-                let _ = Box::pin(self.delete_list(way, gone)).await;
+                let _ = Box::pin(self.delete_list(mode, gone)).await;
             }
             for place in self.answered(&asked, refused, || (0..len).collect())? {
                 if let Some(failed) = failed.get_mut(start + place) {
@@ -359,58 +359,58 @@ impl<B: BaseCache + ?Sized> Cache<B> {
         Ok(names.into_iter().zip(failed).filter_map(|(name, failed)| failed.then_some(name)).collect())
     }
 
-    pub(super) async fn delete_many_on<K>(&self, way: Way, keys: impl IntoIterator<Item = K>) -> Result<()>
+    pub(super) async fn delete_many_on<K>(&self, mode: Mode, keys: impl IntoIterator<Item = K>) -> Result<()>
     where
         K: AsRef<str>,
     {
-        let (mut list, mut made) = (KeyList::default(), MadeKey::default());
+        let (mut list, mut made) = (KeyList::default(), KeyBuf::default());
         for name in keys {
             self.key(&mut made, name.as_ref())?;
             list.push(made.as_key());
         }
-        self.delete_list(way, list).await
+        self.delete_list(mode, list).await
     }
 
-    async fn delete_list(&self, way: Way, list: KeyList) -> Result<()> {
-        self.invalidate_list(way, &list).await;
+    async fn delete_list(&self, mode: Mode, list: KeyList) -> Result<()> {
+        self.invalidate_list(mode, &list).await;
         let list = Arc::new(list);
         for range in batches(list.len()) {
             let asked = self.asks(Operation::DeleteMany);
-            let removed = self.reach(way).delete_many(&list, range).await;
+            let removed = self.reach(mode).delete_many(&list, range).await;
             self.answered(&asked, removed, || ())?;
         }
         Ok(())
     }
 
-    pub(super) async fn clear_on(&self, way: Way) -> Result<()> {
-        let flights = self.settings.flights.invalidate_all(way).await;
+    pub(super) async fn clear_on(&self, mode: Mode) -> Result<()> {
+        let flights = self.settings.flights.invalidate_all(mode).await;
         self.invalidated(flights);
         let asked = self.asks(Operation::Clear);
-        let cleared = self.reach(way).clear().await;
+        let cleared = self.reach(mode).clear().await;
         self.surfaced(&asked, cleared)
     }
 
-    pub(super) async fn ping_on(&self, way: Way) -> Result<Presence> {
-        self.reach(way).ping().await
+    pub(super) async fn ping_on(&self, mode: Mode) -> Result<Presence> {
+        self.reach(mode).ping().await
     }
 
-    pub(super) async fn info_on(&self, way: Way) -> Result<Info> {
-        let info = self.reach(way).info().await?;
+    pub(super) async fn info_on(&self, mode: Mode) -> Result<Info> {
+        let info = self.reach(mode).info().await?;
         #[cfg(feature = "metrics")]
         self.settings.observed.told(&info);
         Ok(info)
     }
 
-    pub(super) async fn purge_expired_on(&self, way: Way) -> Result<Option<u64>> {
-        self.reach(way).purge_expired().await
+    pub(super) async fn purge_expired_on(&self, mode: Mode) -> Result<Option<u64>> {
+        self.reach(mode).purge_expired().await
     }
 
-    pub(super) async fn close_on(&self, way: Way) -> Result<()> {
-        self.reach(way).close().await
+    pub(super) async fn close_on(&self, mode: Mode) -> Result<()> {
+        self.reach(mode).close().await
     }
 }
 
-/// `0..len` in pieces of at most [`BATCH`].
+/// `0..len` in pieces of at most [`MAX_BATCH_LEN`].
 fn batches(len: usize) -> impl Iterator<Item = std::ops::Range<usize>> {
-    (0..len).step_by(BATCH).map(move |start| start..len.min(start + BATCH))
+    (0..len).step_by(MAX_BATCH_LEN).map(move |start| start..len.min(start + MAX_BATCH_LEN))
 }

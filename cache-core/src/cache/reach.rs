@@ -8,15 +8,15 @@ use crate::backend::{AsyncCache, AsyncWay, BaseCache};
 use crate::cache::flight::Place;
 use crate::error::Result;
 use crate::info::{Info, Presence};
-use crate::key::{Key, KeyList, MadeKey};
+use crate::key::{Key, KeyBuf, KeyList};
+use crate::mode::Mode;
 use crate::payload::Payload;
 use crate::timeout::Expiry;
-use crate::way::Way;
 
 /// A backend as one call sees it.
 pub(crate) struct Reach<'a, B: ?Sized> {
     pub(crate) backend: &'a Arc<B>,
-    pub(crate) way: Way,
+    pub(crate) mode: Mode,
 }
 
 enum Route<'a> {
@@ -27,7 +27,7 @@ enum Route<'a> {
 
 macro_rules! one_key {
     ($($name:ident($($arg:ident: $type:ty),*) -> $output:ty;)*) => {$(
-        pub(crate) async fn $name(&self, key: &MadeKey $(, $arg: $type)*) -> Result<$output> {
+        pub(crate) async fn $name(&self, key: &KeyBuf $(, $arg: $type)*) -> Result<$output> {
             let answer = match self.route() {
                 Route::InPlace => self.backend.$name(key.as_key() $(, $arg)*),
                 Route::Native(native) => native.$name(key.as_key() $(, $arg)*).await,
@@ -68,7 +68,7 @@ impl<B: BaseCache + ?Sized> Reach<'_, B> {
     /// pool, where the call goes on when its caller is dropped, until it is over there.
     pub(crate) async fn add_in_flight(
         &self,
-        key: &MadeKey,
+        key: &KeyBuf,
         value: Payload,
         expiry: Expiry,
         place: Place,
@@ -92,7 +92,7 @@ impl<B: BaseCache + ?Sized> Reach<'_, B> {
         answer.map_err(|e| e.for_key(key.as_key().as_str()))
     }
 
-    pub(crate) async fn rename(&self, from: &MadeKey, to: &MadeKey) -> Result<bool> {
+    pub(crate) async fn rename(&self, from: &KeyBuf, to: &KeyBuf) -> Result<bool> {
         let answer = match self.route() {
             Route::InPlace => self.backend.rename(from.as_key(), to.as_key()),
             Route::Native(native) => native.rename(from.as_key(), to.as_key()).await,
@@ -156,9 +156,9 @@ impl<B: BaseCache + ?Sized> Reach<'_, B> {
     }
 
     fn route(&self) -> Route<'_> {
-        match self.way {
-            Way::Sync => Route::InPlace,
-            Way::Async => match self.backend.as_async() {
+        match self.mode {
+            Mode::Blocking => Route::InPlace,
+            Mode::Async => match self.backend.as_async() {
                 AsyncWay::Inline => Route::InPlace,
                 AsyncWay::ThreadPool if has_pool() => Route::ThreadPool,
                 AsyncWay::ThreadPool => Route::InPlace,

@@ -16,10 +16,10 @@ pub struct Stats {
     pub hits: u64,
     /// Keys that were looked up and not found. A store that failed has said neither.
     pub misses: u64,
-    /// Calls of the store that failed, those that [`OnError::Degrade`](crate::OnError::Degrade)
+    /// Calls of the store that failed, those that [`OnError::Fallback`](crate::OnError::Fallback)
     /// answered included. What is wrong with the call itself (a key, a value) is not the store's.
     pub errors: u64,
-    /// Calls that [`OnError::Degrade`](crate::OnError::Degrade) answered: [`Cache::degraded`].
+    /// Calls that [`OnError::Fallback`](crate::OnError::Fallback) answered: [`Cache::degraded`].
     pub degraded: u64,
     /// How often the function of [`get_or_set`](Cache::get_or_set) ran to its end, well or not.
     pub computed: u64,

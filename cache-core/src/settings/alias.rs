@@ -1,6 +1,6 @@
 //! One cache's table of settings, in lower or upper case: Django's keys and ours.
 
-use super::backend::texts;
+use super::backend::{one_of, texts};
 use super::{Problem, Setting, quoted, time, url};
 use crate::cache::OnError;
 use crate::key::KeyPolicy;
@@ -19,7 +19,7 @@ const KEYS: [&str; 12] = [
     "key_policy",
     "on_error",
     "codec",
-    "read_also",
+    "also_decode",
     "compat",
 ];
 
@@ -55,7 +55,7 @@ pub(super) struct AliasSettings {
     pub(super) key_policy: Option<KeyPolicy>,
     pub(super) on_error: Option<OnError>,
     pub(super) codec: Option<String>,
-    pub(super) read_also: Vec<String>,
+    pub(super) also_decode: Vec<String>,
     pub(super) compat: Option<Compat>,
     pub(super) options: Vec<(String, Setting)>,
 }
@@ -159,11 +159,11 @@ impl AliasSettings {
                 self.key_policy = Some(one_of(setting, policies).map_err(at)?);
             }
             "on_error" => {
-                let ways = [("surface", OnError::Surface), ("degrade", OnError::Degrade)];
-                self.on_error = Some(one_of(setting, ways).map_err(at)?);
+                let modes = [("return", OnError::Return), ("fallback", OnError::Fallback)];
+                self.on_error = Some(one_of(setting, modes).map_err(at)?);
             }
             "codec" => self.codec = Some(text(setting).map_err(at)?),
-            "read_also" => self.read_also = texts(setting).map_err(at)?,
+            "also_decode" => self.also_decode = texts(setting).map_err(at)?,
             "compat" => {
                 let known = [("django-environ", Compat::DjangoEnviron)];
                 self.compat = Some(one_of(setting, known).map_err(at)?);
@@ -199,13 +199,4 @@ fn version(setting: &Setting) -> Result<i64, Problem> {
         _ => None,
     };
     version.ok_or_else(|| format!("is {}; give a whole number", setting.shown()))
-}
-
-fn one_of<T, const N: usize>(setting: &Setting, known: [(&'static str, T); N]) -> Result<T, Problem> {
-    let names = quoted(known.iter().map(|(name, _)| *name));
-    let found = match setting {
-        Setting::Text(text) => known.into_iter().find(|(name, _)| *name == &**text),
-        _ => None,
-    };
-    found.map(|(_, value)| value).ok_or_else(|| format!("is {}; give one of {names}", setting.shown()))
 }

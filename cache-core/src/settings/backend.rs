@@ -236,25 +236,23 @@ impl BackendSettings {
         self.number("cull_frequency")
     }
 
-    /// The option `layout`, of a backend that can keep its entries as Django's does: whether it is
-    /// `"django"`. With `"own"`, and where it is not there, it is not.
+    /// Reads an option that is one of a few words, and returns what the word stands for.
     ///
     /// # Errors
-    /// For anything else.
-    pub fn is_django_layout(&mut self) -> Result<bool> {
-        let layout = self.read("layout", |setting| match setting {
-            Setting::Text(text) if text == "own" => Ok(false),
-            Setting::Text(text) if text == "django" => Ok(true),
-            other => Err(format!("is {}; give \"own\" or \"django\", or leave it out", other.shown())),
-        })?;
-        Ok(layout.unwrap_or(false))
+    /// For anything else. The text shows what was given, and lists the words.
+    pub fn choice<T, const N: usize>(
+        &mut self,
+        name: &'static str,
+        words: [(&'static str, T); N],
+    ) -> Result<Option<T>> {
+        self.read(name, |setting| one_of(setting, words))
     }
 
-    /// Another library's name of an option of this backend: it then means the same.
+    /// Accepts `theirs`, another library's name of the option `ours`: it then means the same.
     ///
     /// # Errors
-    /// Where both names are there.
-    pub fn also_called(&mut self, theirs: &str, ours: &'static str) -> Result<()> {
+    /// If both are set.
+    pub fn alias(&mut self, theirs: &str, ours: &'static str) -> Result<()> {
         let Some(at) = self.find(theirs) else { return Ok(()) };
         if self.find(ours).is_some() {
             return Err(Error::invalid_cache_backend(format!(
@@ -266,12 +264,12 @@ impl BackendSettings {
         Ok(())
     }
 
-    /// Takes another library's option where it asks for what this backend does anyway; `why` says
-    /// what that is.
+    /// Accepts `theirs`, another library's option, if it has the value that says what this backend does
+    /// anyway. `why` says what that is.
     ///
     /// # Errors
-    /// Where it asks for something else.
-    pub fn must_be(&mut self, theirs: &str, value: impl Into<Setting>, why: &str) -> Result<()> {
+    /// If it has another value.
+    pub fn expect_value(&mut self, theirs: &str, value: impl Into<Setting>, why: &str) -> Result<()> {
         let Some(at) = self.find(theirs) else { return Ok(()) };
         let (name, setting) = self.options.remove(at);
         let value = value.into();
@@ -332,6 +330,19 @@ impl BackendSettings {
             .map(Some)
             .map_err(|problem| Error::invalid_cache_backend(format!("the option {spelled:?} {problem}")))
     }
+}
+
+/// What the word in `setting` stands for.
+pub(super) fn one_of<T, const N: usize>(
+    setting: &Setting,
+    words: [(&'static str, T); N],
+) -> Result<T, Problem> {
+    let names = quoted(words.iter().map(|(word, _)| *word));
+    let found = match setting {
+        Setting::Text(text) => words.into_iter().find(|(word, _)| *word == &**text),
+        _ => None,
+    };
+    found.map(|(_, value)| value).ok_or_else(|| format!("is {}; give one of {names}", setting.shown()))
 }
 
 /// A list of texts, or a text with commas.

@@ -12,8 +12,9 @@ use super::document;
 use super::plan::{Names, Plan, Registered};
 use super::{Caches, FromSettings, Problem, Setting, environment};
 use crate::codec::{Codec, MessagePack};
+use crate::django::{DEFAULT_KEY_FUNCTION, default_key_func};
 use crate::error::{Error, Result};
-use crate::key::{DEFAULT_KEY_FUNCTION, Named, default_key_func};
+use crate::key::Named;
 
 /// Builds [`Caches`]: first what the program registers by name, then one or several sources of
 /// settings. **A later source replaces a cache of an earlier one as a whole**, so that
@@ -93,7 +94,7 @@ impl CachesBuilder {
     ///     .key_validator("ascii", |key| if key.is_ascii() { Ok(()) } else { Err("is not ASCII".into()) })
     ///     .url("default", "locmem://?key_validator=ascii")
     ///     .build()?;
-    /// assert!(caches.default()?.set("café", &1, DEFAULT_TIMEOUT).is_err());
+    /// assert!(caches.default_cache()?.set("café", &1, DEFAULT_TIMEOUT).is_err());
     /// # Ok::<(), cache_core::Error>(())
     /// ```
     #[must_use]
@@ -105,7 +106,7 @@ impl CachesBuilder {
         self
     }
 
-    /// Registers a codec for settings that name it as `codec` or in `read_also`. `messagepack` is
+    /// Registers a codec for settings that name it as `codec` or in `also_decode`. `messagepack` is
     /// there, and with the feature `json` also `json`.
     #[must_use]
     pub fn codec(mut self, name: impl Into<String>, codec: impl Codec + 'static) -> Self {
@@ -256,7 +257,7 @@ impl CachesBuilder {
     ///
     /// let settings = r#"{"default": {"url": "locmem://"}, "pages": {"backend": "shop.caches.Pages"}}"#;
     /// let caches = Caches::builder().backend::<LocMemCache>().json(settings).build_each()?;
-    /// assert!(caches.default().is_ok());
+    /// assert!(caches.default_cache().is_ok());
     /// assert!(caches.get("pages").is_err());
     /// # Ok::<(), cache_core::Error>(())
     /// ```

@@ -23,7 +23,7 @@ use crate::error::{Error, Result};
 ///     .environment() // CACHE_URL and CACHE_SESSIONS_URL, where they are set
 ///     .build()?;
 ///
-/// caches.default()?.set("greeting", "hello", DEFAULT_TIMEOUT)?;
+/// caches.default_cache()?.set("greeting", "hello", DEFAULT_TIMEOUT)?;
 /// caches.get("sessions")?.set("ada", &1, DEFAULT_TIMEOUT)?;
 /// caches.close_all()?;
 /// # Ok::<(), cache_core::Error>(())
@@ -70,11 +70,11 @@ impl Caches {
         slot.get()
     }
 
-    /// The cache of the alias `default`.
+    /// Returns the cache of the alias `default`.
     ///
     /// # Errors
     /// As [`Caches::get`].
-    pub fn default(&self) -> Result<Cache> {
+    pub fn default_cache(&self) -> Result<Cache> {
         self.get(DEFAULT_CACHE_ALIAS)
     }
 

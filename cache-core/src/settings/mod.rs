@@ -18,7 +18,7 @@ pub use self::caches::Caches;
 pub use self::setting::Setting;
 pub use self::url::CacheUrl;
 
-/// The alias of [`Caches::default`], under Django's name.
+/// The alias of [`Caches::default_cache`], under Django's name.
 pub const DEFAULT_CACHE_ALIAS: &str = "default";
 
 /// What is wrong with a setting, and what to write instead: a sentence without its beginning,

@@ -176,7 +176,7 @@ pub(super) struct Plan {
     key_function: Option<Named<KeyFunction>>,
     key_validator: Option<Named<KeyValidator>>,
     codec: Option<Arc<dyn Codec>>,
-    read_also: Vec<Arc<dyn Codec>>,
+    also_decode: Vec<Arc<dyn Codec>>,
 }
 
 impl Plan {
@@ -208,7 +208,8 @@ impl Plan {
             .map(|name| registered(&names.key_validators, name, "key validator", "key_validator"))
             .transpose()?;
         let codec = settings.codec.as_deref().map(|name| names.codec(name)).transpose()?;
-        let read_also = settings.read_also.iter().map(|name| names.codec(name)).collect::<Result<_, _>>()?;
+        let also_decode =
+            settings.also_decode.iter().map(|name| names.codec(name)).collect::<Result<_, _>>()?;
         Ok(Self {
             alias: alias.to_owned(),
             place,
@@ -218,7 +219,7 @@ impl Plan {
             key_function,
             key_validator,
             codec,
-            read_also,
+            also_decode,
         })
     }
 
@@ -249,6 +250,6 @@ impl Plan {
             cache = cache.on_error(on_error);
         }
         let (function, validator) = (self.key_function.clone(), self.key_validator.clone());
-        cache.named_parts(function, validator, self.codec.clone(), self.read_also.clone()).build()
+        cache.named_parts(function, validator, self.codec.clone(), self.also_decode.clone()).build()
     }
 }

@@ -42,7 +42,7 @@ fn allowed(length: usize) -> u64 {
 }
 
 fn codecs(write: Arc<dyn Codec>) -> Codecs {
-    Codecs { write, read_also: vec![], keeps_kinds: true }
+    Codecs { write, also_decode: vec![], preserves_type_tags: true }
 }
 
 /// Reads the bytes as each of the types, as a cache does; true where one is that.
@@ -122,11 +122,11 @@ fn json() {
 fn compressed() {
     use miniz_oxide::deflate::compress_to_vec_zlib;
 
-    use crate::Inflate;
+    use crate::Zlib;
     /// Less than the seed that is a bomb.
     const MOST: usize = 1 << 10;
 
-    let codecs = codecs(Arc::new(Inflate::new(Json).max_inflated(MOST)));
+    let codecs = codecs(Arc::new(Zlib::new(Json).max_inflated(MOST)));
     let allowed = |length| allowed(length + MOST);
     let fuzz = fuzz("zlib", "zlib").memory(held, allowed);
     // Good streams of damaged values.

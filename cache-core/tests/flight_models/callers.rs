@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::task::{Context, Waker};
 use std::time::{Duration, Instant};
 
-use cache_core::{Payload, Way};
+use cache_core::{Mode, Payload};
 use shuttle::sync::Mutex;
 use shuttle::{future, thread};
 
@@ -49,12 +49,12 @@ impl Callers {
     }
 
     /// All of them at once; what each got in the end.
-    pub(crate) fn race(&self, callers: &[(Way, End)]) -> Vec<Option<i64>> {
+    pub(crate) fn race(&self, callers: &[(Mode, End)]) -> Vec<Option<i64>> {
         let threads: Vec<_> = callers
             .iter()
-            .map(|&(way, end)| {
+            .map(|&(mode, end)| {
                 let callers = self.clone();
-                thread::spawn(move || callers.one(way, end))
+                thread::spawn(move || callers.one(mode, end))
             })
             .collect();
         let got = threads.into_iter().map(|thread| thread.join().unwrap()).collect();
@@ -62,8 +62,8 @@ impl Callers {
         got
     }
 
-    fn one(&self, way: Way, end: End) -> Option<i64> {
-        let call = self.get_or_set(way, end);
+    fn one(&self, mode: Mode, end: End) -> Option<i64> {
+        let call = self.get_or_set(mode, end);
         if end == End::Cancelled {
             let mut call = Box::pin(call);
             let first = call.as_mut().poll(&mut Context::from_waker(Waker::noop()));
@@ -76,7 +76,7 @@ impl Callers {
     }
 
     /// The steps of `get_or_set_on`.
-    async fn get_or_set(&self, way: Way, end: End) -> Option<i64> {
+    async fn get_or_set(&self, mode: Mode, end: End) -> Option<i64> {
         let Shared { flights, .. } = &*self.0;
         let mark = flights.mark(KEY);
         if let Some(value) = self.load() {
@@ -100,7 +100,7 @@ impl Callers {
                     leader.land(Payload::Int(value));
                     return Some(value);
                 }
-                Joined::Waiter(flight) => match flight.wait(way, deadline).await {
+                Joined::Waiter(flight) => match flight.wait(mode, deadline).await {
                     Landing::Landed(Payload::Int(value)) => return Some(value),
                     Landing::Landed(_) => unreachable!("a payload that nobody made"),
                     Landing::Failed => {}

@@ -16,8 +16,8 @@ mod landing;
 mod payload {
     pub(crate) use cache_core::Payload;
 }
-mod way {
-    pub(crate) use cache_core::Way;
+mod mode {
+    pub(crate) use cache_core::Mode;
 }
 
 mod callers;
@@ -30,7 +30,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Wake, Waker};
 use std::time::{Duration, Instant};
 
-use cache_core::Way;
+use cache_core::Mode;
 use conformance_tests::faults::{effort, record};
 
 use crate::callers::{Callers, End};
@@ -55,7 +55,11 @@ fn check(figure: &str, model: impl Fn() + Send + Sync + Copy + std::panic::RefUn
 fn one_computes_and_all_get_its_value() {
     check("one computes, all get its value", || {
         let callers = Callers::default();
-        let got = callers.race(&[(Way::Sync, End::Well), (Way::Sync, End::Well), (Way::Async, End::Well)]);
+        let got = callers.race(&[
+            (Mode::Blocking, End::Well),
+            (Mode::Blocking, End::Well),
+            (Mode::Async, End::Well),
+        ]);
         assert_eq!(callers.computed(), 1, "callers that computed");
         assert!(got[0].is_some() && got.iter().all(|one| *one == got[0]), "they got {got:?}");
     });
@@ -64,9 +68,11 @@ fn one_computes_and_all_get_its_value() {
 #[test]
 fn the_next_leads_whatever_became_of_the_leader() {
     check("leaders that fail and are cancelled: 0 deadlocks", || {
-        for (way, end) in [(Way::Sync, End::Error), (Way::Async, End::Error), (Way::Async, End::Cancelled)] {
+        for (mode, end) in
+            [(Mode::Blocking, End::Error), (Mode::Async, End::Error), (Mode::Async, End::Cancelled)]
+        {
             let callers = Callers::default();
-            let got = callers.race(&[(way, end), (Way::Sync, End::Well), (Way::Async, End::Well)]);
+            let got = callers.race(&[(mode, end), (Mode::Blocking, End::Well), (Mode::Async, End::Well)]);
             assert_eq!(got[1], got[2], "after {end:?}");
             assert!(got[1].is_some(), "after {end:?}");
             assert_eq!(callers.computed(), 1, "after {end:?}");
@@ -78,8 +84,9 @@ fn the_next_leads_whatever_became_of_the_leader() {
 fn all_but_the_last_may_fail() {
     check("three failing leaders one after another: 0 deadlocks", || {
         let callers = Callers::default();
-        let ways = [(Way::Sync, End::Error), (Way::Async, End::Cancelled), (Way::Sync, End::Error)];
-        let got = callers.race(&[ways[0], ways[1], ways[2], (Way::Async, End::Well)]);
+        let modes =
+            [(Mode::Blocking, End::Error), (Mode::Async, End::Cancelled), (Mode::Blocking, End::Error)];
+        let got = callers.race(&[modes[0], modes[1], modes[2], (Mode::Async, End::Well)]);
         assert!(got[3].is_some());
         assert_eq!(callers.computed(), 1);
     });
@@ -121,7 +128,7 @@ fn a_timer_that_is_over_when_it_is_set_holds_no_other_task() {
     let model = || {
         let flight = Arc::new(Flight::new(0));
         let now = Instant::now();
-        let waits = |seconds| flight.wait(Way::Async, now + Duration::from_secs(seconds));
+        let waits = |seconds| flight.wait(Mode::Async, now + Duration::from_secs(seconds));
         let (mut patient, mut hurried) = (pin!(waits(600)), pin!(waits(2)));
         let woken = [Arc::new(Woken::default()), Arc::new(Woken::default())];
         let wakers = [Waker::from(Arc::clone(&woken[0])), Waker::from(Arc::clone(&woken[1]))];

@@ -4,7 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use cache_core::{Payload, Way};
+use cache_core::{Mode, Payload};
 use shuttle::scheduler::RandomScheduler;
 use shuttle::sync::Mutex;
 use shuttle::{Config, Runner, future, thread};
@@ -65,7 +65,7 @@ impl World {
     }
 
     /// The steps of `get_or_set_on`. One that does not wait computes beside a flight at once.
-    async fn get_or_set(&self, way: Way, waits: bool) -> i64 {
+    async fn get_or_set(&self, mode: Mode, waits: bool) -> i64 {
         let flights = &self.0.flights;
         let mark = flights.mark(KEY);
         if let Some(value) = self.load() {
@@ -83,7 +83,7 @@ impl World {
                 (leader, false)
             }
             Joined::Waiter(_) if !waits => (flights.solo(KEY), true),
-            Joined::Waiter(flight) => match flight.wait(way, deadline).await {
+            Joined::Waiter(flight) => match flight.wait(mode, deadline).await {
                 Landing::Landed(Payload::Int(value)) => return value,
                 _ => unreachable!("a caller that waited was sent away"),
             },
@@ -128,10 +128,10 @@ impl World {
     }
 
     /// Changes the source, removes the key, and sees what is there then.
-    async fn remove(&self, way: Way) {
+    async fn remove(&self, mode: Mode) {
         *self.0.source.lock().unwrap() = NEW;
         if self.0.bug != Bug::FlightNotInvalidated {
-            self.0.flights.invalidate(way, KEY).await;
+            self.0.flights.invalidate(mode, KEY).await;
         }
         *self.0.stored.lock().unwrap() = None;
         self.is_new();
@@ -159,34 +159,34 @@ impl World {
 }
 
 /// Two callers, and one that removes the key and asks for it.
-fn removed(bug: Bug, ways: [Way; 3], waits: bool) {
-    removed_and(bug, ways, waits, true);
+fn removed(bug: Bug, modes: [Mode; 3], waits: bool) {
+    removed_and(bug, modes, waits, true);
 }
 
 /// The same; without `asks` nobody stores a new value, which would keep an old one out.
-fn removed_and(bug: Bug, ways: [Way; 3], waits: bool, asks: bool) {
+fn removed_and(bug: Bug, modes: [Mode; 3], waits: bool, asks: bool) {
     let world = World::new(bug);
-    let caller = |way| {
+    let caller = |mode| {
         move |world: World| async move {
-            world.get_or_set(way, waits).await;
+            world.get_or_set(mode, waits).await;
         }
     };
-    let remover = |way| {
+    let remover = |mode| {
         move |world: World| async move {
-            world.remove(way).await;
+            world.remove(mode).await;
             if asks {
-                let got = world.get_or_set(way, true).await;
+                let got = world.get_or_set(mode, true).await;
                 assert_eq!(got, NEW, "what a call got that began after the removal");
             }
         }
     };
     let threads =
-        vec![world.spawn(caller(ways[0])), world.spawn(caller(ways[1])), world.spawn(remover(ways[2]))];
+        vec![world.spawn(caller(modes[0])), world.spawn(caller(modes[1])), world.spawn(remover(modes[2]))];
     world.end(threads);
 }
 
 /// The call of the store goes on where its caller does not: on another thread.
-fn cancelled_while_storing(bug: Bug, way: Way) {
+fn cancelled_while_storing(bug: Bug, mode: Mode) {
     let world = World::new(bug);
     let leads = move |world: World| async move {
         let Joined::Leader(mut leader) = world.0.flights.join(KEY) else { return };
@@ -210,20 +210,20 @@ fn cancelled_while_storing(bug: Bug, way: Way) {
         match flights.join(KEY) {
             Joined::Waiter(flight) => {
                 let deadline = Instant::now() + flights.wait();
-                assert!(matches!(flight.wait(way, deadline).await, Landing::Failed), "it was cancelled");
+                assert!(matches!(flight.wait(mode, deadline).await, Landing::Failed), "it was cancelled");
                 let next = flights.join(KEY);
                 assert!(!matches!(next, Joined::Waiter(_)), "the next waits for a leader that is gone");
             }
             Joined::Leader(_) | Joined::Inside => {}
         }
     };
-    let removes = move |world: World| async move { world.remove(way).await };
+    let removes = move |world: World| async move { world.remove(mode).await };
     let threads = vec![world.spawn(leads), world.spawn(next), world.spawn(removes)];
     world.end(threads);
 }
 
 /// Flights of two keys: each must be known to a `clear`.
-fn cleared(bug: Bug, way: Way) {
+fn cleared(bug: Bug, mode: Mode) {
     let world = World::new(bug);
     let computes = |key: &'static str| {
         move |world: World| async move {
@@ -240,8 +240,8 @@ fn cleared(bug: Bug, way: Way) {
     let clears = move |world: World| async move {
         *world.0.source.lock().unwrap() = NEW;
         match bug {
-            Bug::ClearOfOneKey => world.0.flights.invalidate(way, KEY).await,
-            _ => world.0.flights.invalidate_all(way).await,
+            Bug::ClearOfOneKey => world.0.flights.invalidate(mode, KEY).await,
+            _ => world.0.flights.invalidate_all(mode).await,
         };
         *world.0.stored.lock().unwrap() = None;
         world.is_new();
@@ -250,38 +250,38 @@ fn cleared(bug: Bug, way: Way) {
     world.end(threads);
 }
 
-const MIXED: [[Way; 3]; 3] = [
-    [Way::Sync, Way::Sync, Way::Sync],
-    [Way::Sync, Way::Async, Way::Sync],
-    [Way::Async, Way::Sync, Way::Async],
+const MIXED: [[Mode; 3]; 3] = [
+    [Mode::Blocking, Mode::Blocking, Mode::Blocking],
+    [Mode::Blocking, Mode::Async, Mode::Blocking],
+    [Mode::Async, Mode::Blocking, Mode::Async],
 ];
 
 #[test]
 fn nothing_that_a_removal_overtook_is_stored() {
     check("removals during flights: 0 old values stored, 0 callers sent away", || {
-        MIXED.into_iter().for_each(|ways| removed(Bug::None, ways, true));
+        MIXED.into_iter().for_each(|modes| removed(Bug::None, modes, true));
     });
 }
 
 #[test]
 fn nor_by_one_that_computes_beside_a_flight() {
     check("removals while callers compute beside a flight: 0 old values stored", || {
-        MIXED.into_iter().for_each(|ways| removed(Bug::None, ways, false));
-        MIXED.into_iter().for_each(|ways| removed_and(Bug::None, ways, false, false));
+        MIXED.into_iter().for_each(|modes| removed(Bug::None, modes, false));
+        MIXED.into_iter().for_each(|modes| removed_and(Bug::None, modes, false, false));
     });
 }
 
 #[test]
 fn nor_by_a_store_that_goes_on_without_its_leader() {
     check("removals while a cancelled leader's store goes on: 0 old values stored", || {
-        [Way::Sync, Way::Async].into_iter().for_each(|way| cancelled_while_storing(Bug::None, way));
+        [Mode::Blocking, Mode::Async].into_iter().for_each(|mode| cancelled_while_storing(Bug::None, mode));
     });
 }
 
 #[test]
 fn nor_under_any_key_after_a_clear() {
     check("clears during flights of two keys: 0 old values stored", || {
-        [Way::Sync, Way::Async].into_iter().for_each(|way| cleared(Bug::None, way));
+        [Mode::Blocking, Mode::Async].into_iter().for_each(|mode| cleared(Bug::None, mode));
     });
 }
 
@@ -304,6 +304,6 @@ fn each_planted_bug_is_caught() {
     caught(Bug::InvalidationCheckedThenStored, stored, |bug| removed(bug, MIXED[1], true));
     caught(Bug::InvalidationCancelsWaiters, &["sent away"], |bug| removed(bug, MIXED[1], true));
     caught(Bug::SoloNotInvalidated, stored, |bug| removed_and(bug, MIXED[1], false, false));
-    caught(Bug::StoreForgottenWithLeader, stored, |bug| cancelled_while_storing(bug, Way::Sync));
-    caught(Bug::ClearOfOneKey, stored, |bug| cleared(bug, Way::Sync));
+    caught(Bug::StoreForgottenWithLeader, stored, |bug| cancelled_while_storing(bug, Mode::Blocking));
+    caught(Bug::ClearOfOneKey, stored, |bug| cleared(bug, Mode::Blocking));
 }

@@ -90,7 +90,7 @@ impl Table for DjangoTable {
             .with_cross_process(true)
             // A deadline is rounded up to the second, from a clock that was rounded down.
             .with_ttl_resolution(Duration::from_millis(1_002))
-            .with_keeps_kinds(false)
+            .with_preserves_type_tags(false)
     }
 
     fn longest_value(&self) -> usize {

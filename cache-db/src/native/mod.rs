@@ -1,4 +1,4 @@
-//! This crate's own layout: one table and two companions, with a checksum in each row.
+//! This crate's native layout: one table and two companions, with a checksum in each row.
 
 mod capacity;
 mod checksum;
@@ -25,7 +25,7 @@ use crate::sql::Session;
 /// SQLite's longest row in bytes, key included.
 const LONGEST_ROW: usize = 1_000_000_000;
 
-/// A table in this crate's own layout.
+/// A table in this crate's native layout.
 #[derive(Debug)]
 pub(crate) struct NativeTable {
     schema: Schema,

@@ -1,4 +1,4 @@
-//! [`Row`]: the columns of an entry in this crate's own layout.
+//! [`Row`]: the columns of an entry in this crate's native layout.
 
 use cache_core::{Bytes, Key, Payload};
 use rusqlite::types::{ToSqlOutput, ValueRef};

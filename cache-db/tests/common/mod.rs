@@ -40,7 +40,7 @@ pub fn build(options: DatabaseCacheBuilder) -> Cache<DatabaseCache> {
 
 /// The layouts, by the name that each has in a report.
 pub const LAYOUTS: &[(&str, Layout)] = &[
-    ("db", Layout::Own),
+    ("db", Layout::Native),
     #[cfg(feature = "django")]
     ("db-django", Layout::Django),
 ];
@@ -60,7 +60,7 @@ pub fn check(path: &Path, name: &str, table: &str) -> (String, i64, i64) {
     let whole = conn.query_row("PRAGMA integrity_check", [], |row| row.get(0)).unwrap();
     let rows = count(&conn, &format!("SELECT count(*) FROM \"{table}\""));
     let counted = match layout(name) {
-        Layout::Own => count(&conn, &format!("SELECT entries FROM \"{table}~state\"")),
+        Layout::Native => count(&conn, &format!("SELECT entries FROM \"{table}~state\"")),
         _ => rows,
     };
     (whole, rows, counted)

@@ -18,7 +18,7 @@ use crate::steps::{self, STEPS};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Store {
     /// In a file of its own.
-    Own,
+    Native,
     /// Django's, in a file that the cache makes.
     #[cfg(feature = "django")]
     Django,
@@ -29,14 +29,14 @@ pub(crate) enum Store {
 
 impl Store {
     #[cfg(not(feature = "django"))]
-    pub(crate) const ALL: &[Self] = &[Self::Own];
+    pub(crate) const ALL: &[Self] = &[Self::Native];
     #[cfg(feature = "django")]
-    pub(crate) const ALL: &[Self] = &[Self::Own, Self::Django, Self::Application];
+    pub(crate) const ALL: &[Self] = &[Self::Native, Self::Django, Self::Application];
 
     /// The backend's name in the report.
     pub(crate) const fn backend(self) -> &'static str {
         match self {
-            Self::Own => "db",
+            Self::Native => "db",
             #[cfg(feature = "django")]
             _ => "db-django",
         }
@@ -45,7 +45,7 @@ impl Store {
     pub(crate) fn options(self, path: &Path) -> DatabaseCacheBuilder {
         let options = DatabaseCache::builder(path);
         match self {
-            Self::Own => options,
+            Self::Native => options,
             #[cfg(feature = "django")]
             _ => options.layout(Layout::Django),
         }
@@ -54,7 +54,7 @@ impl Store {
     /// Whether the cache makes the file.
     pub(crate) const fn is_of_the_cache(self) -> bool {
         match self {
-            Self::Own => true,
+            Self::Native => true,
             #[cfg(feature = "django")]
             Self::Django => true,
             #[cfg(feature = "django")]
@@ -95,7 +95,7 @@ impl Store {
             return Rows::new();
         }
         let sql = match self {
-            Self::Own => {
+            Self::Native => {
                 "SELECT concat_ws(' ', key, kind, codec, expires, hex(value)) FROM cache ORDER BY key"
             }
             #[cfg(feature = "django")]
@@ -142,10 +142,10 @@ impl Store {
         let conn = Connection::open(path).unwrap();
         let whole: String = conn.query_row("PRAGMA integrity_check", [], |row| row.get(0)).unwrap();
         let counted: i64 = match self {
-            Self::Own if has_table(&conn, "cache~state") => {
+            Self::Native if has_table(&conn, "cache~state") => {
                 conn.query_row("SELECT entries FROM \"cache~state\"", [], |row| row.get(0)).unwrap()
             }
-            Self::Own => 0,
+            Self::Native => 0,
             #[cfg(feature = "django")]
             _ => rows.len() as i64,
         };

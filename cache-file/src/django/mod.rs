@@ -213,7 +213,7 @@ impl Store for DjangoStore {
             .with_max_entries(self.culling.limit())
             .with_bytes(self.in_dir(0, |dir| Ok(dir.bytes_of(&dir.list(role)?.entries)))?)
             .with_evictions(self.evictions());
-        Ok(info.with("directory", self.dir.display().to_string()).with("layout", "django"))
+        Ok(info.with_detail("directory", self.dir.display().to_string()).with_detail("layout", "django"))
     }
 
     fn purge(&self) -> Result<Swept> {
@@ -221,7 +221,7 @@ impl Store for DjangoStore {
     }
 
     fn capabilities(&self) -> Capabilities {
-        layout::capabilities(self.culling).with_keeps_kinds(false).with_max_value_size(self.most)
+        layout::capabilities(self.culling).with_preserves_type_tags(false).with_max_value_size(self.most)
     }
 
     fn codec(&self) -> Option<Arc<dyn Codec>> {

@@ -1,4 +1,4 @@
-//! [`NativeStore`]: this crate's own layout, with whole keys, checksums, and an exact bound at any size.
+//! [`NativeStore`]: this crate's native layout, with whole keys, checksums, and an exact bound at any size.
 
 mod capacity;
 mod change;
@@ -140,7 +140,7 @@ impl Store for NativeStore {
             .with_max_entries(self.limits_shown(entries)?.limit())
             .with_bytes(self.bytes()?)
             .with_evictions(self.evictions()?);
-        Ok(info.with("directory", self.dir.display().to_string()))
+        Ok(info.with_detail("directory", self.dir.display().to_string()))
     }
 
     fn purge(&self) -> Result<Swept> {

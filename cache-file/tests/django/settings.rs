@@ -16,7 +16,8 @@ fn caches(options: &str, dir: &std::path::Path) -> Result<Caches, Error> {
 #[test]
 fn the_layout_is_an_option() {
     let dir = common::dir();
-    let cache = caches(r#""layout": "django", "max_inflated": 1000"#, dir.path()).unwrap().default().unwrap();
+    let cache =
+        caches(r#""layout": "django", "max_inflated": 1000"#, dir.path()).unwrap().default_cache().unwrap();
     cache.set("k", &(1, "text"), cache_core::Timeout::from_secs(60)).unwrap();
     assert_eq!(cache.get::<(i32, String)>("k").unwrap(), Some((1, "text".to_owned())));
     assert!(cache.set("k", &"x".repeat(1_000), cache_core::Timeout::from_secs(60)).is_err());
@@ -29,13 +30,13 @@ fn the_layout_is_an_option() {
 fn what_the_layout_does_not_know_is_refused() {
     let dir = common::dir();
     for (options, said) in [
-        (r#""layout": "djagno""#, "give \"own\" or \"django\""),
+        (r#""layout": "djagno""#, "give one of \"native\", \"django\""),
         (r#""layout": 1"#, "layout"),
         (r#""max_inflated": 1000"#, "max_inflated"),
-        (r#""layout": "own", "max_inflated": 1000"#, "max_inflated"),
+        (r#""layout": "native", "max_inflated": 1000"#, "max_inflated"),
     ] {
         let error = caches(options, dir.path()).unwrap_err().to_string();
         assert!(error.contains(said), "{options}: {error}");
     }
-    caches(r#""layout": "own""#, dir.path()).unwrap();
+    caches(r#""layout": "native""#, dir.path()).unwrap();
 }

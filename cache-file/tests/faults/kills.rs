@@ -18,7 +18,7 @@ const WRITERS: u32 = 2;
 /// rename has two directories to change.
 fn limits(kind: Kind) -> &'static [u64] {
     match kind {
-        Kind::Own => &[40, 600],
+        Kind::Native => &[40, 600],
         #[cfg(feature = "django")]
         Kind::Django => &[40],
     }

@@ -201,7 +201,7 @@ pub(crate) const OPERATIONS: &[Operation] = &[
         name: "count-anew",
         prepare: |store| {
             put_all(store, &["a", "b"]);
-            // The count of the own layout, if this is it.
+            // The count of the native layout, if this is it.
             let _ = std::fs::write(store.root.join(".cache-file-state"), "damaged");
         },
         run: |store| put(store, "c", SMALL),

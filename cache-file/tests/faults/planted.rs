@@ -109,7 +109,7 @@ fn places(store: &Store) -> Vec<(PathBuf, bool)> {
 
 pub(crate) fn planted(kind: Kind) {
     let (mut tried, mut longest, mut failures) = (0, Duration::ZERO, Vec::new());
-    let number_of_places = if kind == Kind::Own { 5 } else { 3 };
+    let number_of_places = if kind == Kind::Native { 5 } else { 3 };
     for (thing, number) in THINGS.into_iter().flat_map(|thing| (0..number_of_places).map(move |n| (thing, n)))
     {
         for (name, operation) in OPERATIONS {
@@ -247,7 +247,7 @@ fn keys_that_look_like_paths(kind: Kind) -> (u64, Vec<String>) {
         if made != 2 || fs::read(dir.path().join("outside")).unwrap() != b"theirs" {
             failures.push(format!("the key {key}"));
         }
-        assert!(store.cache.version(2).delete(key).unwrap(), "{key}");
+        assert!(store.cache.with_version(2).delete(key).unwrap(), "{key}");
     }
     (keys.len() as u64, failures)
 }

@@ -14,14 +14,14 @@ pub(crate) const HOUR: Duration = Duration::from_secs(3_600);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
-    Own,
+    Native,
     #[cfg(feature = "django")]
     Django,
 }
 
 impl Kind {
     pub(crate) const ALL: &'static [Self] = &[
-        Self::Own,
+        Self::Native,
         #[cfg(feature = "django")]
         Self::Django,
     ];
@@ -29,7 +29,7 @@ impl Kind {
     /// As the report names it.
     pub(crate) fn name(self) -> &'static str {
         match self {
-            Self::Own => "file",
+            Self::Native => "file",
             #[cfg(feature = "django")]
             Self::Django => "file-django",
         }
@@ -41,7 +41,7 @@ impl Kind {
 
     fn layout(self) -> Layout {
         match self {
-            Self::Own => Layout::Own,
+            Self::Native => Layout::Native,
             #[cfg(feature = "django")]
             Self::Django => Layout::Django,
         }
@@ -49,7 +49,7 @@ impl Kind {
 
     fn suffix(self) -> &'static str {
         match self {
-            Self::Own => ".cache",
+            Self::Native => ".cache",
             #[cfg(feature = "django")]
             Self::Django => ".djcache",
         }
@@ -97,7 +97,7 @@ impl Store {
 
     /// The number of the value under `key`; an error for one that is not whole or not the key's.
     pub(crate) fn number(&self, key: &str, version: i64) -> Result<Option<u32>, String> {
-        let cache = self.cache.version(version);
+        let cache = self.cache.with_version(version);
         let Some(value) = cache.get::<String>(key).map_err(|e| format!("get of {key}: {e}"))? else {
             return Ok(None);
         };

@@ -9,14 +9,14 @@ fn moves_in_both_directions_end_and_lose_nothing() {
             let model = Model::new(eviction, 8, 3);
             // Version 1 of the one goes to 2 while version 2 of the other goes to 1; which shards
             // they are in is another matter in each run.
-            let later = model.version(2);
+            let later = model.with_version(2);
             model.set("up", 1);
             later.set("down", &2, cache_core::Timeout::Never).unwrap();
             model.race(4, |number, model| match number {
                 0 => drop(model.incr_version("up", 1)),
-                1 => drop(model.version(2).decr_version("down", 1)),
+                1 => drop(model.with_version(2).decr_version("down", 1)),
                 2 => drop(model.incr_version("down", 1)),
-                _ => drop(model.version(2).decr_version("up", 1)),
+                _ => drop(model.with_version(2).decr_version("up", 1)),
             });
             for (key, value) in [("up", 1), ("down", 2)] {
                 let found: Vec<i64> =
@@ -36,10 +36,10 @@ fn a_move_onto_a_key_that_others_write_counts_right() {
             model.set("k", 1);
             model.race(3, |number, model| match number {
                 0 => drop(model.incr_version("k", 1)),
-                1 => model.version(2).set("k", &2, cache_core::Timeout::Never).unwrap(),
+                1 => model.with_version(2).set("k", &2, cache_core::Timeout::Never).unwrap(),
                 _ => drop(model.delete("k").unwrap()),
             });
-            let found = [model.value("k"), model.version(2).get("k").unwrap()];
+            let found = [model.value("k"), model.with_version(2).get("k").unwrap()];
             assert_eq!(model.counted(), found.iter().flatten().count() as u64, "of {found:?}");
             model.clear().unwrap();
             assert_eq!(model.counted(), 0, "places that nobody gave back");

@@ -42,7 +42,7 @@ fn a_dead_address_costs_its_share() {
     let whole = Duration::from_secs(2);
     let in_place = |address, end| ready(open_in_place(address, end));
     let begun = Instant::now();
-    let stream = cache_core::run_sync(first(vec![dead, to], after(whole), in_place)).unwrap();
+    let stream = cache_core::poll_now(first(vec![dead, to], after(whole), in_place)).unwrap();
     assert_eq!(stream.peer_addr().unwrap(), to);
     assert!(stream.nodelay().unwrap());
     assert!(begun.elapsed() >= whole / 2, "the first one is not dead");
@@ -52,7 +52,7 @@ fn a_dead_address_costs_its_share() {
     // All dead: the whole time, and no more than that is shared.
     let short = Duration::from_millis(200);
     let begun = Instant::now();
-    let e = cache_core::run_sync(first(vec![dead; 4], after(short), in_place)).unwrap_err();
+    let e = cache_core::poll_now(first(vec![dead; 4], after(short), in_place)).unwrap_err();
     assert_eq!(e.kind(), io::ErrorKind::TimedOut);
     let e = one_thread().block_on(first(vec![dead; 4], after(short), open)).unwrap_err();
     assert_eq!(e.kind(), io::ErrorKind::TimedOut);
@@ -68,7 +68,7 @@ fn a_refusing_address_costs_nothing() {
     let address = Address::Tcp { host: "127.0.0.3".to_owned(), port: to.port() };
     let begun = Instant::now();
     let end = after(LONG);
-    cache_core::run_sync(first(vec![refusing, to], end, |a, e| ready(open_in_place(a, e)))).unwrap();
+    cache_core::poll_now(first(vec![refusing, to], end, |a, e| ready(open_in_place(a, e)))).unwrap();
     one_thread().block_on(first(vec![refusing, to], end, open)).unwrap();
     for e in
         [address.connect_in_place(end).unwrap_err(), one_thread().block_on(address.connect(end)).unwrap_err()]
@@ -166,11 +166,11 @@ fn a_queue_that_stays_full_is_a_timeout() {
     let (_server, _held) = full(&path);
     let address = Address::Unix(path);
     let time = Duration::from_millis(100);
-    for way in [Way::Sync, Way::Async] {
+    for mode in [Mode::Blocking, Mode::Async] {
         let begun = Instant::now();
-        let e = match way {
-            Way::Sync => address.connect_in_place(after(time)).unwrap_err(),
-            Way::Async => one_thread().block_on(address.connect(after(time))).unwrap_err(),
+        let e = match mode {
+            Mode::Blocking => address.connect_in_place(after(time)).unwrap_err(),
+            Mode::Async => one_thread().block_on(address.connect(after(time))).unwrap_err(),
         };
         assert_eq!(e.kind(), io::ErrorKind::TimedOut);
         assert!(e.to_string().contains("queue"), "{e}");

@@ -7,7 +7,7 @@
 use std::fmt;
 use std::time::{Duration, Instant};
 
-use cache_core::{Error, Way};
+use cache_core::{Error, Mode};
 use cache_net::{
     Address, Call, Cause, Failure, Incoming, Limits, Link, Malformed, Protocol, RetrySafety, Server, Verdict,
 };
@@ -149,6 +149,6 @@ pub(crate) async fn call_async(
     text: &str,
     safety: RetrySafety,
 ) -> Result<String, Error> {
-    let call = Call::new(Way::Async, LONG);
+    let call = Call::new(Mode::Async, LONG);
     Ok(server.call(call, &text.to_owned(), safety).await.map(Option::unwrap)?)
 }

@@ -37,7 +37,7 @@ pub(super) fn purge_expired(chosen: &Chosen) -> CommandResult {
 pub(super) fn info(chosen: &Chosen) -> CommandResult {
     let info = chosen.cache()?.info()?;
     let ratio = info.hit_ratio().map(|ratio| (ratio * 1_000.0).round() / 1_000.0);
-    let Info { entries, max_entries, bytes, hits, misses, evictions, servers, more, .. } = info;
+    let Info { entries, max_entries, bytes, hits, misses, evictions, servers, details, .. } = info;
     // Each by its name for programs, which stays, and by that for people.
     let mut said: Vec<(String, String, Value)> = Vec::new();
     for (name, number) in [
@@ -53,7 +53,7 @@ pub(super) fn info(chosen: &Chosen) -> CommandResult {
     if let Some(ratio) = ratio {
         said.push(("hit_ratio".to_owned(), "hit ratio".to_owned(), ratio.into()));
     }
-    said.extend(more.into_iter().map(|(name, text)| (snake_case(&name), name, text.into())));
+    said.extend(details.into_iter().map(|(name, text)| (snake_case(&name), name, text.into())));
     let of_server = |(server, text): &(String, String)| (format!("server {server}"), text.clone());
     let lines: Vec<(String, String)> = said
         .iter()

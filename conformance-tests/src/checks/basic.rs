@@ -274,7 +274,7 @@ async fn has_key(t: &TestContext) -> Outcome {
     ensure!(cache.has_key("k").await?);
     ensure!(cache.has_key("empty").await?);
     ensure!(!cache.has_key("K").await?, "another key");
-    ensure!(!cache.version(2).has_key("k").await?, "another version");
+    ensure!(!cache.with_version(2).has_key("k").await?, "another version");
     let contains = |key: &str| cache.cache.contains(key);
     ensure!(contains("k")? && !contains("missing")?);
     cache.delete("k").await?;

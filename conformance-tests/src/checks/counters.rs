@@ -396,7 +396,7 @@ async fn keeps_never(t: &TestContext) -> Outcome {
 
 async fn version_arg(t: &TestContext) -> Outcome {
     let cache = t.cache();
-    let (two, seven) = (cache.version(2), cache.version(-7));
+    let (two, seven) = (cache.with_version(2), cache.with_version(-7));
     cache.set("k", &1, LONG).await?;
     ensure_err!(two.incr("k", 1).await, KeyNotFound);
     two.set("k", &20, LONG).await?;

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use cache_core::{Error, ErrorKind, KeyPolicy, MEMCACHE_MAX_KEY_LENGTH};
+use cache_core::django::MEMCACHE_MAX_KEY_LENGTH;
+use cache_core::{Error, ErrorKind, KeyPolicy};
 
 use super::LONG;
 use super::every_op::every_op;
@@ -52,7 +53,7 @@ async fn means_itself(cache: &TestCache, key: &str) -> Outcome {
     ensure_eq!(cache.get_many::<i64, _>([key]).await?, [(key, 4)], "get_many of {key:?}");
     ensure_eq!(cache.get_or_set(key, LONG, || 9).await?, 4, "get_or_set of {key:?}");
     ensure_eq!(cache.incr_version(key, 1).await?, 2, "incr_version of {key:?}");
-    ensure_eq!(cache.version(2).decr_version(key, 1).await?, 1, "decr_version of {key:?}");
+    ensure_eq!(cache.with_version(2).decr_version(key, 1).await?, 1, "decr_version of {key:?}");
     ensure!(cache.set_many([(key, 5)], LONG).await?.is_empty(), "set_many of {key:?}");
     ensure!(cache.delete(key).await?, "delete of {key:?}");
     ensure_eq!(cache.get::<i64>(key).await?, None, "get of {key:?} after delete");
@@ -217,7 +218,7 @@ async fn len_counts_made_key(t: &TestContext) -> Outcome {
     accepted(t, &key).await?;
     let prefixed = t.build(|b| b.key_prefix("prefix").key_policy(KeyPolicy::Refuse))?;
     ensure_err!(prefixed.set(&key, &1, LONG).await, InvalidCacheKey);
-    let versioned = t.build(|b| b.key_policy(KeyPolicy::Refuse))?.version(1_000_000);
+    let versioned = t.build(|b| b.key_policy(KeyPolicy::Refuse))?.with_version(1_000_000);
     ensure_err!(versioned.get::<i64>(&key).await, InvalidCacheKey);
     Ok(())
 }

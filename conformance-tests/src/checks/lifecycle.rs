@@ -64,11 +64,11 @@ async fn clear_on_empty(t: &TestContext) -> Outcome {
 
 async fn clear_spans_prefixes(t: &TestContext) -> Outcome {
     let (one, two) = (t.build(|b| b.key_prefix("one"))?, t.build(|b| b.key_prefix("two").version(7))?);
-    for cache in [&one, &two, &one.version(3)] {
+    for cache in [&one, &two, &one.with_version(3)] {
         cache.set("k", &1, LONG).await?;
     }
     one.clear().await?;
-    for cache in [&one, &two, &one.version(3)] {
+    for cache in [&one, &two, &one.with_version(3)] {
         ensure!(!cache.has_key("k").await?);
     }
     Ok(())

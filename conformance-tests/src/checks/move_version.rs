@@ -41,7 +41,7 @@ const SHORT: Duration = Duration::from_millis(400);
 async fn found_under(cache: &TestCache, key: &str, versions: &[i64]) -> Outcome<Vec<i64>> {
     let mut found = Vec::new();
     for &version in versions {
-        let cache = cache.version(version);
+        let cache = cache.with_version(version);
         let present = cache.has_key(key).await?;
         ensure_eq!(
             cache.get::<i64>(key).await?.is_some(),
@@ -71,9 +71,9 @@ async fn moves(t: &TestContext) -> Outcome {
     cache.incr_version("k", 1).await?;
     ensure_eq!(cache.get::<i64>("k").await?, None, "the old version");
     ensure!(!cache.has_key("k").await?, "the old version is still there");
-    ensure_eq!(cache.version(2).get::<i64>("k").await?, Some(7), "the new version");
+    ensure_eq!(cache.with_version(2).get::<i64>("k").await?, Some(7), "the new version");
     ensure_eq!(cache.get::<i64>("other").await?, Some(8), "another key");
-    ensure!(!cache.version(2).has_key("other").await?, "another key moved along");
+    ensure!(!cache.with_version(2).has_key("other").await?, "another key moved along");
 
     let prefixed = t.build(|b| b.key_prefix("p").version(5))?;
     prefixed.set("k", &1, MINUTE).await?;
@@ -82,7 +82,11 @@ async fn moves(t: &TestContext) -> Outcome {
     ensure_eq!(found_under(&cache, "k", &[1, 2, 5, 6]).await?, [2], "the cache with another prefix");
     // The old place is free again.
     ensure!(cache.add("k", &9, MINUTE).await?);
-    ensure_eq!(cache.version(2).get::<i64>("k").await?, Some(7), "the moved one, after an add under the old");
+    ensure_eq!(
+        cache.with_version(2).get::<i64>("k").await?,
+        Some(7),
+        "the moved one, after an add under the old"
+    );
     Ok(())
 }
 
@@ -90,21 +94,21 @@ async fn returns_new_version(t: &TestContext) -> Outcome {
     let cache = t.cache();
     cache.set("k", &1, MINUTE).await?;
     ensure_eq!(cache.incr_version("k", 1).await?, 2);
-    ensure_eq!(cache.version(2).incr_version("k", 1).await?, 3);
+    ensure_eq!(cache.with_version(2).incr_version("k", 1).await?, 3);
     // The handle's version counts, whatever the cache's own is.
-    cache.version(40).set("k", &1, MINUTE).await?;
-    ensure_eq!(cache.version(40).incr_version("k", 2).await?, 42);
-    ensure_eq!(cache.version(42).decr_version("k", 2).await?, 40);
+    cache.with_version(40).set("k", &1, MINUTE).await?;
+    ensure_eq!(cache.with_version(40).incr_version("k", 2).await?, 42);
+    ensure_eq!(cache.with_version(42).decr_version("k", 2).await?, 40);
     ensure_eq!(found_under(&cache, "k", &[1, 2, 3, 4, 40, 41, 42]).await?, [3, 40]);
     Ok(())
 }
 
 async fn decr(t: &TestContext) -> Outcome {
-    let cache = t.cache().version(2);
+    let cache = t.cache().with_version(2);
     cache.set("k", &7, MINUTE).await?;
     ensure_eq!(cache.decr_version("k", 1).await?, 1);
     ensure_eq!(found_under(&cache, "k", &[0, 1, 2, 3]).await?, [1]);
-    ensure_eq!(cache.version(1).get::<i64>("k").await?, Some(7));
+    ensure_eq!(cache.with_version(1).get::<i64>("k").await?, Some(7));
     ensure_err!(cache.decr_version("k", 1).await, KeyNotFound, "decr_version of the place it left");
     Ok(())
 }
@@ -114,7 +118,7 @@ async fn delta_n(t: &TestContext) -> Outcome {
     let mut version = 1;
     cache.set("k", &7, MINUTE).await?;
     for delta in [5, 1_000, -3, 1 << 40] {
-        let from = cache.version(version);
+        let from = cache.with_version(version);
         ensure_eq!(from.incr_version("k", delta).await?, version + delta);
         ensure_eq!(
             found_under(&cache, "k", &[version, version + 1, version + delta]).await?,
@@ -123,7 +127,7 @@ async fn delta_n(t: &TestContext) -> Outcome {
         version += delta;
     }
     for delta in [1 << 40, -3, 2] {
-        ensure_eq!(cache.version(version).decr_version("k", delta).await?, version - delta);
+        ensure_eq!(cache.with_version(version).decr_version("k", delta).await?, version - delta);
         ensure_eq!(found_under(&cache, "k", &[version, version - delta]).await?, [version - delta]);
         version -= delta;
     }
@@ -154,11 +158,11 @@ async fn missing_err(t: &TestContext) -> Outcome {
         return Ok(());
     }
     // What is under the target stays, and so does a deleted key's absence.
-    cache.version(2).set("k", &2, MINUTE).await?;
-    cache.version(0).set("k", &0, MINUTE).await?;
+    cache.with_version(2).set("k", &2, MINUTE).await?;
+    cache.with_version(0).set("k", &0, MINUTE).await?;
     nothing_moves(&cache, "k").await?;
-    ensure_eq!(cache.version(2).get::<i64>("k").await?, Some(2), "the target of incr_version");
-    ensure_eq!(cache.version(0).get::<i64>("k").await?, Some(0), "the target of decr_version");
+    ensure_eq!(cache.with_version(2).get::<i64>("k").await?, Some(2), "the target of incr_version");
+    ensure_eq!(cache.with_version(0).get::<i64>("k").await?, Some(0), "the target of decr_version");
     cache.set("k", &1, MINUTE).await?;
     cache.delete("k").await?;
     nothing_moves(&cache, "k").await?;
@@ -170,12 +174,12 @@ async fn expired_err(t: &TestContext) -> Outcome {
     let cache = t.cache();
     cache.set("k", &1, SHORT).await?;
     cache.set("over", &1, SHORT).await?;
-    cache.version(2).set("over", &2, MINUTE).await?;
+    cache.with_version(2).set("over", &2, MINUTE).await?;
     t.outlive(SHORT).await;
     nothing_moves(&cache, "k").await?;
     ensure_eq!(found_under(&cache, "k", &[0, 1, 2]).await?, [0; 0], "an expired key came back");
     nothing_moves(&cache, "over").await?;
-    ensure_eq!(cache.version(2).get::<i64>("over").await?, Some(2), "the target of an expired key");
+    ensure_eq!(cache.with_version(2).get::<i64>("over").await?, Some(2), "the target of an expired key");
     Ok(())
 }
 
@@ -186,9 +190,9 @@ async fn null_moves(t: &TestContext) -> Outcome {
     ensure_eq!(cache.incr_version("none", 1).await?, 2);
     ensure_eq!(cache.incr_version("unit", 1).await?, 2);
     ensure_eq!(cache.get::<Option<i64>>("none").await?, None, "the old version");
-    ensure_eq!(cache.version(2).get::<Option<i64>>("none").await?, Some(None), "the new version");
-    ensure_eq!(cache.version(2).get::<()>("unit").await?, Some(()), "the new version");
-    ensure_eq!(cache.version(2).decr_version("none", 1).await?, 1);
+    ensure_eq!(cache.with_version(2).get::<Option<i64>>("none").await?, Some(None), "the new version");
+    ensure_eq!(cache.with_version(2).get::<()>("unit").await?, Some(()), "the new version");
+    ensure_eq!(cache.with_version(2).decr_version("none", 1).await?, 1);
     ensure_eq!(cache.get::<Option<i64>>("none").await?, Some(None), "moved back");
     Ok(())
 }
@@ -199,7 +203,7 @@ where
 {
     cache.set(key, &value, MINUTE).await?;
     cache.incr_version(key, 1).await?;
-    ensure_eq!(cache.version(2).get::<V>(key).await?.as_ref(), Some(&value), "{key} after a move");
+    ensure_eq!(cache.with_version(2).get::<V>(key).await?.as_ref(), Some(&value), "{key} after a move");
     Ok(())
 }
 
@@ -214,7 +218,7 @@ async fn type_preserved(t: &TestContext) -> Outcome {
     same_after_move(&cache, "map", BTreeMap::from([("a".to_owned(), 1.5)])).await?;
     cache.set_bytes("bytes", &b"\xff\x00"[..], MINUTE).await?;
     cache.incr_version("bytes", 1).await?;
-    let moved = cache.version(2);
+    let moved = cache.with_version(2);
     ensure_eq!(moved.get_bytes("bytes").await?.as_deref(), Some(&b"\xff\x00"[..]));
     // An integer is still one that counts, and a number in a text still is not.
     ensure_eq!(moved.incr("int", 1).await?, i64::MIN + 1);
@@ -225,18 +229,18 @@ async fn type_preserved(t: &TestContext) -> Outcome {
 async fn overwrites_target(t: &TestContext) -> Outcome {
     let cache = t.cache();
     cache.set("k", &1, MINUTE).await?;
-    cache.version(2).set("k", "a text that is there already", Timeout::Never).await?;
+    cache.with_version(2).set("k", "a text that is there already", Timeout::Never).await?;
     ensure_eq!(cache.incr_version("k", 1).await?, 2);
     ensure_eq!(found_under(&cache, "k", &[1, 2, 3]).await?, [2]);
-    ensure_eq!(cache.version(2).get::<i64>("k").await?, Some(1));
+    ensure_eq!(cache.with_version(2).get::<i64>("k").await?, Some(1));
 
-    cache.version(1).set("k", "again", MINUTE).await?;
-    ensure_eq!(cache.version(2).decr_version("k", 1).await?, 1);
+    cache.with_version(1).set("k", "again", MINUTE).await?;
+    ensure_eq!(cache.with_version(2).decr_version("k", 1).await?, 1);
     ensure_eq!(cache.get::<i64>("k").await?, Some(1), "the target of decr_version");
     // The lifetime of what was there is gone with it.
     let start = Instant::now();
     cache.set("k", &3, SHORT).await?;
-    cache.version(2).set("k", &2, Timeout::Never).await?;
+    cache.with_version(2).set("k", &2, Timeout::Never).await?;
     if move_soon(t, start, cache.incr_version("k", 1).await)? {
         t.outlive(SHORT).await;
         ensure_eq!(
@@ -253,7 +257,7 @@ async fn zero_delta_noop(t: &TestContext) -> Outcome {
     let start = Instant::now();
     cache.set("short", &7, SHORT).await?;
     for version in [1, -2] {
-        let cache = cache.version(version);
+        let cache = cache.with_version(version);
         cache.set("k", &7, MINUTE).await?;
         ensure_eq!(cache.incr_version("k", 0).await?, version);
         ensure_eq!(cache.decr_version("k", 0).await?, version);
@@ -269,19 +273,19 @@ async fn below_zero(t: &TestContext) -> Outcome {
     let cache = t.cache();
     cache.set("k", &7, MINUTE).await?;
     ensure_eq!(cache.decr_version("k", 1).await?, 0);
-    ensure_eq!(cache.version(0).decr_version("k", 1).await?, -1);
-    ensure_eq!(cache.version(-1).decr_version("k", 100).await?, -101);
+    ensure_eq!(cache.with_version(0).decr_version("k", 1).await?, -1);
+    ensure_eq!(cache.with_version(-1).decr_version("k", 100).await?, -101);
     ensure_eq!(found_under(&cache, "k", &[1, 0, -1, 100, 101, -101]).await?, [-101]);
-    ensure_eq!(cache.version(-101).incr_version("k", 102).await?, 1);
+    ensure_eq!(cache.with_version(-101).incr_version("k", 102).await?, 1);
     ensure_eq!(cache.incr_version("k", -2).await?, -1);
-    ensure_eq!(cache.version(-1).get::<i64>("k").await?, Some(7));
+    ensure_eq!(cache.with_version(-1).get::<i64>("k").await?, Some(7));
     Ok(())
 }
 
 async fn overflow_err_kept(t: &TestContext) -> Outcome {
     let cache = t.cache();
-    let top = cache.version(i64::MAX);
-    let bottom = cache.version(i64::MIN);
+    let top = cache.with_version(i64::MAX);
+    let bottom = cache.with_version(i64::MIN);
     top.set("k", &1, MINUTE).await?;
     bottom.set("k", &2, MINUTE).await?;
     for delta in [1, 2, i64::MAX] {
@@ -301,9 +305,9 @@ async fn overflow_err_kept(t: &TestContext) -> Outcome {
     ensure_eq!((top.get("k").await?, bottom.get("k").await?), (Some(1), Some(2)));
     // Both ends can be left and reached, and the widest step is one.
     ensure_eq!(top.decr_version("k", 1).await?, i64::MAX - 1);
-    ensure_eq!(cache.version(i64::MAX - 1).incr_version("k", 1).await?, i64::MAX);
+    ensure_eq!(cache.with_version(i64::MAX - 1).incr_version("k", 1).await?, i64::MAX);
     ensure_eq!(top.incr_version("k", i64::MIN).await?, -1);
-    ensure_eq!(cache.version(-1).decr_version("k", i64::MIN).await?, i64::MAX);
+    ensure_eq!(cache.with_version(-1).decr_version("k", i64::MIN).await?, i64::MAX);
     ensure_eq!(found_under(&cache, "k", &ends).await?, [i64::MIN, i64::MAX]);
     Ok(())
 }
@@ -316,7 +320,7 @@ async fn ttl_preserved(t: &TestContext) -> Outcome {
         let start = Instant::now();
         long_default.set(key, &1, SHORT).await?;
         move_soon(t, start, long_default.incr_version(key, delta).await)?;
-        let moved = long_default.version(1 + delta);
+        let moved = long_default.with_version(1 + delta);
         ensure!(moved.has_key(key).await? || t.overslept(start, SHORT), "{key} expired too early");
         short_default.set(key, &1, MINUTE).await?;
         short_default.decr_version(key, -delta).await?;
@@ -333,14 +337,14 @@ async fn ttl_preserved(t: &TestContext) -> Outcome {
     ensure_eq!(found_under(&short_default, "never", &[1, 2]).await?, [2], "an immortal key after a move");
     if let Ok(hands) = t.hands() {
         // The lifetime that remained, not the whole one: 60 s, of which some had passed.
-        let cache = t.cache().version(100);
+        let cache = t.cache().with_version(100);
         cache.set("part", &1, MINUTE).await?;
         hands.advance(MINUTE / 2);
         cache.incr_version("part", 1).await?;
         hands.advance(MINUTE / 2 - Duration::from_millis(1));
-        ensure!(cache.version(101).has_key("part").await?, "what remained was cut short");
+        ensure!(cache.with_version(101).has_key("part").await?, "what remained was cut short");
         t.outlive(Duration::from_millis(1)).await;
-        ensure!(!cache.version(101).has_key("part").await?, "the whole lifetime began anew");
+        ensure!(!cache.with_version(101).has_key("part").await?, "the whole lifetime began anew");
         hands.advance(Duration::from_secs(10 * 365 * 86_400));
         ensure_eq!(
             found_under(&short_default, "never", &[1, 2]).await?,
@@ -370,7 +374,7 @@ async fn never_invisible(t: &TestContext) -> Outcome {
             let start = Instant::now();
             while number == 0 && !done.load(Ordering::SeqCst) {
                 let from = moving.load(Ordering::SeqCst);
-                let moved = cache.version(from).incr_version("k", 1).await;
+                let moved = cache.with_version(from).incr_version("k", 1).await;
                 if moved.is_err() || from == MOVES || start.elapsed() > LONGEST {
                     done.store(true, Ordering::SeqCst);
                 }
@@ -380,7 +384,7 @@ async fn never_invisible(t: &TestContext) -> Outcome {
             }
             while !done.load(Ordering::SeqCst) {
                 let from = moving.load(Ordering::SeqCst);
-                let (old, new) = (cache.version(from), cache.version(from + 1));
+                let (old, new) = (cache.with_version(from), cache.with_version(from + 1));
                 let found = if from % 2 == 0 {
                     old.has_key("k").await? || new.has_key("k").await?
                 } else {

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use cache_core::default_key_func;
+use cache_core::django::default_key_func;
 
 use super::LONG;
 use crate::check::Check;
@@ -39,10 +39,10 @@ fn matrix(t: &TestContext) -> Outcome<Vec<(TestCache, i64)>> {
     Ok(vec![
         (one.clone(), 1),
         (two.clone(), 2),
-        (one.version(2), 2),
-        (two.version(1), 1),
-        (one.version(1), 1),
-        (two.version(2), 2),
+        (one.with_version(2), 2),
+        (two.with_version(1), 1),
+        (one.with_version(1), 1),
+        (two.with_version(2), 2),
     ])
 }
 
@@ -194,7 +194,7 @@ async fn version_get_or_set(t: &TestContext) -> Outcome {
 async fn version_extremes(t: &TestContext) -> Outcome {
     let versions = [0, -1, 1, i64::MAX, i64::MIN, i64::MAX - 1];
     for version in versions {
-        let cache = t.cache().version(version);
+        let cache = t.cache().with_version(version);
         cache.set("k", &version, LONG).await?;
     }
     for version in versions {
@@ -266,7 +266,7 @@ async fn keyfunc_custom(t: &TestContext) -> Outcome {
     plain.set("k", &2, LONG).await?;
     ensure_eq!(own.incr("k", 1).await?, 2);
     ensure_eq!(own.incr_version("k", 1).await?, 2);
-    ensure_eq!(same.version(2).get::<i64>("k").await?, Some(2));
+    ensure_eq!(same.with_version(2).get::<i64>("k").await?, Some(2));
     ensure_eq!(plain.get::<i64>("k").await?, Some(2));
     Ok(())
 }
@@ -282,7 +282,7 @@ async fn keyfunc_args(t: &TestContext) -> Outcome {
         })
     })?;
     cache.get::<i64>("k").await?;
-    cache.version(6).delete("a:b").await?;
+    cache.with_version(6).delete("a:b").await?;
     let seen = seen.lock().unwrap_or_else(PoisonError::into_inner).clone();
     ensure_eq!(seen, [("k".to_owned(), "p:1".to_owned(), 5), ("a:b".to_owned(), "p:1".to_owned(), 6)]);
     Ok(())
@@ -323,6 +323,6 @@ async fn contains_is_has_key(t: &TestContext) -> Outcome {
         cache.set("k", &None::<i64>, LONG).await?;
     }
     ensure!(cache.cache.contains("k")?);
-    ensure!(!cache.cache.version(2).contains("k")?);
+    ensure!(!cache.cache.with_version(2).contains("k")?);
     Ok(())
 }

@@ -12,7 +12,7 @@
 //!
 //! // #[test]
 //! fn what_root_writes_into_the_store_of_a_user_is_the_users() {
-//!     owners::root_writes("what_root_writes_into_the_store_of_a_user_is_the_users", &["own"], open);
+//!     owners::root_writes("what_root_writes_into_the_store_of_a_user_is_the_users", &["native"], open);
 //! }
 //! ```
 

@@ -4,7 +4,8 @@ use std::io::Write;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use cache_core::{BaseCache, CacheBuilder, Codec, CodecError, CodecId, MessagePack, Visit, default_key_func};
+use cache_core::django::default_key_func;
+use cache_core::{BaseCache, CacheBuilder, Codec, CodecError, CodecId, MessagePack, Visit};
 use serde::Serialize as _;
 use serde_json::ser::{CompactFormatter, Formatter, Serializer};
 

@@ -31,14 +31,14 @@ pub(crate) fn both_ways(pair: &Pair) {
         keys.iter().enumerate().map(|(n, key)| json!([key, { "json": text(n) }])).collect();
     let refused = pair.django("set_many", json!({ "entries": entries, "timeout": 300, "version": 7 }));
     assert_eq!(refused, json!([]));
-    let rust = pair.rust.version(7);
+    let rust = pair.rust.with_version(7);
     let expected: Vec<(&String, String)> = keys.iter().enumerate().map(|(n, key)| (key, text(n))).collect();
     assert_eq!(rust.get_many::<String, _>(&keys).unwrap(), expected);
     for (n, key) in keys.iter().enumerate() {
         assert_eq!(rust.get::<String>(key).unwrap(), Some(text(n)), "{key:?}");
     }
 
-    let rust = pair.rust.version(8);
+    let rust = pair.rust.with_version(8);
     assert!(rust.set_many(expected, cache_core::Timeout::from_secs(300)).unwrap().is_empty());
     let found = pair.django("get_many", json!({ "keys": keys, "version": 8, "as_json": true }));
     let found = found.as_array().unwrap();

@@ -90,12 +90,12 @@ fn written(now: usize) -> impl Iterator<Item = (&'static str, usize, String, Val
 #[test]
 fn no_step_from_pickle_to_json_needs_a_flush() {
     let Some(sides) = Sides::new() else { return };
-    let both_pickling = || sides.rust(|cache| cache.codec(Pickle::default()).read_also(Json));
+    let both_pickling = || sides.rust(|cache| cache.codec(Pickle::default()).also_decode(Json));
     let steps = [
         (sides.rust(|cache| cache.codec(Pickle::default())), "pickle"),
         (both_pickling(), "pickle"),
         (both_pickling(), "both"),
-        (sides.rust(|cache| cache.codec(Json).read_also(Pickle::default())), "both"),
+        (sides.rust(|cache| cache.codec(Json).also_decode(Pickle::default())), "both"),
     ];
     for (now, (rust, django)) in steps.iter().enumerate() {
         for (side, _, key, value) in written(now).filter(|(_, step, _, _)| *step == now) {
@@ -116,7 +116,7 @@ fn no_step_from_pickle_to_json_needs_a_flush() {
     json_alone(&sides);
 }
 
-/// The last step: without `read_also` and the class. What is left to read is what was written as JSON,
+/// The last step: without `also_decode` and the class. What is left to read is what was written as JSON,
 /// and integers, which no codec writes.
 fn json_alone(sides: &Sides) {
     let rust = sides.rust(|cache| cache.codec(Json));

@@ -30,7 +30,7 @@ pub(crate) fn by_django(pair: &Pair) {
     assert_eq!(pair.django("incr", json!({ "key": "k" })), 15);
 
     assert_eq!(pair.django("incr_version", json!({ "key": "k" })), 2);
-    assert_eq!((int("k"), rust.version(2).get::<i64>("k").unwrap()), (None, Some(15)));
+    assert_eq!((int("k"), rust.with_version(2).get::<i64>("k").unwrap()), (None, Some(15)));
     assert_eq!(pair.django("decr_version", json!({ "key": "k", "version": 2 })), 1);
     assert_eq!(int("k"), Some(15));
 
@@ -74,7 +74,7 @@ pub(crate) fn by_rust(pair: &Pair) {
 
     assert_eq!(rust.incr_version("k", 1).unwrap(), 2);
     assert_eq!((get("k"), pair.django_get(json!({ "key": "k", "version": 2 }))), (Json::Null, json!(15)));
-    assert_eq!(rust.version(2).decr_version("k", 1).unwrap(), 1);
+    assert_eq!(rust.with_version(2).decr_version("k", 1).unwrap(), 1);
     assert_eq!(get("k"), 15);
 
     assert!(rust.touch("k", Timeout::from_secs(600)).unwrap());

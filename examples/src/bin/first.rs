@@ -11,7 +11,7 @@ struct User {
 fn main() -> Result<(), polycache::Error> {
     // Memory, unless the environment names another store.
     let caches = polycache::caches().url("default", "locmem://").environment().build()?;
-    let cache = caches.default()?;
+    let cache = caches.default_cache()?;
 
     cache.set("user:1", &User { name: "Ada".into() }, Duration::from_secs(300))?;
     let user: Option<User> = cache.get("user:1")?;
@@ -25,6 +25,6 @@ fn main() -> Result<(), polycache::Error> {
     assert_eq!(cache.incr("views", 1)?, 1);
 
     // Another version is another namespace.
-    assert_eq!(cache.version(2).get::<i64>("views")?, None);
+    assert_eq!(cache.with_version(2).get::<i64>("views")?, None);
     Ok(())
 }

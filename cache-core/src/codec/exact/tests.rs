@@ -120,7 +120,7 @@ fn json_refuses_nan_and_the_infinities_wherever_they_are() {
             encode(&Json, &Shape::Struct { single: Some(single), wide: 1 }),
         ] {
             let refused = refused.unwrap_err();
-            assert!(refused.is::<crate::Refusal>(), "{refused:?}");
+            assert!(refused.is::<crate::PublicError>(), "{refused:?}");
             assert!(
                 refused.to_string().contains("NaN or an infinity, which JSON does not have"),
                 "{refused}"

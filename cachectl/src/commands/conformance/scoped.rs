@@ -8,9 +8,10 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
+use cache_core::django::MEMCACHE_MAX_KEY_LENGTH;
 use cache_core::{
-    AsyncCache, AsyncWay, BATCH, BaseCache, Cache, CacheBuilder, Capabilities, Codec, Error, Expiry, Info,
-    Key, KeyPolicy, MEMCACHE_MAX_KEY_LENGTH, MadeKey, Payload, Presence, Result,
+    AsyncCache, AsyncWay, BaseCache, Cache, CacheBuilder, Capabilities, Codec, Error, Expiry, Info, Key,
+    KeyBuf, KeyPolicy, MAX_BATCH_LEN, Payload, Presence, Result,
 };
 use sha2::{Digest as _, Sha256};
 
@@ -52,7 +53,7 @@ impl Scoped {
     }
 
     /// The key in the corner. One that would be too long for memcached is put in by its hash.
-    fn key(&self, key: Key<'_>) -> Result<MadeKey> {
+    fn key(&self, key: Key<'_>) -> Result<KeyBuf> {
         if self.interrupt.came() {
             return Err(Error::unavailable("a signal ended the suite"));
         }
@@ -65,25 +66,25 @@ impl Scoped {
         self.inner.make_and_validate_key(&whole)
     }
 
-    fn new_key(&self, key: Key<'_>) -> Result<MadeKey> {
+    fn new_key(&self, key: Key<'_>) -> Result<KeyBuf> {
         let key = self.key(key)?;
         self.written.add(key.as_key())?;
         Ok(key)
     }
 
-    fn keys(&self, keys: &[Key<'_>]) -> Result<Vec<MadeKey>> {
+    fn keys(&self, keys: &[Key<'_>]) -> Result<Vec<KeyBuf>> {
         keys.iter().map(|&key| self.key(key)).collect()
     }
 
-    fn new_entries(&self, entries: &[(Key<'_>, Payload)]) -> Result<Vec<(MadeKey, Payload)>> {
+    fn new_entries(&self, entries: &[(Key<'_>, Payload)]) -> Result<Vec<(KeyBuf, Payload)>> {
         entries.iter().map(|(key, value)| Ok((self.new_key(*key)?, value.clone()))).collect()
     }
 
     /// The keys of the corner, in batches.
-    fn batches(&self) -> Result<Vec<Vec<MadeKey>>> {
-        let made: Result<Vec<MadeKey>> =
+    fn batches(&self) -> Result<Vec<Vec<KeyBuf>>> {
+        let made: Result<Vec<KeyBuf>> =
             read_list(&self.written.list)?.iter().map(|key| self.inner.make_and_validate_key(key)).collect();
-        Ok(made?.chunks(BATCH).map(<[MadeKey]>::to_vec).collect())
+        Ok(made?.chunks(MAX_BATCH_LEN).map(<[KeyBuf]>::to_vec).collect())
     }
 }
 
@@ -92,11 +93,11 @@ fn as_asked<T>(result: Result<T>, key: Key<'_>) -> Result<T> {
     result.map_err(|e| if e.key().is_some() { e.with_key(key.as_str()) } else { e })
 }
 
-fn as_keys(made: &[MadeKey]) -> Vec<Key<'_>> {
-    made.iter().map(MadeKey::as_key).collect()
+fn as_keys(made: &[KeyBuf]) -> Vec<Key<'_>> {
+    made.iter().map(KeyBuf::as_key).collect()
 }
 
-fn as_entries(made: &[(MadeKey, Payload)]) -> Vec<(Key<'_>, Payload)> {
+fn as_entries(made: &[(KeyBuf, Payload)]) -> Vec<(Key<'_>, Payload)> {
     made.iter().map(|(key, value)| (key.as_key(), value.clone())).collect()
 }
 

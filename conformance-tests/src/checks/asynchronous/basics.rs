@@ -86,8 +86,8 @@ pub(super) async fn sync_async_interop(t: &TestContext) -> Outcome {
     cache.set("n", &1, LONG)?;
     ensure_eq!([cache.aincr("n", 1).await?, cache.incr("n", 1)?, cache.adecr("n", 1).await?], [2, 3, 2]);
     ensure_eq!(cache.aincr_version("n", 1).await?, 2);
-    ensure_eq!(cache.version(2).get("n")?, Some(2));
-    ensure_eq!(cache.version(2).decr_version("n", 1)?, 1);
+    ensure_eq!(cache.with_version(2).get("n")?, Some(2));
+    ensure_eq!(cache.with_version(2).decr_version("n", 1)?, 1);
     ensure_eq!(cache.aget("n").await?, Some(2));
     cache.aset_many([("a", 1), ("b", 2)], LONG).await?;
     ensure_eq!(cache.get_many::<i64, _>(["a", "b", "c"])?, vec![("a", 1), ("b", 2)]);

@@ -176,7 +176,7 @@ fn either(found: &[(&String, i64)], keys: usize) -> Outcome {
 pub(super) async fn cancel_get_or_set(t: &TestContext) -> Outcome {
     const WAITERS: usize = 4;
     // Long enough that nobody is released by the end of it.
-    let cache = t.build(|builder| builder.flight_wait(Duration::from_secs(60)))?.cache;
+    let cache = t.build(|builder| builder.single_flight_timeout(Duration::from_secs(60)))?.cache;
     for round in 0..8 {
         let key = format!("k{round}");
         let entered = Arc::new(AtomicBool::new(false));

@@ -102,7 +102,7 @@ async fn answers(t: &TestContext, half: &TestCache) -> Vec<String> {
 
 /// Numbers that are the location's, and of the others which there are.
 fn shape(info: &Info) -> impl Debug + use<> {
-    let names: Vec<String> = info.more.iter().map(|(name, _)| name.clone()).collect();
+    let names: Vec<String> = info.details.iter().map(|(name, _)| name.clone()).collect();
     let has = [info.bytes, info.hits, info.misses, info.evictions].map(|number| number.is_some());
     (info.entries, info.max_entries, has, info.servers.len(), names)
 }

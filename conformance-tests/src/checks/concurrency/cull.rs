@@ -97,7 +97,8 @@ async fn fill_at_once(t: &TestContext) -> Outcome<u64> {
             let keys: Vec<String> =
                 (1..=steps).flat_map(|n| [format!("r{racer}-{n}"), format!("r{racer}-{n}b")]).collect();
             for version in [1, 2] {
-                left += cache.version(version).get_many::<serde_json::Value, _>(&keys).await?.len() as u64;
+                left +=
+                    cache.with_version(version).get_many::<serde_json::Value, _>(&keys).await?.len() as u64;
             }
         }
         ensure!((1..=max).contains(&left), "{left} entries can be read where {max} is the most");

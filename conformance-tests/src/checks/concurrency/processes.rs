@@ -40,7 +40,7 @@ pub(super) async fn proc_visibility(t: &TestContext) -> Outcome {
     ensure_eq!(cache.get("n").await?, Some(3), "after the other's incr");
     ensure!(!cache.has_key("gone").await?, "a key that the other deleted is there");
     ensure!(!cache.add("added", &2, MINUTE).await?, "the other's add is not seen");
-    ensure_eq!(cache.version(2).get("moved").await?, Some(1), "a key that the other moved");
+    ensure_eq!(cache.with_version(2).get("moved").await?, Some(1), "a key that the other moved");
     ensure_eq!(cache.get::<i64>("moved").await?, None, "a key that the other moved");
     // Its clear is everybody's.
     t.run_workers(1, &spec, "clear")?;

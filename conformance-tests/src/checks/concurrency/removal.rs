@@ -131,7 +131,7 @@ pub(super) async fn incr_version_race(t: &TestContext) -> Outcome {
                     cache.set(&key, "value", LONG).await?;
                     // All racers have come out of the round before the last.
                     if round >= 2 {
-                        cache.version(2).delete(&format!("k{}", round - 2)).await?;
+                        cache.with_version(2).delete(&format!("k{}", round - 2)).await?;
                     }
                 }
                 if !rounds.next(racer, round, &mut gate).await? {
@@ -141,7 +141,7 @@ pub(super) async fn incr_version_race(t: &TestContext) -> Outcome {
                     let old = cache.get::<String>(&key).await?;
                     let found = match old {
                         Some(value) => Some(value),
-                        None => cache.version(2).get::<String>(&key).await?,
+                        None => cache.with_version(2).get::<String>(&key).await?,
                     };
                     ensure!(found.is_some() || !whole, "{key} is under neither version while it moves");
                     ensure!(found.is_none_or(|value| value == "value"), "{key} changed on its way");
@@ -154,7 +154,7 @@ pub(super) async fn incr_version_race(t: &TestContext) -> Outcome {
                     Err(e) => ensure_eq!(e.kind(), ErrorKind::KeyNotFound),
                 }
                 moved.push(result.is_ok());
-                let there = cache.version(2).get::<String>(&key).await?;
+                let there = cache.with_version(2).get::<String>(&key).await?;
                 ensure!(result.is_err() || there.is_some(), "{key} is not where the mover put it");
                 ensure!(
                     cache.get::<String>(&key).await?.is_none() || !whole,

@@ -54,7 +54,7 @@ async fn mixed_bag(cache: &TestCache, racer: usize, random: &mut fastrand::Rng) 
         1 => cache.delete_many(&keys).await?,
         2 => drop(cache.get_many::<i64, _>(&keys).await?),
         3 => if_there(cache.incr_version(key, 1).await)?,
-        4 => if_there(cache.version(2).decr_version(key, 1).await)?,
+        4 => if_there(cache.with_version(2).decr_version(key, 1).await)?,
         5 => if_there(cache.incr(key, 1).await)?,
         6 => cache.clear().await?,
         7 => {
@@ -99,7 +99,7 @@ impl<'de> Deserialize<'de> for Grenade {
 }
 
 pub(super) async fn poison_recovery(t: &TestContext) -> Outcome {
-    let cache = t.build(|builder| builder.flight_wait(Duration::from_secs(30)))?;
+    let cache = t.build(|builder| builder.single_flight_timeout(Duration::from_secs(30)))?;
     cache.set("k", &1, LONG).await?;
     for way in 0..7 {
         let victim = cache.clone();
@@ -137,7 +137,7 @@ pub(super) async fn poison_recovery(t: &TestContext) -> Outcome {
 pub(super) async fn handle_outlives_sibling(t: &TestContext) -> Outcome {
     let cache = t.cache_at("own")?;
     let sibling = cache.clone();
-    let versioned = cache.version(2);
+    let versioned = cache.with_version(2);
     cache.set("k", &1, LONG).await?;
     drop(sibling);
     ensure_eq!(cache.get("k").await?, Some(1), "after a clone was dropped");
@@ -148,7 +148,7 @@ pub(super) async fn handle_outlives_sibling(t: &TestContext) -> Outcome {
     drop(cache);
     versioned.set("k", &3, LONG).await?;
     ensure_eq!(versioned.get("k").await?, Some(3), "after the handle that it was made from was dropped");
-    ensure_eq!(versioned.version(1).get("k").await?, Some(2), "the first handle's entry");
+    ensure_eq!(versioned.with_version(1).get("k").await?, Some(2), "the first handle's entry");
 
     // A handle dropped in the middle of another's work.
     let racing = versioned.clone();

@@ -1,6 +1,6 @@
 //! Checks the number of entries: the limit holds, and a cull takes the share it should.
 
-use cache_core::{BATCH, Timeout};
+use cache_core::{MAX_BATCH_LEN, Timeout};
 
 use super::{count, fill, present};
 use crate::checks::LONG;
@@ -39,7 +39,7 @@ async fn write_new(cache: &TestCache, n: u64) -> Outcome {
         2 => ensure_eq!(cache.set_many([(&key, n)], Timeout::Default).await?.len(), 0, "keys that failed"),
         3 => ensure_eq!(cache.get_or_set(&key, LONG, || n).await?, n),
         _ => {
-            let elsewhere = cache.version(77);
+            let elsewhere = cache.with_version(77);
             elsewhere.set(&key, &n, LONG).await?;
             ensure_eq!(elsewhere.incr_version(&key, -76).await?, 1);
         }
@@ -81,7 +81,7 @@ async fn in_batches(t: &TestContext) -> Outcome {
     ensure!(count(&cache)? >= max / 2, "only {} entries are left of {max}", count(&cache)?);
 
     let cache = t.culling_cache("small", 30, 3)?;
-    let len = BATCH as u64 + 100;
+    let len = MAX_BATCH_LEN as u64 + 100;
     cache.set_many((0..len).map(|n| (format!("k{n}"), n)), LONG).await?;
     ensure!((1..=30).contains(&count(&cache)?), "{} entries after a large batch, at most 30", count(&cache)?);
     let last = format!("k{}", len - 1);
@@ -229,7 +229,7 @@ pub(super) async fn overwrite_never_evicts(t: &TestContext) -> Outcome {
                 cache.decr(&key, 5).await?;
                 ensure_eq!(cache.get_or_set(&key, LONG, || 1_000).await?, n);
                 ensure_eq!(cache.incr_version(&key, 1).await?, 2);
-                ensure_eq!(cache.version(2).decr_version(&key, 1).await?, 1);
+                ensure_eq!(cache.with_version(2).decr_version(&key, 1).await?, 1);
             }
             cache.set_many((0..max).map(|n| (format!("k{n}"), n)), LONG).await?;
             cache.set("k0", "larger, and of another type", LONG).await?;
@@ -280,8 +280,9 @@ pub(super) async fn shared_limit(t: &TestContext) -> Outcome {
     fill(&one, 0..20).await?;
     fill(&prefixed, 0..10).await?;
     ensure_eq!(present(&one, 20).await?.len() + present(&prefixed, 10).await?.len(), 30, "at the limit");
-    one.version(2).set("k0", &0, LONG).await?;
-    let all = [present(&one, 20).await?, present(&prefixed, 10).await?, present(&one.version(2), 1).await?];
+    one.with_version(2).set("k0", &0, LONG).await?;
+    let all =
+        [present(&one, 20).await?, present(&prefixed, 10).await?, present(&one.with_version(2), 1).await?];
     ensure_eq!(all.iter().map(Vec::len).sum::<usize>(), 21, "one more, in another version");
 
     t.needs_shared_locations()?;
@@ -321,7 +322,7 @@ pub(super) async fn delete_frees_slot(t: &TestContext) -> Outcome {
                     ensure!(cache.delete(&last).await?);
                     cache.set("k0", &0, LONG).await?;
                     cache.incr_version("k0", 1).await?;
-                    cache.version(2).decr_version("k0", 1).await?;
+                    cache.with_version(2).decr_version("k0", 1).await?;
                 }
             }
             ensure_eq!(count(&cache)?, max - 1, "entries after way {n} to remove one");

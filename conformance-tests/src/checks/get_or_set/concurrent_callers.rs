@@ -23,7 +23,7 @@ const WORK: Duration = Duration::from_millis(8);
 pub(super) async fn all_callers_agree(t: &TestContext) -> Outcome {
     for wait in [MINUTE, Duration::ZERO] {
         let rounds = if wait.is_zero() { 200 } else { 30 };
-        let cache = t.build(|b| b.flight_wait(wait).key_prefix(format!("w{}", wait.as_secs())))?;
+        let cache = t.build(|b| b.single_flight_timeout(wait).key_prefix(format!("w{}", wait.as_secs())))?;
         let racers = cache.clone();
         let got = t
             .race(4, move |number, mut gate| {
@@ -53,7 +53,7 @@ pub(super) async fn all_callers_agree(t: &TestContext) -> Outcome {
 pub(super) async fn single_flight(t: &TestContext) -> Outcome {
     const ROUNDS: usize = 25;
     const CALLERS: usize = 16;
-    let cache = t.build(|b| b.flight_wait(MINUTE))?;
+    let cache = t.build(|b| b.single_flight_timeout(MINUTE))?;
     let calls: Arc<Vec<AtomicI64>> = Arc::new((0..ROUNDS).map(|_| AtomicI64::new(0)).collect());
     let (racers, counters) = (cache.clone(), Arc::clone(&calls));
     let got = t
@@ -127,8 +127,8 @@ async fn a_late_leader_looks_again(t: &TestContext) -> Outcome {
 /// A function that asks a second cache waits for the flight there as anybody does: it is inside a
 /// flight, but not inside that one.
 async fn across_caches(t: &TestContext) -> Outcome {
-    let outer = t.build(|b| b.flight_wait(MINUTE).key_prefix("outer"))?;
-    let inner = t.build(|b| b.flight_wait(MINUTE).key_prefix("inner"))?;
+    let outer = t.build(|b| b.single_flight_timeout(MINUTE).key_prefix("outer"))?;
+    let inner = t.build(|b| b.single_flight_timeout(MINUTE).key_prefix("inner"))?;
     let state = Arc::new((AtomicBool::new(false), AtomicI64::new(0)));
     let shared = Arc::clone(&state);
     t.race(2, move |number, _| {
@@ -177,7 +177,7 @@ pub(super) async fn leader_failure_wakes_waiters(t: &TestContext) -> Outcome {
 
 /// One leads and fails while three wait: one of them computes then, and all three get its value.
 async fn next_waiter_leads(t: &TestContext, failure: Failure) -> Outcome {
-    let cache = t.build(|b| b.flight_wait(MINUTE).key_prefix(format!("{failure:?}")))?;
+    let cache = t.build(|b| b.single_flight_timeout(MINUTE).key_prefix(format!("{failure:?}")))?;
     let state = Arc::new((AtomicBool::new(false), AtomicI64::new(0)));
     let (racers, shared) = (cache.clone(), Arc::clone(&state));
     let start = Instant::now();
@@ -222,7 +222,7 @@ async fn next_waiter_leads(t: &TestContext, failure: Failure) -> Outcome {
 /// wait. The leader comes too late then, and goes on with the waiter's value.
 async fn the_wait_is_bounded(t: &TestContext) -> Outcome {
     let wait = Duration::from_millis(60);
-    let cache = t.build(|b| b.flight_wait(wait).key_prefix("bounded"))?;
+    let cache = t.build(|b| b.single_flight_timeout(wait).key_prefix("bounded"))?;
     let state = Arc::new((AtomicBool::new(false), AtomicBool::new(false)));
     t.race(2, move |number, _| {
         let (cache, state) = (cache.clone(), Arc::clone(&state));

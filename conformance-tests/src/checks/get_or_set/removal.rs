@@ -72,7 +72,7 @@ async fn is_gone(cache: &TestCache, key: &str, after: impl std::fmt::Debug) -> O
 pub(super) async fn delete_during_computation(t: &TestContext) -> Outcome {
     let cache = t.cache();
     // Through the handle itself, the other half of its API, and one that has been to another version.
-    let handles = [cache.clone(), cache.other_mode(), cache.version(2).version(1)];
+    let handles = [cache.clone(), cache.other_mode(), cache.with_version(2).with_version(1)];
     for (number, handle) in handles.iter().enumerate() {
         for removal in Removal::OF_A_KEY {
             let key = format!("{removal:?}{number}");
@@ -86,7 +86,7 @@ pub(super) async fn delete_during_computation(t: &TestContext) -> Outcome {
     }
     // Another version's key is another key.
     let work = async {
-        Removal::Delete.call(&cache.version(2), "k").await?;
+        Removal::Delete.call(&cache.with_version(2), "k").await?;
         Ok(1)
     };
     ensure_eq!(computing(&cache, "k", work).await?, 1);
@@ -149,7 +149,7 @@ pub(super) async fn delete_while_storing(t: &TestContext) -> Outcome {
 /// goes on with its own, and what was written stays.
 pub(super) async fn set_during_computation_wins(t: &TestContext) -> Outcome {
     let cache = t.cache();
-    for handle in [cache.clone(), cache.other_mode(), cache.version(2).version(1)] {
+    for handle in [cache.clone(), cache.other_mode(), cache.with_version(2).with_version(1)] {
         let set = async {
             handle.set("set", &9, MINUTE).await?;
             Ok(1)
@@ -186,8 +186,8 @@ pub(super) async fn set_during_computation_wins(t: &TestContext) -> Outcome {
 
 pub(super) async fn clear_during_computation(t: &TestContext) -> Outcome {
     let cache = t.build(|b| b.key_prefix("p"))?;
-    let second = cache.version(2);
-    for handle in [cache.clone(), cache.other_mode(), cache.version(3)] {
+    let second = cache.with_version(2);
+    for handle in [cache.clone(), cache.other_mode(), cache.with_version(3)] {
         // Flights of many keys and of two versions.
         let clear = async {
             cache.set("there", &9, MINUTE).await?;
@@ -212,7 +212,7 @@ pub(super) async fn clear_during_computation(t: &TestContext) -> Outcome {
 pub(super) async fn invalidated_waiters_agree(t: &TestContext) -> Outcome {
     const CALLERS: usize = 4;
     const ROUNDS: usize = 10;
-    let cache = t.build(|b| b.flight_wait(MINUTE))?;
+    let cache = t.build(|b| b.single_flight_timeout(MINUTE))?;
     let mut waited = 0;
     for round in 0..ROUNDS {
         let calls = Arc::new(AtomicI64::new(0));
@@ -274,7 +274,7 @@ pub(super) async fn solo_is_invalidated(t: &TestContext) -> Outcome {
         ensure_eq!(computing(&cache, &key, inside).await?, 2, "what the outer caller gets");
         is_gone(&cache, &key, removal).await?;
     }
-    let off = t.build(|b| b.flight_wait(Duration::ZERO))?;
+    let off = t.build(|b| b.single_flight_timeout(Duration::ZERO))?;
     let state = Arc::new((AtomicBool::new(false), AtomicBool::new(false)));
     let racers = off.clone();
     t.race(2, move |number, mut gate| {

@@ -194,15 +194,15 @@ pub(super) async fn zero_ttl_returns_unstored(t: &TestContext) -> Outcome {
 
 pub(super) async fn version(t: &TestContext) -> Outcome {
     let cache = t.cache();
-    let second = cache.version(2);
+    let second = cache.with_version(2);
     ensure_eq!(cache.get_or_set("k", MINUTE, || 1).await?, 1);
     ensure_eq!(second.get_or_set("k", MINUTE, || 2).await?, 2, "the other version's value came");
     ensure_eq!((cache.get("k").await?, second.get("k").await?), (Some(1), Some(2)));
     ensure_eq!(second.get_or_set("k", MINUTE, || 3).await?, 2);
-    ensure_eq!(cache.version(3).get::<i64>("k").await?, None, "a third version");
+    ensure_eq!(cache.with_version(3).get::<i64>("k").await?, None, "a third version");
     let prefixed = t.build(|b| b.key_prefix("p").version(2))?;
     ensure_eq!(prefixed.get_or_set("k", MINUTE, || 4).await?, 4, "another prefix's value came");
-    ensure_eq!(prefixed.version(2).get::<i64>("k").await?, Some(4));
+    ensure_eq!(prefixed.with_version(2).get::<i64>("k").await?, Some(4));
     Ok(())
 }
 
@@ -221,7 +221,7 @@ pub(super) async fn inner_set_wins(t: &TestContext) -> Outcome {
 
 pub(super) async fn reentrant(t: &TestContext) -> Outcome {
     // A call that waits for itself would do so for longer than the check may take.
-    let cache = t.build(|b| b.flight_wait(MINUTE))?;
+    let cache = t.build(|b| b.single_flight_timeout(MINUTE))?;
     let ten_and_1 = async |key: &'static str| Ok(cache.get_or_set(key, MINUTE, || 10).await? + 1);
     let start = Instant::now();
     // The inner call stores 10, and the outer one loses to it.

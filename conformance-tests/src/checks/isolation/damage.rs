@@ -213,8 +213,8 @@ pub(super) async fn foreign_writer(t: &TestContext) -> Outcome {
     ensure_eq!(writer.get::<Vec<String>>("packed").await?.as_ref(), Some(&value), "read by its writer");
     ensure!(!reader.add("packed", &1, LONG).await?, "add over a foreign value");
     ensure!(reader.touch("packed", LONG).await? && reader.has_key("packed").await?);
-    let both = t.build(|builder| builder.codec(Json).read_also(cache_core::MessagePack))?;
-    ensure_eq!(both.get::<Vec<String>>("packed").await?.as_ref(), Some(&value), "with read_also");
+    let both = t.build(|builder| builder.codec(Json).also_decode(cache_core::MessagePack))?;
+    ensure_eq!(both.get::<Vec<String>>("packed").await?.as_ref(), Some(&value), "with also_decode");
 
     // All of them are still there.
     ensure_eq!(cache.get::<Vec<String>>("list").await?.as_ref(), Some(&value), "after wrong reads");

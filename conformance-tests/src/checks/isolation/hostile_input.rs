@@ -39,7 +39,7 @@ async fn mean_themselves(cache: &TestCache, keys: &[&str], witnesses: &[&str]) -
             1 => cache.delete_many([*key]).await?,
             _ => {
                 ensure_eq!(cache.incr_version(key, 1).await?, 2, "incr_version of {key:?}");
-                ensure!(cache.version(2).delete(key).await?, "{key:?} at its new version");
+                ensure!(cache.with_version(2).delete(key).await?, "{key:?} at its new version");
             }
         }
         ensure!(!cache.has_key(key).await?, "{key:?} is there after it was removed");

@@ -54,7 +54,7 @@ pub(super) async fn locations_shared(t: &TestContext) -> Outcome {
     ensure_eq!(other.incr("n", 1).await?, 3, "counting by turns");
     ensure!(other.touch("k", LONG).await?);
     ensure_eq!(other.incr_version("k", 1).await?, 2);
-    ensure_eq!(one.version(2).get::<String>("k").await?.as_deref(), Some("value"), "moved by the other");
+    ensure_eq!(one.with_version(2).get::<String>("k").await?.as_deref(), Some("value"), "moved by the other");
     ensure!(one.delete("n").await?);
     ensure!(!other.has_key("n").await?, "deleted by the other");
     one.set_many([("a", 1), ("b", 2)], LONG).await?;

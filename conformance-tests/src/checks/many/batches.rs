@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use cache_core::{BATCH, Timeout};
+use cache_core::{MAX_BATCH_LEN, Timeout};
 use serde_json::{Value, json};
 
 use super::keys;
@@ -98,7 +98,7 @@ async fn same_on_both_sides(batch: &TestCache, single: &TestCache, all: &[String
     Ok(())
 }
 
-/// One call of the backend per [`BATCH`] keys, and none for no keys.
+/// One call of the backend per [`MAX_BATCH_LEN`] keys, and none for no keys.
 pub(super) async fn round_trips_bounded(t: &TestContext) -> Outcome {
     let calls = Arc::new(Mutex::new(Vec::new()));
     let log = Arc::clone(&calls);
@@ -108,9 +108,12 @@ pub(super) async fn round_trips_bounded(t: &TestContext) -> Outcome {
     }))?;
     let since = || std::mem::take(&mut *calls.lock().unwrap_or_else(PoisonError::into_inner));
     let zero = Duration::ZERO;
-    for (len, sizes) in
-        [(0, vec![]), (1, vec![1]), (BATCH, vec![BATCH]), (2 * BATCH + 1, vec![BATCH, BATCH, 1])]
-    {
+    for (len, sizes) in [
+        (0, vec![]),
+        (1, vec![1]),
+        (MAX_BATCH_LEN, vec![MAX_BATCH_LEN]),
+        (2 * MAX_BATCH_LEN + 1, vec![MAX_BATCH_LEN, MAX_BATCH_LEN, 1]),
+    ] {
         let expected = |method| sizes.iter().map(|&size| (method, size)).collect::<Vec<_>>();
         cache.set_many(keys(0..len).map(|key| (key, 1)), LONG).await?;
         ensure_eq!(since(), expected("set_many"), "set_many of {len}");
@@ -132,7 +135,7 @@ pub(super) async fn round_trips_bounded(t: &TestContext) -> Outcome {
 /// batch as a whole lets none through in any round; a busy machine spoils some rounds only.
 pub(super) async fn large_batch_not_blocking_others(t: &TestContext) -> Outcome {
     const ROUNDS: usize = 30;
-    let len = if t.capabilities().persistent { 3 * BATCH } else { 20 * BATCH };
+    let len = if t.capabilities().persistent { 3 * MAX_BATCH_LEN } else { 20 * MAX_BATCH_LEN };
     let cache = t.cache();
     // It outlives the slowest machine's rounds.
     cache.set("own", &7, Timeout::Never).await?;

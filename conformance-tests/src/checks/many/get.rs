@@ -4,7 +4,7 @@ use std::iter::from_fn;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::time::Duration;
 
-use cache_core::BATCH;
+use cache_core::MAX_BATCH_LEN;
 
 use super::keys;
 use crate::checks::LONG;
@@ -18,11 +18,15 @@ pub(super) async fn get_many(t: &TestContext) -> Outcome {
     for n in 0..5 {
         cache.set(&format!("k{n}"), &n, LONG).await?;
     }
-    cache.version(2).set("k0", &100, LONG).await?;
+    cache.with_version(2).set("k0", &100, LONG).await?;
     let found = cache.get_many::<i64, _>(["k0", "k1", "k4"]).await?;
     ensure_eq!(found, [("k0", 0), ("k1", 1), ("k4", 4)]);
     ensure_eq!(cache.get_many::<i64, _>(["k3"]).await?, [("k3", 3)], "a batch of one");
-    ensure_eq!(cache.version(2).get_many::<i64, _>(["k0", "k1"]).await?, [("k0", 100)], "another version");
+    ensure_eq!(
+        cache.with_version(2).get_many::<i64, _>(["k0", "k1"]).await?,
+        [("k0", 100)],
+        "another version"
+    );
     let prefixed = t.build(|b| b.key_prefix("p"))?;
     ensure_eq!(prefixed.get_many::<i64, _>(["k0", "k1"]).await?, [], "another prefix");
 
@@ -95,7 +99,7 @@ pub(super) async fn duplicate_keys(t: &TestContext) -> Outcome {
 /// An iterator that can be walked once, is of no known length, and must not be asked after its
 /// end. Owned and borrowed keys alike.
 pub(super) async fn lazy_iterator(t: &TestContext) -> Outcome {
-    const LEN: usize = BATCH + 5;
+    const LEN: usize = MAX_BATCH_LEN + 5;
     let cache = t.cache();
     let asked = AtomicUsize::new(0);
     let counting = || {
@@ -121,7 +125,7 @@ pub(super) async fn lazy_iterator(t: &TestContext) -> Outcome {
 }
 
 pub(super) async fn request_order(t: &TestContext) -> Outcome {
-    const LEN: usize = 2 * BATCH + 100;
+    const LEN: usize = 2 * MAX_BATCH_LEN + 100;
     let cache = t.cache();
     // A third is there; set in an order that is not the one asked for.
     let mut random = fastrand::Rng::with_seed(7);
@@ -145,7 +149,8 @@ pub(super) async fn request_order(t: &TestContext) -> Outcome {
 /// batch may end.
 async fn few_of(t: &TestContext, len: usize) -> Outcome {
     let cache = t.cache();
-    let edges = [0, 1, BATCH - 1, BATCH, BATCH + 1, 5 * BATCH, len / 2, len - 1];
+    let edges =
+        [0, 1, MAX_BATCH_LEN - 1, MAX_BATCH_LEN, MAX_BATCH_LEN + 1, 5 * MAX_BATCH_LEN, len / 2, len - 1];
     let mut present: Vec<usize> = edges.into_iter().collect();
     present.sort_unstable();
     present.dedup();

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use cache_core::{BATCH, KeyPolicy, Timeout};
+use cache_core::{KeyPolicy, MAX_BATCH_LEN, Timeout};
 use serde_bytes::ByteBuf;
 
 use super::{keys, one_by_one};
@@ -23,9 +23,9 @@ pub(super) async fn set_ok_no_failures(t: &TestContext) -> Outcome {
     let failed = cache.set_many([("a", 1), ("b", 2), ("c", 3)], MINUTE).await?;
     ensure_eq!(failed, [""; 0], "keys that failed");
     ensure_eq!(one_by_one(&cache, &["a", "b", "c"]).await?, owned(&[("a", 1), ("b", 2), ("c", 3)]));
-    ensure_eq!(one_by_one(&cache.version(2), &["a", "b", "c"]).await?, [], "another version");
-    ensure_eq!(cache.version(2).set_many([("a", 10)], MINUTE).await?, [""; 0], "a batch of one");
-    ensure_eq!(cache.version(2).get::<i64>("a").await?, Some(10));
+    ensure_eq!(one_by_one(&cache.with_version(2), &["a", "b", "c"]).await?, [], "another version");
+    ensure_eq!(cache.with_version(2).set_many([("a", 10)], MINUTE).await?, [""; 0], "a batch of one");
+    ensure_eq!(cache.with_version(2).get::<i64>("a").await?, Some(10));
     ensure_eq!(cache.get::<i64>("a").await?, Some(1), "the key in the other version");
     // An integer set in a batch counts, as one set alone.
     ensure_eq!(cache.incr("a", 4).await?, 5);
@@ -51,9 +51,9 @@ pub(super) async fn set_ttl(t: &TestContext) -> Outcome {
     cache.set_many([("never", 0)], Timeout::Never).await?;
     cache.set_many([("minute", 1)], MINUTE).await?;
     // A lifetime that a batch resets or forgets shows on both sides of a batch's end.
-    let last = format!("k{}", BATCH + 1);
+    let last = format!("k{}", MAX_BATCH_LEN + 1);
     let start = Instant::now();
-    cache.set_many(keys(0..BATCH + 2).map(|key| (key, 2)), SHORT).await?;
+    cache.set_many(keys(0..MAX_BATCH_LEN + 2).map(|key| (key, 2)), SHORT).await?;
     cache.set_many([("default", 3)], Timeout::Default).await?;
     let early = ["k0", "k1", &last, "default"];
     let found = one_by_one(&cache, &early).await?.len();
@@ -64,7 +64,7 @@ pub(super) async fn set_ttl(t: &TestContext) -> Outcome {
     );
     t.outlive(SHORT).await;
     ensure_eq!(one_by_one(&cache, &early).await?, [], "after the lifetime");
-    ensure_eq!(cache.get_many::<i64, _>(keys(0..BATCH + 2)).await?, [], "after the lifetime");
+    ensure_eq!(cache.get_many::<i64, _>(keys(0..MAX_BATCH_LEN + 2)).await?, [], "after the lifetime");
     ensure_eq!(one_by_one(&cache, &["never", "minute"]).await?, owned(&[("never", 0), ("minute", 1)]));
     if let Ok(hands) = t.hands() {
         hands.advance(2 * MINUTE);
@@ -140,18 +140,19 @@ pub(super) async fn set_oversize_reported(t: &TestContext) -> Outcome {
     ensure!(!cache.has_key("first").await?, "the older value of a refused one is still there");
 
     // Beyond the first batch.
-    let far = format!("k{}", BATCH + 3);
+    let far = format!("k{}", MAX_BATCH_LEN + 3);
     let value = |key: &str| if key == far { huge() } else { small() };
-    let failed = cache.set_many(keys(0..BATCH + 5).map(|key| (key.clone(), value(&key))), MINUTE).await?;
+    let failed =
+        cache.set_many(keys(0..MAX_BATCH_LEN + 5).map(|key| (key.clone(), value(&key))), MINUTE).await?;
     ensure_eq!(failed, std::slice::from_ref(&far), "keys that failed in the second batch");
-    ensure_eq!(cache.get_many::<ByteBuf, _>(keys(0..BATCH + 5)).await?.len(), BATCH + 4);
+    ensure_eq!(cache.get_many::<ByteBuf, _>(keys(0..MAX_BATCH_LEN + 5)).await?.len(), MAX_BATCH_LEN + 4);
     Ok(())
 }
 
 /// Every key is checked and every value written before the first is stored: also where the bad
 /// one comes after whole batches of good ones.
 pub(super) async fn set_unserialisable_atomic(t: &TestContext) -> Outcome {
-    const LEN: usize = 2 * BATCH + 1;
+    const LEN: usize = 2 * MAX_BATCH_LEN + 1;
     let cache = t.cache();
     cache.set_many([("k0", 100), ("k5", 105)], MINUTE).await?;
     let before = [("k0".to_owned(), 100), ("k5".to_owned(), 105)];

@@ -43,42 +43,42 @@ async fn on_cache(cache: &TestCache, op: &Op) -> Reply {
     }
     let nothing = |(): ()| Reply::Nothing;
     match op {
-        Op::Get(version, key) => reply(cache.version(*version).get(key).await, Reply::Found),
-        Op::HasKey(version, key) => reply(cache.version(*version).has_key(key).await, Reply::Flag),
+        Op::Get(version, key) => reply(cache.with_version(*version).get(key).await, Reply::Found),
+        Op::HasKey(version, key) => reply(cache.with_version(*version).has_key(key).await, Reply::Flag),
         Op::Set(version, key, value, life) => {
-            reply(cache.version(*version).set(key, value, life.timeout()).await, nothing)
+            reply(cache.with_version(*version).set(key, value, life.timeout()).await, nothing)
         }
         Op::Add(version, key, value, life) => {
-            reply(cache.version(*version).add(key, value, life.timeout()).await, Reply::Flag)
+            reply(cache.with_version(*version).add(key, value, life.timeout()).await, Reply::Flag)
         }
         Op::Touch(version, key, life) => {
-            reply(cache.version(*version).touch(key, life.timeout()).await, Reply::Flag)
+            reply(cache.with_version(*version).touch(key, life.timeout()).await, Reply::Flag)
         }
-        Op::Delete(version, key) => reply(cache.version(*version).delete(key).await, Reply::Flag),
+        Op::Delete(version, key) => reply(cache.with_version(*version).delete(key).await, Reply::Flag),
         Op::Incr(version, key, delta) => {
-            reply(cache.version(*version).incr(key, *delta).await, Reply::Number)
+            reply(cache.with_version(*version).incr(key, *delta).await, Reply::Number)
         }
         Op::Decr(version, key, delta) => {
-            reply(cache.version(*version).decr(key, *delta).await, Reply::Number)
+            reply(cache.with_version(*version).decr(key, *delta).await, Reply::Number)
         }
         Op::GetMany(version, keys) => {
-            reply(cache.version(*version).get_many::<Value, _>(keys.iter().copied()).await, Reply::Many)
+            reply(cache.with_version(*version).get_many::<Value, _>(keys.iter().copied()).await, Reply::Many)
         }
         Op::SetMany(version, entries, life) => {
             let entries = entries.iter().map(|(key, value)| (*key, value));
-            reply(cache.version(*version).set_many(entries, life.timeout()).await, Reply::Refused)
+            reply(cache.with_version(*version).set_many(entries, life.timeout()).await, Reply::Refused)
         }
         Op::DeleteMany(version, keys) => {
-            reply(cache.version(*version).delete_many(keys.iter().copied()).await, nothing)
+            reply(cache.with_version(*version).delete_many(keys.iter().copied()).await, nothing)
         }
         Op::IncrVersion(version, key, delta) => {
-            reply(cache.version(*version).incr_version(key, *delta).await, Reply::Number)
+            reply(cache.with_version(*version).incr_version(key, *delta).await, Reply::Number)
         }
         Op::DecrVersion(version, key, delta) => {
-            reply(cache.version(*version).decr_version(key, *delta).await, Reply::Number)
+            reply(cache.with_version(*version).decr_version(key, *delta).await, Reply::Number)
         }
         Op::GetOrSet(version, key, value, life) => {
-            let made = cache.version(*version).get_or_set(key, life.timeout(), || value.clone()).await;
+            let made = cache.with_version(*version).get_or_set(key, life.timeout(), || value.clone()).await;
             reply(made, |value| Reply::Found(Some(value)))
         }
         Op::Clear => reply(cache.clear().await, nothing),

@@ -100,7 +100,7 @@ pub(super) async fn touch_missing_false(t: &TestContext) -> Outcome {
     cache.set("other", &1, MINUTE).await?;
     for timeout in [MINUTE.into(), Timeout::Never, DEFAULT_TIMEOUT, Duration::ZERO.into()] {
         ensure!(!cache.touch("missing", timeout).await?, "touch({timeout:?}) of an absent key returned true");
-        ensure!(!cache.version(2).touch("other", timeout).await?, "{timeout:?} in another version");
+        ensure!(!cache.with_version(2).touch("other", timeout).await?, "{timeout:?} in another version");
         ensure_absent(&cache, "missing", "touch made it").await?;
     }
     ensure_eq!(cache.get::<i64>("other").await?, Some(1));

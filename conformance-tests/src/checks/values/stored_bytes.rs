@@ -30,7 +30,7 @@ fn stored(cache: &TestCache) -> Outcome<Option<Payload>> {
 
 /// The payload of a value that a codec wrote.
 fn encoded(t: &TestContext, codec: u8, bytes: &[u8]) -> Payload {
-    let id = if t.capabilities().keeps_kinds { CodecId(codec) } else { CodecId::UNKNOWN };
+    let id = if t.capabilities().preserves_type_tags { CodecId(codec) } else { CodecId::UNKNOWN };
     Payload::Encoded(id, Bytes::copy_from_slice(bytes))
 }
 
@@ -61,14 +61,14 @@ pub(super) async fn codec_bytes_identical(t: &TestContext) -> Outcome {
     t.needs_any_codec()?;
     let pack = t.build(|b| b.codec(MessagePack))?;
     let json = t.build(|b| b.codec(Json))?;
-    let keeps_kinds = t.capabilities().keeps_kinds;
+    let preserves_type_tags = t.capabilities().preserves_type_tags;
     for cache in [&pack, &json] {
         for number in [0, 42, -1, i64::MAX, i64::MIN] {
             written(cache, &number, Payload::Int(number)).await?;
         }
         written(cache, &42_u8, Payload::Int(42)).await?;
     }
-    if keeps_kinds {
+    if preserves_type_tags {
         for cache in [&pack, &json] {
             written(cache, "clé", Payload::Text(Bytes::from_static(b"cl\xc3\xa9"))).await?;
             cache.set_bytes("k", &b"\x00\xff"[..], LONG).await?;

@@ -288,8 +288,8 @@ pub(super) async fn datetime_duration_uuid(t: &TestContext) -> Outcome {
     comes_back_in_any_codec(t, &vec![Some(id), None]).await?;
     // Written in the one codec's form, and read by a cache that has moved to the other.
     let (Some(packed), Some(json)) = (t.in_codec(MessagePack)?, t.in_codec(Json)?) else { return Ok(()) };
-    let to_json = t.build(|b| b.codec(Json).read_also(MessagePack))?;
-    let to_packed = t.build(|b| b.codec(MessagePack).read_also(Json))?;
+    let to_json = t.build(|b| b.codec(Json).also_decode(MessagePack))?;
+    let to_packed = t.build(|b| b.codec(MessagePack).also_decode(Json))?;
     for (old, new) in [(packed, to_json), (json, to_packed)] {
         old.set("id", &id, LONG).await?;
         old.set("address", &address, LONG).await?;

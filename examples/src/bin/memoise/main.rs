@@ -137,7 +137,7 @@ fn run(cache: &Cache, texts: &[Text], backend: &str) -> Result<Row> {
         .min_by_key(|(_, pair)| (pair.edits, usize::MAX - pair.text.len()));
 
     // A new version of the computation begins with nothing, and the old one keeps what it has.
-    let next = cache.version(2);
+    let next = cache.with_version(2);
     let stale = next.get_many::<Report, _>(texts.iter().map(|text| &*text.key))?;
     assert!(stale.is_empty(), "a new version found {} old reports", stale.len());
 

@@ -1,19 +1,19 @@
-//! [`Inflate`]: a codec that also reads what another client compressed.
+//! [`Zlib`]: a codec that also reads what another client compressed.
 
 use std::borrow::Cow;
 
 use miniz_oxide::inflate::decompress_to_vec_zlib_with_limit;
 
-use crate::codec::{Codec, CodecError, Refusal, Visit};
+use crate::codec::{Codec, CodecError, PublicError, Visit};
 use crate::payload::CodecId;
 
 /// Reads values of a codec that were compressed by zlib, as django-redis' `ZlibCompressor` does,
 /// beside those that were not. Writes without compressing, which django-redis reads as well.
 ///
 /// ```
-/// use cache_core::{Codec, Inflate, Json};
+/// use cache_core::{Codec, Zlib, Json};
 ///
-/// let codec = Inflate::new(Json);
+/// let codec = Zlib::new(Json);
 /// // zlib.compress(b"[1,2,3]")
 /// let compressed = b"\x78\x9c\x8b\x36\xd4\x31\xd2\x31\x8e\x05\x00\x06\x95\x01\xa7";
 /// for stored in [compressed.as_slice(), b"[1,2,3]"] {
@@ -27,12 +27,12 @@ use crate::payload::CodecId;
 /// # Ok::<(), cache_core::CodecError>(())
 /// ```
 #[derive(Clone, Copy, Debug)]
-pub struct Inflate<C> {
+pub struct Zlib<C> {
     codec: C,
     max_inflated: usize,
 }
 
-impl<C: Codec> Inflate<C> {
+impl<C: Codec> Zlib<C> {
     /// Inflates what `codec` wrote, up to 64 MiB a value.
     #[must_use]
     pub const fn new(codec: C) -> Self {
@@ -53,7 +53,7 @@ fn is_zlib(bytes: &[u8]) -> bool {
     matches!(bytes, [0x78, flags, ..] if (0x7800 | u16::from(*flags)) % 31 == 0)
 }
 
-impl<C: Codec> Codec for Inflate<C> {
+impl<C: Codec> Codec for Zlib<C> {
     fn id(&self) -> CodecId {
         self.codec.id()
     }
@@ -73,7 +73,7 @@ impl<C: Codec> Codec for Inflate<C> {
     fn decode(&self, bytes: &[u8], visit: &mut Visit<'_>) -> Result<(), CodecError> {
         let bytes = if is_zlib(bytes) {
             let inflated = decompress_to_vec_zlib_with_limit(bytes, self.max_inflated);
-            let refused = |_| Refusal::new("the compressed value is damaged, or too large once inflated");
+            let refused = |_| PublicError::new("the compressed value is damaged, or too large once inflated");
             Cow::Owned(inflated.map_err(refused)?)
         } else {
             Cow::Borrowed(bytes)
@@ -95,23 +95,23 @@ mod tests {
         let json = serde_json::to_vec(text).unwrap();
         for level in 0..=10 {
             assert_eq!(
-                decode::<String>(&Inflate::new(Json), &compress_to_vec_zlib(&json, level)).unwrap(),
+                decode::<String>(&Zlib::new(Json), &compress_to_vec_zlib(&json, level)).unwrap(),
                 text
             );
         }
-        assert_eq!(decode::<String>(&Inflate::new(Json), &json).unwrap(), text);
-        assert_eq!(Inflate::new(Json).encode(&text).unwrap(), json);
+        assert_eq!(decode::<String>(&Zlib::new(Json), &json).unwrap(), text);
+        assert_eq!(Zlib::new(Json).encode(&text).unwrap(), json);
     }
 
     #[test]
     fn bombs_and_damage_are_errors() {
         let json = serde_json::to_vec(&vec![0; 1_000]).unwrap();
         let compressed = compress_to_vec_zlib(&json, 6);
-        let of_limit = |limit| decode::<Vec<u8>>(&Inflate::new(Json).max_inflated(limit), &compressed);
+        let of_limit = |limit| decode::<Vec<u8>>(&Zlib::new(Json).max_inflated(limit), &compressed);
         assert!(of_limit(json.len() - 1).is_err());
         assert_eq!(of_limit(json.len()).unwrap(), [0; 1_000]);
         for end in 0..compressed.len() {
-            assert!(decode::<Vec<u8>>(&Inflate::new(Json), &compressed[..end]).is_err());
+            assert!(decode::<Vec<u8>>(&Zlib::new(Json), &compressed[..end]).is_err());
         }
     }
 }
