@@ -9,7 +9,8 @@ use serde::de::DeserializeOwned;
 
 use crate::backend::BaseCache;
 use crate::cache::Cache;
-use crate::cache::singleflight::{Leader, Role, WaitOutcome};
+use crate::cache::flight::{Joined, Leader};
+use crate::cache::landing::Landing;
 use crate::error::{Error, ErrorKind, Result};
 use crate::key::KeyBuf;
 use crate::mode::Mode;
@@ -42,40 +43,40 @@ impl<B: BaseCache + ?Sized> Cache<B> {
         let deadline = Instant::now() + flights.wait();
         let mut leader = loop {
             match flights.join(name) {
-                Role::Leader(leader) => {
+                Joined::Leader(leader) => {
                     // Someone may have stored the key between our miss and our lead.
                     if leader.others_ended_since(mark)
                         && let Some(payload) = self.load(mode, &made).await?
                     {
                         let value = self.decode(made.as_key(), payload.clone())?;
-                        leader.complete(payload);
+                        leader.land(payload);
                         return Ok(value);
                     }
                     break leader;
                 }
-                Role::Waiter(flight) => {
-                    let stopwatch = self.stopwatch();
-                    let outcome = flight.wait(mode, deadline).await;
-                    self.waited(stopwatch);
-                    match outcome {
-                        WaitOutcome::Ready(payload) => {
+                Joined::Waiter(flight) => {
+                    let watch = self.watches();
+                    let landing = flight.wait(mode, deadline).await;
+                    self.waited(watch);
+                    match landing {
+                        Landing::Landed(payload) => {
                             self.coalesced();
                             return Ok(self.decode(made.as_key(), payload)?);
                         }
-                        WaitOutcome::Failed => {}
-                        WaitOutcome::TimedOut => break flights.solo(name),
+                        Landing::Failed => {}
+                        Landing::TooLong => break flights.solo(name),
                     }
                 }
-                Role::Inside => break flights.solo(name),
+                Joined::Inside => break flights.solo(name),
             }
         };
         // The function's future has one place in this one: with two, each call within a call doubles it.
         let computing = pin!(async { function().await });
-        let stopwatch = self.stopwatch();
+        let watch = self.watches();
         let computed = leader.run(computing).await;
-        self.computed(stopwatch);
+        self.computed(watch);
         let (value, payload) = self.store(mode, &made, expiry, &mut leader, computed?).await?;
-        leader.complete(payload);
+        leader.land(payload);
         Ok(value)
     }
 

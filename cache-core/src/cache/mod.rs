@@ -5,14 +5,15 @@ mod calls_async;
 mod calls_sync;
 mod config;
 mod degrade;
-mod dispatch;
+mod flight;
 mod get_or_set;
+mod landing;
 mod meters;
 #[cfg(feature = "metrics")]
 mod names;
 mod observe;
 mod operations;
-mod singleflight;
+mod reach;
 mod stats;
 
 use std::fmt;
@@ -25,16 +26,16 @@ use serde::de::DeserializeOwned;
 pub use self::builder::CacheBuilder;
 pub use self::config::CacheConfig;
 pub use self::degrade::OnError;
-use self::dispatch::Dispatch;
+use self::flight::Flights;
 use self::meters::Observed;
 #[cfg(feature = "metrics")]
 pub use self::names::SECONDS_BUCKETS;
-use self::singleflight::Flights;
+use self::reach::Reach;
 use self::stats::Counters;
 pub use self::stats::Stats;
 use crate::backend::{AsyncWay, BaseCache};
 use crate::error::Result;
-use crate::key::{Key, KeyBuf, KeyMaker, KeyPrefix};
+use crate::key::{Head, Key, KeyBuf, KeyMaker};
 use crate::mode::Mode;
 use crate::payload::Payload;
 use crate::timeout::{Expiry, Timeout};
@@ -91,7 +92,7 @@ use crate::value::Codecs;
 pub struct Cache<B: ?Sized = dyn BaseCache> {
     settings: Arc<Settings>,
     backend: Arc<B>,
-    prefix: KeyPrefix,
+    head: Head,
 }
 
 /// What all handles of one cache share.
@@ -121,7 +122,7 @@ impl<B: BaseCache> Cache<B> {
     /// The same cache, with the backend's type forgotten: a program then chooses it at run time.
     #[must_use]
     pub fn erase(self) -> Cache {
-        Cache { settings: self.settings, backend: self.backend, prefix: self.prefix }
+        Cache { settings: self.settings, backend: self.backend, head: self.head }
     }
 
     /// Returns another handle on the same cache, with the backend's type forgotten: what a function that takes
@@ -144,7 +145,7 @@ impl<B: BaseCache + ?Sized> Cache<B> {
     /// argument with every call. Costs one allocation: keep the handle where it is used often.
     #[must_use]
     pub fn with_version(&self, version: i64) -> Self {
-        Self { prefix: self.settings.keys.prefix_of(version), ..self.clone() }
+        Self { head: self.settings.keys.head(version), ..self.clone() }
     }
 
     /// Returns the version that this handle's keys have.
@@ -157,7 +158,7 @@ impl<B: BaseCache + ?Sized> Cache<B> {
     /// ```
     #[must_use]
     pub const fn version(&self) -> i64 {
-        self.prefix.version
+        self.head.version
     }
 
     /// The backend behind this cache.
@@ -172,7 +173,7 @@ impl<B: BaseCache + ?Sized> Cache<B> {
     /// When the key function refuses the key.
     pub fn make_key(&self, key: &str) -> Result<String> {
         let mut made = KeyBuf::default();
-        self.settings.keys.make(&mut made, &self.prefix, key)?;
+        self.settings.keys.make(&mut made, &self.head, key)?;
         Ok(made.as_key().as_str().to_owned())
     }
 
@@ -201,18 +202,18 @@ impl<B: BaseCache + ?Sized> Cache<B> {
 
     #[inline]
     fn key(&self, made: &mut KeyBuf, key: &str) -> Result<()> {
-        self.settings.keys.make_and_validate(made, &self.prefix, key)
+        self.settings.keys.make_and_validate(made, &self.head, key)
     }
 
     /// What [`Cache::key`] made of `key`, for a call in place.
     #[inline]
     fn made<'a>(&'a self, made: &'a KeyBuf, key: &'a str) -> Key<'a> {
-        self.settings.keys.key(made, &self.prefix, key)
+        self.settings.keys.key(made, &self.head, key)
     }
 
     #[inline]
-    const fn dispatch(&self, mode: Mode) -> Dispatch<'_, B> {
-        Dispatch { backend: &self.backend, mode }
+    const fn reach(&self, mode: Mode) -> Reach<'_, B> {
+        Reach { backend: &self.backend, mode }
     }
 
     /// Whether an async caller, too, is answered without suspending.
@@ -248,7 +249,7 @@ impl<B: ?Sized> Clone for Cache<B> {
         Self {
             settings: Arc::clone(&self.settings),
             backend: Arc::clone(&self.backend),
-            prefix: self.prefix.clone(),
+            head: self.head.clone(),
         }
     }
 }
@@ -258,7 +259,7 @@ impl<B: ?Sized> fmt::Debug for Cache<B> {
         f.debug_struct("Cache")
             .field("backend", &std::any::type_name::<B>())
             .field("key_prefix", &self.settings.keys.prefix)
-            .field("version", &self.prefix.version)
+            .field("version", &self.head.version)
             .field("timeout", &self.settings.timeout)
             .finish_non_exhaustive()
     }

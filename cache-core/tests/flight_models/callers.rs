@@ -9,7 +9,8 @@ use cache_core::{Mode, Payload};
 use shuttle::sync::Mutex;
 use shuttle::{future, thread};
 
-use crate::singleflight::{Flights, Role, WaitOutcome};
+use crate::flight::{Flights, Joined};
+use crate::landing::Landing;
 
 const KEY: &str = "k";
 /// Far away: nobody is released by it.
@@ -57,7 +58,7 @@ impl Callers {
             })
             .collect();
         let got = threads.into_iter().map(|thread| thread.join().unwrap()).collect();
-        assert!(matches!(self.0.flights.join(KEY), Role::Leader(_)), "a flight was left behind");
+        assert!(matches!(self.0.flights.join(KEY), Joined::Leader(_)), "a flight was left behind");
         got
     }
 
@@ -84,11 +85,11 @@ impl Callers {
         let deadline = Instant::now() + flights.wait();
         loop {
             match flights.join(KEY) {
-                Role::Leader(mut leader) => {
+                Joined::Leader(mut leader) => {
                     if leader.others_ended_since(mark)
                         && let Some(value) = self.load()
                     {
-                        leader.complete(Payload::Int(value));
+                        leader.land(Payload::Int(value));
                         return Some(value);
                     }
                     let value = leader.run(self.function(end)).await?;
@@ -96,16 +97,16 @@ impl Callers {
                     assert!(place.is_some(), "nobody removes the key");
                     *self.0.stored.lock().unwrap() = Some(value);
                     drop(place);
-                    leader.complete(Payload::Int(value));
+                    leader.land(Payload::Int(value));
                     return Some(value);
                 }
-                Role::Waiter(flight) => match flight.wait(mode, deadline).await {
-                    WaitOutcome::Ready(Payload::Int(value)) => return Some(value),
-                    WaitOutcome::Ready(_) => unreachable!("a payload that nobody made"),
-                    WaitOutcome::Failed => {}
-                    WaitOutcome::TimedOut => unreachable!("a minute has passed"),
+                Joined::Waiter(flight) => match flight.wait(mode, deadline).await {
+                    Landing::Landed(Payload::Int(value)) => return Some(value),
+                    Landing::Landed(_) => unreachable!("a payload that nobody made"),
+                    Landing::Failed => {}
+                    Landing::TooLong => unreachable!("a minute has passed"),
                 },
-                Role::Inside => unreachable!("nobody calls from inside"),
+                Joined::Inside => unreachable!("nobody calls from inside"),
             }
         }
     }

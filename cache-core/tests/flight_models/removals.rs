@@ -10,7 +10,8 @@ use shuttle::sync::Mutex;
 use shuttle::{Config, Runner, future, thread};
 
 use crate::check;
-use crate::singleflight::{Flights, Leader, Role, WaitOutcome};
+use crate::flight::{Flights, Joined, Leader};
+use crate::landing::Landing;
 
 const KEY: &str = "k";
 const OTHER: &str = "another";
@@ -72,26 +73,26 @@ impl World {
         }
         let deadline = Instant::now() + flights.wait();
         let (mut leader, is_solo) = match flights.join(KEY) {
-            Role::Leader(leader) => {
+            Joined::Leader(leader) => {
                 if leader.others_ended_since(mark)
                     && let Some(value) = self.load()
                 {
-                    leader.complete(Payload::Int(value));
+                    leader.land(Payload::Int(value));
                     return value;
                 }
                 (leader, false)
             }
-            Role::Waiter(_) if !waits => (flights.solo(KEY), true),
-            Role::Waiter(flight) => match flight.wait(mode, deadline).await {
-                WaitOutcome::Ready(Payload::Int(value)) => return value,
+            Joined::Waiter(_) if !waits => (flights.solo(KEY), true),
+            Joined::Waiter(flight) => match flight.wait(mode, deadline).await {
+                Landing::Landed(Payload::Int(value)) => return value,
                 _ => unreachable!("a caller that waited was sent away"),
             },
-            Role::Inside => unreachable!("nobody calls from inside"),
+            Joined::Inside => unreachable!("nobody calls from inside"),
         };
         let computed = leader.run(async { self.function() }).await;
         let value = self.store(&mut leader, is_solo, computed);
         if let Some(value) = value {
-            leader.complete(Payload::Int(value));
+            leader.land(Payload::Int(value));
         }
         value.unwrap_or(computed)
     }
@@ -153,7 +154,7 @@ impl World {
         threads.into_iter().for_each(|thread| thread.join().unwrap());
         self.is_new();
         assert!(self.0.flights.is_idle(), "a flight was left behind");
-        assert!(matches!(self.0.flights.join(KEY), Role::Leader(_)), "a flight was left behind");
+        assert!(matches!(self.0.flights.join(KEY), Joined::Leader(_)), "a flight was left behind");
     }
 }
 
@@ -188,7 +189,7 @@ fn removed_and(bug: Bug, modes: [Mode; 3], waits: bool, asks: bool) {
 fn cancelled_while_storing(bug: Bug, mode: Mode) {
     let world = World::new(bug);
     let leads = move |world: World| async move {
-        let Role::Leader(mut leader) = world.0.flights.join(KEY) else { return };
+        let Joined::Leader(mut leader) = world.0.flights.join(KEY) else { return };
         let computed = leader.run(async { world.function() }).await;
         let Some(mut place) = leader.begin_storing().map(Some) else { return };
         if bug == Bug::StoreForgottenWithLeader {
@@ -207,13 +208,13 @@ fn cancelled_while_storing(bug: Bug, mode: Mode) {
     let next = move |world: World| async move {
         let flights = &world.0.flights;
         match flights.join(KEY) {
-            Role::Waiter(flight) => {
+            Joined::Waiter(flight) => {
                 let deadline = Instant::now() + flights.wait();
-                assert!(matches!(flight.wait(mode, deadline).await, WaitOutcome::Failed), "it was cancelled");
+                assert!(matches!(flight.wait(mode, deadline).await, Landing::Failed), "it was cancelled");
                 let next = flights.join(KEY);
-                assert!(!matches!(next, Role::Waiter(_)), "the next waits for a leader that is gone");
+                assert!(!matches!(next, Joined::Waiter(_)), "the next waits for a leader that is gone");
             }
-            Role::Leader(_) | Role::Inside => {}
+            Joined::Leader(_) | Joined::Inside => {}
         }
     };
     let removes = move |world: World| async move { world.remove(mode).await };
@@ -226,7 +227,7 @@ fn cleared(bug: Bug, mode: Mode) {
     let world = World::new(bug);
     let computes = |key: &'static str| {
         move |world: World| async move {
-            let Role::Leader(mut leader) = world.0.flights.join(key) else {
+            let Joined::Leader(mut leader) = world.0.flights.join(key) else {
                 unreachable!("one for each key")
             };
             let computed = leader.run(async { world.function() }).await;

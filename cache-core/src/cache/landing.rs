@@ -25,7 +25,7 @@ pub(crate) struct Flight {
 }
 
 enum State {
-    Running(Tasks),
+    Flying(Tasks),
     /// The payload it ended with; `None` where it failed, panicked or was cancelled.
     Ended(Option<Payload>),
 }
@@ -47,15 +47,15 @@ struct Alarm {
 }
 
 /// How a wait ended.
-pub(crate) enum WaitOutcome {
-    Ready(Payload),
+pub(crate) enum Landing {
+    Landed(Payload),
     Failed,
-    TimedOut,
+    TooLong,
 }
 
 impl Flight {
     pub(crate) fn new(id: u64) -> Self {
-        let state = Mutex::new(State::Running(Tasks::default()));
+        let state = Mutex::new(State::Flying(Tasks::default()));
         Self { id, state, ended: Condvar::new(), overtaken: AtomicBool::new(false) }
     }
 
@@ -73,7 +73,7 @@ impl Flight {
         let before = std::mem::replace(&mut *self.lock(), State::Ended(outcome));
         // With the lock free, which each of them takes; and tasks first, since a thread that wakes may take this one's
         // processor.
-        let State::Running(tasks) = before else { return self.ended.notify_all() };
+        let State::Flying(tasks) = before else { return self.ended.notify_all() };
         let mut first = None;
         for waker in tasks.wakers.into_iter().filter_map(|(_, waker)| waker) {
             // One that panics must not leave the others asleep.
@@ -91,7 +91,7 @@ impl Flight {
     }
 
     /// Waits for the end of the flight, until `deadline` at the longest.
-    pub(crate) async fn wait(self: &Arc<Self>, mode: Mode, deadline: Instant) -> WaitOutcome {
+    pub(crate) async fn wait(self: &Arc<Self>, mode: Mode, deadline: Instant) -> Landing {
         match mode {
             Mode::Blocking => self.wait_in_place(deadline),
             Mode::Async => {
@@ -101,12 +101,12 @@ impl Flight {
         }
     }
 
-    fn wait_in_place(&self, deadline: Instant) -> WaitOutcome {
+    fn wait_in_place(&self, deadline: Instant) -> Landing {
         let mut state = self.lock();
         loop {
             let left = left(deadline);
-            if let Some(outcome) = state.outcome(left) {
-                return outcome;
+            if let Some(landing) = state.landing(left) {
+                return landing;
             }
             state = self.ended.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
         }
@@ -121,7 +121,7 @@ impl Flight {
 impl Wake for Flight {
     fn wake(self: Arc<Self>) {
         let mut wakers = Vec::new();
-        if let State::Running(tasks) = &mut *self.lock() {
+        if let State::Flying(tasks) = &mut *self.lock() {
             tasks.alarm = None;
             wakers.extend(tasks.wakers.iter_mut().filter_map(|(_, waker)| waker.take()));
         }
@@ -130,11 +130,11 @@ impl Wake for Flight {
 }
 
 impl State {
-    fn outcome(&self, left: Duration) -> Option<WaitOutcome> {
+    fn landing(&self, left: Duration) -> Option<Landing> {
         match self {
-            Self::Ended(outcome) => Some(outcome.clone().map_or(WaitOutcome::Failed, WaitOutcome::Ready)),
-            Self::Running(_) if left.is_zero() => Some(WaitOutcome::TimedOut),
-            Self::Running(_) => None,
+            Self::Ended(outcome) => Some(outcome.clone().map_or(Landing::Failed, Landing::Landed)),
+            Self::Flying(_) if left.is_zero() => Some(Landing::TooLong),
+            Self::Flying(_) => None,
         }
     }
 }
@@ -147,15 +147,15 @@ struct Waiting<'a> {
 }
 
 impl Waiting<'_> {
-    fn poll(&mut self, cx: &Context<'_>, deadline: Instant) -> Poll<WaitOutcome> {
+    fn poll(&mut self, cx: &Context<'_>, deadline: Instant) -> Poll<Landing> {
         let left = left(deadline);
         let waker = cx.waker().clone();
         let (mut before, mut alarm, mut over) = (None, None, None);
         let mut state = self.flight.lock();
-        if let Some(outcome) = state.outcome(left) {
-            return Poll::Ready(outcome);
+        if let Some(landing) = state.landing(left) {
+            return Poll::Ready(landing);
         }
-        if let State::Running(tasks) = &mut *state {
+        if let State::Flying(tasks) = &mut *state {
             match self.place.and_then(|place| tasks.wakers.get_mut(place)) {
                 Some(place) => before = place.replace(waker),
                 None => self.place = Some(tasks.wakers.insert(Some(waker))),
@@ -182,7 +182,7 @@ impl Drop for Waiting<'_> {
         let Some(place) = self.place else { return };
         let mut state = self.flight.lock();
         let waker = match &mut *state {
-            State::Running(tasks) => tasks.wakers.try_remove(place).flatten(),
+            State::Flying(tasks) => tasks.wakers.try_remove(place).flatten(),
             State::Ended(_) => None,
         };
         drop(state);

@@ -1,6 +1,6 @@
 use crate::{Date, DateTime, Error, Time, TimeDelta, TimeZone, Value};
 
-macro_rules! from_value {
+macro_rules! own {
     ($($type:ident: $class:literal;)*) => {$(
         /// Of that class only.
         impl TryFrom<Value> for $type {
@@ -18,7 +18,7 @@ macro_rules! from_value {
     )*};
 }
 
-from_value! {
+own! {
     Date: "a datetime.date";
     Time: "a datetime.time";
     DateTime: "a datetime.datetime";
