@@ -391,7 +391,7 @@ fn spec_in(
         names_limits: true,
         cull_frequency: 3,
         servers,
-        // Not what a check is about, but for those that change it: a busy machine is no failure.
+        // Generous, so that a busy machine does not fail checks; checks about timeouts change it.
         timeout: Duration::from_secs(10),
         max_connections: 16,
         clock: clock.clone(),

@@ -16,9 +16,9 @@ pub enum Call {
     Add(i64, bool),
     /// `incr` by the delta, and the sum; `None` for "key not found".
     Incr(i64, Option<i64>),
-    /// `delete`, and whether the key was there.
+    /// `delete`, and whether the key existed.
     Delete(bool),
-    /// `touch`, and whether the key was there.
+    /// `touch`, and whether the key existed.
     Touch(bool),
 }
 

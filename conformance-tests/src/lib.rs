@@ -57,8 +57,8 @@
 //! debug = false
 //! ```
 //!
-//! - **Time**: a backend that takes its time from [`Spec::clock`] says so with
-//!   [`Suite::manual_clock`], and the suite waits for nothing. Otherwise it waits, briefly.
+//! - **Time**: a backend that takes its time from [`Spec::clock`] declares it with [`Suite::manual_clock`],
+//!   and the suite waits for nothing. Otherwise it waits, briefly.
 //! - **Races** start at a spin gate and run for enough rounds to catch a planted bug.
 //! - **Processes**: the test program runs itself again as workers. A check that measures a whole process, such
 //!   as its descriptors, runs in one of its own too: what other tests do beside it does not count.
@@ -68,8 +68,8 @@
 //!   of its own, and puts a fault proxy in front of them where a check is about the network.
 //!   Without the server's program all is ignored by hand, and fails in CI (the variable `CI`).
 //! - **Waivers** ([`Suite::waive`]) name a link; a waived check that passes fails.
-//! - **Observing** ([`Suite::observe`]): a backend of others is shown in the matrix beside ours, and
-//!   nothing but the basics is asserted of it.
+//! - **Observing** ([`Suite::observe`]): the matrix shows a third-party backend beside this project's, and
+//!   only the basics are asserted of it.
 //! - **Reports**: `CONFORMANCE_REPORT=FILE` appends a JSON object a line, with `backend`, `observed`,
 //!   `check`, `mode`, `status`, `reason` and `ms`.
 //! - **Directories**: made in the directory that `CONFORMANCE_DIR` names, or in the usual one for
@@ -80,8 +80,8 @@
 //!   With `FAULTS_REPORT` the suite records there what its own checks tried: processes that count and
 //!   add, histories of one key (500 in each half of the API, 5,000 with `FAULTS_EFFORT=long`) and the bound under
 //!   load.
-//! - **Effort**: `CONFORMANCE_EFFORT=40`, or `FAULTS_EFFORT=long`, lets processes race for `add` in
-//!   40 times as many rounds as suit every commit: 10,000.
+//! - **Effort**: `CONFORMANCE_EFFORT=40`, or `FAULTS_EFFORT=long`, lets processes race for `add` in 40
+//!   times the usual number of rounds: 10,000.
 
 #[macro_use]
 mod outcome;

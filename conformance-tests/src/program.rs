@@ -8,8 +8,8 @@ use crate::outcome::{Finished, Status};
 use crate::suite::Suite;
 use crate::{arguments, registry, report, runner, worker_jobs};
 
-/// How often a basic check is tried on such a backend: the program behind it may have been too busy to
-/// answer, and that is no bug of ours.
+/// How often a basic check is tried on such a backend. The program behind it may have been too busy to answer, and
+/// that is not a bug in this project.
 const TRIES_OBSERVED: usize = 3;
 
 /// The checks that run at once where most of a check's time is waiting.

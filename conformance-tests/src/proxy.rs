@@ -103,7 +103,7 @@ impl Proxy {
         *self.shared.upstream.lock().unwrap_or_else(PoisonError::into_inner) = upstream;
     }
 
-    /// Does `fault` from now on, to connections that are there and to those that come.
+    /// Applies `fault` from now on, to open connections and to new ones.
     pub fn set(&self, fault: Fault) {
         *self.shared.fault() = fault;
         match fault {

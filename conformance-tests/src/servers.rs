@@ -227,8 +227,8 @@ impl Drop for Server {
     }
 }
 
-fn words(texts: &[&str]) -> Vec<OsString> {
-    texts.iter().map(OsString::from).collect()
+fn words(words: &[&str]) -> Vec<OsString> {
+    words.iter().map(OsString::from).collect()
 }
 
 fn pid_of(process: &Child) -> Option<Pid> {
@@ -268,8 +268,8 @@ fn in_ci() -> bool {
     std::env::var_os("CI").is_some_and(|value| !value.is_empty())
 }
 
-/// The server, for a test that needs one; `None`, with the reason on the standard error, where
-/// its program is not installed and this is no CI run.
+/// Returns the server for a test that needs one. Outside CI, returns `None` and prints the reason to standard
+/// error if the server's program is not installed.
 ///
 /// # Panics
 /// When the server did not start, and in a CI run (the variable `CI` is set) also when its
@@ -322,7 +322,7 @@ impl ServerPool {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner).extend(emptied);
     }
 
-    /// Stops those that no location uses.
+    /// Stops the servers that no location uses.
     pub(crate) fn stop(&self) {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }

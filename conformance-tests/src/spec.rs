@@ -22,8 +22,8 @@ pub struct Spec {
     pub names_limits: bool,
     /// One in this many entries goes when the store is full; 0 means all.
     pub cull_frequency: u32,
-    /// Where the location's servers listen: as many as the suite was told with
-    /// [`servers`](crate::Suite::servers). A check may have put a proxy in between.
+    /// Where the location's servers listen; [`servers`](crate::Suite::servers) sets how many. A check may
+    /// have put a proxy in between.
     pub servers: Vec<SocketAddr>,
     /// How long connecting may take, and an operation, at most. For backends with servers.
     pub timeout: Duration,

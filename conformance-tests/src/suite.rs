@@ -102,12 +102,12 @@ impl Suite {
     ///
     /// - **Building** makes nothing on the disk. It refuses a path that contains a NUL with
     ///   `InvalidCacheBackend` (`L::bad_location_err`).
-    /// - **The first write** makes the directory, with those above it that are missing; so does a later one when
-    ///   somebody has removed the directory under the open handle. Where there is no directory, reading finds
+    /// - **The first write** makes the directory, with any missing parents; so does a later one when another
+    ///   process has removed the directory under the open handle. While the directory is missing, reading finds
     ///   nothing, and removing removes nothing (`L::location_created`, `L::location_deleted_underneath`).
     /// - **Modes**: every directory that it makes, nested ones too, is 0700 and every file 0600, whatever the
     ///   umask (`L::file_modes`).
-    /// - **Out of reach**: with a file where the directory should be, each operation is an error of the kind
+    /// - **Unreachable**: with a file where the directory should be, each operation is an error of the kind
     ///   `Storage`, `Unavailable` or `InvalidCacheBackend` within 2 seconds, the file stays as it is, and the
     ///   handle works again once the file is gone (`L::readonly_location_err`, `X::unreachable_every_op`,
     ///   `X::unreachable_bounded`, `X::reconnect`).

@@ -12,7 +12,7 @@ use cache_core::{
 pub(crate) enum Act {
     /// The backend is asked.
     Forward,
-    /// The backend is not asked: the caller hears that nothing is there; `add`, that something is.
+    /// The backend is not asked: the caller gets a miss, and `add` reports that the key exists.
     FindNothing,
     /// The backend is not asked: the call fails.
     Refuse,
@@ -40,7 +40,7 @@ fn refused<T>() -> Result<T> {
     Err(Error::storage("the check has been given up"))
 }
 
-/// `name(args) -> output, number of keys, what "nothing is there" is;`
+/// `name(args) -> output, number of keys, the answer for a miss;`
 macro_rules! watched {
     ($($name:ident($($arg:ident: $type:ty),*) -> $output:ty, $keys:expr, $nothing:expr;)*) => {
         #[deny(clippy::missing_trait_methods)]

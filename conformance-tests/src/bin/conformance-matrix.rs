@@ -54,7 +54,7 @@ struct Line {
 /// (status, reason) by mode, of one check on one backend.
 type Modes = BTreeMap<String, (String, String)>;
 
-/// A column: those that are merely observed come last.
+/// A column. Backends that are merely observed come last.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
 struct Backend {
     observed: bool,
@@ -107,7 +107,7 @@ fn read(text: &str, results: &mut Results) -> Result<(), String> {
     Ok(())
 }
 
-/// The reasons why a cell is no plain tick, numbered as they come.
+/// The reasons why a cell is not a plain tick, numbered in order of appearance.
 #[derive(Default)]
 struct Notes(Vec<String>);
 

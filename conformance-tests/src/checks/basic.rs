@@ -103,8 +103,8 @@ async fn get_missing_none(t: &TestContext) -> Outcome {
     let cache = t.cache();
     ensure_eq!(cache.get::<i64>("missing").await?, None);
     ensure_eq!(cache.get::<String>("missing").await?, None);
-    ensure_eq!(cache.get::<Option<i64>>("missing").await?, None, "a miss is no null");
-    ensure_eq!(cache.get::<()>("missing").await?, None, "a miss is no null");
+    ensure_eq!(cache.get::<Option<i64>>("missing").await?, None, "a miss is not null");
+    ensure_eq!(cache.get::<()>("missing").await?, None, "a miss is not null");
     ensure_eq!(cache.get_bytes("missing").await?, None);
     ensure!(!cache.has_key("missing").await?, "get made it");
     Ok(())
@@ -120,7 +120,7 @@ async fn get_default(t: &TestContext) -> Outcome {
     }
     cache.set("k", "", LONG).await?;
     ensure_eq!(cache.get_or("k", "default".to_owned()).await?, "");
-    ensure_err!(cache.get_or("k", 7).await, Decode, "a value of another type is no miss");
+    ensure_err!(cache.get_or("k", 7).await, Decode, "a value of another type is not a miss");
     Ok(())
 }
 

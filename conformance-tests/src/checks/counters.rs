@@ -142,7 +142,7 @@ async fn expired_key_not_found(t: &TestContext) -> Outcome {
     Ok(())
 }
 
-/// `value` does not count: every try says so, and it stays as it is.
+/// Expects every attempt to count on `value` to fail and to leave it unchanged.
 async fn uncountable<V>(cache: &TestCache, value: &V) -> Outcome
 where
     V: Serialize + DeserializeOwned + PartialEq + Debug + Send + Sync,
@@ -425,12 +425,12 @@ async fn readable_as_int(t: &TestContext) -> Outcome {
         ensure_eq!(cache.get::<Value>("k").await?, Some(Value::from(42)));
         ensure_eq!(cache.get_many::<i64, _>(["k"]).await?, [("k", 42)]);
         ensure_eq!(cache.get_or_set("k", LONG, || 0).await?, 42);
-        ensure_err!(cache.get::<String>("k").await, Decode, "it is no text");
-        ensure_err!(cache.get::<bool>("k").await, Decode, "it is no bool");
+        ensure_err!(cache.get::<String>("k").await, Decode, "it is not a string");
+        ensure_err!(cache.get::<bool>("k").await, Decode, "it is not a bool");
         cache.incr("k", 1_000).await?;
-        ensure_err!(cache.get::<u8>("k").await, Decode, "1042 is no u8");
+        ensure_err!(cache.get::<u8>("k").await, Decode, "1042 does not fit a u8");
         cache.decr("k", 2_000).await?;
-        ensure_err!(cache.get::<u64>("k").await, Decode, "−958 is no u64");
+        ensure_err!(cache.get::<u64>("k").await, Decode, "−958 does not fit a u64");
         ensure_eq!(cache.get::<i16>("k").await?, Some(-958));
     }
     // Any integer type counts, and a wrapper around one.

@@ -66,7 +66,7 @@ async fn means_itself(cache: &TestCache, key: &str) -> Outcome {
 /// Each of these keys has a value of its own, all at once.
 async fn all_distinct(cache: &TestCache, keys: &[String]) -> Outcome {
     for (number, key) in keys.iter().enumerate() {
-        ensure!(cache.add(key, &number, LONG).await?, "{key:?} was there before it was added");
+        ensure!(cache.add(key, &number, LONG).await?, "{key:?} existed before it was added");
     }
     for (number, key) in keys.iter().enumerate() {
         ensure_eq!(cache.get::<usize>(key).await?, Some(number), "{key:?}");
@@ -81,7 +81,7 @@ async fn all_distinct(cache: &TestCache, keys: &[String]) -> Outcome {
     Ok(())
 }
 
-fn texts(keys: &[&str]) -> Vec<String> {
+fn owned(keys: &[&str]) -> Vec<String> {
     keys.iter().map(|&key| key.to_owned()).collect()
 }
 
@@ -94,25 +94,25 @@ async fn unicode_roundtrip(t: &TestContext) -> Outcome {
     for key in keys {
         means_itself(&t.cache(), key).await?;
     }
-    all_distinct(&t.cache(), &texts(&keys)).await
+    all_distinct(&t.cache(), &owned(&keys)).await
 }
 
 async fn nfc_nfd_distinct(t: &TestContext) -> Outcome {
     all_distinct(
         &t.cache(),
-        &texts(&["caf\u{e9}", "cafe\u{301}", "\u{212b}", "\u{c5}", "A\u{30a}", "ﬁ", "fi"]),
+        &owned(&["caf\u{e9}", "cafe\u{301}", "\u{212b}", "\u{c5}", "A\u{30a}", "ﬁ", "fi"]),
     )
     .await
 }
 
 async fn case_distinct(t: &TestContext) -> Outcome {
-    all_distinct(&t.cache(), &texts(&["key", "Key", "KEY", "keY", "straße", "STRASSE", "ä", "Ä"])).await
+    all_distinct(&t.cache(), &owned(&["key", "Key", "KEY", "keY", "straße", "STRASSE", "ä", "Ä"])).await
 }
 
 async fn trailing_space_distinct(t: &TestContext) -> Outcome {
     t.needs_any_key()?;
     let cache = t.build(|b| b.key_policy(KeyPolicy::Allow))?;
-    all_distinct(&cache, &texts(&["key", "key ", "key  ", " key", "key\t", "key\n", "key\0"])).await
+    all_distinct(&cache, &owned(&["key", "key ", "key  ", " key", "key\t", "key\n", "key\0"])).await
 }
 
 async fn empty_key_legal(t: &TestContext) -> Outcome {
@@ -121,7 +121,7 @@ async fn empty_key_legal(t: &TestContext) -> Outcome {
 
 async fn numeric_like_distinct(t: &TestContext) -> Outcome {
     let keys = ["1", "01", "1.0", "1e0", "+1", "-1", "0x1", "1_", "１", "0", "-0", "00"];
-    all_distinct(&t.cache(), &texts(&keys)).await
+    all_distinct(&t.cache(), &owned(&keys)).await
 }
 
 async fn punctuation(t: &TestContext) -> Outcome {
@@ -151,7 +151,7 @@ async fn same_verdict(t: &TestContext, key: &str) -> Outcome {
             let kind = failure.map(|e| e.kind());
             let invalid = kind == Some(ErrorKind::InvalidCacheKey);
             ensure_eq!(invalid, refused, "whether {op} refuses {key:?}");
-            // A key too long for a file name or a column is no excuse; a missing key is.
+            // A key that is too long for a file name or a column must still work; a missing key may fail.
             let is_as_the_policy_says = invalid || matches!(kind, None | Some(ErrorKind::KeyNotFound));
             ensure!(is_as_the_policy_says, "{op} of {key:?} failed with {kind:?}");
         }
@@ -253,8 +253,8 @@ async fn long_keys_differ(t: &TestContext, bytes: usize) -> Outcome {
 }
 
 async fn hash_collision_distinct(t: &TestContext) -> Outcome {
-    // Two texts with one MD5, found by Marc Stevens (2024).
-    let keys = texts(&[
+    // Two strings with the same MD5, found by Marc Stevens (2024).
+    let keys = owned(&[
         "TEXTCOLLBYfGiJUETHQ4hAcKSMd5zYpgqf1YRDhkmxHkhPWptrkoyz28wnI9V0aHeAuaKnak",
         "TEXTCOLLBYfGiJUETHQ4hEcKSMd5zYpgqf1YRDhkmxHkhPWptrkoyz28wnI9V0aHeAuaKnak",
     ]);

@@ -325,7 +325,7 @@ async fn readonly_location_err(t: &TestContext) -> Outcome {
             kind,
             Some(ErrorKind::Storage | ErrorKind::Unavailable | ErrorKind::InvalidCacheBackend)
         );
-        // Nothing can be there: to say so is no lie.
+        // The location cannot hold an entry, so reporting a miss is correct.
         let absent = matches!(kind, None | Some(ErrorKind::KeyNotFound))
             && !matches!(op, "set" | "set_bytes" | "add" | "set_many");
         ensure!(typed || absent, "{op} on a location that cannot be written: {failure:?}");

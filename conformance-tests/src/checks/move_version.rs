@@ -55,8 +55,8 @@ async fn found_under(cache: &TestCache, key: &str, versions: &[i64]) -> Outcome<
     Ok(found)
 }
 
-/// Whether a key that was set at `start` for [`SHORT`] was moved; that it is gone is no fault
-/// where the machine was too slow.
+/// Whether a key that was set at `start` for [`SHORT`] was moved. If the machine was too slow, the key may be
+/// gone.
 fn move_soon(t: &TestContext, start: Instant, moved: cache_core::Result<i64>) -> Outcome<bool> {
     match moved {
         Err(_) if t.overslept(start, SHORT) => Ok(false),
@@ -220,7 +220,7 @@ async fn type_preserved(t: &TestContext) -> Outcome {
     cache.incr_version("bytes", 1).await?;
     let moved = cache.with_version(2);
     ensure_eq!(moved.get_bytes("bytes").await?.as_deref(), Some(&b"\xff\x00"[..]));
-    // An integer is still one that counts, and a number in a text still is not.
+    // An integer still counts, and a number in a string still does not.
     ensure_eq!(moved.incr("int", 1).await?, i64::MIN + 1);
     ensure_err!(moved.incr("text", 1).await, NotAnInteger);
     Ok(())
@@ -229,7 +229,7 @@ async fn type_preserved(t: &TestContext) -> Outcome {
 async fn overwrites_target(t: &TestContext) -> Outcome {
     let cache = t.cache();
     cache.set("k", &1, MINUTE).await?;
-    cache.with_version(2).set("k", "a text that is there already", Timeout::Never).await?;
+    cache.with_version(2).set("k", "a string that exists already", Timeout::Never).await?;
     ensure_eq!(cache.incr_version("k", 1).await?, 2);
     ensure_eq!(found_under(&cache, "k", &[1, 2, 3]).await?, [2]);
     ensure_eq!(cache.with_version(2).get::<i64>("k").await?, Some(1));
@@ -237,7 +237,7 @@ async fn overwrites_target(t: &TestContext) -> Outcome {
     cache.with_version(1).set("k", "again", MINUTE).await?;
     ensure_eq!(cache.with_version(2).decr_version("k", 1).await?, 1);
     ensure_eq!(cache.get::<i64>("k").await?, Some(1), "the target of decr_version");
-    // The lifetime of what was there is gone with it.
+    // The lifetime of the overwritten entry is gone with it.
     let start = Instant::now();
     cache.set("k", &3, SHORT).await?;
     cache.with_version(2).set("k", &2, Timeout::Never).await?;
@@ -344,7 +344,7 @@ async fn ttl_preserved(t: &TestContext) -> Outcome {
         hands.advance(MINUTE / 2 - Duration::from_millis(1));
         ensure!(cache.with_version(101).has_key("part").await?, "what remained was cut short");
         t.outlive(Duration::from_millis(1)).await;
-        ensure!(!cache.with_version(101).has_key("part").await?, "the whole lifetime began anew");
+        ensure!(!cache.with_version(101).has_key("part").await?, "the whole lifetime started again");
         hands.advance(Duration::from_secs(10 * 365 * 86_400));
         ensure_eq!(
             found_under(&short_default, "never", &[1, 2]).await?,

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use cache_core::{BaseCache, Cache, ErrorKind, Presence};
 
-/// Makes each call that reads, or changes what is there, on a store that does not exist, and expects that it finds
-/// nothing. Whether the calls made anything, which they must not, the caller looks afterwards.
+/// Makes every call that reads or changes an entry on a store that does not exist, and expects that it finds
+/// nothing. The calls must not create anything; the caller checks that afterwards.
 ///
 /// # Panics
 /// Where a call fails, finds something, or says that the store exists.

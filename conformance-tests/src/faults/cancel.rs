@@ -48,9 +48,9 @@ impl Dropped {
     }
 }
 
-/// So many `calls` by so many `tasks` at once. `call` is given lots to draw and, for three calls of four,
-/// after how many polls to be [`cancelled`]; it says whether what it got was its own, and `None` where it was
-/// dropped. The lots are the same in each run. Inside of a tokio runtime.
+/// Makes `calls` calls from `tasks` tasks at once, inside a tokio runtime. `call` gets a random source and, in
+/// three calls of four, the number of polls after which it is to be [`cancelled`]. It returns whether the answer
+/// was its own, or `None` if it was dropped. The random numbers are the same in each run.
 ///
 /// # Panics
 /// When a call does.

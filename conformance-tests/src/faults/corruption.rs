@@ -4,11 +4,11 @@
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Damage {
-    /// Only so many are left.
+    /// Only this number of bytes is left.
     CutAt(usize),
     /// This bit, counted from the first byte's lowest, is another.
     Flipped(usize),
-    /// So many, beginning at the place, are zero.
+    /// From this offset on, this number of bytes is zero.
     Zeroed(usize, usize),
 }
 
@@ -37,8 +37,8 @@ impl Corruption {
         (bytes != whole).then_some(Self { damage, bytes })
     }
 
-    /// `whole` cut at every length, with every single bit flipped, and with every page (and all of
-    /// a shorter file) zeroed: nine times as many as there are bytes, each a copy.
+    /// `whole` cut at every length, with every single bit flipped, and with every page (and all of a shorter
+    /// file) zeroed: nine copies for each byte.
     pub fn all(whole: &[u8]) -> impl Iterator<Item = Self> {
         let cuts = (0..whole.len()).map(Damage::CutAt);
         let flips = (0..whole.len() * 8).map(Damage::Flipped);

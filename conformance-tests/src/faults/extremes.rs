@@ -15,7 +15,7 @@ pub use stores::{End, Setting, store, stores};
 pub const DURATIONS: [Duration; 9] = [
     Duration::ZERO,
     Duration::from_nanos(1),
-    // In 32 bits, these are no milliseconds and no seconds.
+    // These overflow 32 bits as milliseconds and as seconds.
     Duration::from_millis(1 << 32),
     Duration::from_secs(1 << 32),
     // As a number of 64 bits that wraps, these are a nanosecond, a microsecond and a millisecond.
@@ -89,7 +89,7 @@ pub fn call_each<B: BaseCache + ?Sized>(cache: &Cache<B>) -> Result<()> {
     cache.clear()?;
     assert_eq!(computed("after-a-clear")?, 7);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    runtime.map_err(|e| Error::storage("there is no runtime").with_source(e))?.block_on(async {
+    runtime.map_err(|e| Error::storage("cannot build a tokio runtime").with_source(e))?.block_on(async {
         cache.aset("a", &1, MINUTE).await?;
         is_that_or_nothing(cache.aget("a").await?, 1);
         cache.aadd("b", &1, Timeout::Default).await?;
@@ -165,8 +165,7 @@ fn count_to_the_ends<B: BaseCache + ?Sized>(cache: &Cache<B>) -> Result<()> {
 /// The first error of a call.
 ///
 /// # Panics
-/// Where a lifetime has wrapped around: an entry is gone that has centuries to live, or one is there that has
-/// expired.
+/// If a lifetime has wrapped around: an entry with centuries to live is gone, or an expired entry still exists.
 pub fn check_lifetimes<B: BaseCache + ?Sized>(cache: &Cache<B>) -> Result<()> {
     let long = |lifetime: Duration| (lifetime > MINUTE).then_some(true);
     let of_durations = DURATIONS.map(|lifetime| {
@@ -215,7 +214,7 @@ pub fn check_limit<B: BaseCache + ?Sized>(cache: &Cache<B>, limit: Option<u64>) 
     }
     let most = limit.unwrap_or(u64::MAX).min(MANY);
     let least = if most < MANY { 1 } else { MANY };
-    assert!((least..=most).contains(&there), "{there} of {MANY} keys are there, with the limit {limit:?}");
+    assert!((least..=most).contains(&there), "found {there} of {MANY} keys with the limit {limit:?}");
     let said = cache.info()?.max_entries;
     let is_beyond_reach = limit.is_none_or(|limit| limit > u32::MAX.into());
     assert!(

@@ -59,7 +59,7 @@ pub fn connections<B: BaseCache + ?Sized + 'static>(cache: Cache<B>, mut opened:
     let mut last = Some(cache);
     for closes in [true, false] {
         let child = fork(|| {
-            let cache = last.take().ok_or("there is no handle")?;
+            let cache = last.take().ok_or("no handle is left")?;
             let found = cache.get::<String>("k").map_err(|e| e.to_string())?;
             if closes {
                 cache.close().map_err(|e| e.to_string())?;
@@ -83,8 +83,8 @@ pub fn connections<B: BaseCache + ?Sized + 'static>(cache: Cache<B>, mut opened:
     );
 }
 
-/// Calls the async half of `cache` in a child, on runtimes of its parent: each call is an error that says so.
-/// The sync half needs no runtime and works, and so does the parent.
+/// Calls the async half of `cache` in a child, on runtimes of its parent, and expects an error that names the
+/// cause from each call. The sync half needs no runtime and works, and so does the parent.
 ///
 /// # Panics
 /// Where a call ends in another way, or not within two minutes.

@@ -25,7 +25,7 @@ type Mutation<'a> = Box<dyn Fn(&mut Rng, &[Vec<u8>], &mut Vec<u8>) + 'a>;
 /// Runs what it is given once, and says how many bytes it held allocated at its peak.
 type Measure = fn(&mut dyn FnMut()) -> u64;
 
-/// How much a reader of so many bytes may hold.
+/// How many bytes a reader of an input of this length may hold.
 type Allowance = fn(usize) -> u64;
 
 /// Inputs for one reader: its seeds as they are, then mutations of them, each made from its own number.
@@ -137,7 +137,7 @@ impl<'a> Fuzz<'a> {
         (length as u64).saturating_mul(2).saturating_add(64 << 10)
     }
 
-    /// Tries only one in `every` as many inputs as else: for what takes system calls. Zero means one, as 1 does.
+    /// Divides the number of inputs by `every`, for readers that make system calls. Zero means one.
     #[must_use]
     pub const fn one_in(mut self, every: u64) -> Self {
         self.every = if every == 0 { 1 } else { every };

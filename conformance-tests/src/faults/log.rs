@@ -59,7 +59,7 @@ pub fn leaked<'a>(text: &str, secrets: &[&'a str]) -> Vec<&'a str> {
 impl Visit for Log {
     fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
         let mut text = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        // To write to a text cannot fail.
+        // Writing to a string cannot fail.
         let _ = writeln!(text, "{field}={value:?}");
     }
 }

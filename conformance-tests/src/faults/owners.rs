@@ -80,7 +80,7 @@ pub fn root_writes<B: BaseCache + ?Sized + 'static>(
             assert_eq!(who, (USER, USER), "user and group of {}, after root's call", path.display());
             seen += 1;
         });
-        assert!(seen > 2 * layouts.len(), "there are no more than {seen} files and directories");
+        assert!(seen > 2 * layouts.len(), "found only {seen} files and directories");
         if let Some(output) = run_as(USER, test, home.to_str().unwrap()) {
             let said = String::from_utf8_lossy(&output.stderr);
             assert!(output.status.success(), "the user is locked out; root has closed it: {closed}: {said}");

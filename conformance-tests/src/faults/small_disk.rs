@@ -18,7 +18,7 @@ impl SmallDisk {
     /// Mounts one that holds `bytes`, rounded up to pages.
     ///
     /// # Errors
-    /// Where this user may not mount anything: a test says so and is skipped.
+    /// When this user may not mount a file system; a test then prints the reason and is skipped.
     pub fn mount(bytes: u64) -> io::Result<Self> {
         let dir = tempfile::Builder::new().prefix("small-disk-").tempdir()?;
         let mut mount = Command::new("mount");
@@ -39,7 +39,7 @@ impl SmallDisk {
     /// Writes a file until nothing more fits, and returns its path: [`make_room`](Self::make_room) removes it.
     ///
     /// # Errors
-    /// When something other than the lack of room ends the writing.
+    /// When writing ends for any reason but a full disk.
     pub fn fill(&self) -> io::Result<PathBuf> {
         let path = self.path().join("filler");
         let mut file = fs::OpenOptions::new().create(true).append(true).open(&path)?;

@@ -51,7 +51,7 @@ impl Strace {
     /// Looks whether it works here.
     ///
     /// # Errors
-    /// Where strace is not installed, or may not trace: a test says so and is skipped.
+    /// When strace is not installed or may not trace; a test then prints the reason and is skipped.
     pub fn find() -> io::Result<Self> {
         let mut trial = Command::new("strace");
         trial.args(["-f", "-o", "/dev/null", "-e", "trace=none", "true"]);
@@ -62,9 +62,9 @@ impl Strace {
         Err(io::Error::new(io::ErrorKind::PermissionDenied, "strace is installed and may trace nothing"))
     }
 
-    /// Runs `command` so that `injection` happens at the `nth` system call (1 is the first) of the
-    /// name `call`, and returns how it ended; `None` when it made fewer such calls and so ran
-    /// undisturbed. Try 1, 2, and so on until `None`, or those that [`points`](Self::points) gives.
+    /// Runs `command` so that `injection` happens at the `nth` system call (1 is the first) of the name
+    /// `call`, and returns how it ended. Returns `None` if it made fewer such calls and so ran undisturbed.
+    /// Try 1, 2, and so on until `None`, or the numbers that [`points`](Self::points) gives.
     ///
     /// Each thread counts its own calls, so use it on a program that works in its main thread: a
     /// test without libtest's harness that runs [`again`](super::again). Its start makes a few

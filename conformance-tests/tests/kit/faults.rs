@@ -75,7 +75,7 @@ fn the_calls_of_a_program_are_listed() {
     let opens: Vec<_> = calls.iter().filter(|call| call.name == "openat").collect();
     assert!(opens.iter().map(|call| call.nth).eq(1..=opens.len() as u64));
     assert_eq!(opens.iter().filter(|call| call.text.contains("\"file\"")).count(), 2);
-    // The points listed are those that can be struck.
+    // Every listed point can be struck.
     let last = opens.last().unwrap();
     assert!(strace.run(&command, "openat", last.nth, Injection::Kill).unwrap().is_some());
     assert!(strace.run(&command, "openat", last.nth + 1, Injection::Kill).unwrap().is_none());

@@ -17,7 +17,7 @@ fn every_check_of_the_list_is_here_once_and_none_besides() {
         .collect();
     let here = Suite::checks();
     let as_set = |names: &[String]| names.iter().cloned().collect::<BTreeSet<_>>();
-    assert_eq!(as_set(&here).len(), here.len(), "a check is there twice");
+    assert_eq!(as_set(&here).len(), here.len(), "a check is listed twice");
     let (listed, here) = (as_set(&listed), as_set(&here));
     let missing: Vec<_> = listed.difference(&here).collect();
     let extra: Vec<_> = here.difference(&listed).collect();
@@ -25,7 +25,7 @@ fn every_check_of_the_list_is_here_once_and_none_besides() {
     let mut ids: Vec<u64> =
         list["checks"].as_array().unwrap().iter().map(|check| check["id"].as_u64().unwrap()).collect();
     ids.sort_unstable();
-    assert!(ids.iter().copied().eq(1..=listed.len() as u64), "an id is there twice, or is left out: {ids:?}");
+    assert!(ids.iter().copied().eq(1..=listed.len() as u64), "an id is repeated or missing: {ids:?}");
 }
 
 #[test]

@@ -50,7 +50,7 @@ pub(crate) enum Bug {
     AddAfterDeleteFalse,
     DeleteNullFalse,
     AddOverwrites,
-    /// `add` of a key that is there answers true and keeps the old value.
+    /// `add` of an existing key answers true and keeps the old value.
     AddPresentTrue,
     AddRefreshesLifetime,
     AddOverExpiredFalse,

@@ -45,7 +45,7 @@ pub(crate) fn incr(mutant: &Mutant, key: &str, delta: i64) -> Result<i64> {
         }),
         Bug::IncrErrorShowsValue => store.incr(key, delta).map_err(|e| match store.get(key) {
             Some(payload) => {
-                let text = format!("{} is no integer", String::from_utf8_lossy(payload.bytes()));
+                let text = format!("{} is not an integer", String::from_utf8_lossy(payload.bytes()));
                 Error::new(e.kind(), text).with_key(key)
             }
             None => e,

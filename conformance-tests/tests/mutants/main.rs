@@ -87,7 +87,7 @@ fn main() {
 fn is_caught(seed: Seed, check: &str, mode: Mode) -> Result<(), Failed> {
     let mut last = None;
     for _ in 0..TRIES {
-        let finished = seed.suite().check(check, mode).ok_or("there is no such check")?;
+        let finished = seed.suite().check(check, mode).ok_or("no such check")?;
         match finished.status {
             Status::Fail => return Ok(()),
             Status::Skip => return Err(format!("skipped: {}", finished.reason).into()),
@@ -98,7 +98,7 @@ fn is_caught(seed: Seed, check: &str, mode: Mode) -> Result<(), Failed> {
 }
 
 fn passes(control: Seed, check: &str, mode: Mode) -> Result<(), Failed> {
-    let finished = control.suite().check(check, mode).ok_or("there is no such check")?;
+    let finished = control.suite().check(check, mode).ok_or("no such check")?;
     match finished.status {
         Status::Pass => Ok(()),
         _ => Err(format!("without a bug: {finished:?}").into()),
@@ -112,7 +112,7 @@ fn other_tests_are_not_measured() -> Result<(), Failed> {
         scope.spawn(|| {
             let mut kept = Vec::new();
             while !done.load(Ordering::Relaxed) {
-                // Where there are too many, those that there are do.
+                // Once the limit is reached, the open files suffice.
                 kept.extend(File::open("/dev/null").ok().filter(|_| kept.len() < 500));
                 thread::yield_now();
             }

@@ -8,7 +8,7 @@ use libtest_mimic::Failed;
 use crate::bug::Bug;
 use crate::seed::Seed::{self, Store};
 
-/// Names the mutant that this program, started anew, is to observe.
+/// Names the mutant that this program, started again, is to observe.
 const OBSERVE: &str = "OBSERVED_MUTANT";
 
 /// A mutant, a check that fails on it, and whether that check fails a suite that observes.

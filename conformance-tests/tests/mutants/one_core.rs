@@ -69,7 +69,7 @@ impl BaseCache for Watched {
     }
 }
 
-/// Lets this thread, and those that it starts, run on one core.
+/// Makes this thread, and all threads it starts, run on one core.
 fn stay_on_one_core() -> std::io::Result<()> {
     let cores = sched_getaffinity(None)?;
     let mut one = CpuSet::new();
@@ -86,7 +86,7 @@ pub(crate) fn each_racer_starts_first() -> std::result::Result<(), Failed> {
     });
     let race = || -> std::result::Result<_, Failed> {
         stay_on_one_core()?;
-        suite.check("C::touch_vs_set", Mode::Sync).ok_or_else(|| "there is no such check".into())
+        suite.check("C::touch_vs_set", Mode::Sync).ok_or_else(|| "no such check".into())
     };
     let finished = thread::scope(|scope| scope.spawn(race).join()).map_err(|_| "it panicked")??;
     let began = began.lock().unwrap_or_else(PoisonError::into_inner);

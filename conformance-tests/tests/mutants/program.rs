@@ -10,7 +10,7 @@ use crate::bug::Bug;
 use crate::file_store::FileBug;
 use crate::seed::{Disk, Store};
 
-/// Tells this program, started anew, to be the suite of a mutant.
+/// Tells this program, started again, to be the suite of a mutant.
 const SUITE: &str = "SUITE_OF_A_MUTANT";
 
 /// In a process that was told so, runs the suite of a mutant, and ends.
@@ -69,7 +69,7 @@ pub(crate) fn no_location_is_opened_twice_without_leave() -> Result<(), Failed> 
     let opens =
         |check: &&String| check.starts_with("L::") || check.starts_with("X::") || check.contains("reopen");
     for check in Suite::checks().iter().filter(opens) {
-        let finished = suite.check(check, Mode::Sync).ok_or("there is no such check")?;
+        let finished = suite.check(check, Mode::Sync).ok_or("no such check")?;
         if finished.status == Status::Fail && finished.reason.contains("is open already") {
             return Err(format!("{check}: {}", finished.reason).into());
         }

@@ -17,7 +17,7 @@ pub(crate) fn gap() {
     std::thread::yield_now();
 }
 
-/// Finds an expired entry, and removes whatever is there by then.
+/// Finds an expired entry, then removes the key's entry even if it has been replaced meanwhile.
 pub(crate) fn get_removing_expired(store: &Store, key: &str) -> Option<Payload> {
     let now = store.now();
     let expired = store.lock().entries.get(key).is_some_and(|entry| !entry.is_live(now));
@@ -137,7 +137,7 @@ pub(crate) fn incr_racy(store: &Store, key: &str, delta: i64) -> Result<i64> {
     Ok(sum)
 }
 
-/// Looks whether the key is there; the increment then makes it where it is not any more.
+/// Checks that the key exists; the increment then creates the key if it has gone meanwhile.
 pub(crate) fn exists_then_incr(store: &Store, key: &str, delta: i64) -> Result<i64> {
     if !store.has_key(key) {
         return Err(Error::key_not_found(key));

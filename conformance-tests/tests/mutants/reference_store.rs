@@ -78,8 +78,8 @@ impl Store {
         Self { bug, map: Mutex::default(), culling: Mutex::new(culling), clock, ahead_ns }
     }
 
-    /// The store of that location, made where there is none.
-    /// `named`: the handle names those limits, and a store that is there takes them.
+    /// Returns the store of that location, creating it if it does not exist. `named`: the handle names those
+    /// limits, and an existing store adopts them.
     pub(crate) fn open(location: &str, bug: Bug, culling: Culling, named: bool, clock: &Clock) -> Arc<Self> {
         let make = || Arc::new(Self::new(bug, culling, clock.clone()));
         if bug == Bug::HandlesApart {

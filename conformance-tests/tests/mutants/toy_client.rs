@@ -1,5 +1,5 @@
-//! A client of the [toy server](crate::toy_server) with a pool of connections. Right, but for the bugs: those that
-//! only a client on a network can have.
+//! A client of the [toy server](crate::toy_server) with a pool of connections. Correct except for the planted
+//! bugs, which only a network client can have.
 
 use std::io::{self, ErrorKind as Io, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};

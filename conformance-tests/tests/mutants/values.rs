@@ -29,7 +29,7 @@ pub(crate) fn float(payload: &Payload) -> Option<f64> {
     }
 }
 
-/// The number in a text.
+/// The number in a string.
 pub(crate) fn number_in_text(payload: &Payload) -> Option<i64> {
     match payload {
         Payload::Text(text) => std::str::from_utf8(text).ok()?.parse().ok(),

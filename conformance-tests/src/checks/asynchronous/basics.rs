@@ -11,7 +11,7 @@ use crate::outcome::Outcome;
 
 pub(super) async fn incr_keeps_ttl(t: &TestContext) -> Outcome {
     let cache = t.cache().cache;
-    // Two halves, each longer than the resolution, so that a lifetime begun anew shows.
+    // Two halves, each longer than the resolution, so that a restarted lifetime shows.
     let half = t.capabilities().ttl_resolution.max(Duration::from_millis(250)) * 2;
     let begun = Instant::now();
     cache.aset("up", &5, half * 2).await?;

@@ -166,7 +166,7 @@ pub(super) async fn cancel_many(t: &TestContext) -> Outcome {
     Ok(())
 }
 
-/// Each key is there, with its old value or its new one.
+/// Expects every key to be present, with its old value or its new one.
 fn either(found: &[(&String, i64)], keys: usize) -> Outcome {
     ensure_eq!(found.len(), keys, "keys after a dropped aset_many");
     ensure!(found.iter().all(|(_, n)| *n == 0 || *n == 1), "neither old nor new: {found:?}");

@@ -11,7 +11,7 @@ use crate::mode::Mode;
 use crate::outcome::Outcome;
 use crate::test_cache::TestCache;
 
-/// Both halves answer the same calls alike, each on a location of its own: also those that a backend need not write.
+/// Both halves answer the same calls alike, each on its own location, including calls a backend need not implement.
 pub(super) async fn halves_agree(t: &TestContext) -> Outcome {
     let tasks = t.cache_at("tasks")?;
     let threads = t.cache_at("threads")?;

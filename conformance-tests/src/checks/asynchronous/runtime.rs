@@ -107,7 +107,7 @@ async fn work(cache: Cache<dyn BaseCache>, len: usize) -> Outcome {
     Ok(())
 }
 
-/// Runs `body` where there is no runtime.
+/// Runs `body` on a thread without a runtime.
 fn on_own_thread<R: Send + 'static>(body: impl FnOnce() -> Outcome<R> + Send + 'static) -> Outcome<R> {
     tokio::task::block_in_place(|| {
         std::thread::spawn(body)

@@ -44,7 +44,7 @@ fn judge(racers: &[Vec<(bool, u8, u8)>]) -> Outcome {
         let winners: Vec<u8> = racers.iter().filter(|seen| seen[round].0).map(|seen| seen[round].2).collect();
         ensure_eq!(winners.len(), 1, "winners of round {round}");
         for seen in racers {
-            ensure_eq!(seen[round].1, winners[0], "whose value is there in round {round}");
+            ensure_eq!(seen[round].1, winners[0], "whose value was stored in round {round}");
         }
     }
     Ok(())

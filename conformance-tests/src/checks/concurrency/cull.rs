@@ -18,7 +18,7 @@ pub(super) async fn cull_vs_get(t: &TestContext) -> Outcome {
             let mut steps = 0;
             while steps < 200 || steps < 6_000 && until.goes_on(&cache).await {
                 steps += 1;
-                // Twice as many keys as fit: readers meet entries that are being culled.
+                // Twice the number of keys that fit, so that readers meet entries that are being culled.
                 let key = format!("k{}", random.u8(0..100));
                 if racer < 2 {
                     cache.set(&key, &format!("value of {key}"), LONG).await?;

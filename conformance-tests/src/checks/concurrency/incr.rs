@@ -152,7 +152,7 @@ pub(super) async fn clear_vs_incr(t: &TestContext) -> Outcome {
                 gate.wait().await?;
                 if racer == 0 {
                     ensure_eq!(cache.get::<i64>("n").await?, None, "the count after clear");
-                    ensure!(!cache.has_key("n").await?, "the count is there after clear");
+                    ensure!(!cache.has_key("n").await?, "the count survived clear");
                 }
             }
             Ok(())

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use crate::context::TestContext;
 use crate::outcome::Outcome;
 
-/// About `wanted` bytes, or as many as the backend takes.
+/// Returns `wanted`, or roughly half the largest value that the backend takes if that is less.
 pub(in crate::checks) fn size(t: &TestContext, wanted: usize) -> usize {
     t.capabilities().max_value_size.map_or(wanted, |most| wanted.min(most / 2))
 }

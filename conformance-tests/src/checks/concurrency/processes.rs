@@ -38,7 +38,7 @@ pub(super) async fn proc_visibility(t: &TestContext) -> Outcome {
     workers.into_iter().try_for_each(|worker| worker.finish().map(drop))?;
     ensure_eq!(cache.get::<String>("text").await?.as_deref(), Some("from the second"));
     ensure_eq!(cache.get("n").await?, Some(3), "after the other's incr");
-    ensure!(!cache.has_key("gone").await?, "a key that the other deleted is there");
+    ensure!(!cache.has_key("gone").await?, "a key that the other deleted is still present");
     ensure!(!cache.add("added", &2, MINUTE).await?, "the other's add is not seen");
     ensure_eq!(cache.with_version(2).get("moved").await?, Some(1), "a key that the other moved");
     ensure_eq!(cache.get::<i64>("moved").await?, None, "a key that the other moved");

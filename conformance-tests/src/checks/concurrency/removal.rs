@@ -32,7 +32,7 @@ pub(super) async fn expire_vs_add(t: &TestContext) -> Outcome {
                         let value = cache.get::<String>(key).await?;
                         ensure_eq!(value.as_deref(), Some("new"), "{key} right after add");
                     } else {
-                        // Whoever finds the expired entry may clear it away, but not the new one.
+                        // A reader that finds the expired entry may remove it, but not the new one.
                         let seen = match n % 6 {
                             0 => cache.get::<String>(key).await?,
                             1 => cache.get_many::<String, _>([key]).await?.pop().map(|(_, value)| value),

@@ -13,15 +13,15 @@ use crate::test_cache::TestCache;
 /// How long a race goes on, unless it has had enough rounds before.
 pub(in crate::checks) const BUDGET: Duration = Duration::from_millis(1_200);
 
-/// How many times as many rounds as usual the races of processes run: `CONFORMANCE_EFFORT`, and 40
-/// in the long form of the fault kit.
+/// The factor by which races between processes run longer than usual: `CONFORMANCE_EFFORT`, or 40 in the long
+/// form of the fault kit.
 pub(in crate::checks) fn effort() -> u64 {
     let said = std::env::var("CONFORMANCE_EFFORT").ok();
     said.and_then(|times| times.parse().ok()).unwrap_or(1).max(faults::effort(1, 40))
 }
 
-/// Rounds that all racers begin together: as many as the budget allows, within bounds. The clones
-/// of one belong to one race.
+/// Rounds that all racers begin together; the time budget decides how many, within bounds. Clones belong to
+/// the same race.
 #[derive(Clone, Debug)]
 pub(in crate::checks) struct Rounds {
     /// The first round that is not run. A mere flag would end the round before it in a slow racer.
@@ -65,7 +65,7 @@ impl Until {
     }
 }
 
-/// As many racers as the machine has cores, and at least two.
+/// The number of racers: one per core, and at least two.
 pub(in crate::checks) fn racers() -> usize {
     std::thread::available_parallelism().map_or(2, usize::from).clamp(2, 4)
 }

@@ -175,7 +175,7 @@ pub(super) async fn delete_vs_set(t: &TestContext) -> Outcome {
                 if racer == 0 {
                     cache.set_bytes("k", filled(2, len), LONG).await?;
                 } else {
-                    // Old or new, something is there at every moment.
+                    // The key exists at every moment, with the old value or the new one.
                     ensure!(cache.delete("k").await?, "delete finds no key while set overwrites it");
                 }
                 gate.wait().await?;

@@ -59,7 +59,7 @@ pub(super) async fn bound_always(t: &TestContext) -> Outcome {
                     "{now} entries after {} writes, at most {max} (frequency {frequency})",
                     n + 1
                 );
-                ensure!(now >= 1, "nothing is there after a write");
+                ensure!(now >= 1, "the store is empty after a write");
             }
         }
     }
@@ -203,7 +203,7 @@ pub(super) async fn max_1(t: &TestContext) -> Outcome {
 }
 
 pub(super) async fn max_0_config_err(t: &TestContext) -> Outcome {
-    // Skipped where there is no limit to be set.
+    // Skipped if the backend has no limit to set.
     t.culling_cache("one", 1, 3)?;
     for cull_frequency in [0, 3] {
         let spec = Spec { max_entries: Some(0), cull_frequency, ..t.spec("none")? };
@@ -247,7 +247,7 @@ pub(super) async fn failed_add_never_evicts(t: &TestContext) -> Outcome {
         let cache = t.culling_cache(&format!("m{max}"), max, 3)?;
         fill(&cache, 0..max).await?;
         for n in 0..max {
-            ensure!(!cache.add(&format!("k{n}"), &1_000, LONG).await?, "an add of k{n}, which is there");
+            ensure!(!cache.add(&format!("k{n}"), &1_000, LONG).await?, "an add of k{n}, which exists");
         }
         ensure!(cache.add("zero", &1, Timeout::from_secs(0)).await?, "an add that expires at once");
         cache.set("zero", &1, Timeout::from_secs(0)).await?;

@@ -42,7 +42,7 @@ fn count(cache: &TestCache) -> Outcome<u64> {
     entries.ok_or_else(|| Stop::Skipped("it cannot count its entries".to_owned()))
 }
 
-/// Which of `k0`, `k1`, … below `end` are there. No LRU goes by it.
+/// Returns which of `k0`, `k1`, … below `end` exist. The lookup does not count as a use for an LRU.
 async fn present(cache: &TestCache, end: u64) -> Outcome<Vec<u64>> {
     let mut found = Vec::new();
     for n in 0..end {

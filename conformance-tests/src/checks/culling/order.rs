@@ -56,8 +56,8 @@ enum Use {
     HasKey,
 }
 
-/// Fills a store of 30, uses some of the oldest, and writes one more: the ten keys that were used
-/// longest ago must be those that go, whether that counts the uses or not.
+/// Fills a store of 30, uses some of the oldest entries, and writes one more. The ten least recently used
+/// keys must be the ones evicted, whether that counts the uses or not.
 async fn next_to_go(t: &TestContext, way: Use, counts: bool) -> Outcome {
     let cache = t.culling_cache(&format!("{way:?}"), 30, 3)?;
     t.needs(cache.cache.backend().capabilities().lru, "it does not cull the least recently used (lru)")?;

@@ -60,7 +60,7 @@ pub(super) async fn lower_limit(t: &TestContext) -> Outcome {
         );
         (before, next) = (now, next + 1);
     }
-    // Whoever had it open follows.
+    // A handle that was already open follows the new limit.
     for n in next..next + 2 * LOWER {
         fill(&first, n..n + 1).await?;
         ensure!(

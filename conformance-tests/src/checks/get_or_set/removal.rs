@@ -28,7 +28,7 @@ enum Removal {
 }
 
 impl Removal {
-    /// Those that remove one key.
+    /// The calls that remove one key.
     const OF_A_KEY: [Self; 8] = [
         Self::Delete,
         Self::DeleteMany,
@@ -145,8 +145,8 @@ pub(super) async fn delete_while_storing(t: &TestContext) -> Outcome {
     Ok(())
 }
 
-/// A write is no removal: the caller goes on with what was written. After a removal and a write it
-/// goes on with its own, and what was written stays.
+/// A write is not a removal: the caller goes on with the written value. After a removal and a write, the
+/// caller goes on with its own value, and the written one stays.
 pub(super) async fn set_during_computation_wins(t: &TestContext) -> Outcome {
     let cache = t.cache();
     for handle in [cache.clone(), cache.other_mode(), cache.with_version(2).with_version(1)] {
@@ -198,7 +198,7 @@ pub(super) async fn clear_during_computation(t: &TestContext) -> Outcome {
         let within = Box::pin(computing(&second, "a", Box::pin(computing(&cache, "b", clear))));
         let inner = async { Ok(within.await? + 1) };
         ensure_eq!(computing(&cache, "a", inner).await?, 2, "what the caller gets after a clear");
-        ensure!(!cache.has_key("there").await?, "an entry is there after a clear");
+        ensure!(!cache.has_key("there").await?, "an entry survived a clear");
         is_gone(&second, "a", "a clear").await?;
         is_gone(&cache, "b", "a clear").await?;
         is_gone(&cache, "a", "a clear").await?;
@@ -207,8 +207,8 @@ pub(super) async fn clear_during_computation(t: &TestContext) -> Outcome {
     Ok(())
 }
 
-/// Those that wait for an overtaken computation began before the removal, and get its value. Who
-/// comes after the removal does not.
+/// Callers that wait for an overtaken computation began before the removal and get its value. Callers that
+/// come after the removal do not.
 pub(super) async fn invalidated_waiters_agree(t: &TestContext) -> Outcome {
     const CALLERS: usize = 4;
     const ROUNDS: usize = 10;
@@ -247,7 +247,7 @@ pub(super) async fn invalidated_waiters_agree(t: &TestContext) -> Outcome {
             .await?;
         let stored = cache.get::<i64>(&format!("k{round}")).await?;
         let calls = calls.load(SeqCst);
-        // One that was too late to wait computes, and whoever comes after it gets that value.
+        // A caller that was too late to wait computes, and every later caller gets that value.
         let agree = got.iter().all(|&value| value == 1 || stored == Some(value));
         ensure!(
             agree && calls <= 1 && stored != Some(1),

@@ -40,7 +40,7 @@ pub(super) async fn hit_not_called(t: &TestContext) -> Outcome {
     cache.set("k", &1, MINUTE).await?;
     cache.set("falsy", &0, MINUTE).await?;
     cache.set("empty", "", MINUTE).await?;
-    cache.set("text", "a text", MINUTE).await?;
+    cache.set("text", "a string", MINUTE).await?;
     let function = || called.swap(true, SeqCst).into();
     ensure_eq!(cache.get_or_set("k", MINUTE, function).await?, 1);
     ensure_eq!(cache.get_or_set("falsy", MINUTE, function).await?, 0);
@@ -52,7 +52,7 @@ pub(super) async fn hit_not_called(t: &TestContext) -> Outcome {
     ensure_eq!(cache.get_or_set("empty", MINUTE, text).await?, "");
     // A hit of another type is an error, and stays.
     ensure_err!(cache.get_or_set::<i64>("text", MINUTE, function).await, Decode);
-    ensure_eq!(cache.get::<String>("text").await?.as_deref(), Some("a text"));
+    ensure_eq!(cache.get::<String>("text").await?.as_deref(), Some("a string"));
     ensure_eq!(cache.get::<i64>("k").await?, Some(1));
     ensure!(!called.load(SeqCst), "the function was called at a hit");
     Ok(())
@@ -159,7 +159,7 @@ pub(super) async fn ttl_applied(t: &TestContext) -> Outcome {
     short_default.get_or_set("never", Timeout::Never, || 1).await?;
     let early = (cache.get_or_set("short", MINUTE, || 2).await?, short_default.has_key("default").await?);
     ensure!(early == (1, true) || t.overslept(start, SHORT), "one has expired too early");
-    // A hit gives no new lifetime; where the machine was slow it was no hit.
+    // A hit does not restart the lifetime. On a slow machine the call may have been a miss.
     let was_hit = early.0 == 1;
     t.outlive(SHORT).await;
     ensure!(!was_hit || !cache.has_key("short").await?, "a short lifetime is over, the entry is not");

@@ -131,7 +131,7 @@ pub(super) async fn symlink_not_followed(t: &TestContext) -> Outcome {
             ensure!(fs::read(&outside)? == target.whole, "a write went through a symbolic link");
             ensure!(!t.scratch().join("not-there").exists(), "a write went through a dangling link");
             let file = entry_files::of_key(&target.dir, &cache.cache.make_key("k")?)?;
-            ensure!(fs::symlink_metadata(file)?.is_file(), "the entry is no regular file");
+            ensure!(fs::symlink_metadata(file)?.is_file(), "the entry is not a regular file");
         }
     }
     // Opening a FIFO for reading would hang for ever.

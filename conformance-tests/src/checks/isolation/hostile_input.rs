@@ -16,7 +16,7 @@ async fn mean_themselves(cache: &TestCache, keys: &[&str], witnesses: &[&str]) -
         cache.set(witness, witness, LONG).await?;
     }
     for key in keys {
-        ensure!(!cache.has_key(key).await?, "{key:?} is there before it was set");
+        ensure!(!cache.has_key(key).await?, "{key:?} exists before it was set");
         ensure_eq!(cache.get::<String>(key).await?, None, "{key:?} before it was set");
         ensure!(!cache.touch(key, LONG).await?, "touch of {key:?} before it was set");
         ensure!(!cache.delete(key).await?, "delete of {key:?} before it was set");
@@ -42,7 +42,7 @@ async fn mean_themselves(cache: &TestCache, keys: &[&str], witnesses: &[&str]) -
                 ensure!(cache.with_version(2).delete(key).await?, "{key:?} at its new version");
             }
         }
-        ensure!(!cache.has_key(key).await?, "{key:?} is there after it was removed");
+        ensure!(!cache.has_key(key).await?, "{key:?} exists after it was removed");
         for other in &keys[place + 1..] {
             ensure!(cache.has_key(other).await?, "{other:?} went with {key:?}");
         }

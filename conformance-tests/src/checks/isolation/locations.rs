@@ -134,7 +134,7 @@ pub(super) async fn foreign_files_ignored(t: &TestContext) -> Outcome {
     {
         spec.max_entries = Some(5);
     }
-    // Some are there before the cache, some come while it is in use.
+    // Some of these files exist before the cache, some appear while it is in use.
     fs::create_dir(spec.dir.join("theirs"))?;
     let (before, during) = FOREIGN.split_at(3);
     let plant = |names: &[&str]| -> Outcome {

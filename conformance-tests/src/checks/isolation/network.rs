@@ -34,7 +34,7 @@ fn through_proxies(t: &TestContext) -> Outcome<(Network, TestCache)> {
     Ok((network, cache))
 }
 
-/// The error of a store that is out of reach; `sent` where a write may have left this process.
+/// Whether this is the error of an unreachable store. `sent`: a write may have left this process.
 fn is_unreachable<V>(result: &Result<V>, sent: bool) -> bool {
     let kind = result.as_ref().err().map(cache_core::Error::kind);
     kind == Some(ErrorKind::Unavailable) || (sent && kind == Some(ErrorKind::OutcomeUnknown))
@@ -69,13 +69,13 @@ pub(super) async fn unreachable_every_op(t: &TestContext) -> Outcome {
     // Often: after the first failure no operation may fall silent.
     for round in 0..3 {
         for (op, error) in every_op(&cache, "k").await {
-            // A connection that is there still may take a first request.
+            // A connection that is still open may accept a first request.
             let answer = error.map_or(Ok(()), Err);
             let is_as_it_may_be = is_unreachable(&answer, round == 0);
-            ensure!(is_as_it_may_be, got answer, "round {round}: {op} out of reach is Err(Unavailable)");
+            ensure!(is_as_it_may_be, got answer, "round {round}: {op} of an unreachable store is Err(Unavailable)");
         }
         let clear = cache.clear().await;
-        ensure!(is_unreachable(&clear, false), "round {round}: clear out of reach: {clear:?}");
+        ensure!(is_unreachable(&clear, false), "round {round}: clear of an unreachable store: {clear:?}");
         // Nothing to let go of.
         cache.close().await?;
     }
@@ -108,7 +108,7 @@ pub(super) async fn unreachable_bounded(t: &TestContext) -> Outcome {
                     too_long.push((op, took));
                 }
             }
-            // All of them is no accident.
+            // If all of them took too long, it was not an accident.
             if too_long.is_empty() || too_long.len() == all {
                 break;
             }

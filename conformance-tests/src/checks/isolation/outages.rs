@@ -22,7 +22,7 @@ struct Away {
 
 impl Away {
     fn new(t: &TestContext) -> Outcome<Self> {
-        t.needs(t.suite.directory, "it has no server or directory that could be out of reach")?;
+        t.needs(t.suite.directory, "it has no server or directory that could be unreachable")?;
         let spec = t.spec("away")?;
         let cache = t.over(t.open(&spec)?)?;
         Ok(Self { cache, hidden: t.scratch().join("hidden"), dir: spec.dir })
@@ -42,8 +42,8 @@ impl Away {
     }
 }
 
-/// An error that says "out of reach". The kind depends on what the backend can know: that the
-/// system refused, that nobody answers, or that the setting names no directory.
+/// Whether this error reports an unreachable store. The kind depends on what the backend can know: that the
+/// system refused, that no server answers, or that the setting does not name a directory.
 fn is_unreachable(error: Option<&Error>) -> bool {
     let kinds = [ErrorKind::Unavailable, ErrorKind::Storage, ErrorKind::InvalidCacheBackend];
     error.is_some_and(|e| kinds.contains(&e.kind()))
@@ -60,10 +60,10 @@ pub(super) async fn unreachable_every_op(t: &TestContext) -> Outcome {
     // Twice: after the first failure no operation may fall silent.
     for round in 0..2 {
         for (op, error) in every_op(cache, "k").await {
-            ensure!(is_unreachable(error.as_ref()), "round {round}: {op} out of reach: {error:?}");
+            ensure!(is_unreachable(error.as_ref()), "round {round}: {op} of an unreachable store: {error:?}");
         }
         let clear = cache.clear().await.err();
-        ensure!(is_unreachable(clear.as_ref()), "round {round}: clear out of reach: {clear:?}");
+        ensure!(is_unreachable(clear.as_ref()), "round {round}: clear of an unreachable store: {clear:?}");
         // Nothing to let go of.
         cache.close().await?;
     }
@@ -93,9 +93,9 @@ pub(super) async fn unreachable_bounded(t: &TestContext) -> Outcome {
         let begun = Instant::now();
         let answers = every_op(&away.cache, "k").await;
         quickest = quickest.min(begun.elapsed());
-        ensure!(answers.iter().all(|(_, error)| error.is_some()), "an answer from out of reach");
+        ensure!(answers.iter().all(|(_, error)| error.is_some()), "an answer from an unreachable store");
     }
-    ensure!(quickest < limit, "all operations out of reach took {quickest:?}");
+    ensure!(quickest < limit, "all operations on an unreachable store took {quickest:?}");
     away.bring_back()
 }
 
@@ -108,7 +108,10 @@ pub(super) async fn reconnect(t: &TestContext) -> Outcome {
     for round in 0..3 {
         cache.set("kept", &round, LONG).await?;
         away.take().await?;
-        ensure!(cache.get::<i64>("kept").await.is_err(), "round {round}: an answer from out of reach");
+        ensure!(
+            cache.get::<i64>("kept").await.is_err(),
+            "round {round}: an answer from an unreachable store"
+        );
         away.bring_back()?;
         // One call may still fail; no more.
         let first = cache.set("new", &round, LONG).await;

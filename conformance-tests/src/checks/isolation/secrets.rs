@@ -16,7 +16,7 @@ const SECRET: &str = "s3cr3t-hunter2";
 const NUMBER: i64 = 4_242_424_242_424_242;
 
 /// Display and Debug, of the error and of all its sources.
-fn texts(error: &Error) -> String {
+fn shown(error: &Error) -> String {
     let mut all = format!("{error} {error:?} {error:#?}");
     let mut source = error.source();
     while let Some(inner) = source {
@@ -29,11 +29,11 @@ fn texts(error: &Error) -> String {
 /// The error must be there, and without the secret.
 fn ensure_quiet<V>(what: &str, result: Result<V, Error>) -> Outcome {
     let Err(error) = result else { return Err(crate::outcome::Stop::unexpected(what, "an error", "none")) };
-    let texts = texts(&error);
+    let shown = shown(&error);
     // In full, in part, and as the bytes of a Debug list.
     let bytes = format!("{:?}", &SECRET.as_bytes()[..4]);
     for leak in [SECRET, "hunter2", &NUMBER.to_string(), bytes.trim_matches(['[', ']'])] {
-        ensure!(!texts.contains(leak), "{what}: the error text holds {leak:?}: {texts}");
+        ensure!(!shown.contains(leak), "{what}: the error text holds {leak:?}: {shown}");
     }
     Ok(())
 }
@@ -97,7 +97,7 @@ pub(super) async fn no_values_in_errors(t: &TestContext) -> Outcome {
     Ok(())
 }
 
-/// A text, or a value that cannot be written.
+/// A string, or a value that cannot be written.
 struct Either(Result<&'static str, Refusing>);
 
 impl Serialize for Either {

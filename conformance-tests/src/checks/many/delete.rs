@@ -34,7 +34,7 @@ pub(super) async fn delete_empty(t: &TestContext) -> Outcome {
     Ok(())
 }
 
-/// 300,000 keys of which few are there: at the ends, and on both sides of where a batch may end.
+/// Deletes 300,000 keys of which few exist: at the ends, and on both sides of where a batch may end.
 pub(super) async fn delete_300k(t: &TestContext) -> Outcome {
     const LEN: usize = 300_000;
     let cache = t.cache();

@@ -127,7 +127,7 @@ pub(super) async fn lazy_iterator(t: &TestContext) -> Outcome {
 pub(super) async fn request_order(t: &TestContext) -> Outcome {
     const LEN: usize = 2 * MAX_BATCH_LEN + 100;
     let cache = t.cache();
-    // A third is there; set in an order that is not the one asked for.
+    // A third of the keys exist; they are set in another order than they are asked for.
     let mut random = fastrand::Rng::with_seed(7);
     let mut present: Vec<usize> = (0..LEN).filter(|n| n % 3 == 0).collect();
     random.shuffle(&mut present);
@@ -145,8 +145,7 @@ pub(super) async fn request_order(t: &TestContext) -> Outcome {
     Ok(())
 }
 
-/// Asks for `len` keys of which a few are there: at the ends, and on both sides of where one
-/// batch may end.
+/// Asks for `len` keys of which a few exist: at the ends, and on both sides of where a batch may end.
 async fn few_of(t: &TestContext, len: usize) -> Outcome {
     let cache = t.cache();
     let edges =
@@ -163,7 +162,7 @@ async fn few_of(t: &TestContext, len: usize) -> Outcome {
 
 pub(super) async fn get_10k(t: &TestContext) -> Outcome {
     few_of(t, 10_000).await?;
-    // And a tenth of them: as many hits as a batch has keys.
+    // And a tenth of them: one hit for each key of a batch.
     let cache = t.cache();
     cache.set_many((0..10_000).step_by(10).map(|n| (format!("k{n}"), n)), LONG).await?;
     let found = cache.get_many::<usize, _>(keys(0..10_000)).await?;

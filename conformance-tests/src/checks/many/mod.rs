@@ -41,7 +41,7 @@ fn keys(range: std::ops::Range<usize>) -> impl Iterator<Item = String> {
     range.map(|n| format!("k{n}"))
 }
 
-/// The values of all `keys` that are there, by one `get` each, in order.
+/// Returns the values of all `keys` that exist, by one `get` each, in order.
 async fn one_by_one(cache: &TestCache, keys: &[&str]) -> Outcome<Vec<(String, i64)>> {
     let mut found = Vec::new();
     for &key in keys {

@@ -163,7 +163,7 @@ pub(super) async fn set_unserialisable_atomic(t: &TestContext) -> Outcome {
             ensure_err!(cache.set_many(entries, timeout).await, Encode, "number {bad} is unwritable");
         }
         let found = cache.get_many::<i64, _>(keys(0..LEN)).await?;
-        ensure_eq!(found, before, "what is there after number {bad} was unwritable");
+        ensure_eq!(found, before, "the entries after number {bad} was unwritable");
     }
 
     let strict = t.build(|b| b.key_policy(KeyPolicy::Refuse))?;
@@ -175,6 +175,6 @@ pub(super) async fn set_unserialisable_atomic(t: &TestContext) -> Outcome {
     ensure_err!(strict.delete_many(bad_last()).await, InvalidCacheKey);
     ensure_err!(strict.get_many::<i64, _>(bad_last()).await, InvalidCacheKey);
     let found = cache.get_many::<i64, _>(keys(0..LEN)).await?;
-    ensure_eq!(found, before, "what is there after a bad key");
+    ensure_eq!(found, before, "the entries after a bad key");
     Ok(())
 }

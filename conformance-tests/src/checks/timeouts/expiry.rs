@@ -227,7 +227,7 @@ pub(super) async fn clock_step(t: &TestContext) -> Outcome {
         let after = format!("after the wall clock stepped by {step} ms");
         ensure_eq!(cache.incr("hours", 1).await?, 2, "an entry of three hours, {after}");
         ensure_eq!(cache.incr("never", 1).await?, 2, "an entry without a deadline, {after}");
-        // Whatever is there, the operations agree on it.
+        // Whether or not the entry exists, the operations agree on it.
         if cache.has_key("minute").await? {
             ensure!(
                 found(&cache, "minute").await?,
@@ -237,7 +237,7 @@ pub(super) async fn clock_step(t: &TestContext) -> Outcome {
             ensure!(step > 0, "an entry of a minute is gone {after}: only a step forward may do that");
             ensure_absent(&cache, "minute", "after the clock went forward").await?;
         }
-        // New entries are none the worse.
+        // New entries are unaffected.
         cache.set("new", &1, SECOND).await?;
         hands.advance(SECOND - MS);
         ensure!(found(&cache, "new").await?, "a new entry of a second, 1 ms before its end, {after}");
@@ -281,7 +281,7 @@ pub(super) async fn many_ttl_each(t: &TestContext) -> Outcome {
     let begun = Instant::now();
     cache.set_many(with(4), lifetime).await?;
     let there = cache.get_many::<i64, _>(&keys).await?.len();
-    ensure!(there == keys.len() || t.overslept(begun, lifetime), "{there} of {} are there", keys.len());
+    ensure!(there == keys.len() || t.overslept(begun, lifetime), "found {there} of {}", keys.len());
     t.outlive(lifetime).await;
     ensure_eq!(cache.get_many::<i64, _>(&keys).await?, [], "some entry of the batch has another lifetime");
     ensure_eq!(cache.get_many::<i64, _>(["never1", "never2"]).await?.len(), 2);
@@ -314,7 +314,7 @@ pub(super) async fn ttl_survives_reopen(t: &TestContext) -> Outcome {
     }
     t.outlive(3 * lifetime / 4).await;
     for key in ["short", "touched"] {
-        ensure_absent(&cache, key, &format!("{key}: it began anew")).await?;
+        ensure_absent(&cache, key, &format!("{key}: its lifetime started again")).await?;
     }
     ensure_eq!(cache.get::<i64>("never").await?, Some(1));
     Ok(())

@@ -10,8 +10,8 @@ use crate::outcome::Outcome;
 
 const DAY: Duration = Duration::from_secs(86_400);
 
-/// Every way of writing gives an entry that is there now and until just before its end; and not
-/// there after it, where the store `ends` it.
+/// Every way of writing makes an entry that exists now and until just before its end, and that is gone
+/// afterwards if the store `ends` it.
 async fn long(t: &TestContext, lifetime: Duration, ends: bool) -> Outcome {
     let cache = t.cache();
     let mut keys = Vec::new();

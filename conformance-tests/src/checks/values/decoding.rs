@@ -113,12 +113,12 @@ pub(super) async fn wrong_type_decode_err(t: &TestContext) -> Outcome {
             ensure_err!(cache.get::<String>("person").await, Decode);
             ensure_err!(cache.get::<Option<i64>>("person").await, Decode);
             ensure_err!(cache.get_bytes("person").await, Decode);
-            ensure_err!(cache.get_or("person", 1).await, Decode, "it is no miss");
-            ensure_err!(cache.get_or_set("person", LONG, || 1).await, Decode, "it is no miss");
+            ensure_err!(cache.get_or("person", 1).await, Decode, "it is not a miss");
+            ensure_err!(cache.get_or_set("person", LONG, || 1).await, Decode, "it is not a miss");
             ensure_err!(cache.get_many::<i64, _>(["int", "person"]).await, Decode);
             ensure_err!(cache.get::<Person>("text").await, Decode);
             ensure_err!(cache.get::<Person>("int").await, Decode);
-            ensure_err!(cache.get::<u8>("int").await, Decode, "300 is no u8");
+            ensure_err!(cache.get::<u8>("int").await, Decode, "300 does not fit a u8");
             ensure_err!(cache.get_bytes("int").await, Decode);
         }
         let error = cache.get::<Vec<u8>>("text").await.err().map(|e| format!("{e} {e:?}"));
@@ -128,7 +128,7 @@ pub(super) async fn wrong_type_decode_err(t: &TestContext) -> Outcome {
         ensure_eq!(cache.incr("int", 1).await?, 301, "the entry changed");
         ensure!(!cache.add("person", &1, LONG).await?, "the entry is gone");
     }
-    // A codec that this cache does not read is no miss either, where the store knows the codec.
+    // A codec that this cache does not read is not a miss either, if the store knows the codec.
     if let (Some(packed), Some(json)) = (t.in_codec(MessagePack)?, t.in_codec(Json)?) {
         packed.set("list", &[1, 2], LONG).await?;
         ensure_err!(json.get::<Vec<i64>>("list").await, Decode);

@@ -175,7 +175,8 @@ pub(super) async fn random_floats(t: &TestContext) -> Outcome {
         for double in doubles.iter().rev().take(RANDOM.1) {
             same_bits(&cache, *double).await?;
         }
-        // Its shortest decimal is half way to another, for whoever reads it as a double first.
+        // The shortest decimal of the first lies half way to its neighbour for a reader that parses it as a double
+        // first.
         for single in [7.038_531e-26_f32, 0.1, -0.0, f32::MAX, f32::from_bits(1)] {
             cache.set("number", &Untagged::Number(single), LONG).await?;
             cache.set("named", &Untagged::Named { number: single }, LONG).await?;

@@ -63,7 +63,7 @@ pub(super) async fn size_above_limit(t: &TestContext) -> Outcome {
         ensure_err!(cache.add("add", &text, LONG).await, ValueTooLarge, "{len} bytes");
         let entries = [("before", "small"), ("many", text.as_str()), ("after", "small")];
         ensure_eq!(cache.set_many(entries, LONG).await?, ["many"], "{len} bytes");
-        // Not a part of it is there, and the connection is in step.
+        // No part of it was stored, and the connection is in step.
         for key in ["set_bytes", "set", "add", "many"] {
             ensure_absent(&cache, key, &format!("{key}, refused with {len} bytes")).await?;
         }

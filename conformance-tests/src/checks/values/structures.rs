@@ -35,7 +35,7 @@ pub(super) async fn empty_collections(t: &TestContext) -> Outcome {
     for cache in any_codec(t)? {
         cache.set("k", &Vec::<i64>::new(), LONG).await?;
         ensure_eq!(cache.get_or("k", vec![1]).await?, Vec::<i64>::new(), "it was taken for a miss");
-        ensure_err!(cache.get::<()>("k").await, Decode, "it is no null");
+        ensure_err!(cache.get::<()>("k").await, Decode, "it is not null");
     }
     Ok(())
 }
@@ -61,12 +61,12 @@ pub(super) async fn option_nesting(t: &TestContext) -> Outcome {
     comes_back_in_any_codec(t, &Options { none: None, some: Some(1), list, boxed: Some(Box::new(inner)) })
         .await?;
     for cache in any_codec(t)? {
-        // A null is a null at any depth, as in serde's formats; and it is no miss.
+        // A null is a null at any depth, as in serde's formats, and never a miss.
         cache.set("k", &Some(None::<i64>), LONG).await?;
         ensure_eq!(cache.get::<Option<i64>>("k").await?, Some(None));
         ensure_eq!(cache.get::<Option<Option<i64>>>("k").await?, Some(None));
-        ensure_err!(cache.get::<i64>("k").await, Decode, "a null is no integer");
-        ensure_err!(cache.get::<String>("k").await, Decode, "a null is no text");
+        ensure_err!(cache.get::<i64>("k").await, Decode, "a null is not an integer");
+        ensure_err!(cache.get::<String>("k").await, Decode, "a null is not a string");
         ensure_eq!(cache.get::<Option<i64>>("missing").await?, None);
         cache.set("k", &5, LONG).await?;
         ensure_eq!(cache.get::<Option<i64>>("k").await?, Some(Some(5)), "a value reads as an option");
@@ -241,7 +241,7 @@ pub(super) async fn map_non_string_keys(t: &TestContext) -> Outcome {
     comes_back_in_any_codec(t, &BTreeMap::from([(1_u8, BTreeMap::from([(-1_i8, 1)]))])).await?;
     let by_name = BTreeMap::from([(Uuid::from_u128(1), 1), (Uuid::from_u128(u128::MAX), 2)]);
     comes_back_in_any_codec(t, &by_name).await?;
-    // And those that it refuses.
+    // And the key types that it refuses.
     let pairs = BTreeMap::from([((1_u8, true), 1), ((0, false), 2)]);
     let optional = BTreeMap::from([(None, 1), (Some(2), 3)]);
     let lists = BTreeMap::from([(vec![1, 2], "list".to_owned()), (vec![], String::new())]);

@@ -98,7 +98,7 @@ pub(super) async fn all_256_bytes(t: &TestContext) -> Outcome {
 }
 
 pub(super) async fn string_nul_crlf(t: &TestContext) -> Outcome {
-    let texts = [
+    let strings = [
         "\0",
         "a\0b\0",
         "\r\n",
@@ -114,19 +114,19 @@ pub(super) async fn string_nul_crlf(t: &TestContext) -> Outcome {
         " leading and trailing ",
         "\t\n",
     ];
-    for text in texts {
+    for text in strings {
         comes_back_in_any_codec(t, &text.to_owned()).await?;
     }
-    comes_back_in_any_codec(t, &texts.map(str::to_owned).to_vec()).await?;
+    comes_back_in_any_codec(t, &strings.map(str::to_owned).to_vec()).await?;
     comes_back_in_any_codec(
         t,
-        &texts.map(|text| (text.to_owned(), 1)).into_iter().collect::<BTreeMap<_, _>>(),
+        &strings.map(|text| (text.to_owned(), 1)).into_iter().collect::<BTreeMap<_, _>>(),
     )
     .await
 }
 
 pub(super) async fn astral_unicode(t: &TestContext) -> Outcome {
-    let texts = [
+    let strings = [
         "😀",
         "👩‍👩‍👧‍👦",
         "\u{10ffff}",
@@ -138,11 +138,11 @@ pub(super) async fn astral_unicode(t: &TestContext) -> Outcome {
         "\u{202e}x",
         "\u{fffd}",
     ];
-    for text in texts {
+    for text in strings {
         comes_back_in_any_codec(t, &text.to_owned()).await?;
         comes_back_in_any_codec(t, &BTreeMap::from([(text.to_owned(), text.to_owned())])).await?;
     }
-    // Two spellings of one letter are two texts.
+    // Two spellings of one letter are two strings.
     let cache = t.cache();
     cache.set("k", "e\u{301}", LONG).await?;
     ensure!(cache.get::<String>("k").await?.is_some_and(|text| text != "é"), "it was normalised");
@@ -165,7 +165,7 @@ pub(super) async fn chars(t: &TestContext) -> Outcome {
     }
     let cache = full_codec(t)?;
     cache.set("k", &'a', LONG).await?;
-    ensure_eq!(cache.get::<String>("k").await?.as_deref(), Some("a"), "a letter is a text of one");
+    ensure_eq!(cache.get::<String>("k").await?.as_deref(), Some("a"), "a char is a string of one");
     cache.set("k", "ab", LONG).await?;
     ensure_err!(cache.get::<char>("k").await, Decode, "two letters");
     Ok(())
