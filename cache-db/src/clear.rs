@@ -79,8 +79,8 @@ fn make_anew(store: &Store, full: Error) -> Result<()> {
     };
     store.close();
     let file = store.config.path.display();
-    tracing::warn!(target: "cache_db", %file, "the disk was full: the file was made anew");
-    // It has to go on with the limits that it had.
+    tracing::warn!(target: "cache_db", %file, "the disk was full: the file was created again");
+    // The new file keeps the limits of the old one.
     limits.map_or(Ok(()), |limits| store.create(|table, db| table.remember_limits(db, limits)))
 }
 

@@ -84,7 +84,7 @@ pub(crate) fn public(e: &rusqlite::Error, path: &Path, busy_timeout: Duration) -
         Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => (
             ErrorKind::Storage,
             format!(
-                "the file {file} is damaged or no SQLite database; move it away, and the cache starts anew"
+                "the file {file} is damaged or not an SQLite database; move it away, and the cache creates a new one"
             ),
         ),
         Some(ErrorCode::DiskFull) => (

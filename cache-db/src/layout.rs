@@ -33,8 +33,8 @@ pub(crate) const WINDOW: i64 = 1_000;
 /// A new row whose number is a multiple of this sweeps: it looks at some rows for the expired ones.
 pub(crate) const SWEEP_EVERY: i64 = 64;
 
-/// How many rows a sweep looks at: four for each new key, so that at most a third as many expired rows as live
-/// ones stay behind, however large the table.
+/// How many rows a sweep looks at: four for each new key, so that at most one expired row per three live ones
+/// stays behind, however large the table.
 pub(crate) const SWEEP_ROWS: i64 = 4 * SWEEP_EVERY;
 
 /// What a read finds under a key.
@@ -105,7 +105,7 @@ pub(crate) trait Table: Debug + Send + Sync {
     /// Stores an entry. Returns false where `mode` is `Add` and a live entry exists.
     fn put(&self, db: Session<'_>, mode: PutMode, entry: Entry<'_>) -> SqlResult<bool>;
 
-    /// Stores all of `entries` in one transaction; returns the indexes of those that are too large.
+    /// Stores all of `entries` in one transaction. Returns the indexes of the entries that are too large.
     fn set_many(
         &self,
         db: Session<'_>,
@@ -130,8 +130,8 @@ pub(crate) trait Table: Debug + Send + Sync {
 
     fn clear(&self, db: Session<'_>) -> SqlResult<()>;
 
-    /// Frees the room that the layout keeps back for a full disk. Returns false where it keeps none: the file is then
-    /// this crate's own, and can be made anew.
+    /// Frees the room that the layout keeps back for a full disk. Returns false if it keeps none: the file then
+    /// belongs to this crate alone and can be created again.
     fn free_ballast(&self, _db: Session<'_>) -> SqlResult<bool> {
         Ok(false)
     }

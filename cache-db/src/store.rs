@@ -72,7 +72,7 @@ impl Store {
                 }
                 Remedy::WriteBack if !written_back => {
                     written_back = true;
-                    // Where the database must grow for it this fails too, and the next attempt says so.
+                    // If the database must grow for it, this fails too, and the next attempt returns the error.
                     drop(self.attempt(access, &deadline, write_back));
                 }
                 _ => return Err(public(&e, path, *busy_timeout)),
@@ -152,8 +152,8 @@ impl Store {
     }
 }
 
-/// Writes what is in the write-ahead log back into the database, as far as readers let it. The next
-/// write then begins the log anew, over what is in it.
+/// Writes the write-ahead log back into the database, as far as readers allow. The next write then starts the
+/// log from the beginning.
 fn write_back(_: &dyn Table, db: Session<'_>) -> SqlResult<()> {
     Ok(db.conn.query_row("PRAGMA wal_checkpoint", [], |_| Ok(()))?)
 }

@@ -92,7 +92,7 @@ fn one_process_wins_each_add() {
     }
     for (name, _) in LAYOUTS {
         let (dir, path) = place();
-        // Every other key is there already, and has expired: Django's layout knows seconds only.
+        // Every other key exists already and has expired: Django's layout knows only seconds.
         let cache = cache_of(name, &path);
         let keys = (0..rounds).step_by(2).map(|round| (round.to_string(), "expired"));
         cache.set_many(keys, Duration::from_millis(1)).unwrap();

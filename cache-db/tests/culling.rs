@@ -26,7 +26,7 @@ fn the_oldest_third_goes_when_a_new_key_finds_the_table_full() {
     }
     cache.set("0", &100, Timeout::Never).unwrap();
     assert!(!cache.add("1", &100, Timeout::Never).unwrap());
-    assert_eq!(live(&cache, 0..30).len(), 30, "a write to a key that is there evicts nothing");
+    assert_eq!(live(&cache, 0..30).len(), 30, "a write to an existing key evicts nothing");
     assert!(cache.add("30", &30, Timeout::Never).unwrap());
     assert_eq!(live(&cache, 0..31), (10..31).collect::<Vec<_>>());
     assert_eq!(rows_and_count(&path, "cache"), (21, 21));
@@ -219,7 +219,7 @@ fn the_table_remembers_how_many_rows_had_to_make_room_and_counts_nothing_else() 
         let all = Some(2 * limit + 20 - rows.unsigned_abs());
         assert_eq!(evictions(&cache), all, "evictions of {what} that has {rows} rows left");
         cache.clear().unwrap();
-        // As a tool sees it, which opens the file anew and names no limit.
+        // As a tool sees it that opens the file again and names no limit.
         let tool = build(DatabaseCache::builder(&path).no_default_limit());
         assert_eq!(evictions(&tool), all, "evictions of {what}, as a tool sees them");
         // Another limit is remembered, and the number stays.

@@ -119,7 +119,7 @@ impl Seen {
                 None => {}
             }
         }
-        // One bit of a key away from those that are there.
+        // These differ from stored keys by one bit.
         for absent in ["key-:", "kez-1", "key", "ney-10", "o", "never stored"] {
             if let Some(Some(found)) = self.note("get", cache.get::<String>(absent)) {
                 self.judge(None, Some(found));
@@ -127,7 +127,7 @@ impl Seen {
         }
     }
 
-    /// All operations on what is there; reads come first, since writes change it.
+    /// Makes every operation on the stored keys. Reads come first, since writes change the entries.
     fn use_all(&mut self, cache: &Cache<DatabaseCache>) {
         self.get_all(cache);
         for (name, found) in
@@ -258,7 +258,7 @@ fn flip(layout: Layout, whole: &[u8], bits: &[usize]) -> Seen {
         let Some(damaged) = Corruption::of(whole, Damage::Flipped(*bit)) else { continue };
         fs::write(&path, &damaged.bytes).unwrap();
         seen.get_all(&cache);
-        // Where the table cannot be read each call opens the file anew, twice, to say the same.
+        // If the table cannot be read, each call opens the file twice to return the same error.
         let is_readable = seen.note("has_key", cache.has_key(&key(1))).is_some();
         hands.step_wall_ms(AFTER_AN_HOUR);
         for n in (1..KEYS).step_by(2).take_while(|_| is_readable) {

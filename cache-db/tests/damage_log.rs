@@ -27,7 +27,7 @@ fn a_damaged_row_is_told_once() {
     assert_eq!(told(log.take()), (1, 1));
     assert_eq!(cache.get::<String>("another").unwrap(), None);
     assert_eq!(told(log.take()), (0, 0));
-    // Where it cannot be removed the next one who looks says so again.
+    // If it cannot be removed, the next reader logs it again.
     cache.set("its-key", "a value", Timeout::Never).unwrap();
     conn.execute_batch("UPDATE cache SET sum = sum + 1; BEGIN IMMEDIATE").unwrap();
     assert_eq!(cache.get::<String>("its-key").unwrap(), None);

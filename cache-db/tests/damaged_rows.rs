@@ -145,7 +145,7 @@ fn a_damaged_row_is_absent_to_every_operation() {
     for change in DAMAGES_OF_TEXT {
         MISSES.into_iter().for_each(|call| ask(|cache| cache.set("k", "seven", HOUR).unwrap(), change, call));
     }
-    let figure = format!("rows with one damaged column: {} answers other than a miss's", wrong.len());
+    let figure = format!("rows with one damaged column: {} answers that are not a miss", wrong.len());
     record(4, "db", tried, wrong.len() as u64, &figure);
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }

@@ -264,7 +264,7 @@ fn a_value_of_ours_is_a_miss_once_it_is_damaged() {
     cache.set("other", &vec!["of another".to_owned()], Timeout::Never).unwrap();
     write(&conn, "k", &row(&conn, "other").0, NEVER);
     believed(&cache);
-    let figure = format!("one bit of a value of ours flipped: {wrong} wrong, {errors} no longer pickles");
+    let figure = format!("one bit of a sealed value flipped: {wrong} wrong, {errors} no longer pickles");
     record(4, "db-django", tried, wrong, &figure);
     assert_eq!(wrong, 0);
     // Found damaged, it is gone; and the seal moves with the value.

@@ -75,7 +75,7 @@ fn a_database_that_is_there_keeps_its_settings() {
         }
         cache.clear().unwrap();
         assert_eq!(schema(&path), before);
-        // The kinds of rollback journal are no setting of the file.
+        // The file does not record which kind of rollback journal it uses.
         assert_eq!(journal_mode(&path), kept, "{mode}");
         assert_eq!(count(&look(&path), "PRAGMA page_size"), 8_192);
         assert_eq!(count(&look(&path), "SELECT count(*) FROM auth_user"), 1);
@@ -142,7 +142,7 @@ fn the_oldest_third_goes_when_a_new_key_finds_the_table_full() {
     }
     cache.set("0", &100, Timeout::Never).unwrap();
     assert!(!cache.add("1", &100, Timeout::Never).unwrap());
-    assert_eq!(live().len(), 30, "a write to a key that is there evicts nothing");
+    assert_eq!(live().len(), 30, "a write to an existing key evicts nothing");
     cache.set("30", &30, Timeout::Never).unwrap();
     assert_eq!(live(), (10..31).collect::<Vec<_>>());
     // The expired go first.

@@ -24,7 +24,7 @@ fn modes_under_umasks() {
     if let Some(job) = job() {
         let cache = cache_of(&job[2], Path::new(&job[0]));
         cache.set("k", &1, Timeout::Never).unwrap();
-        // While the file is open: -wal and -shm are there.
+        // While the database is open, its -wal and -shm files exist.
         for (name, wanted) in [
             ("a", 0o700),
             ("a/b", 0o700),

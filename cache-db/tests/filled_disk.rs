@@ -77,7 +77,7 @@ fn empty_again(filling: Filling) -> Result<(), String> {
     for handle in [&cache, &other, &newcomer] {
         let found = handle.get::<String>("key-3").map_err(|e| format!("get: {e}"))?;
         if found.is_some() {
-            return Err("what was cleared is there".to_owned());
+            return Err("a cleared entry is still present".to_owned());
         }
     }
     if before == Before::Nothing && room(&disk) * 10 < at_first * 8 {

@@ -21,8 +21,8 @@ fn value(n: usize) -> String {
     key(n).repeat(30)
 }
 
-/// What is against the rule while the disk of `cache` is full. `is_settled`: the database has all its
-/// pages, so that SQLite can write its log back and begin it anew.
+/// Returns what breaks the rules while the disk of `cache` is full. `is_settled`: the database has all its pages,
+/// so that SQLite can write its log back and start it again.
 fn while_full(cache: &Cache<DatabaseCache>, path: &Path, name: &str, is_settled: bool) -> Vec<String> {
     let mut problems = Vec::new();
     if is_settled {

@@ -121,7 +121,7 @@ fn a_table_of_an_older_version_loses_nothing_to_a_handle_that_names_none() {
         fill(&build(DatabaseCache::builder(&path).max_entries(100_000)), 0..entries);
         forget(&path);
         let other = unnamed(&path);
-        assert_eq!(other.get::<usize>("1").unwrap(), Some(1), "what is there is read");
+        assert_eq!(other.get::<usize>("1").unwrap(), Some(1), "an existing entry is read");
         assert_eq!(limit_shown(&other), shown, "of {entries}");
         other.set("1", &1, Timeout::Never).unwrap();
         assert_eq!(rows(&path), entries as i64);
@@ -173,7 +173,7 @@ fn a_file_that_was_removed_under_a_handle_gets_its_limits_again() {
     let service = unnamed(&path);
     service.set("k", &1, Timeout::Never).unwrap();
     std::fs::remove_file(&path).unwrap();
-    // A tool makes it anew, and says nothing of limits.
+    // A tool creates it again and names no limits.
     build(DatabaseCache::builder(&path).no_default_limit()).set("k", &1, Timeout::Never).unwrap();
     for i in 0..400 {
         service.set(&format!("new{i}"), &i, Timeout::Never).unwrap();
@@ -197,7 +197,7 @@ fn a_tool_evicts_nothing_unless_told_in_any_layout() {
         fill(&unnamed_tool, 1_000..1_100);
         assert_eq!(count(&look(&path), "SELECT count(*) FROM cache"), 1_101, "{name}");
         assert_eq!(limit_shown(&unnamed_tool), None, "{name}");
-        // A share alone is no limit.
+        // A share alone does not set a limit.
         tool(&path, |options| options.layout(*layout).cull_frequency(2))
             .set("p", &1, Timeout::Never)
             .unwrap();

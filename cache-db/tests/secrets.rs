@@ -37,13 +37,13 @@ fn use_all(cache: &Cache<DatabaseCache>) -> Vec<Option<Error>> {
     ]
 }
 
-/// The texts that calls on a good, a locked, an altered and a broken database come with.
-fn texts(options: impl Fn(DatabaseCacheBuilder) -> DatabaseCacheBuilder) -> Vec<String> {
+/// Returns the outputs of calls on a good, a locked, an altered and a broken database.
+fn outputs(options: impl Fn(DatabaseCacheBuilder) -> DatabaseCacheBuilder) -> Vec<String> {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("cache.db");
     let short = Duration::from_millis(20);
     let options = options(DatabaseCache::builder(&path).table("values").busy_timeout(short));
-    let mut texts = vec![format!("{options:?}")];
+    let mut outputs = vec![format!("{options:?}")];
     let backend = options.build().unwrap();
     backend.create_table(false).unwrap();
     let cache = Cache::new(backend);
@@ -70,23 +70,29 @@ fn texts(options: impl Fn(DatabaseCacheBuilder) -> DatabaseCacheBuilder) -> Vec<
     errors.extend(fill(&cache));
     errors.extend(use_all(&cache));
     assert!(errors.iter().flatten().count() > 30, "{errors:?}");
-    texts.extend(errors.iter().flatten().map(|error| shown(error)));
-    texts.push(format!("{0:?} {0:#?} {cache:?}", cache.backend()));
-    texts
+    outputs.extend(errors.iter().flatten().map(|error| shown(error)));
+    outputs.push(format!("{0:?} {0:#?} {cache:?}", cache.backend()));
+    outputs
 }
 
 #[test]
 fn no_formatting_no_error_and_no_log_shows_a_value() {
     let log = Log::everything();
-    let check = |backend: &str, mut texts: Vec<String>| {
-        texts.push(log.take());
+    let check = |backend: &str, mut outputs: Vec<String>| {
+        outputs.push(log.take());
         let number = NUMBER.to_string();
         let failures: Vec<_> =
-            texts.iter().filter(|text| !leaked(text, &[VALUE, &number]).is_empty()).collect();
-        record(30, backend, texts.len() as u64, failures.len() as u64, "texts that show a value or a number");
+            outputs.iter().filter(|text| !leaked(text, &[VALUE, &number]).is_empty()).collect();
+        record(
+            30,
+            backend,
+            outputs.len() as u64,
+            failures.len() as u64,
+            "outputs that show a value or a number",
+        );
         assert!(failures.is_empty(), "{failures:#?}");
     };
-    check("db", texts(|options| options));
+    check("db", outputs(|options| options));
     #[cfg(feature = "django")]
-    check("db-django", texts(|options| options.layout(cache_db::Layout::Django)));
+    check("db-django", outputs(|options| options.layout(cache_db::Layout::Django)));
 }

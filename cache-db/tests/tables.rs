@@ -202,7 +202,7 @@ fn a_table_dropped_or_halved_underneath_is_made_anew() {
     look(&path).execute_batch("DROP TABLE cache").unwrap();
     assert_eq!(cache.get::<i64>("l").unwrap(), None);
     cache.set("l", &2, Timeout::Never).unwrap();
-    // A trigger dropped is put back by the next process, which counts anew.
+    // If a trigger was dropped, the next process restores it and counts again.
     look(&path).execute_batch("DROP TRIGGER \"cache~insert\"").unwrap();
     cache.set("m", &1, Timeout::Never).unwrap();
     let next = common::cache(&path);

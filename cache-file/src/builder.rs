@@ -86,9 +86,9 @@ impl FileCacheBuilder {
     /// another changes it with its first new entry, for all handles. Where more entries than that are
     /// there, each new one removes more than it adds, until the limit holds.
     ///
-    /// Whoever creates the directory also decides into how many subdirectories it is divided: one
-    /// up to 512 entries, else about one per 256 entries. Handles that open it later with another
-    /// limit keep that division; it is efficient while the limit is not many times larger.
+    /// The handle that creates the directory also decides how many subdirectories it has: one up to 512
+    /// entries, else about one per 256 entries. Handles that open it later with another limit keep that
+    /// division; it is efficient while the limit is not many times larger.
     ///
     /// In [`Layout::Django`] there is one directory, and Django's own writers cull by their limit:
     /// give both sides the same. A limit above 512 is counted now and then, in between each program

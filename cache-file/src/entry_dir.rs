@@ -14,8 +14,9 @@ use crate::error::FsError;
 use crate::fs;
 use crate::paths::Role;
 
-/// The file whose lock is that of the root, where entries lie there: others may be allowed to read the
-/// directory, and so to lock it. With a leading dot, and not of Django's suffix, it is no entry of anybody's.
+/// The file whose lock stands for the root's if entries lie in the root: others may be allowed to read that
+/// directory, and so to lock it. Its name begins with a dot and lacks Django's suffix, so neither layout takes it
+/// for an entry.
 const LOCK: &str = ".cache-file-lock";
 
 /// This many entries of a batch are changed under one lock before others get a chance.
@@ -149,7 +150,7 @@ impl<'a> EntryDir<'a> {
         create_file(self.at(), name, self.root.heir())
     }
 
-    /// Opens an entry's file; `None` where no file of ours is there.
+    /// Opens an entry's file. Returns `None` if no file that could be an entry has this name.
     pub(crate) fn open_file(&self, name: &str, flags: OFlags) -> Result<Option<OwnedFd>, FsError> {
         match fs::open_file_at(self.at(), name, flags) {
             Ok(file) => Ok(Some(file)),
@@ -207,7 +208,8 @@ impl<'a> EntryDir<'a> {
     }
 }
 
-/// Returns whether an open failed because no entry of ours exists: there is nothing, or something planted.
+/// Returns whether an open failed because the entry does not exist: the name is free, or something was planted
+/// there.
 pub(crate) const fn is_no_entry(errno: Errno) -> bool {
     matches!(errno, Errno::NOENT | Errno::LOOP | Errno::NXIO | Errno::ISDIR | Errno::NOTDIR)
 }

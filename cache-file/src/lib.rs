@@ -30,8 +30,8 @@
 //!   [`ErrorKind::InvalidCacheBackend`](cache_core::ErrorKind::InvalidCacheBackend). A directory that is
 //!   exchanged later, under a running process, is not read. What root makes in the directory of another
 //!   user belongs to that user.
-//! - **Reading makes nothing.** Where there is no directory yet, reads and removals find nothing, and
-//!   `ping` is [`Presence::NotYet`](cache_core::Presence::NotYet). The first write makes it.
+//! - **Reading makes nothing.** If the directory does not exist yet, reads and removals find nothing, and `ping`
+//!   is [`Presence::NotYet`](cache_core::Presence::NotYet). The first write makes it.
 //! - **After `fork` a handle goes on in both processes.** A child keeps no lock of its parent's; where the parent
 //!   is killed while it writes, its locks end with its children. Async calls in a child run in place and block
 //!   the task, since the threads of the pool stay with the parent.
@@ -80,11 +80,11 @@
 //!   still a number, it is believed.
 //!
 //! # Limits
-//! Unix only. The directory must be on a file system with `flock` between all its users: a local
-//! one, not a network share. NFS before Linux 2.6.12 and some FUSE file systems lock on one machine alone, and
-//! others show rights that are not the server's. Without `flock` a write is
-//! [`ErrorKind::Storage`](cache_core::ErrorKind::Storage), which says so. Deadlines are by the wall clock: setting it back by an hour lets
-//! entries live an hour longer.
+//! Unix only. The directory must be on a file system with `flock` between all its users: a local one, not a network
+//! share. NFS before Linux 2.6.12 and some FUSE file systems lock on one machine alone, and others show rights that
+//! are not the server's. Without `flock` a write fails with [`ErrorKind::Storage`](cache_core::ErrorKind::Storage)
+//! and the message names `flock`. Deadlines use the wall clock: setting it back by an hour lets entries live an hour
+//! longer.
 
 mod backend;
 mod builder;

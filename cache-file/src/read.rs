@@ -20,7 +20,7 @@ pub(crate) enum Depth {
 /// What a file is before it is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Form {
-    /// A regular file of so many bytes, with one name; with none once another is in its place.
+    /// A regular file of this many bytes with one name, or with none if it was replaced since it was opened.
     Alone(u64),
     /// A regular file that has another name as well, perhaps outside: no writer makes one, and what
     /// is read or changed would be somebody else's.

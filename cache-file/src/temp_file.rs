@@ -11,7 +11,7 @@ use crate::{fs, paths};
 /// A file that is not an entry yet. Unless its name went with it when it was published, what has the name
 /// is removed.
 ///
-/// It stays locked while its writer lives: a sweep can tell those that a killed process left.
+/// It stays locked while its writer lives, so that a sweep recognizes files that a killed process left.
 #[derive(Debug)]
 pub(crate) struct TempFile<'a> {
     dir: &'a EntryDir<'a>,
@@ -45,16 +45,16 @@ impl<'a> TempFile<'a> {
         Ok(temp)
     }
 
-    /// Writes over what is there at `at`.
+    /// Overwrites the bytes at offset `at`.
     pub(crate) fn overwrite(&self, bytes: &[u8], at: u64) -> Result<(), FsError> {
         fs::write_all_at(&self.file, bytes, at).map_err(|e| self.dir.error(e, "write", &self.name))
     }
 
-    /// Makes it the entry `name`, over whatever is there, in one step. Under the lock.
+    /// Makes it the entry `name`, replacing any file of that name, in one step. Call it under the lock.
     ///
-    /// A rename over a file has common file systems write the new bytes out at once, which is most of
-    /// its cost. An exchange of the two names is one step as well, and spared that: so with `present`,
-    /// where a file is there, it is tried first.
+    /// A rename over a file makes common file systems write the new bytes out at once, which is most of its cost.
+    /// Exchanging the two names is atomic as well and avoids that. So with `present`, if a file has that name, the
+    /// exchange is tried first.
     pub(crate) fn publish(&mut self, name: &str, present: bool) -> Result<(), FsError> {
         let dir = self.dir.at();
         let error = |e| self.dir.error(e, "put a new value in the place of", name);

@@ -225,7 +225,7 @@ fn the_store_remembers_how_many_entries_had_to_make_room_and_counts_nothing_else
         assert_eq!(evictions(&cache), all, "evictions of {what} that has {entries} entries left");
         backend.purge_expired().unwrap();
         cache.clear().unwrap();
-        // As a tool sees it, which opens the store anew and names no limit.
+        // As a tool sees it that opens the store again and names no limit.
         let tool = FileCache::builder(backend.dir()).no_default_limit().build().unwrap();
         assert_eq!(evictions(&Cache::new(tool)), all, "evictions of {what}, as a tool sees them");
     }

@@ -33,13 +33,13 @@ fn empty_again(kib: u64, layout: Layout) -> Result<(), String> {
     cache.delete_many(["key-0", "key-1"]).map_err(failed("delete_many"))?;
     open().clear().map_err(failed("clear"))?;
     if cache.get::<String>("key-5").map_err(failed("get"))?.is_some() {
-        return Err("what was cleared is there".to_owned());
+        return Err("a cleared entry is still present".to_owned());
     }
     let again = fill(&cache)?;
     if again * 4 < keys * 3 {
         return Err(format!("{again} keys fit where {keys} did"));
     }
-    // A lower limit empties it too, and the new key finds the room of those that went.
+    // A lower limit empties it too, and the new key gets the room of the evicted entries.
     cache.delete("key-7").map_err(failed("delete"))?;
     let lower = FileCache::builder(disk.path().join("cache")).layout(layout).max_entries(5).build().unwrap();
     Cache::new(lower).set("new", &1, Timeout::Never).map_err(failed("a set that culls"))

@@ -38,7 +38,7 @@ fn worker() {
     }
 }
 
-/// Counts what is there, and what has another mode than it should.
+/// Counts the files and directories, and lists the ones with a wrong mode.
 fn check(path: &Path, seen: &mut u64, wrong: &mut Vec<String>) {
     for entry in fs::read_dir(path).unwrap().flatten() {
         let is_dir = entry.file_type().unwrap().is_dir();

@@ -240,7 +240,7 @@ fn deleting_the_location_again_and_again_breaks_nobody() {
             while !done.load(Ordering::Relaxed) {
                 n += 1;
                 let key = format!("k{}", n % 50);
-                // Twenty attempts all hit by the deletion is an error that says so.
+                // If the deletion hits all twenty attempts, `set` fails with an error that names the reason.
                 if let Err(e) = cache.set(&key, &n, HOUR) {
                     assert_eq!(e.kind(), ErrorKind::Storage, "{e}");
                     assert!(e.to_string().contains("times over"), "{e}");

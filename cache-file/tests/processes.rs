@@ -130,8 +130,8 @@ fn the_bound_holds_with_several_processes_and_the_count_stays_true() {
     let mut most = 0;
     let mut looks = 0;
     while children.iter_mut().any(|child| child.try_wait().unwrap().is_none()) {
-        // Counted from outside, while files come and go: a listing is not one moment, but a file
-        // that is there throughout is counted, and at most 700 are.
+        // Counted from outside while files come and go. A listing is not one moment, but it counts every file
+        // that exists throughout, and at most 700 do.
         most = most.max(backend.entries().unwrap().unwrap());
         looks += 1;
         std::thread::sleep(Duration::from_millis(5));

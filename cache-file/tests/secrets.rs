@@ -41,11 +41,11 @@ fn use_all(cache: &Cache<FileCache>) -> Vec<Option<Error>> {
     ]
 }
 
-/// The texts that calls on a good, a damaged and a blocked directory come with.
-fn texts(options: impl Fn(FileCacheBuilder) -> FileCacheBuilder) -> Vec<String> {
+/// Returns the outputs of calls on a good, a damaged and a blocked directory.
+fn outputs(options: impl Fn(FileCacheBuilder) -> FileCacheBuilder) -> Vec<String> {
     let dir = tempfile::tempdir().unwrap();
     let options = options(FileCache::builder(dir.path().join("cache")));
-    let mut texts = vec![format!("{options:?}")];
+    let mut outputs = vec![format!("{options:?}")];
     let backend = options.build().unwrap();
     let cache = Cache::new(backend.clone());
     let mut errors = fill(&cache);
@@ -69,26 +69,32 @@ fn texts(options: impl Fn(FileCacheBuilder) -> FileCacheBuilder) -> Vec<String> 
     errors.extend(fill(&cache));
     errors.extend(use_all(&cache));
     assert!(errors.iter().flatten().count() > 8, "{errors:?}");
-    texts.extend(errors.iter().flatten().map(|error| shown(error)));
-    texts.push(format!("{backend:?} {backend:#?} {cache:?}"));
-    texts
+    outputs.extend(errors.iter().flatten().map(|error| shown(error)));
+    outputs.push(format!("{backend:?} {backend:#?} {cache:?}"));
+    outputs
 }
 
 #[test]
 fn no_formatting_no_error_and_no_log_shows_a_value() {
     let log = Log::everything();
-    let check = |backend: &str, mut texts: Vec<String>| {
-        texts.push(log.take());
-        let logged = texts.last().is_some_and(|log| log.contains("damaged"));
+    let check = |backend: &str, mut outputs: Vec<String>| {
+        outputs.push(log.take());
+        let logged = outputs.last().is_some_and(|log| log.contains("damaged"));
         // In Django's layout a young file's writer may be at it still.
-        assert!(logged || backend == "file-django", "{texts:?}");
+        assert!(logged || backend == "file-django", "{outputs:?}");
         let number = NUMBER.to_string();
         let failures: Vec<_> =
-            texts.iter().filter(|text| !leaked(text, &[VALUE, &number]).is_empty()).collect();
-        record(30, backend, texts.len() as u64, failures.len() as u64, "texts that show a value or a number");
+            outputs.iter().filter(|text| !leaked(text, &[VALUE, &number]).is_empty()).collect();
+        record(
+            30,
+            backend,
+            outputs.len() as u64,
+            failures.len() as u64,
+            "outputs that show a value or a number",
+        );
         assert!(failures.is_empty(), "{failures:#?}");
     };
-    check("file", texts(|options| options));
+    check("file", outputs(|options| options));
     #[cfg(feature = "django")]
-    check("file-django", texts(|options| options.layout(cache_file::Layout::Django)));
+    check("file-django", outputs(|options| options.layout(cache_file::Layout::Django)));
 }

@@ -12,10 +12,10 @@ const NUMBER: &str = "4242424242424242";
 #[test]
 fn no_formatting_no_error_and_no_log_shows_a_value() {
     let log = Log::everything();
-    let mut texts = Vec::new();
+    let mut outputs = Vec::new();
     for eviction in [Eviction::Lru, Eviction::S3Fifo] {
         let options = LocMemCache::builder().max_entries(10).eviction(eviction);
-        texts.push(format!("{options:?}"));
+        outputs.push(format!("{options:?}"));
         let backend = options.build().unwrap();
         let cache = Cache::new(backend.clone());
         let number: i64 = NUMBER.parse().unwrap();
@@ -33,16 +33,22 @@ fn no_formatting_no_error_and_no_log_shows_a_value() {
             cache.incr("a number", i64::MAX).err(),
             cache.incr("absent", number).err(),
         ];
-        texts.extend(errors.iter().map(|error| shown(error.as_ref().unwrap())));
-        texts.push(format!(
+        outputs.extend(errors.iter().map(|error| shown(error.as_ref().unwrap())));
+        outputs.push(format!(
             "{backend:?} {backend:#?} {cache:?} {:?} {:?}",
             cache.stats(),
             cache.info().unwrap()
         ));
     }
-    texts.push(log.take());
-    let failures = texts.iter().filter(|text| !leaked(text, &[VALUE, NUMBER]).is_empty());
+    outputs.push(log.take());
+    let failures = outputs.iter().filter(|text| !leaked(text, &[VALUE, NUMBER]).is_empty());
     let failures: Vec<_> = failures.collect();
-    record(30, "locmem", texts.len() as u64, failures.len() as u64, "texts that show a value or a number");
+    record(
+        30,
+        "locmem",
+        outputs.len() as u64,
+        failures.len() as u64,
+        "outputs that show a value or a number",
+    );
     assert!(failures.is_empty(), "{failures:#?}");
 }

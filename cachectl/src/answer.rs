@@ -83,7 +83,7 @@ pub(crate) fn print_lines(lines: impl IntoIterator<Item = String>) -> Result<()>
 fn print_bytes(bytes: &[u8]) -> Result<()> {
     let mut out = std::io::stdout();
     match out.write_all(bytes).and_then(|()| out.flush()) {
-        // Whoever reads has heard enough.
+        // A reader that closed the pipe has read enough.
         Err(e) if e.kind() != std::io::ErrorKind::BrokenPipe => {
             Err(Failure::wrong(format!("the answer cannot be written: {e}")))
         }

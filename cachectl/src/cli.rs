@@ -9,7 +9,7 @@ use clap_complete::Shell;
 /// Looks into a cache, and changes it.
 ///
 /// Values are JSON, on the way in and out. Exit status: 0 done, a hit, true; 1 a miss or false;
-/// 2 a wrong command line, setting, key or value; 3 the backend is out of reach or failed.
+/// 2 a wrong command line, setting, key or value; 3 the backend is unreachable or failed.
 #[derive(Debug, Parser)]
 #[command(name = "cachectl", version, max_term_width = 100)]
 pub(crate) struct Cli {
@@ -117,7 +117,7 @@ pub(crate) enum Command {
     Get {
         #[command(flatten)]
         key: Key,
-        /// Writes the bytes of a text, of bytes or of an integer as they are stored, for a file or a program
+        /// Writes the bytes of a string, of bytes or of an integer as they are stored, for a file or a program
         #[arg(long)]
         raw: bool,
     },
@@ -134,7 +134,7 @@ pub(crate) enum Command {
     },
     /// Removes a key
     Delete(Key),
-    /// Whether a key is there
+    /// Whether a key exists
     HasKey(Key),
     /// The values of keys, as a JSON object; exit status 1 where one is missing
     GetMany(Keys),
@@ -145,7 +145,7 @@ pub(crate) enum Command {
         #[command(flatten)]
         lifetime: Lifetime,
     },
-    /// Removes keys, and prints how many of them were there
+    /// Removes keys, and prints how many of them existed
     DeleteMany(Keys),
     /// Adds to a counter
     Incr(Step),
@@ -155,7 +155,7 @@ pub(crate) enum Command {
     IncrVersion(Step),
     /// Moves a key to a lower version
     DecrVersion(Step),
-    /// Removes everything in the location, whoever stored it
+    /// Removes everything in the location, including entries of other programs
     Clear,
     /// The key as the store has it
     MakeKey(Key),
@@ -197,7 +197,7 @@ pub(crate) struct Bench {
     /// The size of a value
     #[arg(long, value_name = "BYTES", default_value_t = 100, value_parser = clap::value_parser!(u32).range(..=2_000_000_000))]
     pub(crate) size: u32,
-    /// So many threads call at once
+    /// How many threads call at once
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=256))]
     pub(crate) threads: u16,
 }

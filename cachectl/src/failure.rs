@@ -27,7 +27,7 @@ impl Failure {
         Self { status: 2, kind: "usage", sentence: sentence.into(), key: None, signal: None }
     }
 
-    /// Exit status 3: there is no store yet.
+    /// Exit status 3: the store does not exist yet.
     pub(crate) fn absent(sentence: &str) -> Self {
         Self { status: 3, kind: "absent", ..Self::wrong(sentence) }
     }

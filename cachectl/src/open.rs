@@ -34,8 +34,7 @@ impl Chosen {
         Ok(Self { settings: settings.clone(), url: url.clone(), alias: cache.clone() })
     }
 
-    /// All caches of the settings. Whoever names a file or a URL wants that, whatever the
-    /// environment says.
+    /// All caches of the settings. A file or URL on the command line overrides the environment.
     fn builder(&self) -> CachesBuilder {
         // What the settings leave out is the service's affair: this tool evicts nothing because of it.
         let builder = Caches::builder()

@@ -31,7 +31,7 @@ const SUFFIX: &str = "-ballast";
 pub(super) fn make(config: &Config) {
     let (Some(dir), Some(name)) = (config.path.parent(), config.path.file_name()) else { return };
     let rule = Rule::file().group(config.trusted_group);
-    // Without the directory there is no database either.
+    // Without the directory the database does not exist either.
     let Ok(Some(dir)) = Directory::open(dir, rule, false) else { return };
     let name = beside(name, SUFFIX);
     let failed = match dir.create_file(&name) {

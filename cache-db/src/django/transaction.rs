@@ -7,8 +7,8 @@ use cache_core::Error;
 use crate::error::{Remedy, SqlError, SqlResult, remedy, with_code};
 use crate::sql::Session;
 
-/// How long a commit waits for readers, while it keeps new ones out. After that the others go on,
-/// and the write begins anew.
+/// How long a commit waits for readers while it keeps new ones out. After that it lets others go on and
+/// starts the write again.
 const LONGEST_COMMIT: Duration = Duration::from_millis(100);
 
 /// Runs `work` in a transaction that takes the write lock first, so that what it read is still so when it

@@ -25,8 +25,8 @@ impl Settled {
         self.is_settled.store(false, Ordering::Relaxed);
     }
 
-    /// Before a new entry: makes the table remember limits, those that this handle names where it has not
-    /// announced them yet. Outside a transaction.
+    /// Makes the table remember limits before a new entry: the ones this handle names, if it has not announced
+    /// them yet. Call it outside a transaction.
     #[inline]
     pub(super) fn settle(&self, sql: &Statements, db: Session<'_>) -> SqlResult<()> {
         if self.is_settled.load(Ordering::Relaxed) { Ok(()) } else { self.settle_now(sql, db) }

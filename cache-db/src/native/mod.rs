@@ -98,8 +98,8 @@ impl NativeTable {
             return Ok(true);
         }
         Err(SqlError::Final(Error::storage(format!(
-            "the table {:?} of the database {} takes no new entry though there is room: something \
-             other than this cache altered it; drop the table, and the cache starts anew",
+            "the table {:?} of the database {} rejects a new entry although it has room: another \
+             program altered it; drop the table, and the cache creates it again",
             db.config.table,
             db.config.path.display()
         ))))

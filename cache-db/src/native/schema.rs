@@ -18,8 +18,8 @@ pub(crate) const LIMITS_SUFFIX: &str = "~limits";
 /// 100 B a quarter faster than SQLite's 4 KiB; reads cost the same.
 const PAGE_SIZE: u32 = 2_048;
 
-/// After so many pages (16 MiB) the WAL is written back into the database. SQLite's 1,000 makes
-/// sets slower by a quarter, and more gains nothing.
+/// The WAL is written back into the database after this many pages (16 MiB). SQLite's default of 1,000 makes
+/// sets slower by a quarter, and a larger number gains nothing.
 const WAL_PAGES: u32 = 8_192;
 
 /// The schema of one cache.

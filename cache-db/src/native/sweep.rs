@@ -47,7 +47,7 @@ pub(super) fn sweep(
     Ok((i64::try_from(removed).unwrap_or(i64::MAX), last))
 }
 
-/// Returns the `count`-th row after `from`, if there are as many.
+/// Returns the `count`-th row after `from`, if it exists.
 pub(super) fn row_after(sql: &Statements, db: Session<'_>, from: i64, count: i64) -> SqlResult<Option<i64>> {
     db.last_row(&sql.boundary, [from, count - 1], |row| row.get(0))
 }

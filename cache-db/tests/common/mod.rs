@@ -75,7 +75,7 @@ pub fn count(conn: &Connection, sql: &str) -> i64 {
     conn.query_row(sql, [], |row| row.get(0)).unwrap()
 }
 
-/// What the column `sum` of a row has to be, worked out anew.
+/// Computes what the column `sum` of a row has to be.
 pub fn own_sum(key: &str, kind: u8, codec: u8, expires: Option<i64>, value: &Value) -> i64 {
     let key_sum = i128::from(crc32fast::hash(key.as_bytes()));
     let high = (i128::from(expires.unwrap_or(-1)) % 2_147_483_629 + key_sum) % 2_147_483_629;

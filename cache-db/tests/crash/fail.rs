@@ -22,7 +22,7 @@ const SPARED: [&str; 10] = [
     "sched_yield",
 ];
 
-/// One in so many releases of a lock is tried: a disk does not make one fail, and SQLite then waits 10 s.
+/// One of this many lock releases is tried. A disk does not make a release fail, and SQLite then waits 10 s.
 const UNLOCKS: u64 = 32;
 
 fn can_fail(call: &Call) -> bool {

@@ -22,7 +22,7 @@ pub(crate) enum Store {
     /// Django's, in a file that the cache makes.
     #[cfg(feature = "django")]
     Django,
-    /// Django's, in a database that is there and has a rollback journal.
+    /// Django's, in an existing database with a rollback journal.
     #[cfg(feature = "django")]
     Application,
 }
@@ -62,7 +62,7 @@ impl Store {
         }
     }
 
-    /// Makes what is there before the cache is.
+    /// Creates the files that exist before the cache does.
     pub(crate) fn prepare(self, path: &Path) {
         if !self.is_of_the_cache() {
             fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -121,7 +121,7 @@ impl Store {
             }
         }
         let (cache, _) = steps::open(self.options(path));
-        // The first call on what is there.
+        // The first call on the files that the crash left.
         if let Err(e) = cache.has_key("a") {
             return Some(format!("the next call failed: {e} {e:?}"));
         }

@@ -12,7 +12,7 @@ const MOST_ENTRIES: u64 = 8;
 /// When all workers begin, in milliseconds since the epoch.
 const BEGIN_MS: i64 = 1_800_000_000_000;
 
-/// Nobody else is there to be waited for.
+/// Nobody else holds the database, so no call has to wait long.
 const PATIENCE: Duration = Duration::from_millis(500);
 
 /// A cache whose clock stands still but where a step moves it, so that every run is the same.

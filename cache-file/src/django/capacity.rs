@@ -12,8 +12,8 @@ use crate::read::Depth;
 /// Up to this limit every new key counts by listing, as Django does on every write.
 const EXACT: u64 = 512;
 
-/// Above it, one in this many of the limit is how many new keys a handle writes between two
-/// listings; and where there is no limit, of the entries.
+/// Above it, a handle lists the directory again after a number of new keys: the limit, or without one the
+/// number of entries, divided by this.
 const SHARE: u64 = 64;
 
 /// Without a limit, a handle writes at least this many new keys between two looks for what has
@@ -136,8 +136,8 @@ impl DjangoStore {
         }
     }
 
-    /// Removes, without a limit, what has expired among some entries: twice as many as there will be new keys
-    /// before the next look. So about half of all entries are live at the least.
+    /// Removes expired entries without a limit, from a sample of twice the number of new keys before the next
+    /// look. So at least about half of all entries are live.
     fn look_for_expired(&self, dir: &EntryDir<'_>) -> Result<(), FsError> {
         let names = self.list(dir)?;
         let entries = names.len() as u64;

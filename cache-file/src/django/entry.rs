@@ -78,7 +78,7 @@ pub(super) struct Head {
 }
 
 impl Head {
-    /// Returns `None` where the file does not begin with an expiry, or with one of ours that is damaged.
+    /// Returns `None` if the file does not begin with an expiry, or with a damaged one written by this crate.
     fn decode(file: &[u8]) -> Option<Self> {
         if file.first_chunk().is_some_and(is_damaged) {
             return None;
@@ -102,7 +102,7 @@ impl Head {
     }
 }
 
-/// The bytes of an expiry of ours, which all but never have.
+/// The length of an expiry as this crate writes it, except for entries that never expire.
 const OWN_HEAD: usize = 18;
 
 /// Encodes an expiry, in microseconds since the Unix epoch.
@@ -115,7 +115,8 @@ pub(super) fn head(deadline: Option<i64>) -> Vec<u8> {
 /// The whole of an expiry is the same in any file.
 const NO_NAME: &[u8] = b"";
 
-/// Returns whether this is an expiry of ours that is another than its seal says. Django writes none.
+/// Returns whether this is an expiry that this crate wrote and that does not match its seal. Django writes no
+/// seals.
 fn is_damaged(head: &[u8; OWN_HEAD]) -> bool {
     Seal::of(head, NO_NAME) == Seal::Broken
 }

@@ -118,7 +118,7 @@ impl DjangoStore {
         self.retry(|| {
             let Some(root) = self.root(false)? else { return Ok(absent) };
             if root.is_removed() {
-                // Settled anew, it is absent.
+                // The next try opens the root again and finds it absent.
                 return Err(FsError::Gone(None));
             }
             op(&EntryDir::root(&root, self.lock_timeout))

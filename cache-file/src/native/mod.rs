@@ -127,7 +127,7 @@ impl Store for NativeStore {
             Some(location) if state::shards(&location.root)?.is_some() => {
                 State::open(&location, self.lock_timeout).map(|_| Presence::Exists)
             }
-            // The next write makes the state anew.
+            // The next write creates the state again.
             Some(_) => Ok(Presence::Exists),
             None => Ok(can_be_made(&self.dir).map(|()| Presence::NotYet)?),
         })

@@ -41,7 +41,7 @@ impl<'a> NewEntry<'a> {
         self.deadline
     }
 
-    /// Sets the deadline anew: the wait for the lock must not shorten a lifetime.
+    /// Sets the deadline again: the wait for the lock must not shorten a lifetime.
     pub(crate) fn restamp(&mut self, deadline: i64) -> Result<(), FsError> {
         if deadline != self.deadline {
             let (slot, at) = self.encoded.restamped(deadline);

@@ -72,7 +72,7 @@ impl NativeStore {
                 }
                 return Ok(true);
             }
-            // One that is being emptied has places for whoever makes some.
+            // A store that is being reduced to a lower limit gives the places to the writers that free them.
             if taken == (Reservation::Full { over: false })
                 && has_tried
                 && since.elapsed() >= self.lock_timeout

@@ -12,7 +12,7 @@ use rustix::fs::{CWD, Mode, mkfifoat};
 
 use crate::{HOUR, cache, entry_files, only_file};
 
-/// The bytes of an expiry of ours.
+/// The length of an expiry that this crate writes.
 const HEAD: usize = 18;
 
 /// Nothing is under `k`, and a set repairs that.
@@ -88,7 +88,7 @@ fn every_kind_of_damage_is_a_miss_and_is_swept() {
 #[test]
 fn a_reader_waits_for_one_who_writes_in_place() {
     let (_dir, backend, cache) = cache(|o| o);
-    let text = "a text of some length ".repeat(40);
+    let text = "a value of some length ".repeat(40);
     cache.set("k", &text, HOUR).unwrap();
     let path = only_file(backend.dir());
     let whole = fs::read(&path).unwrap();

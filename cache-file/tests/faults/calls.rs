@@ -53,7 +53,7 @@ const BROKEN: u8 = 13;
 /// Does one operation with a handle of its own, between two marks, and then all others.
 pub(crate) fn work(kind: Kind, operation: &str, dir: &Path) -> ExitCode {
     let operation = named(operation);
-    // A clock that stands still: a deadline that is written anew would be a call more.
+    // The clock stands still, because rewriting a deadline would be one more call.
     let (clock, _) = Clock::manual();
     let store = kind.open(dir, |options| options.max_entries(operation.limit).clock(clock));
     let descriptors = || std::fs::read_dir("/proc/self/fd").unwrap().count();

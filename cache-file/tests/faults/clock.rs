@@ -15,8 +15,8 @@ const KEYS: usize = 8;
 /// What a deadline may be off by: `Capabilities::ttl_resolution`, rounded up.
 const RESOLUTION_MS: i64 = 1;
 
-/// Deadlines are by the wall clock: so an entry is there until its clock first says that it is not,
-/// and how long that is in truth differs from its lifetime by no more than the steps.
+/// Deadlines use the wall clock. So an entry lives until its clock first passes the deadline, and its real
+/// lifetime differs from the requested one by no more than the steps.
 pub(crate) fn clock_steps(kind: Kind) {
     let steps = effort(150, 5_000);
     let dir = dir();
@@ -73,7 +73,7 @@ pub(crate) fn clock_steps(kind: Kind) {
     assert!(seen > steps, "{figure}");
 }
 
-/// With room for all: what the clock calls live is there, swept or not, after every step.
+/// With room for all entries, every entry that is live by the clock exists after every step, swept or not.
 fn no_live_entry_goes(kind: Kind) -> Vec<String> {
     let (dir, mut failures) = (dir(), Vec::new());
     let (clock, hands) = Clock::manual();

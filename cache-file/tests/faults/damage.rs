@@ -31,7 +31,7 @@ fn pages() -> String {
     (0..9_000).map(|_| random.alphanumeric()).collect()
 }
 
-/// Whether the value under `k` is there; an error where it is there and wrong.
+/// Whether `k` has a value. A wrong value is an error.
 fn is_there(store: &Store, sample: &str) -> Result<bool, String> {
     let error = |e: cache_core::Error| format!("get: {e}");
     let right = match sample {

@@ -122,7 +122,7 @@ fn kill_writers(kind: Kind, place: usize, dir: &Path) -> Vec<u32> {
     pids
 }
 
-/// Counts the whole values that are there, if nothing is wrong.
+/// Counts the whole values, if nothing is wrong.
 fn judge(store: &Store, limit: u64, pids: &[u32], round: u64) -> Result<u64, String> {
     let Store { backend, cache, .. } = store;
     let error = |e: cache_core::Error| e.to_string();

@@ -52,7 +52,7 @@ fn put_all(store: &Store, keys: &[&str]) {
     assert!(keys.iter().all(|key| put(store, key, SMALL).unwrap()));
 }
 
-/// Written over with what is no entry, some time ago.
+/// Overwrites the entries with bytes that are not an entry, and makes them look old.
 fn damage(store: &Store) {
     for file in store.entry_files() {
         std::fs::write(&file, "damaged").unwrap();
@@ -198,7 +198,7 @@ pub(crate) const OPERATIONS: &[Operation] = &[
         ..NOTHING
     },
     Operation {
-        name: "count-anew",
+        name: "recount",
         prepare: |store| {
             put_all(store, &["a", "b"]);
             // The count of the native layout, if this is it.
@@ -220,7 +220,7 @@ pub(crate) fn named(name: &str) -> &'static Operation {
 }
 
 impl Operation {
-    /// Whether what is there is what may be there; with `done`, what must be.
+    /// Checks that the entries are allowed ones; with `done`, that they are the required ones.
     pub(crate) fn judge(&self, store: &Store, done: bool) -> std::result::Result<(), String> {
         let mut values = 0;
         for Expect { key, version, before, after } in self.expect {

@@ -43,7 +43,7 @@ fn within_limit(operation: Operation, store: Store) -> (Option<Result<bool, Erro
     (told.recv_timeout(HANGS).ok(), since.elapsed())
 }
 
-/// Puts `thing` in the place of `place`, and what is there outside.
+/// Puts `thing` in the place of `place`, and moves what was in the place to `outside`.
 fn plant(thing: Thing, place: &Path, outside: &Path) {
     if place.symlink_metadata().is_ok() {
         fs::rename(place, outside).unwrap();

@@ -138,8 +138,8 @@ static NOISE: LazyLock<String> = LazyLock::new(|| {
     (0..80_000).map(|_| random.alphanumeric()).collect()
 });
 
-/// A text that says whose it is and is wrong if any byte is. Up to 69 KB, by its number: some are
-/// written in more than one call.
+/// A string that names its owner and in which any wrong byte shows. Up to 69 KB, depending on its number:
+/// some are written in more than one call.
 pub(crate) fn value_of(key: &str, number: u32) -> String {
     let mut value = format!("{key}/{number}/");
     let start = crc32fast::hash(value.as_bytes()) as usize % 10_000;

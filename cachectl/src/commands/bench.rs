@@ -11,10 +11,10 @@ use crate::failure::{Failure, Result};
 use crate::open::Chosen;
 use crate::signals::Interrupt;
 
-/// Each thread has so many keys of its own.
+/// The number of keys of each thread.
 const KEYS: usize = 100;
 
-/// The times of so many calls of a thread are kept; of later ones only the number.
+/// How many call times are kept per thread. Later calls are only counted.
 const MOST_TIMES: usize = 1_000_000;
 
 /// What stays behind after a kill is gone by then.

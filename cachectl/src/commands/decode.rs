@@ -14,7 +14,7 @@ use crate::open::Chosen;
 /// The most bytes that a compressed value is inflated to.
 const MOST_INFLATED: usize = 64 << 20;
 
-/// So many bytes are shown of what reads as nothing.
+/// How many bytes are shown if nothing can decode them.
 const MOST_SHOWN: usize = 64;
 
 /// How bytes read.

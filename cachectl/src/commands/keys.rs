@@ -38,10 +38,10 @@ fn get_raw(chosen: &Chosen, key: &Key, json: bool) -> CommandResult {
     }
     let cache = chosen.cache_of(key.version)?;
     let found = match cache.get_bytes(&key.key) {
-        // A text in a codec's form, or an integer.
+        // A string in a codec's form, or an integer.
         Err(e) if e.kind() == ErrorKind::Decode => {
             let read = cache.get::<Raw>(&key.key);
-            let hint = "--raw gives bytes, texts and integers; get without it gives the others";
+            let hint = "--raw gives bytes, strings and integers; get without it gives the others";
             read.map_err(|e| Failure::from(e).hint(hint))?.map(|raw| raw.0)
         }
         found => found?.map(Vec::from),
@@ -162,4 +162,4 @@ impl Given {
     }
 }
 
-const HOW_TO_WRITE_A_TEXT: &str = "a text is written with its quotes, as in '\"hello\"'";
+const HOW_TO_WRITE_A_TEXT: &str = "write a string with its quotes, as in '\"hello\"'";

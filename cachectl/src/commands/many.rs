@@ -35,7 +35,7 @@ pub(super) fn set(chosen: &Chosen, version: Version, lifetime: Lifetime) -> Comm
     Ok(Answer::done(failed, json).yes(all))
 }
 
-/// One by one, since only that says whether a key was there.
+/// Deletes one by one, because only `delete` reports whether a key existed.
 pub(super) fn delete(chosen: &Chosen, keys: &Keys, yes: bool) -> CommandResult {
     let cache = chosen.cache_of(keys.version)?;
     confirm(yes, &format!("Remove {} keys?", keys.keys.len()))?;

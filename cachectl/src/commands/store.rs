@@ -14,8 +14,10 @@ use crate::open::Chosen;
 
 pub(super) fn clear(chosen: &Chosen, yes: bool) -> CommandResult {
     let cache = chosen.cache()?;
-    let question =
-        format!("Remove everything in the location of cache {:?}, whoever stored it?", chosen.alias());
+    let question = format!(
+        "Remove everything in the location of cache {:?}, including other programs' entries?",
+        chosen.alias()
+    );
     confirm(yes, &question)?;
     cache.clear()?;
     Ok(Answer::silent())
@@ -96,7 +98,7 @@ pub(super) fn create_cache_table(chosen: &Chosen, dry_run: bool) -> CommandResul
     }
     if made.done.is_empty() && made.failed.is_empty() {
         return Err(Failure::wrong(
-            "there is no table to make: the cache is not in a database; choose one that is, with --cache or \
+            "the cache is not in a database and needs no table; choose a database cache with --cache or \
              --url",
         ));
     }
@@ -124,7 +126,7 @@ impl Made {
         let mut lines: Vec<String> = if dry_run {
             self.statements.iter().map(|statement| format!("{statement};")).collect()
         } else {
-            self.done.iter().map(|alias| format!("cache {alias}: the table is there")).collect()
+            self.done.iter().map(|alias| format!("cache {alias}: the table exists")).collect()
         };
         // In front of SQL they are comments.
         let mark = if dry_run { "-- " } else { "" };

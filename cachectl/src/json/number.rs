@@ -34,12 +34,14 @@ fn problem(number: &str) -> Option<String> {
     if !number.contains(['.', 'e', 'E']) {
         let fits = number.parse::<i64>().is_ok() || number.parse::<u64>().is_ok();
         return (!fits).then(|| {
-            format!("the integer {number} has more than 64 bits; store it as a text, \"{number}\"")
+            format!("the integer {number} has more than 64 bits; store it as a string, \"{number}\"")
         });
     }
     let float: f64 = number.parse().ok()?;
     if float.is_infinite() {
-        return Some(format!("the number {number} is beyond what a 64-bit float holds; store it as a text"));
+        return Some(format!(
+            "the number {number} is beyond what a 64-bit float holds; store it as a string"
+        ));
     }
     let written = Decimal::of(number);
     // The second has up to 1,074 digits: it is asked where the first differs.
@@ -48,7 +50,7 @@ fn problem(number: &str) -> Option<String> {
     }
     Some(format!(
         "the number {number} has more digits than a 64-bit float holds, whose nearest is {float:?}; write that, or \
-         store it as a text"
+         store it as a string"
     ))
 }
 

@@ -11,7 +11,7 @@ pub(crate) struct Stored(pub(crate) Result<Value, &'static str>);
 const LARGE: &str = "holds an integer of more than 64 bits";
 const NOT_FINITE: &str = "holds NaN or an infinity, which JSON does not have";
 const BYTES: &str = "holds bytes, which JSON does not have";
-const NOT_TEXT: &str = "holds a key that is not a text, which JSON does not have";
+const NOT_TEXT: &str = "holds a key that is not a string, which JSON does not have";
 
 impl<'de> Deserialize<'de> for Stored {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -128,7 +128,7 @@ impl Visitor<'_> for ToBytes {
     type Value = Raw;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("bytes, a text or an integer")
+        f.write_str("bytes, a string or an integer")
     }
 
     fn visit_str<E: de::Error>(self, text: &str) -> Result<Raw, E> {

@@ -11,7 +11,7 @@ const STORES: [&str; 4] = [
     "file://DIR/django?layout=django&",
 ];
 
-/// So many entries, as a JSON object.
+/// This many entries, as a JSON object.
 fn object(keys: std::ops::Range<usize>) -> String {
     let entries: Vec<String> = keys.map(|n| format!("\"k{n}\": {n}")).collect();
     format!("{{{}}}", entries.join(", "))
@@ -76,7 +76,7 @@ fn a_limit_that_is_named_is_kept_and_shown() {
             said.lines().any(|line| line.starts_with("max") && line.ends_with(" 10")),
             "no limit of 10 in {said}{errors}"
         );
-        // Where it is remembered, it is there for who names none.
+        // If the store remembers it, it applies to handles that name none.
         if !store.contains("django") {
             with(&mut session, store, "");
             done(&session, &["set-many"], &object(0..50));

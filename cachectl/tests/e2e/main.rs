@@ -1,5 +1,5 @@
 //! `cachectl` from end to end: what it prints and its exit status, against snapshots in
-//! `tests/snapshots`. `SNAPSHOTS=write` writes them anew.
+//! `tests/snapshots`. `SNAPSHOTS=write` writes them again.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 

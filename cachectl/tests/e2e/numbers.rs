@@ -1,4 +1,4 @@
-//! Numbers on the command line: each is exact, or an error that says so.
+//! Numbers on the command line: each is taken exactly, or refused with an error.
 
 use std::collections::BTreeMap;
 

@@ -4,7 +4,7 @@ use conformance_tests::servers::{Server, or_skip};
 
 use crate::session::Session;
 
-/// Every byte, in an order in which neither the ends nor the whole look like a text.
+/// Every byte, in an order in which neither the ends nor the whole look like a string.
 fn bytes() -> Vec<u8> {
     (0..=255).rev().chain(*b"\n\r\n\0").collect()
 }
@@ -23,7 +23,7 @@ fn round_trip(session: &Session) {
     assert_eq!((added.2, &*added.0), (0, &b"true\n"[..]));
     assert_eq!(session.run_with_bytes(&["get", "added", "--raw"], b"").0, bytes);
     assert_eq!(session.run_with_bytes(&["add", "added", "-", "--raw"], b"other").2, 1);
-    // A text, a counter, and the argument itself.
+    // A string, a counter, and the argument itself.
     for (key, value) in [("a", "\"h\\u009bi\""), ("b", "-17"), ("c", "18446744073709551615")] {
         assert_eq!(session.run(&["set", key, value], "").2, 0);
     }
@@ -42,7 +42,7 @@ fn round_trip(session: &Session) {
     assert_eq!((&*said, status), ("", 2));
     assert!(errors.contains("get --raw"), "{errors}");
     assert_eq!(session.run(&["get", "bytes", "--raw", "--json"], "").2, 2);
-    // Bytes that are no JSON, and not said to be raw.
+    // Bytes that are not JSON, without --raw.
     let (_, errors, status) = session.run_with_bytes(&["set", "bytes", "-"], b"\xff");
     assert_eq!(status, 2);
     assert!(String::from_utf8(errors).unwrap().contains("--raw"));

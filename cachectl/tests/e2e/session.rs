@@ -62,7 +62,7 @@ impl Session {
         self.call_with(arguments, "");
     }
 
-    /// The same with a text on standard input.
+    /// The same with a string on standard input.
     pub(crate) fn call_with(&mut self, arguments: &[&str], input: &str) {
         let (said, errors, status) = self.run(arguments, input);
         let shown: Vec<String> = arguments.iter().map(|argument| quoted(argument)).collect();
@@ -123,7 +123,7 @@ impl Session {
         let differing = is.lines().zip(expected.lines()).position(|(is, should)| is != should);
         assert!(
             is == expected,
-            "{} is not what was printed, from line {:?} on; SNAPSHOTS=write writes it anew:\n{is}",
+            "{} is not what was printed, from line {:?} on; SNAPSHOTS=write writes it again:\n{is}",
             path.display(),
             differing.map(|line| line + 1),
         );

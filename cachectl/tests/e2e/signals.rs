@@ -32,8 +32,8 @@ fn send(child: &Child, signal: Signal) {
     kill_process(Pid::from_raw(i32::try_from(child.id()).unwrap()).unwrap(), signal).unwrap();
 }
 
-/// Runs the command until it has stored something, sends it the signal, and sees that only what was there
-/// before is left, and that the process ended of the signal.
+/// Runs the command until it has stored something, sends it the signal, and checks that only the earlier entries
+/// are left and that the process ended by the signal.
 fn interrupted(arguments: &[&str], signal: Signal) {
     let mut session = Session::new();
     let url = format!("sqlite://{}/cache.db?max_entries=unlimited", session.dir().display());
@@ -77,7 +77,7 @@ fn an_error_of_bench_removes_its_keys_too() {
     let url = format!("sqlite://{}/cache.db?max_entries=unlimited", session.dir().display());
     session.before(&["--url", &url]);
     assert_eq!(session.run(&["set", "kept", "1"], "").2, 0);
-    // SQLite holds no value of this size, which shows when the first is set: the counters are there by then.
+    // SQLite cannot hold a value of this size and refuses the first set; by then the counters exist.
     let (_, errors, status) = session.run(&["bench", "--size", "1100000000", "--seconds", "0.01"], "");
     assert_ne!(status, 0, "{errors}");
     assert_eq!(entries(&session), 1);

@@ -47,7 +47,7 @@ fn entry_files() {
     fuzz("entry files", "file-django", "django").words(&WORDS).one_in(50).run(50_000, |bytes| {
         let file = file(bytes, 0);
         let whole = is_entry(&read(&file, NOW, Depth::Whole, MOST).unwrap());
-        // A value that is too long to be read is there all the same.
+        // A value that is too long to be read still exists.
         drop(read(&file, NOW, Depth::Whole, 4).unwrap());
         drop(read(&file, NOW, Depth::Head, MOST).unwrap());
         whole

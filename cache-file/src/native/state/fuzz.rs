@@ -36,7 +36,7 @@ fn records() {
         });
 }
 
-/// All that is done with a state file, whatever is in it: it counts, or is written anew.
+/// Makes every call that uses a state file, whatever the file contains: it is either counted or rewritten.
 fn use_state(location: &Location) -> Result<(), FsError> {
     let mut state = State::open(location, WAIT)?;
     let limits = |named: NamedLimits| Limits::new(named, true);
@@ -68,7 +68,7 @@ fn files() {
         let count = create(&root, 4, WAIT).unwrap();
         assert!(found.is_none_or(|found| found == count));
         let location = Location { root: Arc::clone(&root), shards: count };
-        // Damage that only a look at each record shows: it is written anew, and good from then on.
+        // Damage that only reading each record shows: the file is rewritten and good from then on.
         if let Err(FsError::Failed(e)) = use_state(&location) {
             panic!("{e}");
         }

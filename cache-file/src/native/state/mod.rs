@@ -90,7 +90,7 @@ impl<'a> State<'a> {
     fn read(&self, at: u64, buffer: &mut [u8]) -> Result<(), FsError> {
         match read_at(&self.file, at, buffer) {
             Ok(true) => Ok(()),
-            // Cut short since it was opened: it is written anew on the next try.
+            // The file was cut short after it was opened. The next try rewrites it.
             Ok(false) => Err(FsError::Gone(None)),
             Err(errno) => Err(FsError::new(errno, "read", &self.location.state_path())),
         }
@@ -157,7 +157,7 @@ impl<'a> State<'a> {
             index,
             ShardRecord { count, inserts, soonest: shard.soonest.min(deadline), ..shard },
         )?;
-        // As many new ones as there were: what a sweep reads is then paid for by the inserts.
+        // A sweep is due when the inserts equal the number of older entries: they pay for its reads.
         let sweep = inserts >= count.saturating_sub(inserts).max(FEWEST_INSERTS);
         Ok(Reservation::Taken { sweep })
     }

@@ -18,7 +18,7 @@ use crate::native::paths::is_shard_count;
 const MAGIC: [u8; 8] = *b"RCFSTAT2";
 const OLDER: [u8; 8] = *b"RCFSTAT1";
 
-/// No limit, as the number of 48 bits that it is in the header; what is larger is no limit either.
+/// How the header's 48 bits write an absent limit. Larger values mean the same.
 const UNLIMITED: u64 = (1 << 48) - 1;
 
 pub(super) const RECORD: usize = 32;

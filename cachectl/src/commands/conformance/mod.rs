@@ -20,8 +20,7 @@ use crate::failure::{Failure, Result};
 use crate::open::Chosen;
 use crate::signals::Interrupt;
 
-/// So many checks run at once where the store is a server's: most of their time they wait for its
-/// clock.
+/// How many checks run at once on a server: most of their time they wait for its clock.
 const AT_ONCE: usize = 8;
 
 /// In a process that the suite has started as a worker, does its work and ends.
