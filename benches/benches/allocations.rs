@@ -15,10 +15,10 @@ fn main() {
     let cache = Cache::builder(LocMemCache::default()).key_prefix("app").build().unwrap();
     cache.set_bytes("key", vec![7; 100], DEFAULT_TIMEOUT).unwrap();
     let erased = cache.clone().erase();
-    none(&bench, "a hit, get_bytes", || cache.get_bytes("key").unwrap().expect("it is there"));
-    none(&bench, "a hit through dyn", || erased.get_bytes("key").unwrap().expect("it is there"));
+    none(&bench, "a hit, get_bytes", || cache.get_bytes("key").unwrap().expect("it exists"));
+    none(&bench, "a hit through dyn", || erased.get_bytes("key").unwrap().expect("it exists"));
     none(&bench, "a hit through aget_bytes", || {
-        block_on(cache.aget_bytes("key")).unwrap().expect("it is there")
+        block_on(cache.aget_bytes("key")).unwrap().expect("it exists")
     });
     for length in [12, 60, 250 - "app:1:".len()] {
         let key = "k".repeat(length);

@@ -49,7 +49,7 @@ fn main() {
     }
 }
 
-/// All cases in tables of so many rows.
+/// Measures all cases in tables of this many rows.
 fn measure(bench: &Bench, rows: u64) -> Vec<Measured> {
     let case = |operation: Operation, threads: u64| {
         let s = if threads == 1 { "" } else { "s" };
@@ -105,7 +105,7 @@ fn measure(bench: &Bench, rows: u64) -> Vec<Measured> {
         if let Some(medians) = bench.compare(&case, Contender::timed("ours", &mut run_ours), peers) {
             measured.push(Measured { case: (operation, threads), ours: medians[0], bare: medians[1] });
         }
-        // By themselves: whoever runs after another process finds the processor cold.
+        // The Python peers run apart: a contender that runs after another process finds the processor cold.
         let has_it = matches!(operation, Operation::Get | Operation::Set | Operation::Incr);
         let django = django.as_ref().map(|django| in_python("Django", django, operation));
         let diskcache = diskcache.as_ref().map(|diskcache| in_python("diskcache", diskcache, operation));

@@ -20,7 +20,7 @@ const HOUR: Duration = Duration::from_secs(3_600);
 /// Within 1.4 times of the bare calls.
 const BARE: f64 = 0.71;
 
-/// So many new keys are set before they are removed again, outside the time.
+/// How many new keys are set before they are removed again, outside the measured time.
 const NEW: u64 = 200;
 
 fn main() {
@@ -75,7 +75,7 @@ fn new_keys<'a>(name: &str, mut set: impl FnMut(u64) + 'a, mut undo: impl FnMut(
     })
 }
 
-/// The peers in Python that are there.
+/// The Python peers that are installed.
 fn pythons(dir: &Path, entries: u64) -> Vec<(&'static str, RefCell<Python>)> {
     let Some(interpreter) = django_tests::python::or_skip() else { return Vec::new() };
     let start = |which: &'static str| {
@@ -87,7 +87,7 @@ fn pythons(dir: &Path, entries: u64) -> Vec<(&'static str, RefCell<Python>)> {
 }
 
 fn measure(bench: &Bench, dir: &Path, entries: u64) {
-    // Enough room that nothing is culled, and as many shards as such a store has.
+    // Enough room that nothing is culled, and the usual number of shards of such a store.
     let store =
         FileCache::builder(dir.join("ours")).max_entries(entries + entries / 5 + 2 * NEW).build().unwrap();
     let cache = Cache::new(store);
@@ -163,8 +163,8 @@ fn measure(bench: &Bench, dir: &Path, entries: u64) {
     peers.extend(python("set_new", set_goal, None));
     bench.compare(&case("set, new key", entries), ours, peers);
 
-    // Each way has keys of its own, and has replaced each of them once before it is timed: where freeing
-    // blocks that are on the disk is dear, all pay for it alike, outside the time.
+    // Each way has its own keys and has replaced each of them once before it is timed. Where freeing blocks on the
+    // disk is expensive, all pay for it alike, outside the measured time.
     let replaced = bare.share();
     let old = |n: u64| format!("k{}", n % replaced);
     let set = |n: u64| cache.set_bytes(&old(n), Bytes::from(value(n)), HOUR).unwrap();

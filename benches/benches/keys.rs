@@ -15,7 +15,7 @@ fn main() {
     for length in [12, 60, 250 - "app:1:".len()] {
         let keys: Vec<String> = (0..1024).map(|n| format!("{n:0>length$}")).collect();
         let key = |n: u64| keys[(n & 1023) as usize].as_str();
-        // Looked at where it is, within its result: a made key is large, and no caller of ours moves one.
+        // Inspected in place, within its result: a made key is large, and the crates' callers never move one.
         let made =
             Contender::each("ours", |n| _ = black_box(cache.make_and_validate_key(key(n)).as_ref().unwrap()));
         let copied = Contender::each("a copy into a String", |n| key(n).to_owned());

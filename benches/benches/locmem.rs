@@ -63,7 +63,7 @@ impl<B: BaseCache + ?Sized> Store for Ours<B> {
     const BEFORE: &'static str = USER;
 
     fn read(&self, key: &str) -> Bytes {
-        self.get_bytes(key).unwrap().expect("it is there")
+        self.get_bytes(key).unwrap().expect("it exists")
     }
 
     fn write(&self, key: &str, value: Bytes) {
@@ -75,7 +75,7 @@ impl Store for Quick {
     const BEFORE: &'static str = MADE;
 
     fn read(&self, key: &str) -> Bytes {
-        self.get(key).expect("it is there")
+        self.get(key).expect("it exists")
     }
 
     fn write(&self, key: &str, value: Bytes) {
@@ -92,8 +92,8 @@ impl Store for Locked {
         assert!(is_good_key(key));
         let key = made(key);
         let shard = self[shard_of(&key)].read().unwrap();
-        let entry = shard.get(&*key).expect("it is there");
-        assert!(CLOCK.coarse_ns() < entry.deadline, "it is there");
+        let entry = shard.get(&*key).expect("it exists");
+        assert!(CLOCK.coarse_ns() < entry.deadline, "it has expired");
         if entry.used.load(Relaxed) != 1 {
             entry.used.store(1, Relaxed);
         }
@@ -105,7 +105,7 @@ impl Store for Locked {
         let key = made(key);
         let deadline = deadline();
         let mut shard = self[shard_of(&key)].write().unwrap();
-        let entry = shard.get_mut(&*key).expect("it is there");
+        let entry = shard.get_mut(&*key).expect("it exists");
         entry.deadline = deadline;
         let old = std::mem::replace(&mut entry.value, value);
         drop(shard);
@@ -117,7 +117,7 @@ impl Store for Moka<Bytes> {
     const BEFORE: &'static str = MADE;
 
     fn read(&self, key: &str) -> Bytes {
-        self.get(key).expect("it is there").0
+        self.get(key).expect("it exists").0
     }
 
     fn write(&self, key: &str, value: Bytes) {
@@ -173,7 +173,7 @@ impl Load {
     /// The least that a read can cost: no lock, no clock, no bound.
     fn bare<'a>(&'a self, bare: &'a Bare) -> Contender<'a> {
         let requests = &self.requests;
-        let read = |key: &str| bare.get(&*made(key)).expect("it is there").clone();
+        let read = |key: &str| bare.get(&*made(key)).expect("it exists").clone();
         if self.at_hand {
             let keys = self.keys(USER);
             Contender::on_threads("bare table", self.threads, move |thread, n| {
@@ -304,7 +304,7 @@ fn through_dyn_and_async(bench: &Bench, entries: u32, length: usize) {
         block_on(async {
             for n in done..done + calls {
                 let key = key(USER, load.requests.at(load.requests.place(0, n)).0);
-                std::hint::black_box(cache.aget_bytes(&key).await.unwrap().expect("it is there"));
+                std::hint::black_box(cache.aget_bytes(&key).await.unwrap().expect("it exists"));
             }
         });
         done += calls;

@@ -18,7 +18,7 @@ use tokio::sync::Mutex;
 /// What a minute is on the wire: the backend adds a second, so that nothing is gone early.
 const TTL: Ttl = Ttl::secs(61);
 
-/// pymemcache's flags of a text.
+/// pymemcache's flags of a string.
 const TEXT: u32 = 16;
 
 /// Within 1.15 times of the bare client.
@@ -86,8 +86,8 @@ fn in_threads(bench: &Bench, data: &Data, address: &str) {
                 }),
                 Contender::each("memcache", |_| {
                     let found = bare.run_many(names.iter().map(|name| Get::new(made(name)))).unwrap();
-                    let texts = found.into_iter().map(|one| text(one.unwrap().value.unwrap()));
-                    assert_eq!(texts.collect::<Vec<_>>().len(), 100);
+                    let values = found.into_iter().map(|one| text(one.unwrap().value.unwrap()));
+                    assert_eq!(values.collect::<Vec<_>>().len(), 100);
                 }),
             ),
             Op::SetMany => (
@@ -191,8 +191,8 @@ async fn theirs(op: Op, bare: &AsyncMetaClient, data: &Data, place: usize) {
         }
         Op::GetMany => {
             let found = bare.run_many(names.iter().map(|name| Get::new(made(name)))).await.unwrap();
-            let texts = found.into_iter().map(|one| text(one.unwrap().value.unwrap()));
-            assert_eq!(texts.collect::<Vec<_>>().len(), 100);
+            let values = found.into_iter().map(|one| text(one.unwrap().value.unwrap()));
+            assert_eq!(values.collect::<Vec<_>>().len(), 100);
         }
         Op::SetMany => {
             let sets = names.iter().map(|name| Set::new(made(name), value).client_flags(TEXT).ttl(TTL));

@@ -39,7 +39,7 @@ fn beyond(bench: &Bench, case: &str, entries: u64) {
 
 /// What a store holds for each of its entries.
 struct Each {
-    /// As many as were asked of the allocator, without what it adds, less key and value.
+    /// The bytes requested from the allocator, without its overhead, less key and value.
     bytes: f64,
     /// Each of them costs what the allocator adds.
     allocations: f64,
@@ -73,7 +73,7 @@ fn ours(entries: u64) -> Each {
             entries,
             digits,
             |key, value| cache.set_bytes(&key, value, TIMEOUT).unwrap(),
-            |key| drop(cache.get_bytes(key).unwrap().expect("it is there")),
+            |key| drop(cache.get_bytes(key).unwrap().expect("it exists")),
         );
         kept = Some(cache);
     });

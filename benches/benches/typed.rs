@@ -47,12 +47,12 @@ fn main() {
 
     let backend = LocMemCache::builder().max_entries(u64::from(entries) * 2).build().unwrap();
     let ours = Cache::builder(backend).key_prefix("app").build().unwrap();
-    let get = |number: u32| ours.get::<User>(&numbered_key("user:", number)).unwrap().expect("it is there");
+    let get = |number: u32| ours.get::<User>(&numbered_key("user:", number)).unwrap().expect("it exists");
     let set = |number, user: &User| ours.set(&numbered_key("user:", number), user, TIMEOUT).unwrap();
 
     let moka: Moka<Bytes> = peers::moka(u64::from(entries) * 2);
     let moka_get = |number| -> User {
-        let (json, _) = moka.get(&*numbered_key("app:1:user:", number)).expect("it is there");
+        let (json, _) = moka.get(&*numbered_key("app:1:user:", number)).expect("it exists");
         serde_json::from_slice(&json).unwrap()
     };
     let moka_set = |number, user: &User| {

@@ -7,10 +7,10 @@ use std::time::Duration;
 use crate::contender::Contender;
 use crate::row::{Row, Unit};
 
-/// A slice is as many operations as take about this long: long beside a clock's reading, short
-/// beside what disturbs a machine.
+/// A slice is the number of operations that take about this long: long beside a clock's reading, short beside
+/// what disturbs a machine.
 const SLICE: Duration = Duration::from_millis(20);
-/// Beside what a system takes to share out its processors anew among a crowd of threads.
+/// Long beside the time in which a system redistributes its processors among a crowd of threads.
 const LONG_SLICE: Duration = Duration::from_millis(300);
 const ROUNDS: usize = 21;
 
@@ -62,7 +62,7 @@ impl Bench {
         if self.quick { quick } else { full }
     }
 
-    /// Whether the command line asks for this case. What is dear to set up asks first.
+    /// Whether the command line asks for this case. Cases with expensive setup ask first.
     #[must_use]
     pub fn wants(&self, case: &str) -> bool {
         self.wanted.is_empty() || self.wanted.iter().any(|word| case.contains(word.as_str()))

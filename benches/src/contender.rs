@@ -1,4 +1,4 @@
-//! [`Contender`]: one of those that are compared.
+//! [`Contender`]: something that a benchmark compares with others.
 
 use std::fmt;
 use std::hint::black_box;
@@ -15,8 +15,8 @@ pub struct Contender<'a> {
 }
 
 impl<'a> Contender<'a> {
-    /// One that does its operations in its own way: `run` does as many as it is told, on as many
-    /// threads or in as many tasks as the case asks for, and returns how long they took together.
+    /// A contender that does its operations in its own way: `run` does the given number of them, on the
+    /// threads or in the tasks that the case asks for, and returns how long they took together.
     pub fn timed(name: impl Into<String>, run: impl FnMut(u64) -> Duration + 'a) -> Self {
         Self { name: name.into(), goal: None, floor: false, run: Box::new(run) }
     }
@@ -82,8 +82,7 @@ impl<'a> Contender<'a> {
         self
     }
 
-    /// This is the least that anybody's calls can cost here: what is not to be had of a peer even with it
-    /// is out of reach.
+    /// Marks the least that any call can cost here. A goal that even this misses is unachievable.
     #[must_use]
     pub const fn floor(mut self) -> Self {
         self.floor = true;

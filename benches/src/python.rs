@@ -5,8 +5,8 @@ use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::time::Duration;
 
-/// A program of `benches/python` that waits for work. A line `name calls` makes it call the function
-/// of that name so many times, and it answers with the nanoseconds that they took.
+/// A program of `benches/python` that waits for work. A line `name calls` makes it call the function of that name
+/// `calls` times. It answers with the nanoseconds that they took.
 #[derive(Debug)]
 pub struct Python {
     child: Child,
@@ -26,8 +26,8 @@ impl Python {
         python
     }
 
-    /// The same for a script whose module may be missing: it then says so instead of `ready`, and so
-    /// does this, and gives nothing.
+    /// Starts a script whose module may be missing. The script then prints that instead of `ready`, and this
+    /// prints it too and returns `None`.
     ///
     /// # Panics
     /// Where it does not start, or fails.
@@ -58,7 +58,7 @@ impl Python {
         (python, answer)
     }
 
-    /// Calls the function `name` so many times.
+    /// Calls the function `name` `calls` times.
     ///
     /// # Panics
     /// Where the program has failed.

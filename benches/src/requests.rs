@@ -5,8 +5,8 @@ use crate::zipf::Zipf;
 /// Marks a write; the other bits are the key's number.
 const WRITE: u32 = 1 << 31;
 
-/// Keys by number as Zipf(1.0) asks for them, some of them to be written. Which numbers are the
-/// popular ones is left to chance, so that they are no neighbours in a store that was filled in order.
+/// Keys by number as Zipf(1.0) asks for them, some of them to be written. Chance decides which numbers are
+/// the popular ones, so that they are not neighbours in a store that was filled in order.
 ///
 /// Each thread begins at a place of its own and goes round. The same arguments give the same sequence.
 #[derive(Clone, Debug)]
@@ -19,7 +19,7 @@ impl Requests {
     /// `length` requests for the numbers `0..numbers`, of which the share `writes` (0.0 to 1.0) writes.
     ///
     /// # Panics
-    /// Where `length` is no power of two.
+    /// If `length` is not a power of two.
     #[must_use]
     pub fn new(numbers: u32, length: usize, writes: f64, threads: usize) -> Self {
         assert!(length.is_power_of_two(), "going round must cost next to nothing");

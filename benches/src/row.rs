@@ -35,7 +35,7 @@ pub struct Row {
     pub spread: (f64, f64),
     /// The unit of both numbers.
     pub unit: Unit,
-    /// The least ratio aimed for; `None` where the row is there for comparison only.
+    /// The least ratio aimed for; `None` if the row is only for comparison.
     pub goal: Option<f64>,
     /// The peer's number is the least that can be had: no peer of this case can be beaten by more.
     #[serde(default)]

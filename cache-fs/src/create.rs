@@ -30,7 +30,7 @@ impl Owner {
 /// Makes a file with mode 0600 that was not there, open for reading and writing.
 ///
 /// # Errors
-/// What the system says: `EXIST` where something of the name is there.
+/// What the system returns: `EXIST` if the name is taken.
 pub fn create_file(
     dir: impl AsFd,
     name: impl rustix::path::Arg,
@@ -48,7 +48,7 @@ pub fn create_file(
     Ok(file)
 }
 
-/// Makes a directory with mode 0700 unless it is there, and opens it. A symbolic link is not followed.
+/// Makes a directory with mode 0700 unless it exists, and opens it. A symbolic link is not followed.
 ///
 /// # Errors
 /// What the system says.

@@ -45,8 +45,8 @@ impl FileId {
     }
 }
 
-/// A directory that satisfies a [`Rule`], held open. Working below it is safe from whoever exchanges
-/// its path later.
+/// A directory that satisfies a [`Rule`], held open. Work below it stays safe if another process exchanges its
+/// path later.
 #[derive(Debug)]
 pub struct Directory {
     named: PathBuf,
@@ -77,7 +77,7 @@ impl Directory {
                     return Ok(None);
                 }
                 match make_missing(&way) {
-                    // What was made is looked at as what was there is.
+                    // Judge the new directories like existing ones.
                     Ok(()) => continue,
                     Err(Errno::NOENT) => continue,
                     Err(errno) => return Err(cannot_make(&way, errno)),
@@ -167,8 +167,8 @@ impl Directory {
         )))
     }
 
-    /// Makes the file of this name with mode 0600, open for reading and writing; false where something of the
-    /// name is there.
+    /// Makes the file of this name with mode 0600, open for reading and writing. Returns `None` if the name is
+    /// taken.
     ///
     /// # Errors
     /// [`ErrorKind::Storage`](cache_core::ErrorKind::Storage) where it cannot be made.

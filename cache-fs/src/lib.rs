@@ -15,8 +15,8 @@
 //!   database just before SQLite opens it, and take it away before anybody looks. Use a directory below it.
 //! - **Root may use the store of another user**, to look after it. Then that user is trusted as well, and
 //!   what root makes there belongs to that user.
-//! - **A user's private group** is no other user: a group without further members in `/etc/group` and
-//!   `/etc/passwd`, as many systems give to each user. A [`Rule`] may trust one more group.
+//! - **A user's private group** does not count as another user: a group without further members in `/etc/group`
+//!   and `/etc/passwd`, as many systems give to each user. A [`Rule`] may trust one more group.
 //! - **In a user namespace** an owner outside it is seen as the overflow user (65534). On the way that is taken as
 //!   the administrator's. The store itself must belong to a user inside.
 //!
@@ -27,8 +27,8 @@
 //! something else. In between the backends work below the directory that they hold open.
 //!
 //! # Locks
-//! [`LockFile`] is `flock` with a limit to the wait. Lock only what others cannot open: whoever may read a
-//! file may lock it.
+//! [`LockFile`] is `flock` with a limit to the wait. Lock only files that others cannot open: anyone who may read
+//! a file may lock it.
 //!
 //! Unix only.
 

@@ -1,4 +1,4 @@
-//! [`Rule`]: who may own a store and write to it, and the judgement over what is there.
+//! [`Rule`]: who may own a store and write to it, and how existing files are judged.
 
 use std::path::Path;
 
@@ -140,8 +140,8 @@ impl Trusted {
         if !self.is_open_to_others(&end.stat) {
             return Ok(());
         }
-        // The sticky bit protects what is there, and not the names that are free: another user may make SQLite's log
-        // just before SQLite opens it.
+        // The sticky bit protects existing files but not free names: another user may make SQLite's log just before
+        // SQLite opens it.
         let is_sticky = end.stat.st_mode & STICKY != 0;
         if !is_sticky && (self.user == ROOT || end.stat.st_uid == self.user) {
             return Err(refused(format!(

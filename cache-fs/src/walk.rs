@@ -7,7 +7,7 @@ use cache_core::Error;
 use rustix::fs::{FileType, Stat};
 use rustix::io::Errno;
 
-/// As many as Linux follows.
+/// The same limit as Linux.
 const MOST_LINKS: u32 = 40;
 
 /// A directory or a symbolic link on the way.
@@ -15,7 +15,7 @@ const MOST_LINKS: u32 = 40;
 pub(crate) struct Step {
     pub(crate) path: PathBuf,
     pub(crate) stat: Stat,
-    /// Who owns what the way goes on to below it, if that is there.
+    /// The owner of the next step below it, if that exists.
     pub(crate) below: Option<u32>,
 }
 
@@ -98,7 +98,7 @@ pub(crate) fn walk(path: &Path) -> Result<Way, Error> {
         if FileType::from_raw_mode(next.stat.st_mode) != FileType::Directory {
             let at = at.display();
             return Err(Error::invalid_cache_backend(format!(
-                "{at} is not a directory: name another path, or remove what is there"
+                "{at} is not a directory: name another path, or remove the file"
             )));
         }
         steps.push(std::mem::replace(&mut here, next));

@@ -284,7 +284,7 @@ fn what_root_makes_belongs_to_the_owner_of_the_directory() {
     for (path, mode) in [("", 0o700), ("file", 0o600), ("dir", 0o700), ("another", 0o600)] {
         assert_eq!(owner(&below.join(path)), (ME, ME, mode), "{path}");
     }
-    // Never what was there before.
+    // Directories that existed before never change owner.
     fs::create_dir(below.join("roots")).unwrap();
     make_dir(&held, "roots", held.heir()).unwrap();
     let of_root = dir.path().join("roots/own");

@@ -12,14 +12,14 @@ use crate::{Eviction, LocMemCache};
 
 const KEYS: usize = 20_000;
 
-/// Keys that are one to every hash of the form `h * 31 + byte`, whatever it begins with, as Java's is: `Aa`
-/// and `BB` count the same, so 15 of either make 32,768 texts.
+/// Keys with equal hashes under every hash of the form `h * 31 + byte`, such as Java's, whatever its start value:
+/// `Aa` and `BB` count the same, so 15 of either make 32,768 strings.
 fn chosen() -> Vec<String> {
     let pair = |key: usize, place: usize| if key >> place & 1 == 0 { "Aa" } else { "BB" };
     (0..KEYS).map(|key| (0..15).map(|place| pair(key, place)).collect()).collect()
 }
 
-/// As many of the same length.
+/// The same number of random keys of the same length.
 fn random() -> Vec<String> {
     let mixed = |key: usize| (key as u128 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835);
     (0..KEYS).map(|key| format!("{:030x}", mixed(key) >> 8)).collect()
@@ -36,8 +36,8 @@ fn hashes(store: &Store, keys: &[String]) -> Vec<u64> {
     keys.iter().map(|key| store.hash(cache.make_and_validate_key(key).unwrap().as_key())).collect()
 }
 
-/// How many entries lie where one is looked for, on average: a table of as many places as entries, in as
-/// many shards as the store has.
+/// How many entries share the place of a key, on average, in a table with one place per entry and in `shards`
+/// shards.
 fn crowd(store: &Store, shards: usize, keys: &[String]) -> f64 {
     let places = (keys.len() / shards).next_power_of_two() as u64;
     let mut crowds: HashMap<(usize, u64), u64> = HashMap::new();

@@ -6,9 +6,9 @@
 //! - **Named stores.** [`LocMemCache::named`] opens Django's `LOCATION`: all handles of a name
 //!   share one store and its limits, for as long as one of them lives.
 //!   [`LocMemCache::default`] is a store of its own.
-//! - **Culling.** At most `max_entries` at every moment. A new key that finds the store full
-//!   drops what has expired, else the least recently used `1/cull_frequency`. Stores of up to
-//!   1,024 entries are exact; larger ones are shards of about as many each, and cull one at a time.
+//! - **Culling.** At most `max_entries` at every moment. A new key that finds the store full drops expired
+//!   entries, else the least recently used `1/cull_frequency`. Stores of up to 1,024 entries are exact;
+//!   larger ones are shards of about that size, and cull one shard at a time.
 //! - **Eviction.** [`Eviction::S3Fifo`] in place of the LRU gives up one entry at a time, by how often and
 //!   how lately each was read: fewer misses for the same room, and no scan ever. It takes 45 to 70
 //!   bytes more per entry.

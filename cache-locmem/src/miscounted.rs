@@ -10,7 +10,7 @@ use conformance_tests::faults::in_time;
 use crate::store::{Over, Store};
 use crate::{Eviction, LocMemCache};
 
-/// No sequence of calls leads there. If one did, a set would count anew and not try for ever.
+/// No sequence of calls leads to a wrong count. If one did, a set would count again instead of trying for ever.
 #[test]
 fn a_write_ends_though_the_count_is_wrong() {
     for (limit, eviction) in [(8, Eviction::Lru), (8, Eviction::S3Fifo), (10_000, Eviction::Lru)] {

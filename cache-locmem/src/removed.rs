@@ -7,8 +7,8 @@ use hashbrown::HashTable;
 
 use crate::entry::Entry;
 
-/// Values that have left the store. To drop one may run its owner's code, which may call the store or panic:
-/// whoever locks a shard makes this **before** the lock, so that it is dropped after it.
+/// Values that have left the store. Dropping one may run its owner's code, which may call the store or panic. Make
+/// this **before** locking a shard, so that it is dropped after the lock.
 ///
 /// All are dropped, whatever one of them does. Then the first panic goes on.
 #[derive(Default)]

@@ -110,8 +110,7 @@ impl Table {
         reaped
     }
 
-    /// Takes out an expired entry with this hash. Where there is none, those that expire later are noted
-    /// again.
+    /// Removes an expired entry with this hash. If none has expired, notes the deadlines of the others again.
     fn reap_one(&mut self, hash: u64, now: u64) -> Option<Box<Entry>> {
         if let Ok(entry) = self.entries.find_entry(hash, |entry| entry.hash == hash && !entry.is_live(now)) {
             let entry = entry.remove().0;
@@ -258,7 +257,7 @@ mod tests {
         let mut removed = Removed::default();
         assert_eq!(table.take_victims(10, &mut removed), 10);
         assert_eq!(queued(&table), table.len());
-        assert!(table.take_all(&mut removed) > 0, "what was there is handed over");
+        assert!(table.take_all(&mut removed) > 0, "the entries are handed over");
         assert_eq!((table.len(), queued(&table)), (0, 0));
         (0..100).for_each(|n| insert(&mut table, n, NEVER));
         assert_eq!(table.take_victims(usize::MAX, &mut removed), 100);

@@ -33,7 +33,7 @@ impl Random {
     }
 }
 
-/// Entries that expire, are removed or overwritten are no evictions.
+/// Entries that expire, are removed or are overwritten do not count as evictions.
 #[test]
 fn evictions_are_counted() {
     let counts = |cache: &Cache<LocMemCache>| {
@@ -57,7 +57,7 @@ fn evictions_are_counted() {
             assert_eq!(
                 evictions.unwrap() + entries.unwrap(),
                 3 * max_entries,
-                "{eviction:?}, max_entries {max_entries}: {evictions:?} evictions and {entries:?} entries of so many keys"
+                "{eviction:?}, max_entries {max_entries}: {evictions:?} evictions and {entries:?} entries"
             );
         }
     }

@@ -118,7 +118,7 @@ fn counted(cache: &Store, name: &str) -> u64 {
     let keys = (0..2 * LIMIT).flat_map(|n| [format!("n{n}"), format!("new{n}")]);
     let keys = keys.chain(["a".into(), "new".into(), "again".into()]);
     let there = keys.filter(|key| cache.has_key(key).unwrap()).count() as u64;
-    assert_eq!(cache.backend().entries().unwrap(), Some(there), "{name}: what is counted is there");
+    assert_eq!(cache.backend().entries().unwrap(), Some(there), "{name}: the count is right");
     there
 }
 

@@ -88,7 +88,7 @@ fn main() {
     measure("8,000 structs", &(0..8000).map(user).collect::<Vec<_>>());
     measure("300,000 integers", &(0..300_000).map(|n: i64| n * 3 % 100_000).collect::<Vec<_>>());
     measure("100,000 floats", &(0..100_000).map(|n| f64::from(n) / 3.0).collect::<Vec<_>>());
-    measure("40,000 texts", &(0..40_000).map(|n| format!("text number {n} of many")).collect::<Vec<_>>());
+    measure("40,000 strings", &(0..40_000).map(|n| format!("text number {n} of many")).collect::<Vec<_>>());
     let map: BTreeMap<String, u32> = (0..40_000).map(|n| (format!("key number {n}"), n)).collect();
     measure("a dict of 40,000 as a BTreeMap", &map);
     measure("a dict of 40,000 as a HashMap", &map.into_iter().collect::<HashMap<_, _>>());

@@ -58,8 +58,8 @@ impl Codec for Pickle {
     }
 }
 
-/// The words of an [`Error`], which holds nothing of a value, for whoever uses the cache, in the form
-/// that the cache gives to other codecs' errors.
+/// The message of an [`Error`] for users of the cache, in the form that the cache gives to other codecs' errors.
+/// It contains no part of a value.
 fn shown(error: &Error) -> PublicError {
     let text = error.to_string();
     let found = |rest: &str| format!("found {rest}");

@@ -1,6 +1,6 @@
-//! A document as serde's data model. Dates and times are text in ISO 8601, decimals and UUIDs text,
-//! bytes bytes; an object of any other class is no value but [`Value`](crate::Value). A time that its
-//! text would change is refused.
+//! Reads a document as serde's data model. Dates, times, decimals and UUIDs become text (dates and times in
+//! ISO 8601), bytes stay bytes. Only [`Value`](crate::Value) can hold an object of another class. A time that
+//! its text would change is refused.
 
 use serde::de::value::{BytesDeserializer, SeqDeserializer, UnitDeserializer};
 use serde::de::{DeserializeSeed, EnumAccess, Error as _, MapAccess, SeqAccess, VariantAccess, Visitor};
@@ -18,8 +18,7 @@ use crate::value;
 /// The value in a pickle of any protocol. Executes nothing.
 ///
 /// # Errors
-/// When the bytes are no pickle, or one that a limit or its content forbids to read, or when it
-/// holds no `T`.
+/// If the bytes are not a pickle, if a limit or the content forbids reading it, or if it does not hold a `T`.
 pub fn from_slice<'de, T: Deserialize<'de>>(bytes: &'de [u8]) -> Result<T, Error> {
     from_slice_with(bytes, &Limits::default())
 }

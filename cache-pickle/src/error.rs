@@ -10,7 +10,7 @@ use serde::de::{Expected, Unexpected};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// The bytes are no pickle, or a damaged one.
+    /// The bytes are not a pickle, or a damaged one.
     Malformed,
     /// A pickle that cannot be read without executing something or knowing more than its bytes.
     Unsupported,
@@ -121,8 +121,9 @@ impl Flaw {
     pub(crate) const UNHASHABLE: Self = Self::value(
         "a key of a dict or a member of a set is, or holds, a list, a dict, a set or a bytearray, which Python cannot hash",
     );
-    pub(crate) const CALLABLE: Self =
-        Self::value("an object cannot be written: its `callable` is no class, or has `kwargs` and is called");
+    pub(crate) const CALLABLE: Self = Self::value(
+        "an object cannot be written: its `callable` is not a class, or has `kwargs` and is called",
+    );
     pub(crate) const OFFSET: Self =
         Self::value("a zone is a day or more away from UTC, which no zone in Python is");
     pub(crate) const OUT_OF_RANGE: Self =

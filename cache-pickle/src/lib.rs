@@ -1,9 +1,9 @@
 //! Python's pickle for Rust, to share a cache with Django: a [codec](Pickle) for the cache
 //! framework, and reading and writing by itself.
 //!
-//! **A Python reader executes what it unpickles.** Nothing is executed here; but whoever can write
-//! to a cache that a Python program reads as pickle can run code in that program. Such a cache
-//! trusts all its writers. JSON on both sides is safer.
+//! **A Python reader executes what it unpickles.** Nothing is executed here; but anyone who can write to a
+//! cache that a Python program reads as pickle can run code in that program. Such a cache trusts all its
+//! writers. JSON on both sides is safer.
 //!
 //! # serde
 //! [`to_vec`] and [`from_slice`] work as `serde_json` does: a struct is a dict with its fields'
@@ -33,11 +33,10 @@
 //! (`fold=1`) in a named zone.
 //!
 //! # Any value
-//! [`Value`] holds every value that Python pickles, but for texts with lone surrogates and objects
-//! that contain themselves: dates, sets, tuples and large integers as what they are, objects of
-//! unknown classes as [`Object`]s, which are written as they were read. The module [`python`]
-//! writes a struct's field as Python's own type. In a struct with `#[serde(flatten)]` and in some
-//! enums a [`Value`] is less: see there.
+//! [`Value`] holds every value that Python pickles, except strings with lone surrogates and objects that
+//! contain themselves: dates, sets, tuples and large integers as what they are, objects of unknown classes as
+//! [`Object`]s, which are written as they were read. The module [`python`] writes a struct's field as
+//! Python's own type. In a struct with `#[serde(flatten)]` and in some enums a [`Value`] is less: see there.
 //!
 //! The features `jiff`, `uuid` and `rust_decimal` convert a [`Value`] from and into the types of
 //! those crates.

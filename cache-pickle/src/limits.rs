@@ -26,7 +26,7 @@ pub struct Limits {
     pub integer: usize,
     /// What a value in which objects are shared may grow to once each place has a copy of its own,
     /// in bytes for each byte of the document, besides 4 MiB; 64. 84 bytes can name 2⁴⁰ objects.
-    /// On writing, texts and classes alone are shared, and only as far as that.
+    /// On writing, only strings and classes are shared, and only as far as that.
     pub growth: usize,
 }
 
@@ -37,7 +37,7 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// None but those that cannot be set.
+    /// No limits, except the fixed ones.
     pub(crate) const NONE: Self =
         Self { input: usize::MAX, nodes: usize::MAX, integer: usize::MAX, growth: usize::MAX };
 

@@ -103,7 +103,7 @@ mod tests {
 
     #[test]
     fn one_other_bit_is_seen_or_changes_nothing() {
-        let value = Value::from("a text that is long enough");
+        let value = Value::from("a string that is long enough");
         let sealed = seal(&value.write().unwrap(), b"k");
         for bit in 0..sealed.len() * 8 {
             let mut flipped = sealed.clone();

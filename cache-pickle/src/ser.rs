@@ -71,7 +71,7 @@ impl<'a> Ser<'a> {
         Ok(Inside { writer: self.writer, depth, end, form: self.form })
     }
 
-    /// A dict is no key of another.
+    /// Refuses a dict as the key of another.
     fn no_key(&self) -> Result<(), Error> {
         if self.form == Form::Key { Err(Flaw::UNHASHABLE.into()) } else { Ok(()) }
     }

@@ -188,7 +188,7 @@ impl TimeDelta {
         fits.then_some(Self { days, seconds, microseconds })
     }
 
-    /// So many microseconds, or nothing where Python has no such span.
+    /// A span of this many microseconds, or `None` if Python has no such span.
     #[must_use]
     pub fn from_microseconds(total: i128) -> Option<Self> {
         let days = i32::try_from(total.div_euclid(DAY)).ok()?;

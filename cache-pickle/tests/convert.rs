@@ -43,12 +43,12 @@ fn values_come_back_as_pythons_types() {
     round(SignedDuration::from_secs(86_399_999_999_999), "timedelta(PT86399999999999S)");
 }
 
-/// The hour that is there twice, and the one that is not there, as Python counts them.
+/// The hour that exists twice and the one that does not exist, as Python counts them.
 #[test]
 fn a_clock_that_is_put_back_has_its_fold() {
     if jiff::tz::TimeZone::get("Europe/Berlin").is_err() {
-        assert!(std::env::var_os("CI").is_none(), "there is no database of time zones");
-        eprintln!("skipped: there is no database of time zones");
+        assert!(std::env::var_os("CI").is_none(), "the time zone database is missing");
+        eprintln!("skipped: the time zone database is missing");
         return;
     }
     for (time, fold) in [

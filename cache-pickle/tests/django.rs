@@ -57,7 +57,7 @@ fn ordinary_data_of_django_is_read() {
 
 #[test]
 fn a_uuid_of_a_time_is_a_uuid() {
-    // On most systems `is_safe` is unsafe; made here so that all three are there.
+    // On most systems `is_safe` is unsafe; the test makes all three.
     for safe in ["safe", "unsafe", "unknown"] {
         let expression = format!("uuid.UUID(int=2**127 + 5, is_safe=uuid.SafeUUID.{safe})");
         for pickle in pickles(&expression) {

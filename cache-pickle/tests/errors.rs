@@ -31,7 +31,7 @@ struct Talkative(String);
 
 impl Serialize for Talkative {
     fn serialize<S: Serializer>(&self, _: S) -> Result<S::Ok, S::Error> {
-        Err(S::Error::custom(format!("{} is no password", self.0)))
+        Err(S::Error::custom(format!("{} is not a password", self.0)))
     }
 }
 
@@ -97,8 +97,8 @@ fn a_refused_pickle_says_why() {
     says::<()>(b"N.N", "not a pickle that can be read: bytes are left over after it (byte 2)");
     says::<()>(
         b"X\x03\0\0\0\xed\xa0\x80.",
-        "the pickle cannot be read: a text is not UTF-8 (lone surrogates are legal in Python, but no text \
-         elsewhere) (byte 8)",
+        "the pickle cannot be read: a string is not UTF-8 (Python allows lone surrogates, Unicode does \
+         not) (byte 8)",
     );
 }
 

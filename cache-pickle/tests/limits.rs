@@ -57,7 +57,7 @@ fn integers_are_as_large_in_text_as_in_bytes() {
             }
         }
     }
-    // Python reads zeros before a number, and so many are no larger number.
+    // Python reads leading zeros, which do not make a number larger.
     let padded = format!("L{}{largest}L\n.", "0".repeat(9));
     assert_eq!(Value::read(padded.as_bytes()).unwrap(), largest.into());
 }

@@ -157,7 +157,7 @@ fn a_few_bytes_name_no_more_objects_than_fit() {
     let figure = "bytes that name 2^40 objects refused, 64 KiB held at most";
     record(26, "pickle", bombs.len() as u64, failed.len() as u64, figure);
     assert!(failed.is_empty(), "{failed:#?}");
-    // A text of 10 kB, named 100,000 times: a gigabyte.
+    // A string of 10 kB, named 100,000 times: a gigabyte.
     let text = [b"X\x10\x27\0\0".as_slice(), &b"x".repeat(10_000)].concat();
     let bomb = [b"](".as_slice(), &text, b"q\0", &b"h\0".repeat(100_000), b"e."].concat();
     assert_eq!(kind(&bomb), ErrorKind::Limit);
@@ -177,7 +177,7 @@ fn long_names_are_not_copied_for_each_class() {
     }
 }
 
-/// An escape makes the name a text that is not in the input as it is.
+/// The escape gives a name that is not in the input as it stands.
 #[test]
 fn escaped_names_are_not_copied_for_each_class() {
     let long = "A".repeat(20_000);
@@ -191,10 +191,10 @@ fn escaped_names_are_not_copied_for_each_class() {
     }
 }
 
-/// Work shows in what is allocated: each look at such a text makes a buffer for the bytes in it.
+/// Work shows in allocations: each look at such a string makes a buffer for its bytes.
 #[test]
 fn a_long_text_is_not_looked_at_for_each_object() {
-    // _codecs.encode(text, 'latin1') of a text that is no Latin-1, at its end.
+    // _codecs.encode(text, 'latin1') of a string that leaves Latin-1 only at its end.
     let text = [b"X".as_slice(), &30_002_u32.to_le_bytes(), &b"x".repeat(30_000), "Ā".as_bytes()].concat();
     let args = [text.as_slice(), b"X\x06\0\0\0latin1\x86q\x01"].concat();
     let encode = b"c_codecs\nencode\nq\x00";
@@ -216,9 +216,9 @@ fn ordinary_sharing_is_read() {
     assert_eq!(rows.len(), 1000);
     assert!(rows.iter().all(|row| *row == rows[0]));
     assert_eq!(rows[0].get("key"), Some(&Value::Int(1)));
-    let texts =
+    let strings =
         [b"](".as_slice(), b"X\xe8\x03\0\0", &b"x".repeat(1000), b"q\0", &b"h\0".repeat(999), b"e."].concat();
-    assert_eq!(from_slice::<Vec<&str>>(&texts).unwrap(), vec!["x".repeat(1000); 1000]);
+    assert_eq!(from_slice::<Vec<&str>>(&strings).unwrap(), vec!["x".repeat(1000); 1000]);
 }
 
 #[test]

@@ -109,7 +109,7 @@ proptest! {
         prop_assert_eq!(&Value::read(&serialized).unwrap(), &value);
         let [inner]: [Value; 1] = from_slice(&to_vec(&[&value]).unwrap()).unwrap();
         prop_assert_eq!(&inner, &value);
-        // Whoever shows it.
+        // Showing it works too.
         prop_assert!(!value.to_string().is_empty());
     }
 }
@@ -186,7 +186,7 @@ fn python_finds_what_rust_made_equal() {
                 (2.5.into(), Value::Tuple(vec![])),
             ]),
         ),
-        // Frames, and texts and bytes that lie outside of them.
+        // Frames, and strings and bytes that lie outside of them.
         (
             "['x' * 70000, b'y' * 70000, 'z' * 65535, 1]",
             Value::List(vec![

@@ -11,7 +11,7 @@ use cache_pickle::{ErrorKind, Value, from_slice, to_vec};
 use python::Case;
 use serde::Deserialize;
 
-/// What no value here holds: a text that is no Unicode, and objects that contain themselves.
+/// The values that no `Value` holds: a string with a lone surrogate, and objects that contain themselves.
 const UNREADABLE: [(&str, ErrorKind); 3] = [
     ("str_surrogate", ErrorKind::Unsupported),
     ("recursive_list", ErrorKind::Recursive),

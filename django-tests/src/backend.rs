@@ -11,7 +11,7 @@ use crate::bridge::BridgeError;
 use crate::hex;
 use crate::pool::Pool;
 
-/// The first that is no signed 64-bit integer.
+/// The first number above the signed 64-bit integers.
 const TWO_TO_63: f64 = 9_223_372_036_854_775_808.0;
 
 /// A cache of Django's, behind the handle of this framework: it gets final keys, and holds Python
@@ -34,7 +34,7 @@ impl DjangoCache {
     #[must_use]
     pub fn new(pool: &Arc<Pool>, mut settings: Json, capabilities: Capabilities) -> Self {
         settings["KEY_FUNCTION"] = "__main__.final_key".into();
-        // Everything that is no integer comes back as a pickle.
+        // Every value but an integer comes back as a pickle.
         let capabilities = capabilities.with_preserves_type_tags(false);
         Self { pool: Arc::clone(pool), name: settings.to_string(), settings, capabilities }
     }
@@ -100,7 +100,7 @@ fn found(key: &str, value: &Json) -> Result<Payload> {
     Ok(to_payload(Bytes::from(pickle.ok_or_else(none)?)))
 }
 
-fn texts(keys: &[Key<'_>]) -> Vec<String> {
+fn names(keys: &[Key<'_>]) -> Vec<String> {
     keys.iter().map(ToString::to_string).collect()
 }
 
@@ -158,7 +158,7 @@ impl BaseCache for DjangoCache {
     }
 
     fn get_many(&self, keys: &[Key<'_>]) -> Result<Vec<Option<Payload>>> {
-        let pairs = self.whole("get_many", json!({ "keys": texts(keys) }))?;
+        let pairs = self.whole("get_many", json!({ "keys": names(keys) }))?;
         let mut payloads = vec![None; keys.len()];
         for pair in pairs.as_array().into_iter().flatten() {
             let key = pair[0].as_str().unwrap_or_default();
@@ -183,7 +183,7 @@ impl BaseCache for DjangoCache {
     }
 
     fn delete_many(&self, keys: &[Key<'_>]) -> Result<()> {
-        self.whole("delete_many", json!({ "keys": texts(keys) })).map(drop)
+        self.whole("delete_many", json!({ "keys": names(keys) })).map(drop)
     }
 
     fn close(&self) -> Result<()> {

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 #[must_use]
 pub fn encode(bytes: &[u8]) -> String {
     bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut digits, byte| {
-        // Writing to a text does not fail.
+        // Writing to a string does not fail.
         let _ = write!(digits, "{byte:02x}");
         digits
     })

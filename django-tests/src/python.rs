@@ -53,8 +53,8 @@ fn made_in(place: &Path) -> Result<PathBuf, String> {
     }
 }
 
-/// The interpreter, for a test that needs it; `None`, with the reason on the standard error, where
-/// there is none and this is no CI run.
+/// Returns the interpreter for a test that needs it. Outside CI, returns `None` and prints the reason to
+/// standard error if no interpreter is installed.
 ///
 /// # Panics
 /// In a CI run (the variable `CI` is set) without an interpreter: nothing that is missing may be

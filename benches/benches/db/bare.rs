@@ -1,5 +1,5 @@
-//! SQLite as a program would use it by itself: one connection a thread, prepared statements, the
-//! columns, settings and upsert of ours, and no layer.
+//! SQLite as a program would use it directly: one connection per thread and prepared statements, with the
+//! columns, settings and upsert of `cache-db`, and no layer.
 
 use std::path::Path;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};

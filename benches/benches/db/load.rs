@@ -43,7 +43,7 @@ impl Operation {
     }
 }
 
-/// A row of the table: nine in ten are texts of 100 bytes, the others are numbers.
+/// A row of the table: nine in ten are strings of 100 bytes, the others are numbers.
 #[derive(Clone, Copy, Debug)]
 pub enum Row {
     Text(u64),
@@ -51,7 +51,7 @@ pub enum Row {
 }
 
 impl Row {
-    /// All rows of a table of so many.
+    /// All rows of a table of `rows` rows.
     pub fn all(rows: u64) -> impl Iterator<Item = Self> {
         (0..rows).map(|n| if n % 10 == 0 { Self::Number(n / 10) } else { Self::Text(n - n / 10 - 1) })
     }
@@ -104,7 +104,7 @@ impl Picks {
 pub struct Gate(Barrier);
 
 impl Gate {
-    /// Returns once all are there, with the time of that.
+    /// Waits until all threads have arrived, and returns the time of that.
     pub fn pass(&self) -> Instant {
         self.0.wait();
         Instant::now()

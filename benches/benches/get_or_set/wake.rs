@@ -9,7 +9,7 @@ use super::{ByTasks, ByThreads};
 
 pub(crate) const NAME: &str = "bare wake-up";
 
-/// What waking so many takes at the least: an event of the system's for threads, and tokio's for tasks.
+/// The least that waking all waiters takes: one event of the system for threads, and tokio's for tasks.
 #[derive(Default)]
 pub(crate) struct Wake(Mutex<HashMap<String, Arc<Flight>>>);
 

@@ -22,7 +22,7 @@ pub(crate) fn zipf(requests: usize) -> Requests {
     Requests { name: "Zipf", keys, footprint }
 }
 
-/// A trace of `benches/traces`, which must have so many requests of so many different blocks.
+/// Reads a trace of `benches/traces`, which must have `requests` requests of `footprint` different blocks.
 pub(crate) fn trace(name: &'static str, requests: usize, footprint: usize) -> Requests {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("traces").join(name).with_extension("zst");
     let packed = std::fs::read(path).unwrap();

@@ -78,8 +78,8 @@ pub(crate) fn on_one_processor(work: impl FnOnce()) {
     sched_setaffinity(None, &all).unwrap();
 }
 
-/// A contender whose calls are made by so many tasks side by side, each of which awaits its own one
-/// after another. `call` gets the number of the task and of the call.
+/// A contender whose calls are made by `tasks` concurrent tasks, each of which awaits its own calls one after
+/// another. `call` gets the number of the task and of the call.
 pub(crate) fn in_tasks<'a, F, C>(name: &str, runtime: &'a Runtime, tasks: usize, call: C) -> Contender<'a>
 where
     C: Fn(usize, usize) -> F + Send + Sync + 'static,
@@ -109,8 +109,8 @@ where
     })
 }
 
-/// What server and system take at the least: so many requests in one write to a bare socket, and their
-/// replies of `length` bytes each, which nobody looks into.
+/// The least that server and system take: `at_once` requests in one write to a bare socket, and their replies of
+/// `length` bytes each, which nobody parses.
 pub(crate) fn floor<'a>(address: &str, request: &[u8], length: usize, at_once: usize) -> Contender<'a> {
     let mut stream = TcpStream::connect(address).unwrap();
     stream.set_nodelay(true).unwrap();
@@ -128,7 +128,7 @@ pub(crate) fn floor<'a>(address: &str, request: &[u8], length: usize, at_once: u
     .floor()
 }
 
-/// Django's cache on the server at `location`; `None`, with the reason, where there is no Python.
+/// Django's cache on the server at `location`. Returns `None` and prints the reason if Python is missing.
 pub(crate) fn django(kind: &str, location: &str) -> Option<Mutex<Python>> {
     let python = django_tests::python::or_skip()?;
     Some(Mutex::new(Python::start(&python, "servers.py", &[kind, location])))

@@ -1,9 +1,9 @@
 //! Which entry goes next, by S3-FIFO (Yang et al., "FIFO queues are all you need for cache
 //! eviction", SOSP 2023) with two additions.
 //!
-//! New entries wait in a small queue. Those that are read there move on to the main queue; the others
-//! go, and leave a ghost. The main queue is a clock: an entry at its front that was read goes to its
-//! back, with a read less.
+//! New entries wait in a small queue. Entries that are read there move on to the main queue; the others are
+//! evicted and leave a ghost. The main queue is a clock: an entry at its front that was read goes to its back,
+//! with one read less.
 //!
 //! - **A ghost has to win its place.** In plain S3-FIFO whatever returns enters main, so a loop
 //!   that is larger than the store drives out what is read. Here it enters only where the entry at
@@ -22,7 +22,8 @@ use self::ghosts::{Ghosts, Origin};
 use self::list::{Lists, Queue};
 use crate::entry::Entry;
 
-/// Looks at the queues' fronts before an eviction takes what is there: what bounds a set's work.
+/// How many looks at the queues' fronts an eviction makes before it takes the entry at the front. This bounds a
+/// set's work.
 const TURNS: u32 = 32;
 
 /// The room of the small queue at the beginning, the least and the most, in thousandths of the share.
@@ -30,14 +31,14 @@ const FIRST_ROOM: usize = 100;
 const LEAST_ROOM: usize = 2;
 const MOST_ROOM: usize = 900;
 
-/// For so many departures from the small queue a ghost is kept, in thousandths of the share.
+/// Ghosts are kept for this many departures from the small queue, in thousandths of the share.
 const KEPT: usize = 2_000;
 
-/// A ghost that left within so many thousandths of the share moves the room.
+/// A ghost that left within this many thousandths of the share changes the small queue's room.
 const CLOSE: usize = 50;
 
-/// For so many thousandths of a ghost's age an entry has to be idle to lose to it: of two that are about as
-/// old the one that is there stays.
+/// An entry loses to a ghost if it was idle for more than this many thousandths of the ghost's age. If both are
+/// about as old, the resident entry stays.
 const IDLE: usize = 1_400;
 
 /// The room moves by parts of an entry: what is one entry's room, what a ghost of the small queue adds,

@@ -11,8 +11,8 @@ use crate::table::{Reaped, Table};
 /// A full store looks at this many deadlines at a time: a set must not stop for all that expired at once.
 const REAP_PER_CULL: usize = 64;
 
-/// A full store that finds nothing expired looks at no more deadlines than this, which entries that were set again
-/// or touched have left behind: as many as there can be in a store of one shard. Then it culls.
+/// A full store that finds nothing expired looks at no more deadlines than this, and then culls. It is the most
+/// that entries which were set again or touched leave behind in a store of one shard.
 const LOOKS_PER_CULL: usize = 2 * ONE_SHARD as usize + 256;
 
 impl Store {
@@ -48,7 +48,7 @@ impl Store {
         evicted.map(|entry| removed.entry(entry)).is_some()
     }
 
-    /// Makes room: expired entries anywhere go first, else a share of those that are to go next.
+    /// Makes room: removes expired entries anywhere, else evicts a share of the entries that are next.
     pub(super) fn cull(&self, home: &Shard, now: u64) {
         if self.may_expire(now) && self.reap(now) {
             return;

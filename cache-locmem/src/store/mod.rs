@@ -230,9 +230,9 @@ impl Store {
         self.shards.iter().for_each(|shard| self.empty(&mut shard.write(), &mut removed));
     }
 
-    /// Returns the tick of a hit. A small store culls exactly the least recently used, so every hit has its
-    /// own. In a large one hits between two writes of a shard share theirs: ticks are dear, and where a third
-    /// of hundreds goes at once the order of the last few does not matter.
+    /// Returns the tick of a hit. A small store culls exactly the least recently used, so every hit has its own.
+    /// In a large store, hits between two writes of a shard share one: ticks are expensive, and when a third of
+    /// hundreds is evicted at once, the order of the last few does not matter.
     #[inline]
     fn tick_of_hit(&self, shard: &Shard) -> u64 {
         if self.shards.len() == 1 { shard.tick() } else { shard.ticks.load(Ordering::Relaxed) }

@@ -88,7 +88,7 @@ impl Store {
         let mut removed = Removed::default();
         // In the order of their places, as everywhere.
         let mut tables: Vec<_> = self.shards.iter().map(Shard::write).collect();
-        // What is counted now is there.
+        // Every place counted now belongs to a stored entry.
         self.count.store(tables.iter().map(|table| table.len()).sum(), Ordering::Release);
         let at_home = self.shards.iter().position(|shard| std::ptr::eq(shard, home)).unwrap_or_default();
         let known = tables[at_home].find(new.hash, new.key).is_some();

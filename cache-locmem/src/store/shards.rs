@@ -14,7 +14,7 @@ const FEWEST: usize = 64;
 const SHARD_OF_QUEUES: usize = 4_096;
 const FEWEST_OF_QUEUES: usize = 16;
 const MOST: usize = 4_096;
-/// A store without a limit: as many as one of 262,144 entries.
+/// A store without a limit has the shards of one with 262,144 entries.
 const SHARDS_UNLIMITED: usize = 256;
 
 /// Returns how many shards a store with this limit has: a power of two.

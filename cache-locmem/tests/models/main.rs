@@ -1,5 +1,5 @@
-//! The store itself under shuttle, which runs its threads one at a time and chooses at every lock and
-//! every atomic who goes on: in a second as many orders as a machine meets in weeks, and a deadlock is a failure
+//! The store itself under shuttle, which runs its threads one at a time and chooses at every lock and every atomic
+//! which one goes on. In a second it tries the orders that a machine meets in weeks, and a deadlock is a failure
 //! at once, not a hang.
 //!
 //! The store's source is compiled once more here, with shuttle's locks in place of the standard library's,

@@ -42,12 +42,13 @@ pub(crate) struct Model {
 }
 
 impl Model {
-    /// A store of two shards and at most so many entries, of which `1/cull_frequency` of a shard go at once.
+    /// A store of two shards and at most `max_entries` entries; culling evicts `1/cull_frequency` of a shard at
+    /// once.
     pub(crate) fn new(eviction: Eviction, max_entries: u64, cull_frequency: u32) -> Self {
         Self::with_shards(2, eviction, max_entries, cull_frequency)
     }
 
-    /// The same with so many shards.
+    /// The same with `shards` shards.
     pub(crate) fn with_shards(
         shards: usize,
         eviction: Eviction,
@@ -60,7 +61,7 @@ impl Model {
         Self { cache: Cache::new(Modelled(store)), time }
     }
 
-    /// How many entries the store counts, with those that are just coming.
+    /// How many entries the store counts, including ones that are being added.
     pub(crate) fn counted(&self) -> u64 {
         self.cache.backend().0.len() as u64
     }

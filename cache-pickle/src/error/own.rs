@@ -1,5 +1,5 @@
-//! Which texts are this crate's own, and so hold nothing of a value. An error that crosses a trait
-//! object of serde's arrives as its text alone, beside what types say in their own words.
+//! Recognizes this crate's own messages, which contain no part of a value. An error that crosses one of
+//! serde's trait objects arrives as its message alone, beside what types say in their own words.
 
 use serde::de::Unexpected;
 

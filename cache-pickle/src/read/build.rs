@@ -53,7 +53,7 @@ impl<'de> Machine<'de, '_> {
         self.extend(count, |arena, target| match target {
             Item::List(node) => Ok(node),
             Item::Object(object) => part(arena, object, LIST),
-            _ => Err(Flaw::malformed("items for what is no list")),
+            _ => Err(Flaw::malformed("items for a value that is not a list")),
         })
     }
 
@@ -62,7 +62,7 @@ impl<'de> Machine<'de, '_> {
         self.extend(count, |arena, target| match target {
             Item::Dict(node) => Ok(node),
             Item::Object(object) => part(arena, object, DICT),
-            _ => Err(Flaw::malformed("keys and values for what is no dict")),
+            _ => Err(Flaw::malformed("keys and values for a value that is not a dict")),
         })
     }
 
@@ -70,7 +70,7 @@ impl<'de> Machine<'de, '_> {
         self.extend(count, |_, target| match target {
             Item::Set(node) => Ok(node),
             Item::Object(_) => Err(ORDER),
-            _ => Err(Flaw::malformed("members for what is no set")),
+            _ => Err(Flaw::malformed("members for a value that is not a set")),
         })
     }
 
@@ -78,9 +78,9 @@ impl<'de> Machine<'de, '_> {
         if self.arena.classes.len() >= self.limits.rows() {
             return Err(Flaw::TOO_MANY);
         }
-        let texts = self.arena.str(&module).zip(self.arena.str(&name));
-        let texts = texts.ok_or(Flaw::malformed("a class whose name is no text"))?;
-        let class = Class::new((module, name), texts, self.protocol);
+        let names = self.arena.str(&module).zip(self.arena.str(&name));
+        let names = names.ok_or(Flaw::malformed("a class whose name is not a string"))?;
+        let class = Class::new((module, name), names, self.protocol);
         let index = self.arena.classes.len() as u32;
         self.arena.classes.push(class);
         self.push(Item::Class(index))
@@ -120,7 +120,9 @@ impl<'de> Machine<'de, '_> {
 
     pub(super) fn build(&mut self) -> Result<(), Flaw> {
         let [target, state] = self.pop_array()?;
-        let Item::Object(index) = target else { return Err(Flaw::malformed("state for what is no object")) };
+        let Item::Object(index) = target else {
+            return Err(Flaw::malformed("state for a value that is not an object"));
+        };
         let object = self.arena.objects.get_mut(index as usize).ok_or(UNDERFLOW)?;
         if object.has_state {
             return Err(ORDER);

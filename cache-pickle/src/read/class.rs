@@ -1,4 +1,4 @@
-//! A class that a pickle names, and which of those that have a Rust type it is.
+//! A class that a pickle names, and the Rust type it corresponds to, if any.
 
 use crate::read::item::Item;
 use crate::read::python2::renamed;
@@ -57,7 +57,7 @@ impl Known {
     }
 }
 
-/// Its names are texts of the document, however often it is named.
+/// Its names are strings of the document, however often it is named.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Class<'de> {
     pub(crate) module: Item<'de>,

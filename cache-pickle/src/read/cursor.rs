@@ -37,7 +37,7 @@ impl<'de> Cursor<'de> {
         Ok(taken)
     }
 
-    /// As many bytes as the next byte says.
+    /// Takes the number of bytes that the next byte gives.
     #[inline]
     pub(crate) fn take1(&mut self) -> Result<&'de [u8], Flaw> {
         let len = self.byte()?;
@@ -76,6 +76,6 @@ impl<'de> Cursor<'de> {
 #[inline]
 pub(crate) fn utf8(bytes: &[u8]) -> Result<&str, Flaw> {
     std::str::from_utf8(bytes).map_err(|_| {
-        Flaw::unsupported("a text is not UTF-8 (lone surrogates are legal in Python, but no text elsewhere)")
+        Flaw::unsupported("a string is not UTF-8 (Python allows lone surrogates, Unicode does not)")
     })
 }

@@ -31,7 +31,7 @@ pub(crate) fn unicode<'de>(line: &'de [u8], text: &mut String) -> Result<Item<'d
         };
         let code = rest.get(1..=digits).and_then(hexadecimal);
         let code = code.ok_or(Flaw::malformed("an escape without its digits"))?;
-        let lone = Flaw::unsupported("a text has a lone surrogate, which is no text elsewhere");
+        let lone = Flaw::unsupported("a string has a lone surrogate, which Unicode does not allow");
         text.push(char::from_u32(code).ok_or(lone)?);
         rest = rest.get(1 + digits..).unwrap_or_default();
     }

@@ -71,9 +71,9 @@ struct Open<'a, 'de> {
     parts: bool,
 }
 
-/// Refuses recursive objects, and those that would grow too large or nest too deep: more than
-/// `shared` bytes of input may become, if anything in it is shared. Takes time in the number of
-/// items, however often they are shared.
+/// Refuses recursive objects. If anything in the document is shared, also refuses objects that would nest too
+/// deep or grow larger than `shared` bytes of input may become. Takes time in the number of items, however
+/// often they are shared.
 pub(crate) fn check<'de>(
     arena: &Arena<'de>,
     root: Item<'de>,

@@ -289,7 +289,7 @@ impl<'de, 'l> Machine<'de, 'l> {
     }
 
     fn index(&mut self) -> Result<usize, Flaw> {
-        self.cursor.text_line()?.parse().map_err(|_| Flaw::malformed("a memo's place that is no number"))
+        self.cursor.text_line()?.parse().map_err(|_| Flaw::malformed("a memo's place that is not a number"))
     }
 
     fn long(&mut self, bytes: &'de [u8]) -> Result<(), Flaw> {

@@ -120,8 +120,8 @@ impl<'de> Arena<'de> {
         }
     }
 
-    /// Whether Python may be able to call this object. Says so by its class alone, whatever its
-    /// arguments are: they may be long, and it may be asked for every object.
+    /// Whether Python may be able to call this object. Decides by its class alone, because its arguments may
+    /// be long and every object may be asked about.
     pub(crate) fn may_be_called(&self, object: u32) -> bool {
         let Some(object) = self.objects.get(object as usize) else { return false };
         match self.callable(object) {
@@ -200,8 +200,8 @@ impl<'de> Arena<'de> {
         }
     }
 
-    /// A UUID: its class without arguments, and a state of one large number. Where the system said
-    /// how it made a UUID of the time, `is_safe` says so, which is no part of a UUID's equality.
+    /// A UUID: its class without arguments, and a state of one large number. `is_safe` tells how the system
+    /// made a time-based UUID; it is not part of a UUID's equality.
     fn uuid(&self, object: &Object<'de>) -> Option<[u8; 16]> {
         let args = self.tuple(&object.parts[ARGS])?;
         let class = self.class(&object.parts[CALLABLE])?;
@@ -242,7 +242,7 @@ fn delta(args: &[Item<'_>]) -> Option<TimeDelta> {
     TimeDelta::new(i32::try_from(days).ok()?, u32::try_from(seconds).ok()?, u32::try_from(micros).ok()?)
 }
 
-/// An integer that is no i64.
+/// An integer that does not fit an i64.
 pub(crate) fn big_integer(item: &Item<'_>) -> Option<BigInt> {
     match *item {
         Item::Long(bytes) => Some(BigInt::from_signed_bytes_le(bytes)),

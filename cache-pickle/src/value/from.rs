@@ -41,7 +41,7 @@ from! {
     Object: it => Self::Object(Box::new(it));
 }
 
-/// `None` or what is there.
+/// `None`, or the contained value.
 impl<T: Into<Self>> From<Option<T>> for Value {
     fn from(option: Option<T>) -> Self {
         option.map_or(Self::None, Into::into)

@@ -2,8 +2,8 @@
 
 use crate::value::Value;
 
-/// Whether Python can hash `value`, as far as its pickle says: an object's class is not known. The
-/// members of a frozenset are no matter, since they are asked for themselves.
+/// Whether Python can hash `value`, as far as its pickle shows: an object's class is not known. The members
+/// of a frozenset are ignored here, since they are checked themselves.
 pub(super) fn hashable(value: &Value) -> bool {
     let mut left = vec![value];
     while let Some(value) = left.pop() {

@@ -116,7 +116,7 @@ impl<'de> Visitor<'de> for ValueVisitor {
         inner.deserialize_any(self)
     }
 
-    /// A whole pickle: only this crate's deserializer gives an enum to whoever asks for anything.
+    /// Reads a whole pickle: only this crate's deserializer answers `deserialize_any` with an enum.
     fn visit_enum<A: EnumAccess<'de>>(self, data: A) -> Result<Value, A::Error> {
         let ((), content) = data.variant()?;
         content.newtype_variant::<Pickled>().map(|pickled| pickled.0)

@@ -121,7 +121,7 @@ const SET: Frame = Frame { empty: &[op::EMPTY_SET], begin: &[op::EMPTY_SET, op::
 const TUPLE: Frame = Frame { empty: &[op::EMPTY_TUPLE], begin: &[op::MARK], end: &[op::TUPLE] };
 const FROZEN_SET: Frame =
     Frame { empty: &[op::MARK, op::FROZENSET], begin: &[op::MARK], end: &[op::FROZENSET] };
-/// What is added to an object that is there.
+/// The opcodes that add to an existing object.
 const ITEMS: Frame = Frame { empty: &[], begin: &[op::MARK], end: &[op::APPENDS] };
 const ENTRIES: Frame = Frame { empty: &[], begin: &[op::MARK], end: &[op::SETITEMS] };
 
@@ -175,7 +175,7 @@ fn object<'a>(tasks: &mut Vec<Task<'a>>, object: &'a Object, writer: &mut Writer
     if !callable_fits || (*made == Made::Call && kwargs.is_some()) {
         return Err(Flaw::CALLABLE.into());
     }
-    // The containers of its parts are values, for whoever reads it.
+    // A reader counts the containers of its parts as values.
     let parts = [true, kwargs.is_some(), !items.is_empty(), !entries.is_empty()];
     writer.count(parts.into_iter().filter(|&part| part).count())?;
     tasks.push(Task::Leave(&[]));

@@ -1,9 +1,9 @@
-//! What a pickle refers back to: short texts and classes.
+//! The values that a pickle refers back to: short strings and classes.
 
-/// How many texts are remembered; a later one takes the place of an earlier.
+/// How many strings are remembered; a later one takes the place of an earlier.
 const PLACES: usize = 256;
 
-/// Longer texts are not worth a comparison.
+/// Longer strings are not worth a comparison.
 const LONGEST: usize = 64;
 
 #[derive(Debug, Default)]
@@ -11,11 +11,11 @@ pub(crate) struct Memo {
     /// How many MEMOIZE opcodes were written: the next one's number.
     next: u32,
     /// By a hash of the text.
-    texts: Vec<Option<Text>>,
+    strings: Vec<Option<Text>>,
     classes: Vec<(&'static str, &'static str, u32)>,
 }
 
-/// A text that lies in the output.
+/// A string in the output.
 #[derive(Clone, Copy, Debug)]
 struct Text {
     start: usize,
@@ -26,7 +26,7 @@ struct Text {
 impl Memo {
     /// The number of `text`, if it was written to `out` before and is still remembered.
     pub(crate) fn find(&self, text: &str, out: &[u8]) -> Option<u32> {
-        let known = (*self.texts.get(place(text)?)?)?;
+        let known = (*self.strings.get(place(text)?)?)?;
         let before = out.get(known.start..known.start + known.len)?;
         (before == text.as_bytes()).then_some(known.index)
     }
@@ -35,11 +35,11 @@ impl Memo {
     /// is to be followed by MEMOIZE.
     pub(crate) fn add(&mut self, text: &str, end: usize) -> bool {
         let Some(place) = place(text) else { return false };
-        if self.texts.is_empty() {
-            self.texts = vec![None; PLACES];
+        if self.strings.is_empty() {
+            self.strings = vec![None; PLACES];
         }
         let (len, index) = (text.len(), self.next);
-        if let Some(place) = self.texts.get_mut(place) {
+        if let Some(place) = self.strings.get_mut(place) {
             *place = Some(Text { start: end - len, len, index });
         }
         self.next += 1;

@@ -7,7 +7,7 @@ use crate::limits::Limits;
 use crate::opcode as op;
 use memo::Memo;
 
-/// A frame ends at the first value after so many bytes, and longer texts lie outside of frames.
+/// A frame ends at the first value after this many bytes, and longer strings lie outside of frames.
 const FRAME_TARGET: usize = 64 * 1024;
 
 /// The opcode and the length.
@@ -227,7 +227,7 @@ impl Writer {
         }
     }
 
-    /// Whether a reader with the same limits lets so many bytes more be named again: then they count.
+    /// Whether a reader with the same limits allows this many more repeated bytes. If so, they are counted.
     #[inline]
     fn repeats(&mut self, bytes: usize) -> bool {
         let repeated = self.repeated.saturating_add(bytes as u64);

@@ -64,7 +64,7 @@ pub(crate) fn compare(cases: &[Case]) {
     eprintln!("Python found {} cases equal", verdicts.len());
 }
 
-/// The pickles of each expression in the protocols 0 to 5; nothing where there is no Python.
+/// The pickles of each expression in the protocols 0 to 5; empty if Python is missing.
 pub(crate) fn pickles(expressions: &[&str]) -> Vec<Vec<Vec<u8>>> {
     let lines: Vec<_> = expressions.iter().map(|line| serde_json::json!(line).to_string()).collect();
     let answers = run("make.py", &lines).unwrap_or_default();

@@ -5,8 +5,8 @@ use serde_json::{Value as Json, json};
 use super::values::vectors;
 use crate::Pair;
 
-/// Django writes all 101 but for the `refused`, which its JSON does not take; Rust reads the same JSON,
-/// writes it anew, and Django reads equal objects, but for those `not_equal`.
+/// Django writes all 101 except the `refused`, which its JSON does not take. Rust reads the same JSON and writes
+/// it again, and Django reads equal objects, except the `not_equal`.
 pub(crate) fn both_ways(pair: &Pair, refused: &[&str], not_equal: &[&str]) {
     let (mut untaken, mut unequal) = (Vec::new(), Vec::new());
     for vector in vectors() {

@@ -43,8 +43,8 @@ pub(crate) struct Pair {
 }
 
 impl Pair {
-    /// Django's cache of `settings`, an entry of its `CACHES`, and `backend` with the codec, both
-    /// with a prefix. `None` where there is no Django.
+    /// Django's cache of `settings`, an entry of its `CACHES`, and `backend` with the codec, both with a
+    /// prefix. `None` if Django is not installed.
     pub(crate) fn new(
         name: &'static str,
         held: impl Any + Send + Sync,

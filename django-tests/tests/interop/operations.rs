@@ -111,7 +111,7 @@ pub(crate) fn lifetimes(pair: &Pair) {
     }
 }
 
-/// `false` where the machine was too slow to see lifetimes of so many seconds begin.
+/// Returns `false` if the machine was too slow to see lifetimes of `seconds` begin.
 fn lifetimes_of(pair: &Pair, seconds: u64) -> bool {
     let rust = &pair.rust;
     let short = Duration::from_secs(seconds);

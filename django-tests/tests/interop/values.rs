@@ -9,7 +9,7 @@ use serde_json::json;
 
 use crate::Pair;
 
-/// What no `Value` holds: a text that is no Unicode, and objects that contain themselves.
+/// The values that no `Value` holds: a string with a lone surrogate, and objects that contain themselves.
 pub(crate) const UNREADABLE: [&str; 3] = ["str_surrogate", "recursive_list", "recursive_dict"];
 
 /// A value as Django 5.2 pickles it.
@@ -51,7 +51,7 @@ pub(crate) fn by_django(pair: &Pair, not_equal: &[&str]) {
         let request = json!({ "key": vector.key(), "value": { "pickle": vector.pickle() } });
         let written = pair.try_django("set", request).is_ok();
         let read = pair.rust.get::<Value>(&vector.key());
-        // By their texts, since NaN is not even itself.
+        // Compared by their debug output, since NaN is not even itself.
         let equal = match (&read, value(&vector)) {
             (Ok(Some(read)), Some(model)) => written && format!("{read:?}") == format!("{model:?}"),
             _ => false,

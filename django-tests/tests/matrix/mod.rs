@@ -28,8 +28,8 @@ pub(crate) const SECOND: Duration = Duration::from_secs(1);
 /// What Django's backends have in common: `incr_version` is a get, a set and a delete.
 pub(crate) const DJANGO: Capabilities = Capabilities::DEFAULT.with_atomic_rename(false);
 
-/// The suite on the cache that Django makes of `settings`. `None` where there is no Django: nothing
-/// is to be run.
+/// Returns the suite on the cache that Django makes of `settings`, or `None` if Django is not installed and
+/// nothing is to be run.
 pub(crate) fn suite(
     name: &str,
     entries: Entries,

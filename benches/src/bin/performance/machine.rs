@@ -9,7 +9,7 @@ use crate::report::Line;
 const PEERS: [&str; 8] =
     ["async-memcached", "cacache", "fred", "memcache", "moka", "quick_cache", "redis", "rusqlite"];
 
-/// Prints the versions of Python and of the packages that are there.
+/// Prints the versions of Python and of the installed packages.
 const PACKAGES: &str = "
 import platform
 from importlib.metadata import PackageNotFoundError, version

@@ -54,7 +54,7 @@ fn summary(page: &mut String, report: &Report) -> std::fmt::Result {
     let (bounded, open): (Vec<_>, Vec<_>) =
         missed.into_iter().map(|row| (row, bound(row, &report.rows))).partition(|(_, bound)| bound.is_some());
     if !bounded.is_empty() {
-        writeln!(page, "\n{} are out of reach, as a floor of the same case shows:\n", bounded.len())?;
+        writeln!(page, "\n{} are unachievable, as a floor of the same case shows:\n", bounded.len())?;
     }
     for (row, bound) in bounded {
         let Some((floor, best)) = bound else { continue };
@@ -81,8 +81,9 @@ fn spread(row: &Row) -> Option<String> {
 /// A floor is what others wrote without the rest of a cache, and not to the last nanosecond: we may be a little below it.
 const FAR_BELOW: f64 = 1.25;
 
-/// The floor that shows that `row`'s goal cannot be had, and the ratio that it has itself: the lowest,
-/// if it misses the goal too. What we are far below is no floor, but for a limit that it is above itself.
+/// Returns the floor that shows that `row`'s goal cannot be reached, and the floor's own ratio: the lowest, if it
+/// misses the goal too. A row that ours beats by far is not a floor, unless it is a limit that ours exceeds
+/// itself.
 fn bound<'a>(row: &Row, all: &'a [Row]) -> Option<(&'a Row, f64)> {
     let goal = row.goal?;
     all.iter()
@@ -177,7 +178,7 @@ mod tests {
         assert!(page.contains("| processor | a\\|b |"), "{page}");
         assert!(
             page.contains(
-                "1 of 3 goals are met.\n\n1 are out of reach, as a floor of the same case shows:\n\n\
+                "1 of 3 goals are met.\n\n1 are unachievable, as a floor of the same case shows:\n\n\
                  - file, get: 1.50 (1.40–1.60) of diskcache, goal 4.00; bare has 3.00\n\n1 are missed and open:\n\n\
                  - file, get: 0.50 (0.40–0.60) of bare, goal 0.71\n"
             ),
