@@ -128,13 +128,13 @@ pub trait BaseCache: Any + Send + Sync {
     /// When the store fails. A damaged entry is a miss, not an error.
     fn get(&self, key: Key<'_>) -> Result<Option<Payload>>;
 
-    /// Stores `value` under `key`, over whatever was there.
+    /// Stores `value` under `key`, replacing any entry.
     ///
     /// # Errors
     /// When the store fails, or [`ErrorKind::ValueTooLarge`], and then an older value is gone.
     fn set(&self, key: Key<'_>, value: Payload, expiry: Expiry) -> Result<()>;
 
-    /// Stores `value` under `key` if no live entry is there; true if it did. Atomic.
+    /// Stores `value` under `key` if it has no live entry. Returns whether it did. Atomic.
     ///
     /// # Errors
     /// As [`BaseCache::set`].
@@ -146,7 +146,7 @@ pub trait BaseCache: Any + Send + Sync {
     /// When the store fails.
     fn touch(&self, key: Key<'_>, expiry: Expiry) -> Result<bool>;
 
-    /// Removes `key`; true if a live entry was there.
+    /// Removes `key`. Returns whether it had a live entry.
     ///
     /// # Errors
     /// When the store fails.
@@ -191,8 +191,8 @@ pub trait BaseCache: Any + Send + Sync {
         keys.iter().map(|&key| self.get(key)).collect()
     }
 
-    /// Stores `entries`; returns the places in `entries` of those that the store refused as too
-    /// large. At most [`MAX_BATCH_LEN`] entries; each is atomic, the batch need not be.
+    /// Stores `entries`. Returns the indexes of the entries that the store refused as too large. Takes at
+    /// most [`MAX_BATCH_LEN`] entries; each is atomic, the batch need not be.
     ///
     /// # Errors
     /// When the store fails; some entries may be stored then.
@@ -238,7 +238,7 @@ pub trait BaseCache: Any + Send + Sync {
     /// Returns [`Presence::NotYet`] for a store that the first write would create.
     ///
     /// # Errors
-    /// When it is out of reach, fails, or refuses this client.
+    /// When it is unreachable, fails, or refuses this client.
     fn ping(&self) -> Result<Presence> {
         self.get(Key::PING).map(|_| Presence::Exists)
     }

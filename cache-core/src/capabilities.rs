@@ -32,9 +32,9 @@ pub struct Capabilities {
     /// The store cannot take a key that breaks memcached's rules: such keys are always refused.
     pub strict_keys: bool,
     /// The store keeps [`Text`](crate::Payload::Text), [`Bytes`](crate::Payload::Bytes) and
-    /// [`Encoded`](crate::Payload::Encoded) apart. Without it text and bytes go through the
-    /// cache's codec too, and the backend gives back everything that is no integer as `Encoded`
-    /// with [`CodecId::UNKNOWN`](crate::CodecId::UNKNOWN).
+    /// [`Encoded`](crate::Payload::Encoded) apart. Without it, text and bytes go through the cache's codec
+    /// too, and the backend returns everything except integers as `Encoded` with
+    /// [`CodecId::UNKNOWN`](crate::CodecId::UNKNOWN).
     pub preserves_type_tags: bool,
     /// `rename` is atomic: at every moment a reader finds the value under one of the two keys.
     pub atomic_rename: bool,

@@ -1,5 +1,5 @@
-//! [`Codec`]: how a value that is no integer, text or bytes becomes bytes. MessagePack by
-//! default, JSON as a choice, others through the trait.
+//! [`Codec`]: how a value that is not an integer, text or bytes becomes bytes. MessagePack is the default,
+//! JSON a choice, and the trait allows others.
 
 mod exact;
 mod shape;
@@ -89,7 +89,7 @@ pub trait Codec: Send + Sync + fmt::Debug {
     /// The number stored beside the bytes. Those below 128 belong to this project.
     fn id(&self) -> CodecId;
 
-    /// The name in error texts.
+    /// The name in error messages.
     fn name(&self) -> &'static str;
 
     /// Whether types that have a form for people (a UUID as text, say) use it.
@@ -281,8 +281,8 @@ pub(crate) fn decode<T: DeserializeOwned>(codec: &dyn Codec, bytes: &[u8]) -> Re
     value.ok_or_else(|| "the codec read no value".into())
 }
 
-/// The bytes in MessagePack that is bytes and nothing else. Its reader would give them to whoever
-/// asks for text, and a store that keeps bytes apart does not.
+/// Returns the bytes of a MessagePack document that consists of bytes alone. Its reader would hand them to a
+/// type that asks for text, which a store that keeps bytes apart does not.
 pub(crate) fn whole_bytes(data: &Bytes) -> Option<Bytes> {
     let (header, len) = match **data {
         [0xc4, a, ..] => (2, usize::from(a)),
@@ -397,7 +397,7 @@ mod tests {
         assert!(!without_value(&secret.to_string()).contains("77"));
         assert_eq!(without_value(LEFT_OVER), LEFT_OVER);
         assert_eq!(without_value("missing field `name` at line 1"), "missing field `name`");
-        assert_eq!(without_value("hunter2 is no colour"), "the bytes do not hold such a value");
+        assert_eq!(without_value("hunter2 is not a colour"), "the bytes do not hold such a value");
         assert_eq!(without_value("invalid type: hunter2, expected u8"), "found something else, expected u8");
     }
 

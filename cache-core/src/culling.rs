@@ -6,8 +6,8 @@ use crate::error::{Error, Result};
 
 /// Django's `MAX_ENTRIES` and `CULL_FREQUENCY`, for the backends that have a limit.
 ///
-/// At most `max_entries` entries are there at every moment. When a new key finds the store full,
-/// expired entries go first; if there are none, one in `cull_frequency` goes.
+/// At most `max_entries` entries exist at any moment. A new key in a full store evicts expired entries first;
+/// if none has expired, it evicts one entry in `cull_frequency`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Culling {
     max_entries: Option<u64>,
@@ -44,9 +44,9 @@ impl Culling {
         Self { cull_frequency, ..self }
     }
 
-    /// The limits of a store of so many entries that does not say which it has: Django's defaults, if it
-    /// can have been kept within them, else no limit. An older version made such a store, or the record of
-    /// its limits is damaged: nothing is removed because of a limit that nobody has named.
+    /// The limits of a store of `entries` entries that does not record its limits: Django's defaults if it can
+    /// have been kept within them, else no limit. An older version made such a store, or the record of its limits
+    /// is damaged. Nothing is removed because of a limit that nobody has named.
     #[must_use]
     pub fn of_silent_store(entries: u64) -> Self {
         match Self::DEFAULT.max_entries {
@@ -114,7 +114,7 @@ impl Default for Culling {
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct NamedLimits {
-    /// `Some(None)` names that there is no limit.
+    /// `Some(None)` names an unlimited store.
     max_entries: Option<Option<u64>>,
     cull_frequency: Option<u32>,
 }
@@ -129,7 +129,7 @@ impl NamedLimits {
         Self { max_entries: Some(Some(max_entries)), ..self }
     }
 
-    /// Names that there is no limit.
+    /// Names an unlimited store.
     #[must_use]
     pub const fn unlimited(self) -> Self {
         Self { max_entries: Some(None), ..self }
@@ -141,7 +141,7 @@ impl NamedLimits {
         Self { cull_frequency: Some(cull_frequency), ..self }
     }
 
-    /// Whether it names the most entries, or that there is no limit.
+    /// Whether it names a maximum number of entries or an unlimited store.
     #[must_use]
     pub const fn names_max_entries(self) -> bool {
         self.max_entries.is_some()

@@ -16,7 +16,7 @@ pub enum ErrorKind {
     /// A setting is wrong: a prefix, a directory, a table name, an option. Django's
     /// `InvalidCacheBackendError`.
     InvalidCacheBackend,
-    /// The timeout is no number of seconds.
+    /// The timeout is not a valid number of seconds.
     InvalidTimeout,
     /// `incr`, `decr`, `incr_version` or `decr_version` of a key that is absent or expired.
     KeyNotFound,
@@ -31,7 +31,7 @@ pub enum ErrorKind {
     /// The stored value is not of the type asked for, or was written by a codec that this cache
     /// does not read. The entry stays as it is.
     Decode,
-    /// The store is out of reach or did not answer in time. Nothing is known to be stored.
+    /// The store is unreachable or did not answer in time. Nothing is known to be stored.
     Unavailable,
     /// `incr`, `decr` or `add` was sent and no reply came: it may or may not have happened.
     OutcomeUnknown,
@@ -44,9 +44,9 @@ pub enum ErrorKind {
 
 /// What went wrong, of which [`ErrorKind`], and with which key or setting.
 ///
-/// The text says all of it, with the error that caused this one: a line of a log needs no more. So
-/// [`source`](StdError::source) has what the text does not say yet, mostly nothing, and whoever prints a whole chain
-/// prints each cause once. A program that asks for the cause by its type finds it by [`Error::get_ref`].
+/// The message includes the error that caused this one: a line of a log needs no more. So
+/// [`source`](StdError::source) holds only causes that the message does not include, mostly none, and printing a
+/// whole chain prints each cause once. To find the cause by its type, use [`Error::get_ref`].
 ///
 /// Neither the text nor the source ever holds a cached value or a password.
 pub struct Error(Box<Inner>);
@@ -130,7 +130,7 @@ impl Error {
         Self::new(ErrorKind::ValueTooLarge, message).with_key(key)
     }
 
-    /// [`ErrorKind::Unavailable`]: `what` names the store that is out of reach.
+    /// [`ErrorKind::Unavailable`]: `what` names the unreachable store.
     #[must_use]
     pub fn unavailable(what: impl Into<String>) -> Self {
         Self::new(ErrorKind::Unavailable, what)

@@ -1,10 +1,10 @@
-//! [`Info`]: what a store says of itself; [`Presence`]: whether it is there yet.
+//! [`Info`]: what a store reports about itself; [`Presence`]: whether it exists yet.
 
 /// What [`Cache::ping`](crate::Cache::ping) finds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Presence {
-    /// The store is there and lets this client in.
+    /// The store exists and lets this client in.
     Exists,
     /// The store does not exist yet: every read is a miss, and the first write creates it. A directory
     /// or a database file answers so. Somebody who expects entries there has probably named a wrong path.
@@ -29,13 +29,13 @@ pub struct Info {
     pub max_entries: Option<u64>,
     /// Bytes that the location takes, in memory or on disk.
     pub bytes: Option<u64>,
-    /// Lookups that the servers answered with a value, whoever asked, since they were started.
+    /// Lookups of any client that the servers answered with a value since they were started.
     pub hits: Option<u64>,
     /// Lookups that they answered without one.
     pub misses: Option<u64>,
-    /// Entries that were removed before their end to make room. Files and SQLite remember them, whoever removed
-    /// them, since the store was made; servers say those since they were started; memory, those of this process.
-    /// In Django's layouts, where nothing remembers them, they are those of this handle, and `None` before the first.
+    /// Entries that were removed before their end to make room. Files and SQLite count them since the store was made,
+    /// by any process; servers since they were started; memory in this process. Django's layouts record none, so
+    /// there this counts only this handle's, and is `None` before the first.
     pub evictions: Option<u64>,
     /// Each server by its name, and what it says of itself: its version, its memory.
     pub servers: Vec<(String, String)>,

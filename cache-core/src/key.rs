@@ -111,8 +111,8 @@ impl fmt::Display for Key<'_> {
     }
 }
 
-/// Where the head of a made key ends: behind the first `:version:`. [`check_prefix`] sees to it that
-/// there is none before it, so whoever makes a key finds the same place.
+/// Where the head of a made key ends: behind the first `:version:`. [`check_prefix`] ensures that the prefix does
+/// not contain one, so every handle that makes a key finds the same place.
 fn split(key: &str) -> usize {
     let mut start = match key.find(':') {
         None => return 0,
@@ -219,7 +219,7 @@ fn has_good_bytes(key: &str) -> bool {
     }
 }
 
-/// The last one may overlap those before: a byte looked at twice is none the worse.
+/// The last block may overlap the others: checking a byte twice does no harm.
 #[inline]
 fn are_good<const N: usize>(blocks: &[[u8; N]], last: &[u8; N]) -> bool {
     let mut refused = [0; N];
@@ -286,8 +286,8 @@ pub(crate) struct Head {
     pub(crate) version: i64,
     /// `prefix:version:`
     text: Arc<str>,
-    /// Whether memcached takes its bytes, and a key is no more than this and the caller's part: then
-    /// that part alone is left to look at.
+    /// Whether memcached accepts its bytes, and a key is only this and the caller's part: then only that part is
+    /// left to check.
     plain: bool,
 }
 
@@ -454,7 +454,7 @@ mod tests {
         for key in ["a", "", "清", "bcd"] {
             list.push(Key::new(key, KeyPolicy::Allow).unwrap());
         }
-        let texts: Vec<_> = list.range(0..4).into_iter().map(Key::as_str).collect();
-        assert_eq!((texts, list.len()), (vec!["a", "", "清", "bcd"], 4));
+        let strings: Vec<_> = list.range(0..4).into_iter().map(Key::as_str).collect();
+        assert_eq!((strings, list.len()), (vec!["a", "", "清", "bcd"], 4));
     }
 }

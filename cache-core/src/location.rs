@@ -105,7 +105,7 @@ pub(crate) fn unsupported(scheme: &str) -> Option<&'static str> {
     UNSUPPORTED.iter().find(|(_, schemes)| schemes.contains(&&*scheme)).map(|(store, _)| *store)
 }
 
-/// Says that there is no backend for `store`, and what there is.
+/// Returns the message that `store` has no backend, with the alternatives.
 pub(crate) fn not_supported(store: &str) -> String {
     format!("{store} is not supported yet; use a SQLite file (sqlite:///path?table=name), Redis or memcached")
 }

@@ -1,4 +1,4 @@
-//! Texts of strangers, made fit for a terminal and a log.
+//! Makes strings from outside fit for a terminal and a log.
 
 use std::fmt;
 
@@ -74,7 +74,7 @@ pub fn server_text(text: &str) -> String {
             shown.push('…');
             break;
         }
-        // To write to a text cannot fail.
+        // Writing to a string cannot fail.
         let _ = write_printable(&mut shown, c);
     }
     shown

@@ -18,7 +18,7 @@ use crate::payload::{CodecId, Payload};
 use plain::{Form, Plain, Text};
 use probe::{NotPlain, Probe};
 
-/// The codec that writes, and those that are read as well.
+/// The codec that writes, and the codecs that are read as well.
 #[derive(Debug)]
 pub(crate) struct Codecs {
     pub(crate) write: Arc<dyn Codec>,
@@ -87,8 +87,8 @@ impl Codecs {
         let mut failed = None;
         for codec in std::iter::once(&self.write).chain(&self.also_decode) {
             if id == CodecId::UNKNOWN || id == codec.id() {
-                // Where the store keeps kinds, bytes are no codec's, and what looks like them is
-                // a number too large for the rest.
+                // Where the store keeps kinds, a codec never writes bytes, and what looks like bytes is a
+                // number too large for the rest.
                 if id == CodecId::UNKNOWN
                     && codec.is_message_pack()
                     && let Some(inner) = codec::whole_bytes(bytes)
@@ -286,7 +286,7 @@ mod tests {
             error.contains("cannot be read as alloc::vec::Vec<u8>: it nests deeper than 200 levels"),
             "{error}"
         );
-        let error = says(Arc::new(Failing(|| "hunter2 is no colour".into())), b"");
+        let error = says(Arc::new(Failing(|| "hunter2 is not a colour".into())), b"");
         assert!(
             error.contains("the bytes do not hold such a value") && !error.contains("hunter2"),
             "{error}"
@@ -408,11 +408,11 @@ mod tests {
         let codecs = Codecs { write: Arc::new(MessagePack), also_decode: vec![], preserves_type_tags: true };
         let read =
             |bytes: Bytes| codecs.decode::<Option<String>>("k", Payload::Text(bytes)).unwrap().unwrap();
-        let alone = Bytes::from(b"a text in a buffer of its own".to_vec());
+        let alone = Bytes::from(b"a string in a buffer of its own".to_vec());
         let place = alone.as_ptr();
         let mine = read(alone);
         assert_eq!(mine.as_ptr(), place, "it was copied");
-        let shared = Bytes::from(b"a text that a store still holds".to_vec());
+        let shared = Bytes::from(b"a string that a store still holds".to_vec());
         let mine = read(shared.clone());
         assert_eq!(mine.as_bytes(), shared);
         assert_ne!(mine.as_ptr(), shared.as_ptr());

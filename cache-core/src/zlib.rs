@@ -7,8 +7,8 @@ use miniz_oxide::inflate::decompress_to_vec_zlib_with_limit;
 use crate::codec::{Codec, CodecError, PublicError, Visit};
 use crate::payload::CodecId;
 
-/// Reads values of a codec that were compressed by zlib, as django-redis' `ZlibCompressor` does,
-/// beside those that were not. Writes without compressing, which django-redis reads as well.
+/// Reads values of a codec, compressed by zlib as django-redis' `ZlibCompressor` does, or uncompressed.
+/// Writes without compressing, which django-redis reads as well.
 ///
 /// ```
 /// use cache_core::{Codec, Zlib, Json};
@@ -91,7 +91,7 @@ mod tests {
 
     #[test]
     fn every_level_is_read_and_so_is_what_nobody_compressed() {
-        let text = "a text, a text, a text";
+        let text = "a string, a string, a string";
         let json = serde_json::to_vec(text).unwrap();
         for level in 0..=10 {
             assert_eq!(

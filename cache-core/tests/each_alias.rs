@@ -51,7 +51,7 @@ fn of_a_document() {
     let expected = [
         ("default", None),
         ("custom", Some("the backend \"shop.caches.Pages\" is unknown")),
-        ("text", Some("is a text")),
+        ("text", Some("is a string")),
         ("option", Some("max_entrys")),
         ("limit", Some("max_entries is 0")),
         ("codec", Some("the codec \"yaml\" is unknown")),

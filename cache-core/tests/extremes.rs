@@ -206,9 +206,9 @@ fn no_limit_of_inflated_values_breaks_a_call() {
 /// Each setting of a cache, with each extreme in each form that a document has for it: built and used, or refused.
 #[test]
 fn no_extreme_of_a_setting_breaks_a_call() {
-    let texts = ["", "-0", "-", "1e309", "inf", "nan", "18446744073709551616", "0.0000000001"];
+    let strings = ["", "-0", "-", "1e309", "inf", "nan", "18446744073709551616", "0.0000000001"];
     let long = "9".repeat(400);
-    let mut values: Vec<Setting> = texts.iter().copied().chain([&*long]).map(Setting::from).collect();
+    let mut values: Vec<Setting> = strings.iter().copied().chain([&*long]).map(Setting::from).collect();
     values.extend(SIGNED.map(Setting::Integer));
     values.extend(FLOATS.map(Setting::Float));
     values.extend(SIGNED.map(|n| Setting::Text(n.to_string())));

@@ -1,5 +1,5 @@
-//! Hostile keys: those that mean something to a protocol, under each policy and in each place that a key is made
-//! of. A backend that cannot take them is never asked.
+//! Hostile keys: keys that mean something to a protocol, under each policy and in each part of a made key. A
+//! backend that cannot take them is never asked.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 

@@ -7,7 +7,7 @@ use cache_core::{
 };
 use cache_locmem::LocMemCache;
 
-/// A store that is out of reach.
+/// An unreachable store.
 struct Gone;
 
 impl BaseCache for Gone {

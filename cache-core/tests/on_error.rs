@@ -17,7 +17,7 @@ struct Failing {
 
 impl Failing {
     fn fail<T>(&self) -> Result<T> {
-        Err(Error::new(self.kind, "the store is out of reach"))
+        Err(Error::new(self.kind, "the store is unreachable"))
     }
 }
 
@@ -113,7 +113,7 @@ fn an_error_names_the_key_that_the_call_was_about() {
         cache.get_or_set("k", MINUTE, || 1).unwrap_err(),
     ];
     for error in errors {
-        assert_eq!(error.to_string(), "cache key \":1:k\": the store is out of reach");
+        assert_eq!(error.to_string(), "cache key \":1:k\": the store is unreachable");
         assert_eq!(error.key(), Some(":1:k"));
     }
     assert_eq!(cache.clear().unwrap_err().key(), None);

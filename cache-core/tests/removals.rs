@@ -21,7 +21,7 @@ use futures_lite::future::block_on;
 
 const MINUTE: Duration = Duration::from_secs(60);
 
-/// A memory store on the thread pool; its hook runs in each `add`, before the value is there.
+/// A memory store on the thread pool. Its hook runs in each `add`, before the value is stored.
 struct Hooked(LocMemCache, Box<dyn Fn() + Send + Sync>);
 
 impl Hooked {

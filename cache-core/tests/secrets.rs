@@ -48,12 +48,12 @@ fn builder() -> CachesBuilder {
 
 /// What a builder shows of its settings, good or bad.
 fn told(make: impl Fn() -> CachesBuilder) -> Vec<String> {
-    let mut texts = vec![format!("{:?}", make())];
-    texts.extend(make().check().iter().map(|problem| shown(problem)));
+    let mut outputs = vec![format!("{:?}", make())];
+    outputs.extend(make().check().iter().map(|problem| shown(problem)));
     if let Ok(caches) = make().build() {
-        texts.push(format!("{caches:?} {:?}", caches.get("default").map(drop)));
+        outputs.push(format!("{caches:?} {:?}", caches.get("default").map(drop)));
     }
-    texts
+    outputs
 }
 
 fn urls() -> Vec<String> {
@@ -140,7 +140,7 @@ fn toml() -> Vec<Vec<String>> {
 
 /// What a cache shows of values that it holds, and cannot give.
 fn values() -> Vec<String> {
-    let mut texts = Vec::new();
+    let mut outputs = Vec::new();
     let number: u64 = NUMBER.parse().unwrap();
     for on_error in [OnError::Return, OnError::Fallback] {
         let cache = Cache::builder(LocMemCache::default()).on_error(on_error).build().unwrap();
@@ -155,8 +155,8 @@ fn values() -> Vec<String> {
             cache.incr("text", 1).err(),
             cache.get_or_set("text", DEFAULT_TIMEOUT, || 1_u8).err(),
         ];
-        texts.extend(errors.iter().map(|error| shown(error.as_ref().unwrap())));
-        texts.push(format!("{cache:?} {:?}", cache.stats()));
+        outputs.extend(errors.iter().map(|error| shown(error.as_ref().unwrap())));
+        outputs.push(format!("{cache:?} {:?}", cache.stats()));
     }
     let bytes = Bytes::from_static(VALUE.as_bytes());
     for payload in [
@@ -164,28 +164,39 @@ fn values() -> Vec<String> {
         Payload::Bytes(bytes.clone()),
         Payload::Encoded(CodecId(1), bytes.clone()),
     ] {
-        texts.push(format!("{payload:?} {payload:#?}"));
+        outputs.push(format!("{payload:?} {payload:#?}"));
     }
     let tree = Setting::Table(vec![("password".to_owned(), Setting::List(vec![PASSWORD.into()]))]);
-    texts.push(format!("{tree:?} {:?} {:?}", Setting::from(PASSWORD), tree == tree.clone()));
-    texts
+    outputs.push(format!("{tree:?} {:?} {:?}", Setting::from(PASSWORD), tree == tree.clone()));
+    outputs
 }
 
 #[test]
 fn passwords_and_values_show_nowhere() {
     let log = Log::everything();
-    let mut texts: Vec<String> =
+    let mut outputs: Vec<String> =
         urls().iter().flat_map(|url| told(|| builder().url("default", url))).collect();
-    texts.extend(
+    outputs.extend(
         urls().iter().flat_map(|url| {
             told(|| builder().variables([(OsString::from("CACHE_URL"), OsString::from(url))]))
         }),
     );
-    texts.extend(documents().into_iter().flatten());
-    texts.extend(toml().into_iter().flatten());
-    texts.extend(values());
-    texts.push(log.take());
-    let failures: Vec<_> = texts.iter().filter(|text| !leaked(text, &SECRETS).is_empty()).collect();
-    record(30, "core", texts.len() as u64, failures.len() as u64, "texts that show a password or a value");
-    assert!(texts.len() > 500 && failures.is_empty(), "{} of {}: {failures:#?}", failures.len(), texts.len());
+    outputs.extend(documents().into_iter().flatten());
+    outputs.extend(toml().into_iter().flatten());
+    outputs.extend(values());
+    outputs.push(log.take());
+    let failures: Vec<_> = outputs.iter().filter(|text| !leaked(text, &SECRETS).is_empty()).collect();
+    record(
+        30,
+        "core",
+        outputs.len() as u64,
+        failures.len() as u64,
+        "outputs that show a password or a value",
+    );
+    assert!(
+        outputs.len() > 500 && failures.is_empty(),
+        "{} of {}: {failures:#?}",
+        failures.len(),
+        outputs.len()
+    );
 }

@@ -152,7 +152,7 @@ fn lead(cache: &Cache<Suspends>, key: &str, end: End) {
     let error = || Error::key_not_found("planned");
     match end {
         End::Error => {
-            // Whoever came first leads: this one gets its value then.
+            // The caller that came first leads, and this one gets its value.
             let _ = cache.try_get_or_set::<usize, Error, _>(key, MINUTE, || Err(error()));
         }
         End::Panic => {

@@ -131,7 +131,7 @@ fn a_url_in_common_with_django_environ_makes_its_keys() {
     assert!(format!("{:?}", as_django(&url).default_cache().unwrap()).contains("300s"));
     let table = format!("[default]\nurl = \"{url}\"\ncompat = \"django-environ\"\nversion = 3");
     let error = common::registered().toml(&table).build().unwrap_err().to_string();
-    assert!(error.contains("\"version\" is there in the URL and beside it"), "{error}");
+    assert!(error.contains("\"version\" is given in the URL and beside it"), "{error}");
     let table = format!("[default]\nurl = \"{url}\"\ncompat = \"django-environ\"");
     assert_eq!(made(&common::registered().toml(&table).build().unwrap()), ":1:k");
 }

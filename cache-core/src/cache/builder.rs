@@ -177,7 +177,7 @@ impl<B: BaseCache + ?Sized> CacheBuilder<B> {
         self
     }
 
-    /// What happens when the store is out of reach or fails. Default: [`OnError::Return`].
+    /// What happens when the store is unreachable or fails. Default: [`OnError::Return`].
     #[must_use]
     pub const fn on_error(mut self, on_error: OnError) -> Self {
         self.on_error = on_error;

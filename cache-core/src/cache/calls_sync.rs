@@ -82,7 +82,7 @@ impl<B: BaseCache + ?Sized> Cache<B> {
         poll_now(self.touch_on(Mode::Blocking, key, timeout.into()))
     }
 
-    /// Removes `key`; true if it was there.
+    /// Deletes `key`. Returns whether it existed.
     ///
     /// A [`get_or_set`](Cache::get_or_set) of the key that is computing stores nothing after this. One whose
     /// value is on its way to the store is waited for: one call of the store, and at most 10 seconds for a
@@ -94,7 +94,7 @@ impl<B: BaseCache + ?Sized> Cache<B> {
         poll_now(self.delete_on(Mode::Blocking, key))
     }
 
-    /// Whether `key` is there. It does not count as a use of the entry.
+    /// Returns whether `key` exists. This does not count as a use of the entry.
     ///
     /// # Errors
     /// When the store fails.
@@ -146,8 +146,8 @@ impl<B: BaseCache + ?Sized> Cache<B> {
         self.decr_by(key, delta)
     }
 
-    /// Moves `key`, value and remaining lifetime, from this handle's version to that plus `delta`,
-    /// over whatever is there; returns the new version. `delta` 0 changes nothing.
+    /// Moves `key`, with its value and remaining lifetime, from this handle's version to that plus `delta`,
+    /// replacing any entry there. Returns the new version. `delta` 0 changes nothing.
     ///
     /// # Errors
     /// [`KeyNotFound`](crate::ErrorKind::KeyNotFound), and
@@ -180,8 +180,8 @@ impl<B: BaseCache + ?Sized> Cache<B> {
         self.decr_version_by(key, delta)
     }
 
-    /// Those of `keys` that are there, with their values, in the order asked; a key asked for twice
-    /// is there twice. Any number of keys: they go to the store in batches of 1,000.
+    /// Returns the keys that were found with their values, in request order. Duplicate keys yield duplicate
+    /// results. Takes any number of keys: they go to the store in batches of 1,000.
     ///
     /// # Errors
     /// [`Decode`](crate::ErrorKind::Decode) when one value is of another type.
@@ -206,7 +206,7 @@ impl<B: BaseCache + ?Sized> Cache<B> {
         poll_now(self.set_many_on(Mode::Blocking, entries, timeout.into()))
     }
 
-    /// Removes `keys`; those that are absent are none the worse.
+    /// Deletes `keys`. Missing keys are ignored.
     ///
     /// # Errors
     /// When the store fails.
@@ -224,7 +224,7 @@ impl<B: BaseCache + ?Sized> Cache<B> {
         poll_now(self.clear_on(Mode::Blocking))
     }
 
-    /// Lets go of connections and files. As often as one likes: the next use opens them again.
+    /// Closes connections and files. Idempotent; the next operation reopens them.
     ///
     /// # Errors
     /// When the store fails.
@@ -232,12 +232,12 @@ impl<B: BaseCache + ?Sized> Cache<B> {
         poll_now(self.close_on(Mode::Blocking))
     }
 
-    /// Asks the store whether it is there and lets this client in: one exchange with every server,
-    /// a look at the directory or the database. Nothing is created or stored: a directory or a database
-    /// file that is not there yet is [`Presence::NotYet`].
+    /// Checks that the store exists and accepts this client: one exchange with every server, or a look at the
+    /// directory or the database. Creates and stores nothing: a directory or a database file that does not
+    /// exist yet is [`Presence::NotYet`].
     ///
     /// # Errors
-    /// When the store is out of reach, fails or refuses this client.
+    /// When the store is unreachable, fails or refuses this client.
     pub fn ping(&self) -> Result<Presence> {
         poll_now(self.ping_on(Mode::Blocking))
     }

@@ -1,4 +1,4 @@
-//! [`OnError`]: whether a store that is out of reach is an error or a miss.
+//! [`OnError`]: whether an unreachable store is an error or a miss.
 
 use std::sync::atomic::Ordering;
 
@@ -6,8 +6,8 @@ use crate::backend::BaseCache;
 use crate::cache::Cache;
 use crate::error::{Error, ErrorKind};
 
-/// What a cache does when its store is out of reach or fails:
-/// [`Unavailable`](ErrorKind::Unavailable) and [`Storage`](ErrorKind::Storage).
+/// What a cache does when its store is unreachable or fails: [`Unavailable`](ErrorKind::Unavailable) and
+/// [`Storage`](ErrorKind::Storage).
 ///
 /// Every other error is one in any case: bad keys, timeouts and settings, values that are too
 /// large or that no codec takes, a server that refuses this client, and an outcome that is unknown.

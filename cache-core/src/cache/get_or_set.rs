@@ -106,7 +106,7 @@ impl<B: BaseCache + ?Sized> Cache<B> {
         }
         match self.load(mode, key).await? {
             Some(winner) => Ok((self.decode(key.as_key(), winner.clone())?, winner)),
-            // Gone again between the two calls, or the store is out of reach.
+            // Gone again between the two calls, or the store is unreachable.
             None => Ok((computed, payload)),
         }
     }

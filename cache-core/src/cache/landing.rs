@@ -40,7 +40,8 @@ struct Tasks {
     alarm: Option<Alarm>,
 }
 
-/// Wakes all tasks of a flight when the first one's time is up: that one gives up, and another sets it anew.
+/// Wakes all tasks of a flight when the first one's time is up. That task gives up, and another sets the alarm
+/// again.
 struct Alarm {
     at: Instant,
     _delay: Delay,

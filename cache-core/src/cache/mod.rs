@@ -43,9 +43,9 @@ use crate::value::Codecs;
 
 /// A cache: Django's low-level API, typed, sync and async, over any backend.
 ///
-/// Cheap to clone (three reference counts), and `Send + Sync`. Each operation is there twice: under
-/// Django's name for sync callers, and with Django's `a` in front (`aget`, `aset`, …) for async
-/// ones, in any runtime. Both mean the same, on every backend.
+/// Cheap to clone (three reference counts), and `Send + Sync`. Each operation exists twice: under Django's
+/// name for sync callers, and with Django's `a` in front (`aget`, `aset`, …) for async ones, in any runtime.
+/// Both mean the same, on every backend.
 ///
 /// `Cache<LocMemCache>` calls its backend directly; [`Cache::erase`] turns it into plain `Cache`,
 /// which holds any backend. A function that takes `&Cache` is given `&cache.to_dyn()`:

@@ -56,7 +56,7 @@ pub(super) fn describe() {
         (HITS, "Keys that were looked up and found"),
         (MISSES, "Keys that were looked up and not found"),
         (ERRORS, "Calls of the store that failed"),
-        (DEGRADED, "Calls of a store out of reach that were answered in its place"),
+        (DEGRADED, "Calls that were answered in place of an unreachable store"),
         (COMPUTED, "Computations of get_or_set"),
         (COALESCED, "Calls of get_or_set that got the value of another caller's computation"),
         (INVALIDATED, "Computations whose key was removed meanwhile: their values were not stored"),

@@ -16,8 +16,8 @@ pub struct Stats {
     pub hits: u64,
     /// Keys that were looked up and not found. A store that failed has said neither.
     pub misses: u64,
-    /// Calls of the store that failed, those that [`OnError::Fallback`](crate::OnError::Fallback)
-    /// answered included. What is wrong with the call itself (a key, a value) is not the store's.
+    /// Calls of the store that failed, including the ones that [`OnError::Fallback`](crate::OnError::Fallback)
+    /// answered. Errors of the call itself (a key, a value) do not count.
     pub errors: u64,
     /// Calls that [`OnError::Fallback`](crate::OnError::Fallback) answered: [`Cache::degraded`].
     pub degraded: u64,
@@ -70,14 +70,13 @@ impl<B: BaseCache + ?Sized> Cache<B> {
     }
 }
 
-/// So many threads at a time count in a lane of their own; all others share the last.
+/// How many threads at a time count in a lane of their own. All others share the last lane.
 const OWN_LANES: usize = 31;
 
 /// The counters of one cache.
 ///
-/// An atomic addition is dear beside a hit in memory, and many times dearer where several cores
-/// add to one cache line. A thread that is alone in its lane needs none: it loads
-/// and stores.
+/// An atomic addition is expensive beside a hit in memory, and far more so where several cores add to one
+/// cache line. A thread that is alone in its lane needs none: it loads and stores.
 pub(super) struct Counters {
     lanes: Box<[Lane]>,
     pub(super) errors: AtomicU64,
@@ -177,7 +176,7 @@ fn take_lane() -> usize {
         return OWN_LANES;
     };
     let mut lease = Some(Lease(lane));
-    // Where the thread is ending there is no place for a lease any more: it goes back at once.
+    // A thread that is ending cannot hold a lease any more: return it at once.
     if LEASE.try_with(|place| place.set(lease.take())).is_err() {
         return OWN_LANES;
     }
@@ -218,7 +217,7 @@ mod tests {
         let mut numbers = free.clone();
         numbers.sort_unstable();
         numbers.dedup();
-        assert_eq!(numbers.len(), free.len(), "no lane is there twice");
+        assert_eq!(numbers.len(), free.len(), "no lane is taken twice");
     }
 
     #[test]

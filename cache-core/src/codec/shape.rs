@@ -1,7 +1,7 @@
-//! The shape that MessagePack says it has, looked at before anybody believes it.
+//! Checks the shape that MessagePack declares before anything relies on it.
 //!
-//! The reader does not count the levels of enums, so that a value of a recursive one overflowed any
-//! stack. And serde's own types make room for as many elements as are said, up to 1 MiB, at each level.
+//! The reader does not count the levels of enums, so a value of a recursive enum overflowed any stack. And
+//! serde's own types reserve room for the declared number of elements, up to 1 MiB, at each level.
 
 /// What is wrong with a shape.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,8 +21,8 @@ const fn is_long(marker: u8) -> bool {
     marker & 0xfc == 0xdc
 }
 
-/// Looks whether values nest `DEPTH` deep at most, and have as many elements as they say. What is damaged
-/// otherwise is for the reader to find.
+/// Checks that values nest at most `DEPTH` deep and have the number of elements that they declare. Other damage is
+/// left to the reader.
 ///
 /// Most values have no long marker and few short ones, not even as a part of something else, and are
 /// looked at no further: that much is a few bytes a cycle.
@@ -122,7 +122,7 @@ mod tests {
             let written = rmp_serde::to_vec_named(&(a, b, &map, &bytes, -70_000, 1.5_f32)).unwrap();
             assert_eq!(check::<3>(&written), Ok(()));
         }
-        assert_eq!(check::<2>("a text with \u{700} in it".as_bytes()), Ok(()));
+        assert_eq!(check::<2>("a string with \u{700} in it".as_bytes()), Ok(()));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! One cache's table of settings, in lower or upper case: Django's keys and ours.
 
-use super::backend::{one_of, texts};
+use super::backend::{one_of, strings};
 use super::{Problem, Setting, quoted, time, url};
 use crate::cache::OnError;
 use crate::key::KeyPolicy;
@@ -71,7 +71,7 @@ impl AliasSettings {
         for (name, setting) in entries {
             let key = name.to_ascii_lowercase();
             if seen.contains(&key) {
-                return Err(format!("{name:?} is there in upper and in lower case; leave one of them out"));
+                return Err(format!("{name:?} is given in upper and in lower case; leave one of them out"));
             }
             match &*key {
                 "url" => settings.url = Some(text(setting).map_err(|p| format!("{name:?} {p}"))?),
@@ -110,7 +110,7 @@ impl AliasSettings {
                 ));
             } else if KEYS.contains(&&*key) {
                 if seen.contains(&key) {
-                    return Err(format!("{name:?} is there in the URL and beside it; leave one of them out"));
+                    return Err(format!("{name:?} is given in the URL and beside it; leave one of them out"));
                 }
                 let lost = self.compat.or(compat) == Some(Compat::DjangoEnviron)
                     && DJANGO_REDIS_SCHEMES.contains(&&*url.scheme().to_ascii_lowercase())
@@ -135,7 +135,7 @@ impl AliasSettings {
 
     fn add_option(&mut self, name: String, setting: Setting) -> Result<(), Problem> {
         if self.options.iter().any(|(other, _)| other.eq_ignore_ascii_case(&name)) {
-            return Err(format!("the option {name:?} is there twice; leave one of them out"));
+            return Err(format!("the option {name:?} is given twice; leave one of them out"));
         }
         self.options.push((name, setting));
         Ok(())
@@ -163,7 +163,7 @@ impl AliasSettings {
                 self.on_error = Some(one_of(setting, modes).map_err(at)?);
             }
             "codec" => self.codec = Some(text(setting).map_err(at)?),
-            "also_decode" => self.also_decode = texts(setting).map_err(at)?,
+            "also_decode" => self.also_decode = strings(setting).map_err(at)?,
             "compat" => {
                 let known = [("django-environ", Compat::DjangoEnviron)];
                 self.compat = Some(one_of(setting, known).map_err(at)?);
@@ -175,8 +175,8 @@ impl AliasSettings {
             }
             _ => {
                 return Err(format!(
-                    "{name:?} is no setting of a cache; known are \"url\", {}, and \"options\" for those of the \
-                     backend",
+                    "unknown cache setting {name:?}; known are \"url\", {}, and \"options\" for the backend's \
+                     own",
                     quoted(KEYS)
                 ));
             }
@@ -188,7 +188,7 @@ impl AliasSettings {
 fn text(setting: &Setting) -> Result<String, Problem> {
     match setting {
         Setting::Text(text) => Ok(text.clone()),
-        other => Err(format!("is {}; give a text", other.kind())),
+        other => Err(format!("is {}; give a string", other.kind())),
     }
 }
 

@@ -45,8 +45,8 @@ use crate::location::{Location, not_supported, refuse_url};
 /// # Ok::<(), cache_core::Error>(())
 /// ```
 pub trait FromSettings: BaseCache + Sized {
-    /// What settings call this backend: as `BACKEND`, and as the scheme of a URL. The first is
-    /// the one that error texts use. In lower case, but for dotted paths.
+    /// What settings call this backend: as `BACKEND`, and as the scheme of a URL. Error messages use the
+    /// first. In lower case, except for dotted paths.
     const NAMES: &'static [&'static str];
 
     /// The location that a URL names: by default the text between `scheme://` and `?`, decoded, which has
@@ -66,8 +66,8 @@ pub trait FromSettings: BaseCache + Sized {
 
     /// The backend. No I/O, and no other lasting effect: settings are also read to be checked.
     ///
-    /// Every option that the backend knows is asked for, whatever the others say: what nobody
-    /// asked for is then refused, with the names of those that were.
+    /// It asks for every option that the backend knows, whatever the others say. Options that it did not ask
+    /// for are then refused, with the names of the known ones.
     ///
     /// # Errors
     /// [`ErrorKind::InvalidCacheBackend`](crate::ErrorKind::InvalidCacheBackend). The text names
@@ -78,7 +78,7 @@ pub trait FromSettings: BaseCache + Sized {
 /// The option `max_entries`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MaxEntries {
-    /// At most so many entries: 1 or more.
+    /// At most this many entries: 1 or more.
     Limit(u64),
     /// `"unlimited"`.
     Unlimited,
@@ -135,7 +135,7 @@ impl BackendSettings {
                 Ok(Some(text))
             }
             Some(Location::Many(_)) => Err(Error::invalid_cache_backend(format!(
-                "the location is a list, and the backend {:?} has one location; give a text",
+                "the location is a list, and the backend {:?} has one location; give a string",
                 self.name
             ))),
         }
@@ -173,7 +173,7 @@ impl BackendSettings {
         self.read(name, |setting| whole(setting, "give a whole number that is not negative"))
     }
 
-    /// A time that somebody waits: a number of seconds, or a text such as `"500ms"`.
+    /// A time to wait: a number of seconds, or a string such as `"500ms"`.
     ///
     /// # Errors
     /// For anything else; for null, since nothing waits without an end.
@@ -181,14 +181,14 @@ impl BackendSettings {
         self.read(name, time::duration)
     }
 
-    /// A text. Its value is never shown.
+    /// A string. Its value is never shown.
     ///
     /// # Errors
     /// For anything else.
     pub fn text(&mut self, name: &'static str) -> Result<Option<String>> {
         self.read(name, |setting| match setting {
             Setting::Text(text) => Ok(text.clone()),
-            other => Err(format!("is {}; give a text", other.kind())),
+            other => Err(format!("is {}; give a string", other.kind())),
         })
     }
 
@@ -205,12 +205,12 @@ impl BackendSettings {
         })
     }
 
-    /// A list of texts; in a URL, and as a text, parted by commas. The values are never shown.
+    /// A list of strings, or one string separated by commas, as in a URL. The values are never shown.
     ///
     /// # Errors
     /// For anything else.
     pub fn list(&mut self, name: &'static str) -> Result<Option<Vec<String>>> {
-        self.read(name, texts)
+        self.read(name, strings)
     }
 
     /// Django's `MAX_ENTRIES`: a number from 1 on, or `"unlimited"`.
@@ -285,7 +285,7 @@ impl BackendSettings {
     /// Refuses another library's option that has no meaning here; `why` says why, and what to do.
     ///
     /// # Errors
-    /// Where it is there.
+    /// Where it is given.
     pub fn refuse(&self, theirs: &str, why: &str) -> Result<()> {
         match self.find(theirs) {
             None => Ok(()),
@@ -345,15 +345,15 @@ pub(super) fn one_of<T, const N: usize>(
     found.map(|(_, value)| value).ok_or_else(|| format!("is {}; give one of {names}", setting.shown()))
 }
 
-/// A list of texts, or a text with commas.
-pub(super) fn texts(setting: &Setting) -> Result<Vec<String>, Problem> {
-    let how = |setting: &Setting| format!("is {}; give a list of texts", setting.kind());
+/// A list of strings, or one string separated by commas.
+pub(super) fn strings(setting: &Setting) -> Result<Vec<String>, Problem> {
+    let how = |setting: &Setting| format!("is {}; give a list of strings", setting.kind());
     match setting {
         Setting::Text(text) => Ok(text.split(',').map(|part| part.trim().to_owned()).collect()),
         Setting::List(list) => {
             let text = |item: &Setting| match item {
                 Setting::Text(text) => Ok(text.clone()),
-                other => Err(format!("has {} in its list; give a list of texts", other.kind())),
+                other => Err(format!("has {} in its list; give a list of strings", other.kind())),
             };
             list.iter().map(text).collect()
         }

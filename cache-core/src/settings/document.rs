@@ -1,4 +1,4 @@
-//! A document of settings: its caches by alias, and TOML and JSON texts.
+//! A document of settings: its caches by alias, read from TOML or JSON.
 
 use super::{Problem, Setting};
 #[cfg(any(feature = "json", feature = "toml"))]

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::alias::{AliasSettings, Compat};
-use super::backend::{BackendSettings, FromSettings, texts};
+use super::backend::{BackendSettings, FromSettings, strings};
 use super::{CacheUrl, Problem, Setting, quoted, url};
 use crate::backend::BaseCache;
 use crate::cache::{Cache, CacheBuilder};
@@ -123,10 +123,10 @@ impl Names {
             None | Some(Setting::Null) => None,
             Some(Setting::Text(text)) => Some(Location::One(text.clone())),
             Some(list @ Setting::List(_)) => {
-                Some(Location::Many(texts(list).map_err(|problem| format!("\"location\" {problem}"))?))
+                Some(Location::Many(strings(list).map_err(|problem| format!("\"location\" {problem}"))?))
             }
             Some(other) => {
-                return Err(format!("\"location\" is {}; give a text or a list of texts", other.kind()));
+                return Err(format!("\"location\" is {}; give a string or a list of strings", other.kind()));
             }
         };
         Ok((backend, name.clone(), location))
@@ -168,7 +168,7 @@ fn registered<F: ?Sized>(
 /// A cache that can be made.
 pub(super) struct Plan {
     alias: String,
-    /// The beginning of its error texts.
+    /// The beginning of its error messages.
     pub(super) place: String,
     backend: Registered,
     told: BackendSettings,

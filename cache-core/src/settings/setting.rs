@@ -4,8 +4,8 @@ use std::fmt;
 
 use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 
-/// A setting, or a tree of them: what TOML, JSON and every other self-describing serde format is
-/// read into. A table keeps its order, and a name that is there twice is an error.
+/// A setting, or a tree of them: what TOML, JSON and every other self-describing serde format is read into. A
+/// table keeps its order, and a repeated name is an error.
 ///
 /// Its `Debug` shows the shape and no text, which may be a password.
 ///
@@ -30,7 +30,7 @@ pub enum Setting {
     Integer(i64),
     /// A number with a fraction.
     Float(f64),
-    /// A text.
+    /// A string.
     Text(String),
     /// A list; Python's tuples too.
     List(Vec<Self>),
@@ -39,15 +39,15 @@ pub enum Setting {
 }
 
 impl Setting {
-    /// How an error text calls it. The value of a text is shown only where the caller knows that
-    /// it is no secret: see [`Setting::shown`].
+    /// What an error message calls it. The value of a string is shown only if the caller knows that it is not
+    /// a secret: see [`Setting::shown`].
     pub(super) const fn kind(&self) -> &'static str {
         match self {
             Self::Null => "null",
             Self::Bool(true) => "true",
             Self::Bool(false) => "false",
             Self::Integer(_) | Self::Float(_) => "a number",
-            Self::Text(_) => "a text",
+            Self::Text(_) => "a string",
             Self::List(_) => "a list",
             Self::Table(_) => "a table",
         }
@@ -161,7 +161,7 @@ impl<'de> Visitor<'de> for Tree {
         let mut table: Vec<(String, Setting)> = Vec::new();
         while let Some(name) = entries.next_key::<String>()? {
             if table.iter().any(|(other, _)| *other == name) {
-                return Err(de::Error::custom(format_args!("{name:?} is there twice")));
+                return Err(de::Error::custom(format_args!("{name:?} is given twice")));
             }
             table.push((name, entries.next_value()?));
         }

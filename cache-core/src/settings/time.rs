@@ -7,8 +7,8 @@ use crate::error::Error;
 use crate::timeout::Timeout;
 
 const HOW_TIMEOUT: &str =
-    "give a number of seconds, a text such as \"90s\", \"5m\" or \"1h30m\", or \"never\"";
-const HOW_DURATION: &str = "give a number of seconds, or a text such as \"500ms\" or \"2s\"";
+    "give a number of seconds, a string such as \"90s\", \"5m\" or \"1h30m\", or \"never\"";
+const HOW_DURATION: &str = "give a number of seconds, or a string such as \"500ms\" or \"2s\"";
 
 /// A timeout of entries: Django's `TIMEOUT`. Null is never; zero and negative expire at once.
 pub(super) fn timeout(setting: &Setting) -> Result<Timeout, Problem> {

@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 /// A cache's URL without its query. Its `Debug` shows the scheme only: the rest may hold a
 /// password.
 ///
-/// Other than a web address, it may name several hosts, parted by commas.
+/// Unlike a web address, it may name several hosts, separated by commas.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct CacheUrl<'a> {
     scheme: &'a str,
@@ -46,7 +46,7 @@ impl<'a> CacheUrl<'a> {
     /// The authority and the path together, percent-decoded: a name, or a file's path.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidCacheBackend`](crate::ErrorKind::InvalidCacheBackend) where that is no UTF-8.
+    /// [`ErrorKind::InvalidCacheBackend`](crate::ErrorKind::InvalidCacheBackend) where that is not UTF-8.
     pub fn decoded(&self) -> Result<String> {
         decode(&format!("{}{}", self.authority, self.path)).map_err(Error::invalid_cache_backend)
     }
@@ -55,7 +55,7 @@ impl<'a> CacheUrl<'a> {
 /// The parts of `text`, and the pairs of its query, decoded. No message shows anything of it but
 /// the scheme.
 pub(super) fn parse(text: &str) -> Result<(CacheUrl<'_>, Vec<(String, String)>), Problem> {
-    let no_url = "is no URL; write scheme://location, such as locmem://name or redis://host:6379/1";
+    let no_url = "is not a URL; write scheme://location, such as locmem://name or redis://host:6379/1";
     let text = text.trim();
     if text.starts_with(QUOTES) || text.ends_with('"') {
         return Err(
@@ -82,9 +82,11 @@ pub(super) fn parse(text: &str) -> Result<(CacheUrl<'_>, Vec<(String, String)>),
             .to_owned());
     }
     if has_another_url(place) {
-        return Err("holds several URLs; write the scheme once and the servers behind it, parted by commas \
+        return Err(
+            "holds several URLs; write the scheme once and the servers behind it, separated by commas \
                     (redis://a:6379,b:6379/1), or give the URLs as a list: \"location\" beside \"backend\""
-            .to_owned());
+                .to_owned(),
+        );
     }
     let (authority, path) = place.find('/').map_or((place, ""), |at| place.split_at(at));
     Ok((CacheUrl { scheme, authority, path }, pairs(query)?))
@@ -124,7 +126,7 @@ fn decode(text: &str) -> Result<String, Problem> {
     let decoded = percent_decode_str(text).decode_utf8();
     decoded
         .map(|text| text.into_owned())
-        .map_err(|_| "has percent-encoded bytes that are no UTF-8".to_owned())
+        .map_err(|_| "has percent-encoded bytes that are not UTF-8".to_owned())
 }
 
 #[cfg(test)]

@@ -134,10 +134,10 @@ fn compressed() {
     fuzz.run(10_000, |bytes| read(&codecs, bytes));
 }
 
-/// As many levels as bytes, and containers and texts of lengths that never come.
+/// A level for each byte, and containers and strings that declare lengths which never come.
 ///
-/// Those of MessagePack are whole, since one that is cut off is refused for that, however deep it is. Those of
-/// JSON are not: whoever skips a value may skip a deep one.
+/// The MessagePack bombs are whole, since a truncated one is refused for that, however deep it is. The JSON bombs
+/// are not: a reader that skips a value may skip a deep one.
 fn bombs() -> Vec<(&'static str, Vec<u8>)> {
     let nested = |level: &[u8], innermost: &[u8]| [&level.repeat(200_000), innermost].concat();
     let declared = |level: &[u8]| [level.repeat(100), level.to_vec()].concat();
@@ -151,7 +151,7 @@ fn bombs() -> Vec<(&'static str, Vec<u8>)> {
         ("MessagePack arrays of 65,535", declared(b"\xdc\xff\xff")),
         ("MessagePack long maps", declared(b"\xdf\xff\xff\xff\xff\xa1k")),
         ("MessagePack long comments", declared(&comment(b"\xdd\xff\xff\xff\xff"))),
-        ("MessagePack long texts", b"\xdb\xff\xff\xff\xffx".to_vec()),
+        ("MessagePack long strings", b"\xdb\xff\xff\xff\xffx".to_vec()),
         ("MessagePack long bytes", b"\xc6\xff\xff\xff\xffx".to_vec()),
         ("MessagePack long extensions", b"\xc9\xff\xff\xff\xff\x01x".to_vec()),
         ("JSON arrays", nested(b"[", b"")),

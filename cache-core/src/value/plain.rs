@@ -28,7 +28,7 @@ pub(super) enum Form<'a> {
     BytesOrNumber(&'a [u8]),
 }
 
-/// A text that is looked at, or taken by who wants to own it, once.
+/// A string that can be read, or taken once by a caller that wants to own it.
 pub(super) struct Text(Cell<Option<Bytes>>);
 
 impl Text {

@@ -1,6 +1,6 @@
 //! What the backends of these tests share.
 
-/// The calls of a `BaseCache` that is a struct around another one: all of them, or those that are named.
+/// The calls of a `BaseCache` that wraps another one: all of them, or the named ones.
 macro_rules! inner_calls {
     () => {
         inner_calls!(get set add touch delete incr rename clear);

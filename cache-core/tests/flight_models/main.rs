@@ -135,7 +135,7 @@ fn a_timer_that_is_over_when_it_is_set_holds_no_other_task() {
         let [mut first, mut second] = [Context::from_waker(&wakers[0]), Context::from_waker(&wakers[1])];
         assert!(patient.as_mut().poll(&mut first).is_pending());
         assert!(hurried.as_mut().poll(&mut second).is_pending());
-        // The one timer was the hurried one's: the patient one has to set it anew.
+        // The timer was the hurried one's, so the patient one has to set it again.
         assert_eq!(woken.map(|woken| woken.0.load(Ordering::SeqCst)), [1, 1], "each is woken once");
     };
     shuttle::check_random(model, 1);

@@ -127,7 +127,7 @@ impl World {
         Some(computed)
     }
 
-    /// Changes the source, removes the key, and sees what is there then.
+    /// Changes the source, removes the key, and checks which value remains.
     async fn remove(&self, mode: Mode) {
         *self.0.source.lock().unwrap() = NEW;
         if self.0.bug != Bug::FlightNotInvalidated {
@@ -287,7 +287,7 @@ fn nor_under_any_key_after_a_clear() {
 
 #[test]
 fn each_planted_bug_is_caught() {
-    let caught = |bug: Bug, texts: &[&str], model: fn(Bug)| {
+    let caught = |bug: Bug, expected: &[&str], model: fn(Bug)| {
         // The same orders in each run: a bug that is hit by chance would survive by chance.
         let orders = RandomScheduler::new_from_seed(0, 5_000);
         let run = catch_unwind(AssertUnwindSafe(|| {
@@ -296,7 +296,7 @@ fn each_planted_bug_is_caught() {
         let panic = run.expect_err(&format!("{bug:?} survives"));
         let text_of = panic.downcast_ref::<String>().map(String::as_str);
         let said = text_of.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or_default();
-        assert!(texts.iter().any(|text| said.contains(text)), "{bug:?} fails otherwise: {said}");
+        assert!(expected.iter().any(|text| said.contains(text)), "{bug:?} fails otherwise: {said}");
     };
     let stored =
         &["a value that a removal overtook is stored", "what a call got that began after the removal"];

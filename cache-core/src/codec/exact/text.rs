@@ -61,7 +61,7 @@ fn meant(literal: &str) -> Option<Meant> {
     Some(signed.or_else(|_| literal.parse().map(Meant::Unsigned)).unwrap_or(Meant::Large))
 }
 
-/// Whether as many digits as an integer beyond 64 bits has follow one another, anywhere.
+/// Whether `json` contains a run of digits that is long enough for an integer beyond 64 bits.
 fn has_long_run(json: &[u8]) -> bool {
     let mut at = DIGITS - 1;
     while let Some((before, after)) = json.split_at_checked(at).filter(|(_, after)| !after.is_empty()) {
