@@ -47,7 +47,7 @@ impl Client {
         let too_large = |place: usize| entries[place].1.bytes().len() > LARGEST;
         let command = |place: usize| {
             let (key, value) = &entries[place];
-            // Not sent at all, but what was there before goes.
+            // The value is not sent, but the older one is removed.
             if too_large(place) {
                 return Command::delete(*key);
             }

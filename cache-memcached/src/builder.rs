@@ -99,7 +99,7 @@ impl MemcachedCacheBuilder {
     }
 
     /// Leaves out servers that fail, so that their keys go to the others, by pymemcache's rules.
-    /// Off by default: then a call for a key of a server that is out of reach is an error.
+    /// Off by default: then a call for a key of an unreachable server is an error.
     ///
     /// Each process decides for itself. While one has a server left out and another has not, they
     /// read and write the same key in different places; and a server that comes back still has

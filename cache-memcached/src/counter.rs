@@ -22,7 +22,7 @@ struct Item {
     data: Bytes,
     /// Changes with every write to it.
     cas: u64,
-    /// The seconds that remain; `None` is no expiry.
+    /// The seconds that remain, or `None` if it never expires.
     seconds: Option<i64>,
     /// The place of its server.
     place: usize,

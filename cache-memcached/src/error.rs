@@ -21,7 +21,7 @@ enum Line {
 enum Meaning {
     /// It has no memory for this item, or the item is too large. The command was not carried out.
     Item,
-    /// It has as many connections as it may have.
+    /// It has reached its limit of connections.
     Crowded,
     /// It wants a log-in.
     LogIn,
@@ -105,7 +105,7 @@ impl ErrorReply {
                 "{server} has no room for the item ({words}); start it with more memory (-m)"
             )),
             Meaning::Crowded => Error::unavailable(format!(
-                "{server} has as many connections as it takes ({words}): start it with a higher -c, or lower \
+                "{server} has reached its limit of connections ({words}): start it with a higher -c, or lower \
                  max_connections in its clients"
             )),
             Meaning::LogIn => Error::rejected(format!(
@@ -117,7 +117,7 @@ impl ErrorReply {
                  forbids it"
             )),
             Meaning::Broken => match self.line {
-                // A proxy says so too when it has sent the command on and got no answer.
+                // A proxy sends this too when it has forwarded the command and got no answer.
                 Line::ServerError if safety.must_be_known() => Error::outcome_unknown(format!(
                     "{server} failed at {command:?} ({words}): the change may or may not have happened"
                 )),

@@ -29,7 +29,7 @@ fn in_seconds(seconds: i64, wall_ms: i64) -> u32 {
     relative(seconds).unwrap_or_else(|| date(wall_ms.div_euclid(1_000).saturating_add(1), seconds))
 }
 
-/// The same where that is no date.
+/// The same for a lifetime that is not sent as a date, or `None`.
 pub(crate) fn relative(seconds: i64) -> Option<u32> {
     (seconds <= LONGEST_RELATIVE).then(|| told(seconds.max(1)))
 }

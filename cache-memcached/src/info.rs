@@ -1,4 +1,4 @@
-//! What an operator asks every server: whether it is there, and what it says of itself.
+//! The calls that ask every server: whether it answers, and its statistics.
 
 use cache_core::{Info, Mode, Result, server_text};
 use cache_net::{Call, RetrySafety};
@@ -11,13 +11,13 @@ use crate::request::Request;
 impl Client {
     /// Every server says its version.
     pub(crate) async fn ping(&self, mode: Mode) -> Result<()> {
-        self.texts(mode, &Request::version()).await.into_iter().try_for_each(|text| text.map(drop))
+        self.answers(mode, &Request::version()).await.into_iter().try_for_each(|text| text.map(drop))
     }
 
     /// The sums over all servers, and each one's version and memory.
     pub(crate) async fn info(&self, mode: Mode) -> Result<Info> {
         let mut info = Info::default();
-        for (place, text) in self.texts(mode, &Request::stats()).await.into_iter().enumerate() {
+        for (place, text) in self.answers(mode, &Request::stats()).await.into_iter().enumerate() {
             let text = text?;
             let stat = |name: &str| text.lines().find_map(|line| stat(line, name));
             let Some(version) = stat("version") else { return Err(self.misfit(place)) };
@@ -47,7 +47,7 @@ impl Client {
     }
 
     /// The text that each server answers with, all of them asked at once.
-    async fn texts(&self, mode: Mode, request: &Request) -> Vec<Result<String>> {
+    async fn answers(&self, mode: Mode, request: &Request) -> Vec<Result<String>> {
         let call = self.start(mode);
         let asked = (0..self.servers.len()).map(|place| async move {
             self.text(place, self.exchange(call, place, request, RetrySafety::Idempotent).await?)

@@ -76,9 +76,9 @@ impl Client {
         self.done(place, &stored, ReturnCode::Ns)
     }
 
-    /// Removes what was there before a value that is too large, and returns the error.
+    /// Removes the entry that a too large value was to replace, and returns the error.
     async fn too_large(&self, call: Call, key: Key<'_>, size: usize) -> Error {
-        // memcached itself removes it since 1.4; where that is so, nothing is there to remove.
+        // memcached itself has removed it since 1.4; this delete then finds nothing.
         if let Err(e) = self.ask_meta(call, key, Command::delete(key), RetrySafety::Idempotent).await {
             return e;
         }

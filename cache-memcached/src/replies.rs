@@ -23,7 +23,7 @@ pub(crate) enum Reply {
     Text(String),
 }
 
-/// The replies to one request, those that are still to come included.
+/// The replies to one request, including the ones that are still to come.
 #[derive(Debug)]
 pub(crate) struct Answer {
     form: Form,

@@ -15,11 +15,11 @@ pub(crate) struct Command {
 /// Where `ms` stores.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Store {
-    /// Over whatever is there.
+    /// Replaces any item.
     Always,
-    /// Where nothing is.
+    /// Stores only if the key has no item.
     Absent,
-    /// Over the item of this number.
+    /// Replaces the item of this number.
     Unchanged(u64),
     /// As one of the two, and the reply has the new item's number.
     Numbered(Option<u64>),
@@ -41,7 +41,7 @@ impl Command {
         Self::line(MetaOp::Get, key, &["c", "u"])
     }
 
-    /// `mg`: whether it is there, without counting as a use.
+    /// `mg`: whether the item exists, without counting as a use.
     pub(crate) fn has(key: Key<'_>) -> Self {
         Self::line(MetaOp::Get, key, &["u"])
     }
@@ -133,7 +133,8 @@ pub(crate) enum Form {
 #[derive(Debug)]
 pub(crate) struct Request {
     lines: Vec<u8>,
-    /// The data blocks, and where each goes: behind as many bytes of the lines. They are not copied before they are sent.
+    /// The data blocks, each with its place: the number of bytes of the lines before it. They are not copied before
+    /// they are sent.
     data: Vec<(usize, Bytes)>,
     /// How many bytes it has.
     pub(crate) len: usize,

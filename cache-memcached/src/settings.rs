@@ -38,7 +38,7 @@ impl FromSettings for MemcachedCache {
         "django_elasticache.memcached.ElastiCache",
     ];
 
-    /// Servers parted by commas, or a unix socket by its path.
+    /// Servers separated by commas, or a unix socket by its path.
     fn location_of_url(url: &CacheUrl<'_>) -> Result<Location> {
         // Behind a slash too: in a password that is not percent-encoded.
         if url.authority().contains('@') || (!url.authority().is_empty() && url.path().contains('@')) {

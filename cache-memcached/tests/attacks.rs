@@ -112,7 +112,7 @@ fn a_value_beyond_an_item_is_refused_and_nothing_is_left_under_its_key() {
                 cache.add("k", &text, MINUTE).map(drop)
             }
         };
-        // The connections that the calls need are there.
+        // Opens the connections that the calls need.
         let (_, _) = (set(), add());
         runtime.block_on(cache.ahas_key("k")).unwrap();
         let before = connections(server.address());
@@ -133,7 +133,7 @@ fn a_value_beyond_an_item_is_refused_and_nothing_is_left_under_its_key() {
     }
 }
 
-/// The seconds that the server says an entry has left; -1 is no end.
+/// The seconds that the server says an entry has left; -1 if it never expires.
 fn seconds(server: SocketAddr, key: &str) -> i64 {
     let answer = raw(server, format!("mg {key} t\r\n").as_bytes(), "\r\n");
     answer.trim_end().strip_prefix("HD t").unwrap().parse().unwrap()
@@ -175,7 +175,7 @@ fn a_clock_that_steps_changes_lifetimes_by_no_more_than_its_step() {
                     cache.set("n", &0, timeout).unwrap();
                 }
                 look("set", ":1:n");
-                // Below zero and back: each time the entry is written anew.
+                // Below zero and back: the entry is rewritten each time.
                 for _ in 0..10 {
                     assert_eq!((count(-1).unwrap(), count(1).unwrap()), (-1, 0));
                 }
@@ -218,7 +218,7 @@ fn clear_empties_the_servers_of_its_cache_and_no_other() {
     }
 }
 
-/// Row 30: there are no passwords here, and values there are.
+/// Row 30: memcached has no passwords here, but it has values.
 #[test]
 fn nothing_shows_a_value() {
     const VALUE: &str = "a very private value";

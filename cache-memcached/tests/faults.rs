@@ -173,7 +173,7 @@ fn a_reply_cut_at_every_byte() {
         cache.close().unwrap();
         proxy.set(Fault::CutReply(cut));
         let e = cache.get::<String>("k").and_then(|_| cache.get::<String>("k")).err();
-        // The first word with the server may have been what was cut; then too there is no value.
+        // The cut may have hit the first exchange with the server; then this call fails as well.
         if let Some(e) = e {
             assert_eq!(e.kind(), ErrorKind::Unavailable, "after {cut} bytes: {e}");
         }

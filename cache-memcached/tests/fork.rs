@@ -11,7 +11,7 @@ use cache_core::Cache;
 use common::{Memcached, options, raw, server};
 use conformance_tests::faults::{fork_calls, forked};
 
-/// With so much patience that a busy machine is no failure.
+/// With generous limits, so that a busy machine does not fail the test.
 fn cache(address: SocketAddr) -> Memcached {
     let long = Duration::from_secs(10);
     Cache::new(options(address).operation_timeout(long).connect_timeout(long).build().unwrap())

@@ -185,7 +185,7 @@ fn a_full_server_keeps_its_connections() {
 /// A real server at its limit: overload, and not a wrong server.
 #[test]
 fn too_many_connections_are_overload() {
-    // As many descriptors as connections, and its own are among them: three connections are left.
+    // The limit covers all descriptors, including the server's own: three connections are left.
     let Some(server) = or_skip(Server::memcached(&["-c", "24", "-t", "1"])) else { return };
     let mut held = Vec::new();
     // The server's answer, not a count: how many descriptors it has of its own differs.
@@ -274,7 +274,7 @@ fn a_server_that_hangs_up_is_explained() {
     let address = listener.local_addr().unwrap();
     std::thread::spawn(move || {
         for mut stream in listener.incoming().map_while(Result::ok) {
-            // It reads the first word, so that its end is no reset.
+            // It reads the first request, so that closing is not a reset.
             let _ = stream.read(&mut [0; 100]);
         }
     });

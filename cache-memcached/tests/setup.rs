@@ -262,7 +262,7 @@ fn one_cache_in_many_runtimes() {
     });
     let connections = raw(server.address(), b"stats\r\n", "END\r\n");
     let now = connections.split("STAT curr_connections ").nth(1).unwrap().lines().next().unwrap();
-    // Two of each half, the one that looks, and those that the server listens with.
+    // Two of each half, the one that asks, and the server's listeners.
     assert!(now.parse::<u32>().unwrap() <= 8, "{now} connections are open");
 }
 

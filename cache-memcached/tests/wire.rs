@@ -103,7 +103,7 @@ fn inflated_values_are_bounded() {
     assert_eq!(patient.get::<String>("bomb").unwrap().map(|text| text.len()), Some(2_000_000));
 }
 
-/// The seconds that the server says an entry has left; -1 is no end.
+/// The seconds that the server says an entry has left; -1 if it never expires.
 fn seconds(server: &Server, key: &str) -> i64 {
     let answer = raw(server.address(), format!("mg {key} t\r\n").as_bytes(), "\r\n");
     answer.trim_end().strip_prefix("HD t").unwrap().parse().unwrap()
@@ -246,7 +246,7 @@ fn beyond_an_item() {
     ];
     assert_eq!(cache.backend().set_many(&entries, Expiry::Never).unwrap(), [1]);
     assert_eq!(cache.get_many::<i64, _>(["k", "l", "m"]).unwrap(), [("l", 1), ("m", 3)]);
-    // Each of ours is one connection, and each look at the statistics another.
+    // The cache keeps one connection, and each look at the statistics opens another.
     assert_eq!(total().unwrap(), before + 1, "a refused value costs no connection");
 }
 

@@ -22,8 +22,8 @@ const PAUSES: [Duration; 2] = [Duration::from_millis(1), Duration::from_millis(2
 ///
 /// Both halves connect by the same rules, all of it before a deadline:
 ///
-/// - **A name is looked up anew for each connection**, on a thread that nobody joins. All who need the same name at
-///   the same time wait for one thread, each no longer than its deadline.
+/// - **A name is resolved again for each connection**, on a thread that nobody joins. All callers that need the
+///   same name at the same time wait for one thread, each no longer than its deadline.
 /// - **The addresses of a name are tried in the resolver's order.** Each has an even share of the time that is
 ///   left, so a dead one does not use up the time of those behind it.
 /// - **A Unix socket whose queue of connections is full** (`EAGAIN`) is waited for.

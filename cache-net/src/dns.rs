@@ -93,7 +93,7 @@ impl Resolver {
         let (resolve, ending) = (self.resolve, Ending(Arc::clone(&self.running), host.to_owned()));
         thread::Builder::new().name("cache-lookup".to_owned()).spawn(move || {
             let found = resolve(&ending.1).map_err(|e| (e.kind(), e.to_string()));
-            // First this: whoever comes from now on asks anew.
+            // Before the answer is sent: callers from now on start a new look-up.
             drop(ending);
             sender.send_replace(Some(found));
         })?;

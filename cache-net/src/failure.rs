@@ -7,7 +7,7 @@ use cache_core::{Error, ErrorKind};
 use crate::socket::is_timeout;
 use crate::{Protocol, RetrySafety};
 
-/// Why there is no answer.
+/// Why a call got no answer.
 #[derive(Debug)]
 pub enum Cause<M> {
     /// It did not come in time.

@@ -95,8 +95,8 @@ impl Incoming {
         }
     }
 
-    /// Takes as many of `bytes` as there is room for, as if they had just come; how many. For whoever
-    /// has them already, such as a test of a protocol.
+    /// Takes `bytes`, as far as they fit, as if they had just come, and returns how many it took. For callers that
+    /// have them already, such as a test of a protocol.
     pub fn put(&mut self, bytes: &[u8]) -> usize {
         let room = self.room();
         let count = bytes.len().min(room.len());

@@ -111,7 +111,7 @@ impl<P: Protocol> Links<P> {
         Ok(link)
     }
 
-    /// Gives `link` to no other call. Those that are under way on it go on.
+    /// Gives `link` to no other call. Calls that are under way on it go on.
     pub(crate) fn forget(&self, link: &Link<P>) {
         link.retire();
         self.remove_unusable(link.runtime());

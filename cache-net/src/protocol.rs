@@ -63,7 +63,7 @@ impl Verdict {
 pub trait Protocol: fmt::Display + Send + Sync + 'static {
     /// What is sent: one command or several.
     type Request: Send + Sync;
-    /// The replies to one request, those that are still to come included.
+    /// The replies to one request, including the ones that are still to come.
     type Answer: Send + 'static;
     /// Why the bytes that came are not replies.
     type Malformed: From<Malformed> + fmt::Debug + Send + 'static;

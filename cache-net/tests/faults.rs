@@ -186,7 +186,7 @@ fn what_comes_behind_an_answer_is_not_the_next_one() {
             let talkative = tokio::spawn(async move {
                 let mut piece = [0; 100];
                 while server.read(&mut piece).await.is_ok_and(|count| count > 0) {
-                    // At once, so that the second is there when the first is handed out.
+                    // In one write, so that the second has arrived when the first is handed out.
                     if server.write_all(b"own\nforeign\n").await.is_err() {
                         return;
                     }
@@ -360,7 +360,7 @@ fn so_many_at_once_and_the_next_one_waits_while_no_place_is_lost() {
             let fault = ask(&link, "late", T).await.unwrap_err();
             longest = longest.max(begun.elapsed());
             assert!(is_late(&fault) && fault.written == 0, "{fault:?}");
-            // It was not sent, so it is no sign of a broken connection.
+            // It was not sent, so it does not show that the connection is broken.
             assert!(link.is_usable());
             // Callers that leave, both with a place and without, give it back.
             cancelled(Some(2), ask(&link, "gone", LONG)).await;

@@ -148,7 +148,7 @@ impl RedisCacheBuilder {
     }
 
     /// The most connections of sync callers to each server, 50 by default; from 1 to 65,536. The tasks of a runtime
-    /// share one connection, and have as many more as this where long values are on their way.
+    /// share one connection, and use up to this many more while long values are on their way.
     #[must_use]
     pub const fn max_connections(mut self, connections: usize) -> Self {
         self.limits.max_connections = connections;
@@ -270,7 +270,7 @@ fn log_in(
 ) -> Result<()> {
     let twice = |what| {
         Err(Error::invalid_cache_backend(format!(
-            "the {what} is there twice, in the Redis location and as an option; leave one of them out"
+            "the {what} is given twice, in the Redis location and as an option; leave one of them out"
         )))
     };
     if user.is_some() && server.user.is_some() {
@@ -311,7 +311,7 @@ mod tests {
         log_in(&mut server, Some(&user), Some(&password), Some(3)).unwrap();
         assert_eq!(server, one("redis://ada:p%40ss@h/3"));
         log_in(&mut server, None, None, Some(3)).unwrap();
-        assert_eq!(server.database, 3, "the same database twice is no contradiction");
+        assert_eq!(server.database, 3, "the same database twice is not a contradiction");
     }
 
     #[test]

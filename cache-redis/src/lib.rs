@@ -46,7 +46,7 @@
 //!   [`ErrorKind::InvalidCacheBackend`](cache_core::ErrorKind::InvalidCacheBackend).
 //! - **The largest value** is 512 MB, or the server's `proto-max-bulk-len`. Beyond it a call is
 //!   [`ErrorKind::ValueTooLarge`](cache_core::ErrorKind::ValueTooLarge) and the old value is gone.
-//! - **`clear` empties the selected database** (`FLUSHDB`), whoever else keeps things there.
+//! - **`clear` empties the selected database** (`FLUSHDB`), including keys of other programs.
 //! - **Lifetimes count on the server's clock**, in milliseconds.
 //!
 //! Redis 4.0 or newer, 6.0 with a user name; Valkey. Tested with Redis 7.

@@ -195,13 +195,13 @@ impl Watch {
 type Problem = &'static str;
 
 fn read(text: &str) -> Result<Server, Problem> {
-    let url = redis::parse_redis_url(text).ok_or("is no Redis URL")?;
+    let url = redis::parse_redis_url(text).ok_or("is not a Redis URL")?;
     if url.fragment().is_some() {
-        return Err("has a part after #, which means nothing here");
+        return Err("contains #, but Redis URLs have no fragment");
     }
     let decoded = |part: &str| {
         let text = percent_decode_str(part).decode_utf8();
-        text.map(|text| text.into_owned()).map_err(|_| "has a user or password that is no UTF-8")
+        text.map(|text| text.into_owned()).map_err(|_| "has a user or password that is not UTF-8")
     };
     let mut user = Some(url.username()).filter(|user| !user.is_empty()).map(decoded).transpose()?;
     let mut password = url.password().map(decoded).transpose()?;
@@ -212,7 +212,7 @@ fn read(text: &str) -> Result<Server, Problem> {
             "username" | "user" => user = Some(value.into_owned()),
             "password" | "pass" => password = Some(value.into_owned()),
             _ => {
-                return Err("has a setting after ? that is none of db, username and password; \
+                return Err("has an unknown query parameter (expected db, username or password); \
                             other settings are methods of the builder");
             }
         }
@@ -221,9 +221,10 @@ fn read(text: &str) -> Result<Server, Problem> {
     let address = if url.scheme().ends_with("unix") || url.scheme() == "unix" {
         if url.path().is_empty() || url.path().ends_with('/') || url.host_str().is_some_and(|h| !h.is_empty())
         {
-            return Err("names no unix socket, as unix:///path/to/socket does");
+            return Err("does not name a unix socket, as in unix:///path/to/socket");
         }
-        let path = percent_decode_str(url.path()).decode_utf8().map_err(|_| "has a path that is no UTF-8")?;
+        let path =
+            percent_decode_str(url.path()).decode_utf8().map_err(|_| "has a path that is not UTF-8")?;
         Address::Unix(PathBuf::from(path.into_owned()))
     } else {
         if tls && !cfg!(feature = "tls") {
@@ -243,7 +244,7 @@ fn read(text: &str) -> Result<Server, Problem> {
 fn number(text: &str) -> Result<u32, Problem> {
     // Redis takes no database beyond what a C int holds.
     let number = text.parse::<u32>().ok().filter(|&n| i32::try_from(n).is_ok());
-    number.ok_or("names a database that is no number")
+    number.ok_or("names a database that is not a number")
 }
 
 #[cfg(test)]

@@ -18,7 +18,7 @@ pub(crate) const ENDS: Verdict = Verdict::Ends;
 /// What error replies of one kind mean.
 #[derive(Debug)]
 pub(crate) struct Meaning {
-    /// Their codes, and words of their texts; an empty one is in every text.
+    /// Their codes, and words of their messages; an empty string matches every message.
     replies: &'static [(&'static str, &'static str)],
     pub(crate) kind: ErrorKind,
     verdict: Verdict,
@@ -149,7 +149,7 @@ pub(crate) fn is_last(e: &ServerError) -> bool {
     meaning(e).is_some_and(|meaning| meaning.verdict == ENDS)
 }
 
-/// Whether it says that the server was the wrong one, or is no longer.
+/// Whether it says that the server is not, or no longer, the right one.
 pub(crate) fn is_elsewhere(reply: &Value) -> bool {
     let said = match reply {
         Value::Array(replies) => verdict_of_many(replies),

@@ -113,7 +113,7 @@ impl Operations {
         Ok(self.ask(self.call(mode), Access::Read, key, &request, reply::count).await? > 0)
     }
 
-    /// False: `put` is `Add`, and something is there.
+    /// Returns false if `put` is `Add` and the key exists.
     pub(crate) async fn put(
         &self,
         mode: Mode,
@@ -259,8 +259,8 @@ impl Operations {
         Ok(sum)
     }
 
-    /// Asks every server, those that are only read from included, and tries the commands that calls need, on keys
-    /// that are not there.
+    /// Asks every server, including the ones that are only read from, and tries the commands that calls need on
+    /// keys that do not exist.
     pub(crate) async fn ping(&self, mode: Mode) -> Result<()> {
         let call = self.call(mode);
         let request = Request::many(commands::trials(true), RetrySafety::Idempotent);

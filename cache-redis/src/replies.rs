@@ -13,10 +13,10 @@ use crate::request::Commands;
 /// never comes, less than 64 KiB are held.
 const DEEPEST: usize = 8;
 
-/// Room is made for so many elements at once, at each depth; more come with their bytes.
+/// How many elements room is made for at once, at each depth; more come with their bytes.
 const FIRST_ELEMENTS: usize = 32;
 
-/// Bytes that are no reply.
+/// Bytes that are not a reply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Garbled {
     /// They begin as a record of TLS does.
@@ -92,7 +92,7 @@ impl Answer {
         }
     }
 
-    /// The next whole reply, if it is there.
+    /// Returns the next reply if it has arrived whole.
     fn next(&mut self, incoming: &mut Incoming) -> Result<Option<Value>, Garbled> {
         loop {
             let value = if incoming.is_expecting() {
@@ -146,9 +146,9 @@ impl Answer {
 /// What the first line of a reply says.
 enum Head {
     Whole(Value),
-    /// So many bytes follow.
+    /// This many bytes follow.
     Bulk(usize),
-    /// So many elements follow.
+    /// This many elements follow.
     Array(usize),
 }
 
@@ -163,7 +163,7 @@ impl Head {
             b'$' | b'*' if rest == b"-1" => Ok(Self::Whole(Value::Nil)),
             b'$' => Ok(Self::Bulk(usize::try_from(number(rest)?).map_err(|_| Garbled::Other)?)),
             b'*' => Ok(Self::Array(usize::try_from(number(rest)?).map_err(|_| Garbled::Other)?)),
-            // What kinds of errors there are is the crate's to say. A server may quote what is no text.
+            // The `redis` crate decides which kinds of errors exist. A server may quote bytes that are not UTF-8.
             b'-' => parse_redis_value((String::from_utf8_lossy(line) + "\r\n").as_bytes())
                 .map(Self::Whole)
                 .map_err(|_| Garbled::Other),
@@ -208,7 +208,7 @@ mod tests {
     #[test]
     fn whole_replies_however_they_come_and_as_the_crate_reads_them() {
         let large = "x\r\n".repeat(60_000);
-        let texts = [
+        let replies = [
             "+OK\r\n",
             "+PONG\r\n",
             ":-42\r\n",
@@ -226,9 +226,9 @@ mod tests {
             &format!("${}\r\n{large}\r\n", large.len()),
         ];
         let expected: Vec<Value> =
-            texts.iter().map(|text| parse_redis_value(text.as_bytes()).unwrap()).collect();
+            replies.iter().map(|text| parse_redis_value(text.as_bytes()).unwrap()).collect();
         for piece in [1, 2, 3, 7, 100, 16_383, 16_384, 70_000, 1 << 20] {
-            let (found, half) = read(texts.concat().as_bytes(), piece).unwrap();
+            let (found, half) = read(replies.concat().as_bytes(), piece).unwrap();
             assert!(found == expected && !half, "pieces of {piece}");
         }
     }

@@ -20,7 +20,7 @@ pub(crate) fn understood<T>(value: Value, read: impl FnOnce(Value) -> Option<T>)
     }
 }
 
-/// Of `GET`. What is no string is not of this cache, and so is not there.
+/// The reply of `GET`. A value that is not a string is not this cache's, and counts as a miss.
 pub(crate) fn payload(value: Value) -> Result<Option<Payload>, Wrong> {
     if let Value::ServerError(e) = &value
         && is_wrong_type(e)
@@ -34,7 +34,7 @@ pub(crate) fn payload(value: Value) -> Result<Option<Payload>, Wrong> {
     })
 }
 
-/// Of several commands, or of `MGET`: as many elements as were asked for.
+/// The replies of several commands, or of `MGET`: one element for each.
 pub(crate) fn elements(value: Value, count: usize) -> Result<Vec<Value>, Wrong> {
     let mut values = replies(value, count)?;
     match values.pop() {
@@ -46,7 +46,7 @@ pub(crate) fn elements(value: Value, count: usize) -> Result<Vec<Value>, Wrong> 
     }
 }
 
-/// Of several commands: as many elements as were asked for, or fewer of which the last is the refusal with which the
+/// The replies of several commands: one element for each, or fewer, of which the last is the refusal with which the
 /// server closed the connection.
 pub(crate) fn replies(value: Value, count: usize) -> Result<Vec<Value>, Wrong> {
     understood(value, |value| match value {

@@ -40,8 +40,8 @@ pub(crate) static INCR: LazyLock<Script> = LazyLock::new(|| {
     )
 });
 
-/// 1 if the key is there, and then it does not expire. `PERSIST` alone says 0 of a key that had
-/// no lifetime anyway.
+/// 1 if the key exists; it then does not expire. `PERSIST` alone returns 0 for a key that had no lifetime
+/// anyway.
 pub(crate) static PERSIST: LazyLock<Script> = LazyLock::new(|| {
     Script::new(
         "if redis.call('PERSIST', KEYS[1]) == 1 then return 1 end \
@@ -49,7 +49,7 @@ pub(crate) static PERSIST: LazyLock<Script> = LazyLock::new(|| {
     )
 });
 
-/// 1 if the key was there and has moved, lifetime included, over whatever was at the other.
+/// 1 if the key existed and has moved, lifetime included, replacing any value of the other key.
 pub(crate) static RENAME: LazyLock<Script> = LazyLock::new(|| {
     Script::new(
         "if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end \

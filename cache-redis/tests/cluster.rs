@@ -283,7 +283,7 @@ fn a_member_that_hangs_is_left_once_another_has_its_slots() {
                     .any(|line| line.contains(&format!(":{port}@")) && line.contains("master"))
             });
         }
-        // Whoever meets it first waits in vain.
+        // The first call that meets it waits in vain.
         let first = [cache.set(&key, &2, MINUTE), runtime.block_on(cache.aset(&key, &2, MINUTE))];
         assert!(
             first.iter().all(|one| one.as_ref().map_err(Error::kind) != Err(ErrorKind::Rejected)),

@@ -77,7 +77,7 @@ fn no_extreme_breaks_a_call() {
                     "a silent server" if is_long => {}
                     "a server" => match call_each(&cache).and_then(|()| check_lifetimes(&cache)) {
                         Ok(()) => {}
-                        // Not so many databases, not so fast.
+                        // The server has fewer databases, and cannot answer that fast.
                         Err(e) if setting.starts_with("database") => {
                             assert_eq!(e.kind(), ErrorKind::Rejected, "{told}: {e}");
                         }

@@ -1,5 +1,5 @@
-//! Servers that are no longer the right ones: a name leads to a primary, and later to another one. On real servers,
-//! with a proxy in the name's place.
+//! Servers that stop being the right ones: a name leads to one primary, and later to another. On real servers, with
+//! a proxy in the name's place.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -23,7 +23,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 const WRITES: [&str; 10] =
     ["set", "add", "touch", "persist", "delete", "incr", "incr_version", "set_many", "delete_many", "clear"];
 
-/// Does one of [`WRITES`] on keys that are there.
+/// Does one of [`WRITES`] on existing keys.
 fn write(cache: &Cache<RedisCache>, name: &str) -> Result<(), Error> {
     match name {
         "set" => cache.set("k", &1, MINUTE),
@@ -93,7 +93,7 @@ fn writes_follow_a_name_to_the_promoted_server() {
     assert!(failed.is_empty(), "{failed:#?}");
 }
 
-/// What makes a server refuse its work, other than being a replica.
+/// The reasons for which a server refuses its work, besides being a replica.
 #[test]
 fn a_broken_server_is_left_for_the_one_that_the_name_leads_to() {
     let Some(good) = redis() else { return };
@@ -158,7 +158,7 @@ fn a_broken_server_is_left_for_the_one_that_the_name_leads_to() {
     }
 }
 
-/// A server that goes on refusing is not connected to anew by each call.
+/// Calls do not each open a new connection to a server that goes on refusing.
 #[test]
 fn a_name_that_leads_nowhere_else_costs_few_connections() {
     let (Some(server), Some(primary)) = (redis(), redis()) else { return };
@@ -226,12 +226,12 @@ fn reads_go_on_while_replicas_are_gone() {
     let Some(([primary, mut first, mut second], cache)) = with_replicas(Duration::from_secs(10)) else {
         return;
     };
-    all_reads_work(&cache, "all are there");
+    all_reads_work(&cache, "all are running");
     first.kill();
     all_reads_work(&cache, "one is gone");
     second.kill();
     all_reads_work(&cache, "both are gone");
-    // `ping` says so.
+    // `ping` fails.
     assert_eq!(cache.ping().unwrap_err().kind(), ErrorKind::Unavailable);
     first.restart().unwrap();
     wait_for("replication", || inline(first.address(), "EXISTS :1:n", "\r\n").contains(":1"));

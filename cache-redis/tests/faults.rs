@@ -280,7 +280,7 @@ fn a_reply_cut_anywhere_is_no_value() {
         // another, and one that has been is.
         for (cut, used) in (0..80).flat_map(|cut| [(cut, false), (cut, true)]) {
             let cut_one = || {
-                // What the last one has left of the cut is no cut of this one's first call.
+                // A cut left over from the last one must not hit this one's first call.
                 proxy.set(Fault::None);
                 let fresh = cache(proxy.address());
                 if used {
@@ -489,7 +489,7 @@ fn more_tasks_than_places_end_in_time_and_lose_no_place() {
         let good = tasks.into_iter().filter_map(|task| runtime.block_on(task).ok()?.0.ok()?).count();
         assert_eq!(good, TASKS, "round {round}");
     }
-    // So many tasks are not told all at once.
+    // This many tasks cannot all be told at once.
     let most = bound(T) + T / 2;
     let late = u64::from(longest > most);
     record(17, "redis async", rounds, late, &format!("0 places lost, refused after {longest:?} of {T:?}"));

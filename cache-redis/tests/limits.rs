@@ -38,7 +38,7 @@ fn a_value_beyond_the_servers_limit_is_too_large() {
         is_refused(&cache, "k", runtime.block_on(cache.aset("k", &large, MINUTE)));
         is_refused(&cache, "new", cache.add("new", &large, MINUTE).map(drop));
         is_refused(&cache, "new", runtime.block_on(cache.aadd("new", &large, MINUTE)).map(drop));
-        // What comes next is none the worse, also what must not be done twice.
+        // Later calls are unaffected, including ones that must not be sent twice.
         assert_eq!(cache.get::<String>("k").unwrap(), None);
         cache.set("n", &1, MINUTE).unwrap();
         assert!(cache.set("k", &large, MINUTE).is_err());

@@ -1,5 +1,5 @@
 //! Servers as they are really set up: passwords, users, sockets, databases, replicas, Redis' own
-//! bytes; and servers that are no Redis at all.
+//! bytes; and servers that do not speak Redis at all.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -26,7 +26,7 @@ fn works(cache: &Cache<RedisCache>) {
     assert_eq!(cache.incr("n", 1).unwrap(), 43);
 }
 
-/// The kinds of the errors of both halves, whose texts do not hold `secret`.
+/// The kinds of the errors of both halves, whose messages do not hold `secret`.
 fn refused(cache: &Cache<RedisCache>, secret: &str) -> [ErrorKind; 2] {
     [cache.get::<i64>("k").unwrap_err(), run(cache.aget::<i64>("k")).unwrap_err()].map(|e| {
         assert!(!shown(&e).contains(secret), "{}", shown(&e));
@@ -266,7 +266,7 @@ fn the_bytes_on_the_wire() {
     assert!(cache.touch("n", Timeout::Never).unwrap() && cache.touch("n", Timeout::Never).unwrap());
     assert_eq!(ask("PTTL :1:n"), ":-1\r\n");
     assert!(!cache.touch("absent", Timeout::Never).unwrap());
-    // Whoever else writes there: what is no string is not ours, and is not counted.
+    // Values of other programs: a list is not the cache's, and is not counted on.
     ask("RPUSH :1:list a");
     ask("SET :1:text hello");
     assert_eq!(cache.get::<i64>("list").unwrap(), None);

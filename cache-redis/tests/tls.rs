@@ -214,7 +214,7 @@ fn both_halves_speak_it() {
     let big = "x".repeat(1 << 20);
     cache.set("k", &big, MINUTE).unwrap();
     assert_eq!(cache.get::<String>("k").unwrap().as_deref(), Some(&*big));
-    // Idle for long enough to be looked at: what TLS itself sends is no reply.
+    // Idle for long enough to be checked: TLS's own messages are not replies.
     std::thread::sleep(Duration::from_millis(30));
     cache.set("n", &1, MINUTE).unwrap();
     run(async {

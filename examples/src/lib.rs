@@ -25,7 +25,7 @@ impl MapCache {
         Self { map: Mutex::default(), clock }
     }
 
-    /// An empty map with room for so many entries before it grows.
+    /// An empty map with room for this many entries before it grows.
     #[must_use]
     pub fn with_capacity(entries: usize) -> Self {
         Self { map: Mutex::new(HashMap::with_capacity(entries)), clock: Clock::default() }

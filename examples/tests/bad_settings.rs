@@ -1,5 +1,5 @@
-//! Bad settings and what is said of them: `bad_settings.txt` has every pair, for a person to read.
-//! `SNAPSHOTS=write cargo test -p examples --features servers --test bad_settings` writes it anew.
+//! Bad settings and the errors they cause: `bad_settings.txt` has every pair, for a person to read.
+//! `SNAPSHOTS=write cargo test -p examples --features servers --test bad_settings` writes it again.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
@@ -9,7 +9,7 @@ use std::fmt::Write as _;
 
 use polycache::{CachesBuilder, ErrorKind};
 
-/// How a text is given to the program.
+/// How a string is given to the program.
 #[derive(Clone, Copy)]
 enum Form {
     Toml,
@@ -274,7 +274,7 @@ fn every_message_says_what_to_change() {
     }
     assert!(
         std::fs::read_to_string(path).unwrap() == snapshot,
-        "the messages are others than in {path}; write them anew with SNAPSHOTS=write, and read the difference"
+        "the messages differ from {path}; write them again with SNAPSHOTS=write, and read the difference"
     );
 }
 

@@ -10,7 +10,7 @@ use std::process::Command;
 use conformance_tests::servers::{Server, or_skip};
 use polycache::DEFAULT_TIMEOUT;
 
-/// The README's program, as a text and as a process.
+/// The README's program, as source and as a process.
 const FIRST: &str = include_str!("../src/bin/first.rs");
 
 fn runs_with(url: &str) {

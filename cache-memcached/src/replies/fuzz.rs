@@ -84,7 +84,7 @@ fn replies() {
     let mut turn = 0;
     fuzz("replies", "replies").words(&WORDS).run(60_000, |bytes| {
         turn += 1;
-        // A long line is looked at anew for each piece of it.
+        // A long line is parsed again for each piece of it.
         let piece = (1 + turn % 7) * if bytes.len() > 1_000 { 500 } else { 1 };
         let mut understood = false;
         for request in requests {

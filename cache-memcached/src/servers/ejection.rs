@@ -67,7 +67,7 @@ impl Health {
 impl Failures {
     pub(super) fn new(rules: Ejection, clock: Clock, servers: usize) -> Self {
         let failures = Self { rules, clock, servers, health: PerProcess::new() };
-        // From now on it looks for those that may come back.
+        // From now on it looks for servers that may come back.
         drop(failures.health());
         failures
     }

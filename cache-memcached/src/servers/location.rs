@@ -5,7 +5,7 @@ use std::fmt;
 use cache_core::{Error, Location, Result, refuse_url};
 use cache_net::Address;
 
-/// memcached's own port, where a text names none.
+/// memcached's own port, used if an address names none.
 const DEFAULT_PORT: u16 = 11_211;
 
 /// What the systems of today hold in the address of a unix socket, the ending NUL included.
@@ -113,7 +113,7 @@ fn ipv6(host: &str) -> Result<&str, &'static str> {
 fn port_number(text: &str) -> Result<u16, &'static str> {
     let digits = text.trim_ascii();
     let number = digits.bytes().all(|b| b.is_ascii_digit()).then(|| digits.parse().ok()).flatten();
-    number.filter(|&port| port > 0).ok_or("has a port that is no number from 1 to 65535")
+    number.filter(|&port| port > 0).ok_or("has a port that is not a number from 1 to 65535")
 }
 
 fn unix(path: &str) -> Result<NamedAddress, &'static str> {
@@ -177,7 +177,7 @@ mod tests {
         for v in vectors().locations {
             assert_eq!(Servers::new(&*v.location).0, v.django_servers, "{:?}", v.location);
         }
-        assert_eq!(Servers::new(["a:1,b:2"]).0, ["a:1,b:2"], "the texts of a list are not");
+        assert_eq!(Servers::new(["a:1,b:2"]).0, ["a:1,b:2"], "the strings of a list are not split");
     }
 
     #[test]

@@ -18,8 +18,8 @@ use crate::connection::LONGEST_IDLE;
 use crate::failure::{self, Cause};
 use crate::{Incoming, Protocol};
 
-/// After so many reads the driver looks at the time. tokio lets a task do 128 such things in its turn
-/// and then finds nothing ready, a timer neither.
+/// The driver looks at the time after this many reads. tokio lets a task do 128 such operations in its turn; after
+/// that it reports nothing as ready, not even a timer.
 const READS_AT_ONCE: usize = 32;
 
 /// Why the driver stops.
@@ -96,7 +96,7 @@ impl<P: Protocol> Driver<P> {
         let Some(stream) = &mut wire.stream else { return Err(End::Io(io::ErrorKind::BrokenPipe.into())) };
         for _ in 0..READS_AT_ONCE {
             if !self.asked && !self.incoming.is_empty() {
-                // A server that is full says so before it is asked, and closes the connection.
+                // A full server sends its refusal before it is asked, and closes the connection.
                 self.asked = self.shared.queue().queued > 0;
                 if !self.asked {
                     return Ok(answered);
@@ -176,7 +176,7 @@ impl<P: Protocol> Driver<P> {
                 late.fail(Cause::TimedOut, written);
             }
             let mut queue = self.shared.queue();
-            // Those that came in the meantime may be late already, and nobody has told them.
+            // Requests that came meanwhile may be late already, and their callers have not been told.
             let untold = self.waiting.iter().chain(&queue.waiting).filter(|waiting| waiting.caller.is_some());
             queue.watched = untold.map(|waiting| waiting.deadline).min();
             drop(queue);
@@ -190,7 +190,7 @@ impl<P: Protocol> Driver<P> {
         first.fail(Cause::Malformed(why), self.shared.written.load(Ordering::Acquire));
     }
 
-    /// Whether nothing was asked for so long that the connection had better be made anew.
+    /// Whether nothing was asked for so long that the connection should be replaced.
     fn has_rested(&mut self, context: &mut Context<'_>) -> bool {
         let timer =
             self.idle.get_or_insert_with(|| Box::pin(sleep_until((Instant::now() + LONGEST_IDLE).into())));
@@ -242,7 +242,7 @@ impl<P: Protocol> Driver<P> {
                 self.broken = true;
             }
         } else if to_write {
-            // Whoever else is about to ask does so first: one system call takes it all.
+            // Yields, so that other callers can add their requests: one system call sends all of them.
             self.yielded = true;
             context.waker().wake_by_ref();
         }

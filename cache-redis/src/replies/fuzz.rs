@@ -18,7 +18,7 @@ fn allowed(length: usize) -> u64 {
     (2 * length + 2 * elements * size_of::<Value>()) as u64 + (64 << 10)
 }
 
-/// A long line is looked at anew for each piece of it.
+/// A long line is parsed again for each piece of it.
 const fn piece(bytes: &[u8], piece: usize) -> usize {
     if bytes.len() > 1_000 { 500 * piece } else { piece }
 }

@@ -163,7 +163,8 @@ impl Cluster {
         Ok(self.node_at(host, port, &known))
     }
 
-    /// The reply to a request about `key`: of a replica where reads may go there, else of whoever has its slot.
+    /// The reply to a request about `key`: from a replica where reads may go there, else from the owner of its
+    /// slot.
     pub(crate) async fn call(
         &self,
         call: Call,
@@ -298,8 +299,8 @@ impl Cluster {
                     if refused {
                         node.suspect();
                     }
-                    // Singly they find out where their slots are now; so do those that stood behind one with which
-                    // the server closed the connection.
+                    // The keys are asked for singly to find where their slots are now, as are the requests behind
+                    // one with which the server closed the connection.
                     let moved = refused && self.refresh(call, None).await.is_ok() && !still_owner(&places);
                     for (place, (&of, value)) in places.iter().zip(replies).enumerate() {
                         let final_ = redirect(&value).is_none() && !(moved && meanings::is_elsewhere(&value));

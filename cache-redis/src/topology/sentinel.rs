@@ -14,8 +14,8 @@ use crate::reply;
 use crate::request::Request;
 use crate::resp::Role;
 
-/// A primary whose address several sentinels know. They are asked anew when a connection says that it does not lead to a
-/// primary any more, and when the primary does not answer.
+/// A primary whose address several sentinels know. They are asked again when a connection no longer leads to a
+/// primary, and when the primary does not answer.
 #[derive(Debug)]
 pub(crate) struct Sentinel {
     config: Config,
@@ -110,7 +110,7 @@ impl Sentinel {
         })
     }
 
-    /// The node at `address`, which the sentinel at `place` named: the known one where that is there.
+    /// The node at `address`, which the sentinel at `place` named: the known one if it has this address.
     fn primary_at(&self, address: Address, place: usize) -> Arc<Node> {
         let mut known = self.known();
         known.first = place;

@@ -26,7 +26,7 @@ pub fn behind_proxy() -> Option<(Server, Proxy)> {
     Some((server, proxy))
 }
 
-/// With so much patience that a busy machine is no failure.
+/// With generous limits, so that a busy machine does not fail the test.
 pub fn to(location: impl Into<Location>) -> RedisCacheBuilder {
     let patience = Duration::from_secs(10);
     RedisCache::builder(location).operation_timeout(patience).connect_timeout(patience)

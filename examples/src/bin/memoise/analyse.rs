@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// What is worth remembering of a text.
+/// The part of an analysis that is worth remembering.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Report {
     pub lines: usize,

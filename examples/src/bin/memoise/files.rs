@@ -1,4 +1,4 @@
-//! The input: texts below a path.
+//! Reads the input: the files below a path.
 
 use std::fs;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -15,7 +15,7 @@ pub struct Text {
 /// Larger files would keep the example busy for minutes.
 const LARGEST: u64 = 16 * 1024;
 
-/// The texts below `path`: of a folder its Rust, Markdown and TOML files; a file as it is.
+/// Reads the files below `path`: the Rust, Markdown and TOML files of a folder, or a single file of any kind.
 pub fn read(path: &Path) -> Result<Vec<Text>, String> {
     let mut paths = Vec::new();
     if path.is_dir() {
@@ -25,7 +25,7 @@ pub fn read(path: &Path) -> Result<Vec<Text>, String> {
     } else {
         paths.push(path.to_owned());
     }
-    let texts: Result<Vec<Text>, String> = paths
+    let inputs: Result<Vec<Text>, String> = paths
         .iter()
         .map(|file| {
             let content =
@@ -37,15 +37,15 @@ pub fn read(path: &Path) -> Result<Vec<Text>, String> {
             Ok(Text { name, key: format!("report:{:016x}", hasher.finish()), content })
         })
         .collect();
-    let mut texts = texts?;
+    let mut inputs = inputs?;
     // Two files with one content are one computation.
-    texts.sort_by(|a, b| a.key.cmp(&b.key));
-    texts.dedup_by(|a, b| a.key == b.key);
-    texts.sort_by(|a, b| a.name.cmp(&b.name));
-    if texts.is_empty() {
-        return Err(format!("there are no texts below {}", path.display()));
+    inputs.sort_by(|a, b| a.key.cmp(&b.key));
+    inputs.dedup_by(|a, b| a.key == b.key);
+    inputs.sort_by(|a, b| a.name.cmp(&b.name));
+    if inputs.is_empty() {
+        return Err(format!("no Rust, Markdown or TOML file below {}", path.display()));
     }
-    Ok(texts)
+    Ok(inputs)
 }
 
 fn walk(dir: &Path, found: &mut Vec<PathBuf>) -> io::Result<()> {

@@ -1,6 +1,6 @@
 //! Memoises a slow computation over real files, on three backends with the same code.
 //!
-//! `memoise [PATH] [--cache-dir DIR]`: PATH is a file or a folder of texts, by default this
+//! `memoise [PATH] [--cache-dir DIR]`: PATH is a file or a folder, by default this
 //! workspace's own sources. The caches on disk are made in DIR, or in a temporary folder that is
 //! removed at the end.
 
@@ -27,7 +27,7 @@ const USAGE: &str = "usage: memoise [PATH] [--cache-dir DIR]";
 fn main() -> ExitCode {
     let Some(arguments) = std::env::args_os().skip(1).all(|word| word != "--help").then(Arguments::parse)
     else {
-        println!("{USAGE}\n\nMemoises a slow computation over the texts below PATH, on three backends.");
+        println!("{USAGE}\n\nMemoises a slow computation over the files below PATH, on three backends.");
         return ExitCode::SUCCESS;
     };
     let (status, done) = match arguments {
@@ -44,15 +44,15 @@ fn main() -> ExitCode {
 }
 
 fn memoise(arguments: &Arguments) -> Result<()> {
-    let texts = files::read(&arguments.path)?;
+    let inputs = files::read(&arguments.path)?;
     if let Some(backend) = &arguments.second_run {
-        let (time, hits) = look_up(&open(backend, &arguments.cache_dir)?, &texts)?;
+        let (time, hits) = look_up(&open(backend, &arguments.cache_dir)?, &inputs)?;
         println!("{hits} {}", time.as_micros());
         return Ok(());
     }
     println!(
-        "{} texts of {}, compared line by line: cold computes it all, warm finds it in the cache\n",
-        texts.len(),
+        "{} files of {}, compared line by line: cold computes it all, warm finds it in the cache\n",
+        inputs.len(),
         arguments.path.display()
     );
     println!(
@@ -62,7 +62,7 @@ fn memoise(arguments: &Arguments) -> Result<()> {
     let mut found = None;
     for backend in ["locmem", "file", "sqlite"] {
         let cache = open(backend, &arguments.cache_dir)?;
-        let row = run(&cache, &texts, backend)?;
+        let row = run(&cache, &inputs, backend)?;
         let second = in_a_new_process(backend, arguments)?;
         println!(
             "{backend:<8} {:>10} {:>10} {:>6.0}x {:>6} {:>8} {:>9} {:>20}",
@@ -93,7 +93,7 @@ fn open(backend: &str, dir: &Path) -> Result<Cache> {
         "sqlite" => {
             Cache::new(DatabaseCache::builder(dir.join("cache.sqlite3")).max_entries(ROOM).build()?).erase()
         }
-        other => return Err(format!("there is no backend {other:?}").into()),
+        other => return Err(format!("unknown backend {other:?}").into()),
     })
 }
 
@@ -106,15 +106,15 @@ struct Row {
     most_alike: Option<(String, analyse::Pair)>,
 }
 
-fn run(cache: &Cache, texts: &[Text], backend: &str) -> Result<Row> {
+fn run(cache: &Cache, inputs: &[Text], backend: &str) -> Result<Row> {
     cache.set("hits", &0, Timeout::Never)?;
     cache.set("misses", &0, Timeout::Never)?;
 
-    let bar = ProgressBar::new(texts.len() as u64);
+    let bar = ProgressBar::new(inputs.len() as u64);
     bar.set_style(ProgressStyle::with_template("{prefix:<8} {bar:40} {pos}/{len} {wide_msg}")?);
     bar.set_prefix(backend.to_owned());
     let start = Instant::now();
-    for text in texts {
+    for text in inputs {
         bar.set_message(text.name.clone());
         memoised(cache, text)?;
         bar.inc(1);
@@ -123,14 +123,14 @@ fn run(cache: &Cache, texts: &[Text], backend: &str) -> Result<Row> {
     bar.finish_and_clear();
 
     let start = Instant::now();
-    for text in texts {
+    for text in inputs {
         memoised(cache, text)?;
     }
     let warm = start.elapsed();
 
     // All reports in one call, for the one that is worth showing.
-    let reports = cache.get_many::<Report, _>(texts.iter().map(|text| &*text.key))?;
-    let names = |key: &str| texts.iter().find(|text| text.key == key).map(|text| text.name.clone());
+    let reports = cache.get_many::<Report, _>(inputs.iter().map(|text| &*text.key))?;
+    let names = |key: &str| inputs.iter().find(|text| text.key == key).map(|text| text.name.clone());
     let most_alike = reports
         .into_iter()
         .filter_map(|(key, report)| Some((names(key)?, report.most_alike?)))
@@ -138,7 +138,7 @@ fn run(cache: &Cache, texts: &[Text], backend: &str) -> Result<Row> {
 
     // A new version of the computation begins with nothing, and the old one keeps what it has.
     let next = cache.with_version(2);
-    let stale = next.get_many::<Report, _>(texts.iter().map(|text| &*text.key))?;
+    let stale = next.get_many::<Report, _>(inputs.iter().map(|text| &*text.key))?;
     assert!(stale.is_empty(), "a new version found {} old reports", stale.len());
 
     Ok(Row {
@@ -162,10 +162,10 @@ fn memoised(cache: &Cache, text: &Text) -> Result<Report> {
     Ok(report)
 }
 
-/// How many of the texts are in the cache, and how long it took to find out.
-fn look_up(cache: &Cache, texts: &[Text]) -> Result<(Duration, usize)> {
+/// How many of the inputs are in the cache, and how long it took to find out.
+fn look_up(cache: &Cache, inputs: &[Text]) -> Result<(Duration, usize)> {
     let start = Instant::now();
-    let found = cache.get_many::<Report, _>(texts.iter().map(|text| &*text.key))?;
+    let found = cache.get_many::<Report, _>(inputs.iter().map(|text| &*text.key))?;
     Ok((start.elapsed(), found.len()))
 }
 
