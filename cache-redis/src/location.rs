@@ -28,7 +28,7 @@ impl fmt::Debug for Servers {
                 .or_else(|_| Watch::read(url).map(|(_, watch)| watch.to_string()))
             {
                 Ok(shown) => list.entry(&format_args!("{shown}")),
-                Err(_) => list.entry(&format_args!("(no Redis URL)")),
+                Err(_) => list.entry(&format_args!("(not a Redis URL)")),
             };
         }
         list.finish()
