@@ -18,14 +18,13 @@ use crate::timeout::Expiry;
 
 /// A store of payloads under final keys: the contract of a backend.
 ///
-/// Eight methods are required, and that is enough: prefixes, versions, typed values, timeouts,
-/// key rules, bulk operations, single flight and the async API are built once, in the
-/// [`Cache`](crate::Cache) in front.
+/// Eight methods are required, and that is enough: the [`Cache`](crate::Cache) in front provides prefixes,
+/// versions, typed values, timeouts, key rules, bulk operations, single flight and the async API.
 ///
 /// An `Arc` and a `Box` of a backend are backends too, `Arc<dyn BaseCache>` and `Box<dyn BaseCache>` included.
 ///
-/// What a backend has beyond the contract is reached by its type: `&dyn BaseCache` is a `&dyn Any`.
-/// Dereference the pointer first (`&**cache.backend()`), since an `Arc` is an `Any` of its own.
+/// To reach what a backend has beyond the contract, downcast: `&dyn BaseCache` is a `&dyn Any`. Dereference
+/// the pointer first (`&**cache.backend()`), since an `Arc` is an `Any` of its own.
 ///
 /// The rules that the conformance suite proves:
 ///
@@ -34,7 +33,7 @@ use crate::timeout::Expiry;
 ///   [`Capabilities::ttl_resolution`] later.
 /// - **`add`, `touch`, `incr` and `rename` are atomic** across threads, and across processes
 ///   where the store is shared.
-/// - **A write that fails changes nothing**, but for one too large: it also removes the old value.
+/// - **A write that fails changes nothing**, except one that is too large, which also removes the old value.
 /// - Building a backend does no I/O: the first use does.
 ///
 /// See also [`Culling`](crate::Culling), the limits of a store; [`Clock`](crate::Clock), for a store whose
@@ -122,7 +121,7 @@ use crate::timeout::Expiry;
 /// # Ok::<(), Error>(())
 /// ```
 pub trait BaseCache: Any + Send + Sync {
-    /// The live payload of `key`, or `None`.
+    /// Returns the live payload of `key`, or `None`.
     ///
     /// # Errors
     /// When the store fails. A damaged entry is a miss, not an error.
@@ -140,7 +139,7 @@ pub trait BaseCache: Any + Send + Sync {
     /// As [`BaseCache::set`].
     fn add(&self, key: Key<'_>, value: Payload, expiry: Expiry) -> Result<bool>;
 
-    /// Gives the live entry of `key` a new lifetime; false if there is none. Atomic.
+    /// Gives the live entry of `key` a new lifetime. Returns false if it has none. Atomic.
     ///
     /// # Errors
     /// When the store fails.
@@ -160,8 +159,8 @@ pub trait BaseCache: Any + Send + Sync {
     /// then the value is unchanged; or when the store fails.
     fn incr(&self, key: Key<'_>, delta: i64) -> Result<i64>;
 
-    /// Moves the live entry of `from`, remaining lifetime included, to `to`, over whatever is
-    /// there; false, and nothing changes, if there is none. What `incr_version` is made of.
+    /// Moves the live entry of `from`, remaining lifetime included, to `to`, replacing any entry there.
+    /// Returns false and changes nothing if `from` has none. `incr_version` is made of this.
     ///
     /// Required, since a get and a set would lose the lifetime. The two keys differ.
     ///
@@ -175,7 +174,7 @@ pub trait BaseCache: Any + Send + Sync {
     /// When the store fails.
     fn clear(&self) -> Result<()>;
 
-    /// Whether a live entry is under `key`. It does not count as a use of the entry.
+    /// Returns whether `key` has a live entry. This does not count as a use of the entry.
     ///
     /// # Errors
     /// When the store fails.
@@ -183,7 +182,7 @@ pub trait BaseCache: Any + Send + Sync {
         Ok(self.get(key)?.is_some())
     }
 
-    /// The live payloads of `keys`, in order, `None` for a miss. At most [`MAX_BATCH_LEN`] keys.
+    /// Returns the live payloads of `keys`, in order, `None` for a miss. At most [`MAX_BATCH_LEN`] keys.
     ///
     /// # Errors
     /// When the store fails.
@@ -208,7 +207,7 @@ pub trait BaseCache: Any + Send + Sync {
         Ok(failed)
     }
 
-    /// Removes `keys`, absent ones included. At most [`MAX_BATCH_LEN`] keys.
+    /// Removes `keys`, ignoring missing ones. At most [`MAX_BATCH_LEN`] keys.
     ///
     /// # Errors
     /// When the store fails; some keys may be gone then.
@@ -216,8 +215,8 @@ pub trait BaseCache: Any + Send + Sync {
         keys.iter().try_for_each(|&key| self.delete(key).map(drop))
     }
 
-    /// Lets go of connections, files and the like. Called as often as one likes; a closed
-    /// backend opens again on the next use.
+    /// Closes connections, files and the like. May be called repeatedly; a closed backend opens again on the
+    /// next use.
     ///
     /// # Errors
     /// When the store fails.
@@ -225,8 +224,8 @@ pub trait BaseCache: Any + Send + Sync {
         Ok(())
     }
 
-    /// How many entries the location holds, expired ones that still take a place included;
-    /// `None` where the store cannot say. May cost more than other operations.
+    /// Returns how many entries the location holds, including expired ones that still take space. Returns
+    /// `None` if the store cannot tell. May cost more than other operations.
     ///
     /// # Errors
     /// When the store fails.
@@ -243,7 +242,7 @@ pub trait BaseCache: Any + Send + Sync {
         self.get(Key::PING).map(|_| Presence::Exists)
     }
 
-    /// What the store says of itself. May cost more than other operations.
+    /// Returns what the store reports about itself. May cost more than other operations.
     ///
     /// # Errors
     /// When the store fails.
@@ -251,7 +250,7 @@ pub trait BaseCache: Any + Send + Sync {
         Ok(Info::default().with_entries(self.entries()?))
     }
 
-    /// Removes all expired entries and says how many; `None` where the store needs nobody to do so.
+    /// Removes all expired entries and returns how many. Returns `None` if the store expires entries on its own.
     ///
     /// # Errors
     /// When the store fails; some may be gone then.
@@ -259,26 +258,26 @@ pub trait BaseCache: Any + Send + Sync {
         Ok(None)
     }
 
-    /// What this backend can do. Asked once, when a [`Cache`](crate::Cache) is built.
+    /// Returns what this backend can do. Called once, when a [`Cache`](crate::Cache) is built.
     fn capabilities(&self) -> Capabilities {
         Capabilities::DEFAULT
     }
 
-    /// The codec that the store's layout prescribes, for a store that others read too and that
-    /// keeps no codec's number: a [`Cache`](crate::Cache) uses it unless it is given one, and
-    /// refuses one of another number. Asked once, when the cache is built.
+    /// Returns the codec that the store's layout prescribes, for a store that other programs read and that
+    /// keeps no codec number. A [`Cache`](crate::Cache) uses it unless it is given one, and refuses one of
+    /// another number. Called once, when the cache is built.
     fn codec(&self) -> Option<Arc<dyn Codec>> {
         None
     }
 
-    /// How async callers reach this backend. The default is right for every backend that may
-    /// block on a disk or a lock.
+    /// Returns how async callers reach this backend. The default suits every backend that may block on a disk
+    /// or a lock.
     fn as_async(&self) -> AsyncWay<'_> {
         AsyncWay::ThreadPool
     }
 }
 
-/// The most keys or entries that one call of a backend's many-operation is given.
+/// The maximum number of keys or entries in one call of a bulk method of a backend.
 pub const MAX_BATCH_LEN: usize = 1_000;
 
 /// How an async caller reaches a backend.
@@ -302,9 +301,9 @@ impl std::fmt::Debug for AsyncWay<'_> {
     }
 }
 
-/// The methods of [`BaseCache`] for a backend whose I/O is natively async. Each means what its
-/// namesake means, with the same errors and the same answers. So none has a default here: it could not know
-/// what the other half says. One that does no I/O may call it, as `BaseCache::purge_expired(self)`.
+/// The methods of [`BaseCache`] for a backend whose I/O is natively async. Each means the same as its
+/// namesake, with the same errors and answers. None has a default, because it could not know what the sync
+/// half answers. A method that does no I/O may call its namesake, as `BaseCache::purge_expired(self)`.
 ///
 /// Dropping a returned future at any point leaves the store with the old or the new state, and
 /// never lets another call read this call's reply.

@@ -1,4 +1,4 @@
-//! [`Capabilities`]: what a backend says of itself.
+//! [`Capabilities`]: what a backend declares about itself.
 
 use std::time::Duration;
 
@@ -27,9 +27,9 @@ pub struct Capabilities {
     pub lru: bool,
     /// The largest value in bytes; `None` where only memory or disk is the limit.
     pub max_value_size: Option<usize>,
-    /// An entry may be readable for this long after its deadline; never before it is it gone.
+    /// How long after its deadline an entry may still be returned. Entries never expire early.
     pub ttl_resolution: Duration,
-    /// The store cannot take a key that breaks memcached's rules: such keys are always refused.
+    /// The store cannot take a key that breaks memcached's rules. Such keys are always refused.
     pub strict_keys: bool,
     /// The store keeps [`Text`](crate::Payload::Text), [`Bytes`](crate::Payload::Bytes) and
     /// [`Encoded`](crate::Payload::Encoded) apart. Without it, text and bytes go through the cache's codec
@@ -40,7 +40,7 @@ pub struct Capabilities {
     pub atomic_rename: bool,
 }
 
-/// Methods that set one field each: other crates cannot write the struct out, which may grow.
+/// Methods that set one field each: the struct may grow, so other crates cannot write it out.
 macro_rules! setters {
     ($(#[$doc:meta] $setter:ident($field:ident: $type:ty);)*) => {$(
         #[$doc]

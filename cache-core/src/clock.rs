@@ -1,4 +1,4 @@
-//! [`Clock`]: where a backend takes the time from, so that a test can move it.
+//! [`Clock`]: where a backend takes the time from, so that a test can control it.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
@@ -31,8 +31,8 @@ struct Hands {
     wall_us: AtomicI64,
 }
 
-/// No coarse clock is that far behind the precise one: a tick is 10 ms at the longest, and a virtual processor that the
-/// host gives to others for a while misses some of them.
+/// No coarse clock lags further behind the precise one: a tick is 10 ms at the longest, and a virtual processor that
+/// the host takes away for a while misses some ticks.
 const FURTHEST_BEHIND_NS: u64 = 100_000_000;
 
 /// Where this process's monotonic time starts, on systems without a clock id to ask.
@@ -40,13 +40,13 @@ const FURTHEST_BEHIND_NS: u64 = 100_000_000;
 static START: std::sync::OnceLock<Instant> = std::sync::OnceLock::new();
 
 impl Clock {
-    /// The machine's clock.
+    /// Returns the machine's clock.
     #[must_use]
     pub const fn system() -> Self {
         Self(None)
     }
 
-    /// A clock that stands still until its [`ManualClock`] is moved. It starts at today's date.
+    /// Returns a clock that stands still until its [`ManualClock`] is moved. It starts at today's date.
     #[must_use]
     pub fn manual() -> (Self, ManualClock) {
         let hands = Arc::new(Hands {
@@ -56,7 +56,7 @@ impl Clock {
         (Self(Some(Arc::clone(&hands))), ManualClock(hands))
     }
 
-    /// Monotonic nanoseconds since some fixed moment. About 17 ns.
+    /// Returns monotonic nanoseconds since some fixed moment. Takes about 17 ns.
     #[must_use]
     pub fn monotonic_ns(&self) -> u64 {
         match &self.0 {
@@ -65,8 +65,8 @@ impl Clock {
         }
     }
 
-    /// As [`Clock::monotonic_ns`], but up to one scheduler tick (4 ms on common Linux) behind it
-    /// and about four times cheaper. For "has this expired?" see [`Clock::has_passed`].
+    /// Like [`Clock::monotonic_ns`], but up to one scheduler tick (4 ms on common Linux) behind it and about
+    /// four times cheaper. For "has this expired?" see [`Clock::has_passed`].
     #[must_use]
     pub fn coarse_ns(&self) -> u64 {
         match &self.0 {
@@ -75,7 +75,7 @@ impl Clock {
         }
     }
 
-    /// Whether the monotonic clock has reached `deadline_ns`: exact, and as cheap as
+    /// Returns whether the monotonic clock has reached `deadline_ns`. Exact, and as cheap as
     /// [`Clock::coarse_ns`] until the deadline is near.
     ///
     /// ```
@@ -95,13 +95,13 @@ impl Clock {
             || deadline_ns - coarse_ns < FURTHEST_BEHIND_NS && deadline_ns <= self.monotonic_ns()
     }
 
-    /// Milliseconds since the Unix epoch by the wall clock, rounded down; negative before it.
+    /// Returns milliseconds since the Unix epoch by the wall clock, rounded down; negative before it.
     #[must_use]
     pub fn wall_ms(&self) -> i64 {
         self.wall_us().div_euclid(1_000)
     }
 
-    /// Microseconds since the Unix epoch by the wall clock, rounded down; negative before it.
+    /// Returns microseconds since the Unix epoch by the wall clock, rounded down; negative before it.
     #[must_use]
     pub fn wall_us(&self) -> i64 {
         match &self.0 {
@@ -112,7 +112,7 @@ impl Clock {
 }
 
 impl ManualClock {
-    /// Lets time pass: both the monotonic and the wall clock move on, to their ends and no further.
+    /// Lets time pass: moves both the monotonic and the wall clock forward, to their ends and no further.
     pub fn advance(&self, by: Duration) {
         let ns = u64::try_from(by.as_nanos()).unwrap_or(u64::MAX);
         let on = |now: u64| Some(now.saturating_add(ns));
@@ -121,7 +121,7 @@ impl ManualClock {
         self.step_wall_us(i64::try_from(by.as_micros()).unwrap_or(i64::MAX));
     }
 
-    /// Sets the wall clock forward or, with a negative number, back; no time passes.
+    /// Sets the wall clock forward or, with a negative number, back. No time passes.
     pub fn step_wall_ms(&self, by: i64) {
         self.step_wall_us(by.saturating_mul(1_000));
     }

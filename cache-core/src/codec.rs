@@ -58,11 +58,11 @@ impl StdError for PublicError {
     }
 }
 
-/// Reads one value from the deserializer it is given: the second half of [`Codec::decode`].
+/// Reads one value from the given deserializer: the second half of [`Codec::decode`].
 pub type Visit<'a> =
     dyn FnMut(&mut dyn erased_serde::Deserializer<'_>) -> Result<(), erased_serde::Error> + 'a;
 
-/// A value format. Small on purpose: a number, a name, and the two directions.
+/// A value format. It is small on purpose: a number, a name, and the two directions.
 ///
 /// ```
 /// use cache_core::{Codec, CodecError, CodecId, Visit, erased_serde};
@@ -86,29 +86,29 @@ pub type Visit<'a> =
 /// }
 /// ```
 pub trait Codec: Send + Sync + fmt::Debug {
-    /// The number stored beside the bytes. Those below 128 belong to this project.
+    /// Returns the number stored beside the bytes. Numbers below 128 belong to this project.
     fn id(&self) -> CodecId;
 
-    /// The name in error messages.
+    /// Returns the name in error messages.
     fn name(&self) -> &'static str;
 
-    /// Whether types that have a form for people (a UUID as text, say) use it.
+    /// Returns whether types that have a human-readable form (such as a UUID as text) use it.
     fn is_human_readable(&self) -> bool;
 
-    /// The bytes of `value`.
+    /// Returns the bytes of `value`.
     ///
     /// # Errors
     /// When the format cannot hold the value.
     fn encode(&self, value: &dyn erased_serde::Serialize) -> Result<Vec<u8>, CodecError>;
 
-    /// Hands a deserializer over `bytes` to `visit`; refuses bytes left over.
+    /// Passes a deserializer over `bytes` to `visit`. Refuses bytes that are left over.
     ///
     /// # Errors
-    /// When the bytes are not of this format or `visit` fails. Must not panic, nor allocate
-    /// beyond a small multiple of the input, whatever the bytes are.
+    /// When the bytes are not of this format or `visit` fails. For any bytes, it must not panic, nor allocate
+    /// beyond a small multiple of the input.
     fn decode(&self, bytes: &[u8], visit: &mut Visit<'_>) -> Result<(), CodecError>;
 
-    /// True for [`MessagePack`] alone: the default has a way without dynamic dispatch.
+    /// True only for [`MessagePack`]: the default codec has a path without dynamic dispatch.
     #[doc(hidden)]
     fn is_message_pack(&self) -> bool {
         false
@@ -126,7 +126,7 @@ const MAX_DEPTH: usize = 128;
 
 const LEFT_OVER: &str = "bytes are left over after the value";
 const CUT_OFF: &str = "an array or a map has fewer elements than it says";
-/// In the reader's own words.
+/// As the reader words it.
 const TOO_DEEP: &str = "depth limit exceeded";
 
 impl MessagePack {
@@ -186,10 +186,10 @@ impl Codec for MessagePack {
 /// JSON: readable by every language, at about twice the time and size of MessagePack.
 /// Map keys must be text or numbers.
 ///
-/// Every number comes back as it was, or is an error. JSON does not have NaN and the infinities: they cannot be
-/// written, neither by themselves nor within another value. An integer beyond 64 bits is for an `i128` or a
-/// `u128`. A type that takes none, such as `serde_json::Value` or an untagged or flattened one around it, cannot
-/// read it. An `f32` whose shortest decimal is another `f32` to who reads it as an `f64` is written as the `f64`.
+/// Every number comes back unchanged, or is an error. JSON lacks NaN and the infinities, so they cannot be
+/// written, neither alone nor within another value. An integer beyond 64 bits can be read as an `i128` or a
+/// `u128`, but not by `serde_json::Value` or by an untagged or flattened type around it. If a reader that goes
+/// through `f64` would take an `f32`'s shortest decimal for another `f32`, the `f64` is written.
 #[cfg(feature = "json")]
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Json;
@@ -236,7 +236,7 @@ impl Codec for Json {
 /// The number of the codec of the crate `cache-pickle`.
 pub(crate) const PICKLE: CodecId = CodecId(3);
 
-/// The name of a codec of this project, also of one that the program does not have.
+/// Returns the name of a codec of this project, even one that the program lacks.
 pub(crate) const fn name_of(id: CodecId) -> Option<&'static str> {
     match id {
         CodecId(1) => Some("MessagePack"),
@@ -251,8 +251,8 @@ pub(crate) const fn looks_like_pickle(bytes: &[u8]) -> bool {
     matches!(bytes, [0x80, 2..=5, .., b'.'])
 }
 
-/// The decimal digits, where that is all there is, of an integer beyond an `i64`. No value in MessagePack looks like
-/// them, and in JSON they are the integer.
+/// Returns the decimal digits if the bytes are nothing but an integer beyond an `i64`. No value in MessagePack looks
+/// like that, and in JSON the digits are the integer.
 pub(crate) fn large_integer(bytes: &[u8]) -> Option<&str> {
     let text = std::str::from_utf8(bytes).ok()?;
     let digits = text.strip_prefix('-').unwrap_or(text);
@@ -261,12 +261,12 @@ pub(crate) fn large_integer(bytes: &[u8]) -> Option<&str> {
     is_large.then_some(text)
 }
 
-/// `value` in the bytes of `codec`.
+/// Encodes `value` with `codec`.
 pub(crate) fn encode<T: Serialize + ?Sized>(codec: &dyn Codec, value: &T) -> Result<Vec<u8>, CodecError> {
     if codec.is_message_pack() { MessagePack::write(value) } else { codec.encode(&value) }
 }
 
-/// The value that `codec` wrote as `bytes`.
+/// Reads the value that `codec` wrote as `bytes`.
 pub(crate) fn decode<T: DeserializeOwned>(codec: &dyn Codec, bytes: &[u8]) -> Result<T, CodecError> {
     if codec.is_message_pack() {
         return MessagePack::read(bytes, |reader| {
@@ -293,8 +293,8 @@ pub(crate) fn whole_bytes(data: &Bytes) -> Option<Bytes> {
     (data.len() - header == len).then(|| data.slice(header..))
 }
 
-/// A serde error without the value: serde likes to quote what it found ("invalid type: string
-/// \"hunter2\", expected u32"), and a cached value must not reach a log.
+/// Returns a serde error without the value. serde quotes what it found ("invalid type: string \"hunter2\",
+/// expected u32"), but a cached value must not reach a log.
 pub(crate) fn without_value(message: &str) -> String {
     const FOUND: [&str; 16] = [
         "string",
@@ -350,7 +350,7 @@ pub(crate) fn without_value(message: &str) -> String {
     }
 }
 
-/// What a MessagePack marker begins, without the number that some of them hold.
+/// Returns what a MessagePack marker begins, without the number that some markers hold.
 fn marker_kind(marker: &str) -> &'static str {
     const KINDS: [(&str, &str); 16] = [
         ("FixStr", "string"),

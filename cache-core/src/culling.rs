@@ -1,4 +1,4 @@
-//! [`Culling`]: how many entries a location holds, and how many go when it is full.
+//! [`Culling`]: how many entries a location holds, and how many a full one evicts.
 
 use std::fmt;
 
@@ -15,10 +15,10 @@ pub struct Culling {
 }
 
 impl Culling {
-    /// Django's defaults: 300 entries, of which a third goes.
+    /// Django's defaults: 300 entries; a full store evicts a third.
     pub const DEFAULT: Self = Self { max_entries: Some(300), cull_frequency: 3 };
 
-    /// At most `max_entries` entries.
+    /// Limits the store to `max_entries` entries.
     ///
     /// # Errors
     /// [`ErrorKind::InvalidCacheBackend`](crate::ErrorKind::InvalidCacheBackend) for 0, which
@@ -32,13 +32,13 @@ impl Culling {
         Ok(Self { max_entries: Some(max_entries), ..self })
     }
 
-    /// No limit: nothing is culled but what has expired.
+    /// Removes the limit: only expired entries are removed.
     #[must_use]
     pub const fn unlimited(self) -> Self {
         Self { max_entries: None, ..self }
     }
 
-    /// One in `cull_frequency` entries goes when the store is full; 0 means all of them.
+    /// Makes a full store evict one in `cull_frequency` entries; 0 means all of them.
     #[must_use]
     pub const fn cull_frequency(self, cull_frequency: u32) -> Self {
         Self { cull_frequency, ..self }
@@ -55,25 +55,25 @@ impl Culling {
         }
     }
 
-    /// The share as [`Culling::cull_frequency`] was given it.
+    /// Returns the share as [`Culling::cull_frequency`] was given it.
     #[must_use]
     pub const fn frequency(self) -> u32 {
         self.cull_frequency
     }
 
-    /// The most entries there may be; `None` for no limit.
+    /// Returns the maximum number of entries; `None` for no limit.
     #[must_use]
     pub const fn limit(self) -> Option<u64> {
         self.max_entries
     }
 
-    /// Whether a full store loses all its entries.
+    /// Returns whether a full store loses all its entries.
     #[must_use]
     pub const fn drops_all(self) -> bool {
         self.cull_frequency == 0
     }
 
-    /// How many of `entries` live entries go: at least one, if there are any.
+    /// Returns how many of `entries` live entries a full store evicts: at least one, if it has any.
     #[must_use]
     pub fn victims(self, entries: u64) -> u64 {
         match self.cull_frequency {
@@ -100,8 +100,7 @@ impl Default for Culling {
     }
 }
 
-/// The limits that a handle names. What it leaves out, the store decides: a handle that names no limit
-/// never shrinks a store.
+/// The limits that a handle names. The store decides the rest: a handle that names no limit never shrinks a store.
 ///
 /// ```
 /// use cache_core::{Culling, NamedLimits};
@@ -123,7 +122,7 @@ impl NamedLimits {
     /// Names nothing.
     pub const NONE: Self = Self { max_entries: None, cull_frequency: None };
 
-    /// Names the most entries.
+    /// Names the maximum number of entries.
     #[must_use]
     pub const fn max_entries(self, max_entries: u64) -> Self {
         Self { max_entries: Some(Some(max_entries)), ..self }
@@ -135,19 +134,19 @@ impl NamedLimits {
         Self { max_entries: Some(None), ..self }
     }
 
-    /// Names the share that goes when the store is full.
+    /// Names the share that a full store evicts.
     #[must_use]
     pub const fn cull_frequency(self, cull_frequency: u32) -> Self {
         Self { cull_frequency: Some(cull_frequency), ..self }
     }
 
-    /// Whether it names a maximum number of entries or an unlimited store.
+    /// Returns whether it names a maximum number of entries or an unlimited store.
     #[must_use]
     pub const fn names_max_entries(self) -> bool {
         self.max_entries.is_some()
     }
 
-    /// What it names, and of `store` what it leaves out.
+    /// Returns the limits that it names, with `store`'s in place of the others.
     ///
     /// # Errors
     /// [`ErrorKind::InvalidCacheBackend`](crate::ErrorKind::InvalidCacheBackend) for a limit of 0 entries.

@@ -48,7 +48,7 @@ pub enum ErrorKind {
 /// [`source`](StdError::source) holds only causes that the message does not include, mostly none, and printing a
 /// whole chain prints each cause once. To find the cause by its type, use [`Error::get_ref`].
 ///
-/// Neither the text nor the source ever holds a cached value or a password.
+/// Neither the message nor the source ever holds a cached value or a password.
 pub struct Error(Box<Inner>);
 
 struct Inner {
@@ -59,26 +59,26 @@ struct Inner {
 }
 
 impl Error {
-    /// An error of `kind` with a sentence for people: what is wrong, and what to do.
+    /// Makes an error of `kind` with a sentence for people: what is wrong, and what to do.
     #[must_use]
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
         Self(Box::new(Inner { kind, key: None, message: message.into(), source: None }))
     }
 
-    /// The same error, naming the key it is about.
+    /// Names the key that the error is about.
     #[must_use]
     pub fn with_key(mut self, key: &str) -> Self {
         self.0.key = Some(key.to_owned());
         self
     }
 
-    /// The same error, about `key` if it names none yet.
+    /// Names the key that the error is about, unless it names one already.
     #[cold]
     pub(crate) fn for_key(self, key: &str) -> Self {
         if self.0.key.is_some() { self } else { self.with_key(key) }
     }
 
-    /// The same error, with the error that caused it.
+    /// Adds the error that caused it.
     #[must_use]
     pub fn with_source(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         self.0.source = Some(source.into());
@@ -154,7 +154,7 @@ impl Error {
         Self::new(ErrorKind::Storage, what)
     }
 
-    /// The error that caused this one, whose words are a part of this one's.
+    /// Returns the error that caused this one. Its message is part of this one's.
     ///
     /// ```
     /// use cache_core::Error;
@@ -170,20 +170,20 @@ impl Error {
         self.0.source.as_deref()
     }
 
-    /// What kind of error this is.
+    /// Returns what kind of error this is.
     #[must_use]
     pub const fn kind(&self) -> ErrorKind {
         self.0.kind
     }
 
-    /// The key the error is about, as made (prefix and version included), where there is one.
+    /// Returns the key the error is about, as made (prefix and version included), if it names one.
     #[must_use]
     pub fn key(&self) -> Option<&str> {
         self.0.key.as_deref()
     }
 }
 
-/// A key in an error text: whole when short, else its beginning and its length.
+/// A key in an error message: whole when short, else its beginning and its length.
 struct ShownKey<'a>(&'a str);
 
 impl fmt::Display for ShownKey<'_> {
@@ -229,7 +229,7 @@ impl fmt::Debug for Error {
 }
 
 impl StdError for Error {
-    /// The first of the causes whose words the text does not hold: others print theirs too.
+    /// Returns the first cause that the message does not include: other errors include theirs too.
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         let first = self.0.source.as_deref()?.source()?;
         let said = self.to_string();
@@ -256,13 +256,13 @@ mod tests {
         assert!(parts.starts_with("Error {\n    kind: InvalidCacheBackend,"), "{parts}");
     }
 
-    /// What it says, and all that stands behind it.
+    /// Returns its message and those of all its sources.
     fn chain(error: &Error) -> Vec<String> {
         let causes = std::iter::successors(Some(error as &dyn StdError), |&e| e.source());
         causes.map(ToString::to_string).collect()
     }
 
-    /// Prints what caused it, as some do, and names it as its source too.
+    /// Includes its cause in its message, as some errors do, and returns it as its source too.
     #[derive(Debug)]
     struct Both(&'static str, Option<Box<Self>>);
 

@@ -6,13 +6,13 @@
 pub enum Presence {
     /// The store exists and lets this client in.
     Exists,
-    /// The store does not exist yet: every read is a miss, and the first write creates it. A directory
-    /// or a database file answers so. Somebody who expects entries there has probably named a wrong path.
+    /// The store does not exist yet: every read is a miss, and the first write creates it. Only a directory or a
+    /// database file can be in this state. If you expect entries there, the path is probably wrong.
     NotYet,
 }
 
-/// What a store says of itself, for people: see [`Cache::info`](crate::Cache::info). `None` is what
-/// it cannot say.
+/// What a store reports about itself, for people: see [`Cache::info`](crate::Cache::info). `None` means
+/// unknown.
 ///
 /// ```
 /// use cache_core::Info;
@@ -23,9 +23,9 @@ pub enum Presence {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Info {
-    /// Entries in the location, expired ones that still take a place included.
+    /// Entries in the location, including expired ones that still take space.
     pub entries: Option<u64>,
-    /// The most entries there can be; `None` for no limit too.
+    /// The maximum number of entries; also `None` without a limit.
     pub max_entries: Option<u64>,
     /// Bytes that the location takes, in memory or on disk.
     pub bytes: Option<u64>,
@@ -37,14 +37,14 @@ pub struct Info {
     /// by any process; servers since they were started; memory in this process. Django's layouts record none, so
     /// there this counts only this handle's, and is `None` before the first.
     pub evictions: Option<u64>,
-    /// Each server by its name, and what it says of itself: its version, its memory.
+    /// Each server by its name, and what it reports: its version, its memory.
     pub servers: Vec<(String, String)>,
     /// Other facts as name and text, such as the directory and the layout. The names are the same for every
     /// store of a kind.
     pub details: Vec<(String, String)>,
 }
 
-/// Methods that set one field each: other crates cannot write the struct out, which may grow.
+/// Methods that set one field each: the struct may grow, so other crates cannot write it out.
 macro_rules! setters {
     ($(#[$doc:meta] $setter:ident($field:ident);)*) => {$(
         #[$doc]
@@ -58,11 +58,11 @@ macro_rules! setters {
 
 impl Info {
     setters! {
-        /// Sets [`Info::entries`]: a number, or `None` for a store that cannot say.
+        /// Sets [`Info::entries`]: a number, or `None` for a store that cannot tell.
         with_entries(entries);
         /// Sets [`Info::max_entries`]: a number, or `None` for no limit.
         with_max_entries(max_entries);
-        /// Sets [`Info::bytes`]: a number of bytes, or `None` for a store that cannot say.
+        /// Sets [`Info::bytes`]: a number of bytes, or `None` for a store that cannot tell.
         with_bytes(bytes);
         /// Sets [`Info::hits`]: a number, or `None` for a store that does not count.
         with_hits(hits);
@@ -72,7 +72,7 @@ impl Info {
         with_evictions(evictions);
     }
 
-    /// Hits out of hits and misses, from 0 to 1.
+    /// Returns hits out of hits and misses, from 0 to 1.
     #[must_use]
     #[allow(clippy::cast_precision_loss, reason = "a ratio")]
     pub fn hit_ratio(&self) -> Option<f64> {

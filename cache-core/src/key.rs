@@ -1,4 +1,4 @@
-//! Keys: how a caller's key becomes the store's, and which keys are refused.
+//! Keys: how a caller's key becomes the store's key, and which keys are refused.
 
 use std::cmp::Ordering;
 use std::fmt;
@@ -17,9 +17,9 @@ use crate::error::{Error, Result};
 #[derive(Clone, Copy)]
 pub struct Key<'a> {
     text: &'a str,
-    /// The same text in two parts, [`split`] apart, each where it has been for longer: what was written
-    /// just now cannot be read at once in larger pieces than it was written in, and a hash that
-    /// waits for that costs more than all the rest of a hit in memory.
+    /// The same text in two parts, cut at [`split`], each in its older copy. Freshly written bytes cannot
+    /// be read at once in larger pieces than they were written in, and a hash that waits for that costs more than
+    /// all the rest of a hit in memory.
     parts: [&'a str; 2],
 }
 
@@ -27,8 +27,8 @@ impl<'a> Key<'a> {
     /// What a ping may ask for.
     pub(crate) const PING: Key<'static> = Key { text: ":1:cache-ping", parts: [":1:", "cache-ping"] };
 
-    /// Checks a whole key, prefix and version included, by the rules that a cache applies: for a backend
-    /// around another one that asks it for keys of its own.
+    /// Checks a whole key, prefix and version included, by the rules that a cache applies. For a backend that
+    /// wraps another one and asks it for its own keys.
     ///
     /// Give [`KeyPolicy::Refuse`] where the wrapped backend's
     /// [`strict_keys`](crate::Capabilities::strict_keys) is true: its server cannot take other keys. No allocation.
@@ -56,13 +56,13 @@ impl<'a> Key<'a> {
         Self { text, parts: text.split_at_checked(head).unwrap_or(("", text)).into() }
     }
 
-    /// The key as text.
+    /// Returns the key as text.
     #[must_use]
     pub const fn as_str(self) -> &'a str {
         self.text
     }
 
-    /// The key as the bytes a store compares.
+    /// Returns the key as the bytes that a store compares.
     #[must_use]
     pub const fn as_bytes(self) -> &'a [u8] {
         self.text.as_bytes()
@@ -131,14 +131,14 @@ fn split(key: &str) -> usize {
 #[derive(Clone, Debug, Default)]
 pub struct KeyBuf {
     short: ArrayString<256>,
-    /// In place of `short`, where the key does not fit there.
+    /// Used instead of `short` if the key does not fit there.
     long: Option<String>,
     /// Where its head ends.
     head: usize,
 }
 
 impl KeyBuf {
-    /// The key as backends take it.
+    /// Returns the key as backends take it.
     #[must_use]
     pub fn as_key(&self) -> Key<'_> {
         Key::with_head(self.text(), self.head)
@@ -206,7 +206,7 @@ fn is_good(key: &str) -> bool {
     key.len() <= MEMCACHE_MAX_KEY_LENGTH && has_good_bytes(key)
 }
 
-/// Sixteen bytes at a time, as the processor's vectors take them, or eight: this is done for every key.
+/// Checks sixteen bytes at a time, as the processor's vectors take them, or eight: this runs for every key.
 #[inline]
 fn has_good_bytes(key: &str) -> bool {
     let bytes = key.as_bytes();
@@ -236,9 +236,9 @@ fn are_good<const N: usize>(blocks: &[[u8; N]], last: &[u8; N]) -> bool {
 pub enum KeyPolicy {
     /// Nothing.
     Allow,
-    /// One `tracing` warning per call, and go on: Django's way with every backend but memcached.
+    /// Logs one `tracing` warning per call and goes on, like Django with every backend but memcached.
     Warn,
-    /// [`ErrorKind::InvalidCacheKey`](crate::ErrorKind::InvalidCacheKey): nothing is sent or stored.
+    /// Returns [`ErrorKind::InvalidCacheKey`](crate::ErrorKind::InvalidCacheKey); nothing is sent or stored.
     Refuse,
 }
 
@@ -298,8 +298,8 @@ impl KeyMaker {
         Head { version, plain, text: text.into() }
     }
 
-    /// Django's `make_key`, into a place of the caller's: a made key is large, and moving it
-    /// costs more than making it.
+    /// Django's `make_key`, into the caller's place: a made key is large, and moving it costs more than
+    /// making it.
     #[inline]
     pub(crate) fn make(&self, made: &mut KeyBuf, head: &Head, key: &str) -> Result<()> {
         if let Some(function) = &self.function {

@@ -7,11 +7,12 @@
 //! - `Caches` (feature `settings`) are caches by alias, from TOML, JSON, URLs or the environment.
 //! - [`Codec`] is how values become bytes; [`Error`] is everything that can go wrong.
 //!
-//! The backends are crates of their own: `cache-locmem`, `cache-file`, `cache-db`,
-//! `cache-memcached`, `cache-redis`, `cache-dummy`. That they all mean the same is proved by the suite in `conformance-tests`.
+//! The backends are crates of their own: `cache-locmem`, `cache-file`, `cache-db`, `cache-memcached`, `cache-redis`,
+//! `cache-dummy`. The suite in `conformance-tests` proves that they all mean the same.
 //!
 //! Types of other crates in public signatures are re-exported: [`Bytes`], [`erased_serde`] for a [`Codec`], and the
-//! attribute [`macro@async_trait`] for an [`AsyncCache`]. Values need `serde`, which a program has to derive its traits.
+//! attribute [`macro@async_trait`] for an [`AsyncCache`]. Values need `serde`: a program depends on it to derive its
+//! traits.
 
 mod backend;
 mod cache;

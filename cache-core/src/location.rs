@@ -59,7 +59,7 @@ impl<S: AsRef<str>> From<&[S]> for Location {
     }
 }
 
-/// Refuses `location` where it is a URL and `meant` is what belongs there, such as "the path of a directory".
+/// Refuses `location` if it is a URL, where `meant` should stand, such as "the path of a directory".
 ///
 /// Backends whose location is not a URL call it when a cache is built: without it, the URL of another store
 /// (`redis://:password@host`) becomes the name of a directory, and the password part of each error. The
@@ -98,7 +98,7 @@ const UNSUPPORTED: [(&str, &[&str]); 3] = [
     ("Oracle", &["oracle", "oraclegis"]),
 ];
 
-/// Which store that no backend is for a scheme means, in any case, also with a driver (`postgresql+psycopg`,
+/// Returns the unsupported store that a scheme names, in any case, also with a driver (`postgresql+psycopg`,
 /// `postgresql_psycopg2`).
 pub(crate) fn unsupported(scheme: &str) -> Option<&'static str> {
     let scheme = scheme.split(['+', '-', '_']).next().unwrap_or_default().to_ascii_lowercase();

@@ -12,7 +12,7 @@ use bytes::Bytes;
 pub struct CodecId(pub u8);
 
 impl CodecId {
-    /// A store that keeps no codec number says this on reading: the cache's codecs are tried in turn.
+    /// What a store that keeps no codec number returns on reading: the cache's codecs are tried in turn.
     pub const UNKNOWN: Self = Self(0);
 }
 
@@ -58,7 +58,7 @@ pub enum Kind {
 }
 
 impl Payload {
-    /// The bytes beside an integer-less kind: empty for [`Payload::Int`]. No copy.
+    /// Returns the raw bytes, or an empty slice for [`Payload::Int`]. No copy.
     #[must_use]
     pub fn bytes(&self) -> &[u8] {
         match self {
@@ -67,8 +67,8 @@ impl Payload {
         }
     }
 
-    /// The kind and the codec number ([`CodecId::UNKNOWN`] where no codec wrote it), for a store
-    /// that keeps both beside the bytes. [`Payload::from_parts`] is the way back.
+    /// Returns the kind and the codec number ([`CodecId::UNKNOWN`] if no codec wrote it), for a store that
+    /// keeps both beside the bytes. [`Payload::from_parts`] is the inverse.
     #[must_use]
     pub const fn tags(&self) -> (Kind, CodecId) {
         match self {
@@ -79,8 +79,8 @@ impl Payload {
         }
     }
 
-    /// A payload that is not an integer, from what a store kept: the kind's number, the codec's,
-    /// the bytes. `None` for a number that names no such kind: a damaged entry.
+    /// Makes a payload that is not an integer from what a store kept: the kind's number, the codec's, the
+    /// bytes. Returns `None` for a number that names no such kind: a damaged entry.
     #[must_use]
     pub fn from_parts(kind: u8, codec: u8, data: Bytes) -> Option<Self> {
         match kind {

@@ -31,7 +31,7 @@ pub enum Timeout {
     Default,
     /// The entry does not expire (Django's `timeout=None`).
     Never,
-    /// The entry expires this long from now. What a backend cannot hold means [`Timeout::Never`].
+    /// The entry expires this long from now. A duration that a backend cannot hold means [`Timeout::Never`].
     After(Duration),
 }
 
@@ -41,7 +41,7 @@ pub const DEFAULT_TIMEOUT: Timeout = Timeout::Default;
 /// What [`DEFAULT_TIMEOUT`] means where a cache was built without a timeout: 300 seconds, as Django.
 pub const DEFAULT_TIMEOUT_SECONDS: u64 = 300;
 
-/// From here on a lifetime is "never": the longest a signed 64-bit count of milliseconds can say.
+/// From here on a lifetime means "never": the longest that a signed 64-bit count of milliseconds can hold.
 const LONGEST: Duration = Duration::from_millis(i64::MAX as u64);
 
 impl Timeout {
@@ -51,7 +51,7 @@ impl Timeout {
         Self::After(Duration::from_secs(if seconds < 0 { 0 } else { seconds.unsigned_abs() }))
     }
 
-    /// Makes a timeout of seconds with a fraction; zero and negative mean "expire at once", and what no
+    /// Makes a timeout of seconds with a fraction; zero and negative mean "expire at once", and more than a
     /// [`Duration`] can hold means never.
     ///
     /// # Errors
@@ -76,7 +76,7 @@ impl From<Duration> for Timeout {
 }
 
 impl From<Option<Duration>> for Timeout {
-    /// `None` is [`Timeout::Never`], as in Django. What means the cache's default is [`DEFAULT_TIMEOUT`].
+    /// `None` is [`Timeout::Never`], as in Django. For the cache's default, use [`DEFAULT_TIMEOUT`].
     fn from(after: Option<Duration>) -> Self {
         after.map_or(Self::Never, Self::After)
     }
@@ -92,8 +92,8 @@ pub enum Expiry {
 }
 
 impl Expiry {
-    /// The backend-timeout rule: what `timeout` means where the default is `default`.
-    /// `None` says "expire at once".
+    /// Applies the backend-timeout rule: what `timeout` means if the default is `default`. `None` means
+    /// "expire at once".
     #[must_use]
     pub fn resolve(timeout: Timeout, default: Timeout) -> Option<Self> {
         let after = match (timeout, default) {
@@ -110,8 +110,8 @@ impl Expiry {
         }
     }
 
-    /// The moment of expiry in milliseconds, for a store whose clock says `now_ms`: expired when
-    /// `deadline <= now`. `None` is never, also where the sum would not fit.
+    /// Returns the moment of expiry in milliseconds, for a store whose clock reads `now_ms`: expired when
+    /// `deadline <= now`. `None` is never, also if the sum would overflow.
     ///
     /// Rounded up, and one more since `now_ms` was itself rounded down: nothing expires early, and nothing more
     /// than 2 ms late. [`Expiry::deadline_us`] is closer.

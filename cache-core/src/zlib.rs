@@ -1,4 +1,4 @@
-//! [`Zlib`]: a codec that also reads what another client compressed.
+//! [`Zlib`]: a codec that also reads values that another client compressed.
 
 use std::borrow::Cow;
 
@@ -39,7 +39,7 @@ impl<C: Codec> Zlib<C> {
         Self { codec, max_inflated: 64 << 20 }
     }
 
-    /// Values that inflate to more than `bytes` cannot be read: a small one may be a bomb.
+    /// Sets the limit: values that inflate to more than `bytes` cannot be read, since a small one may be a bomb.
     #[must_use]
     pub const fn max_inflated(mut self, bytes: usize) -> Self {
         self.max_inflated = bytes;
@@ -47,8 +47,8 @@ impl<C: Codec> Zlib<C> {
     }
 }
 
-/// A zlib stream begins with the method and the window, 0x78 from all writers in use, and with
-/// bits that make the first two bytes a multiple of 31. JSON and pickles begin otherwise.
+/// A zlib stream begins with the method and the window, 0x78 from all common writers, and with bits that make
+/// the first two bytes a multiple of 31. JSON and pickles begin otherwise.
 fn is_zlib(bytes: &[u8]) -> bool {
     matches!(bytes, [0x78, flags, ..] if (0x7800 | u16::from(*flags)) % 31 == 0)
 }

@@ -70,7 +70,7 @@ impl<B: BaseCache + ?Sized> CacheBuilder<B> {
         }
     }
 
-    /// A builder with everything that `cache` was built with, and the version of that handle.
+    /// Starts a builder with everything that `cache` was built with, and the version of that handle.
     pub(super) fn like<O: BaseCache + ?Sized>(cache: &Cache<O>, backend: Arc<B>) -> Self {
         let settings = &*cache.settings;
         Self {
@@ -89,39 +89,39 @@ impl<B: BaseCache + ?Sized> CacheBuilder<B> {
         }
     }
 
-    /// What this cache is called in metrics and traces (features `metrics` and `trace`), as their
-    /// label `cache`. Default: `default`; caches by settings have their alias.
+    /// Names this cache in metrics and traces (features `metrics` and `trace`), as their label `cache`.
+    /// Default: `default`; caches by settings have their alias.
     #[must_use]
     pub fn name(mut self, name: impl Into<String>) -> Self {
         self.name = name.into();
         self
     }
 
-    /// Django's `KEY_PREFIX`: what every key of this cache begins with. Default: empty.
+    /// Sets Django's `KEY_PREFIX`: what every key of this cache begins with. Default: empty.
     ///
-    /// A prefix with an all-digit part after a colon (`p:1`) is refused by [`build`](Self::build)
-    /// where the default key function is used: its keys could coincide with those of prefix `p`.
+    /// With the default key function, [`build`](Self::build) refuses a prefix that has an all-digit part
+    /// after a colon (`p:1`): its keys could coincide with those of prefix `p`.
     #[must_use]
     pub fn key_prefix(mut self, prefix: impl Into<String>) -> Self {
         self.prefix = prefix.into();
         self
     }
 
-    /// Django's `VERSION`: the version of a handle that is given no other. Default: 1.
+    /// Sets Django's `VERSION`: the version of a handle that is given no other. Default: 1.
     #[must_use]
     pub const fn version(mut self, version: i64) -> Self {
         self.version = version;
         self
     }
 
-    /// Django's `TIMEOUT`: what [`Timeout::Default`] means. Default: 300 seconds.
+    /// Sets Django's `TIMEOUT`: what [`Timeout::Default`] means. Default: 300 seconds.
     #[must_use]
     pub fn timeout(mut self, timeout: impl Into<Timeout>) -> Self {
         self.timeout = timeout.into();
         self
     }
 
-    /// Django's `KEY_FUNCTION`: makes the store's key from key, prefix and version, in place of
+    /// Sets Django's `KEY_FUNCTION`, which makes the store's key from key, prefix and version in place of
     /// [`default_key_func`](crate::django::default_key_func). An error refuses the key; nothing is sent.
     #[must_use]
     pub fn key_function<F>(mut self, function: F) -> Self
@@ -133,8 +133,8 @@ impl<B: BaseCache + ?Sized> CacheBuilder<B> {
         self
     }
 
-    /// Replaces Django's `validate_key`: looks at every made key. An error refuses the key.
-    /// The key policy is then [`KeyPolicy::Allow`] unless it is set too.
+    /// Replaces Django's `validate_key`, which checks every made key. An error refuses the key. The key
+    /// policy is then [`KeyPolicy::Allow`] unless it is set too.
     #[must_use]
     pub fn key_validator<F>(mut self, validator: F) -> Self
     where
@@ -145,15 +145,15 @@ impl<B: BaseCache + ?Sized> CacheBuilder<B> {
         self
     }
 
-    /// What happens with a key that memcached would refuse. Default: [`KeyPolicy::Warn`], and
-    /// always [`KeyPolicy::Refuse`] on a backend that declares `strict_keys`.
+    /// Decides what happens with a key that memcached would refuse. Default: [`KeyPolicy::Warn`], and always
+    /// [`KeyPolicy::Refuse`] on a backend that declares `strict_keys`.
     #[must_use]
     pub const fn key_policy(mut self, policy: KeyPolicy) -> Self {
         self.policy = Some(policy);
         self
     }
 
-    /// The codec that writes values, and reads its own. Default: what the backend's layout
+    /// Sets the codec that writes values and reads its own. Default: the codec that the backend's layout
     /// prescribes ([`BaseCache::codec`]), else [`MessagePack`].
     #[must_use]
     pub fn codec(mut self, codec: impl Codec + 'static) -> Self {
@@ -161,23 +161,23 @@ impl<B: BaseCache + ?Sized> CacheBuilder<B> {
         self
     }
 
-    /// One more codec that values are read with: to move from one codec to another without a
-    /// flush. May be called again.
+    /// Adds a codec that values are read with, to move from one codec to another without a flush. May be
+    /// called again.
     #[must_use]
     pub fn also_decode(mut self, codec: impl Codec + 'static) -> Self {
         self.also_decode.push(Arc::new(codec));
         self
     }
 
-    /// How long a caller of `get_or_set` waits for another caller's computation of the same key
-    /// before it computes by itself: 10 seconds by default, at most a day. Zero turns single flight off.
+    /// Sets how long a caller of `get_or_set` waits for another caller's computation of the same key before
+    /// it computes the value itself: 10 seconds by default, at most a day. Zero turns single flight off.
     #[must_use]
     pub const fn single_flight_timeout(mut self, wait: Duration) -> Self {
         self.single_flight_timeout = wait;
         self
     }
 
-    /// What happens when the store is unreachable or fails. Default: [`OnError::Return`].
+    /// Decides what happens when the store is unreachable or fails. Default: [`OnError::Return`].
     #[must_use]
     pub const fn on_error(mut self, on_error: OnError) -> Self {
         self.on_error = on_error;
@@ -200,7 +200,7 @@ impl<B: BaseCache + ?Sized> CacheBuilder<B> {
         self
     }
 
-    /// The cache.
+    /// Builds the cache.
     ///
     /// # Errors
     /// [`ErrorKind::InvalidCacheBackend`](crate::ErrorKind::InvalidCacheBackend) for a key prefix
@@ -235,7 +235,7 @@ impl<B: BaseCache + ?Sized> CacheBuilder<B> {
         Ok(self.finish(policy, capabilities))
     }
 
-    /// The cache of a builder that nobody has changed: there is nothing to refuse.
+    /// Builds the cache of an unchanged builder, which has nothing to refuse.
     pub(super) fn build_default(self) -> Cache<B> {
         let capabilities = self.backend.capabilities();
         let policy = if capabilities.strict_keys { KeyPolicy::Refuse } else { KeyPolicy::Warn };

@@ -1,8 +1,8 @@
-//! The async half of the API, under Django's names with their `a`. Any runtime will do.
+//! The async half of the API, under Django's names with their `a`. It works in any runtime.
 //!
-//! A backend in memory is called in place, one on disk on the thread pool of the `blocking`
-//! crate, one on the network through its own async client. Dropping a future leaves the store
-//! with the old or the new state.
+//! A backend in memory is called in place, one on disk on the thread pool of the `blocking` crate, and one on
+//! the network through its own async client. Dropping a future leaves the store with the old or the new
+//! state.
 
 use std::future::{Future, ready};
 
@@ -18,7 +18,7 @@ use crate::key::Key;
 use crate::mode::Mode;
 use crate::timeout::Timeout;
 
-/// Async operations: each means what its namesake without the `a` means.
+/// Async operations. Each means the same as its namesake without the `a`.
 impl<B: BaseCache + ?Sized> Cache<B> {
     /// [`Cache::get`] for async callers.
     ///
@@ -253,8 +253,8 @@ impl<B: BaseCache + ?Sized> Cache<B> {
         Ok(self.aget(key).await?.unwrap_or(default))
     }
 
-    /// [`Cache::get_or_set`] for async callers, with an async function. A task that is dropped
-    /// while it computes lets the next waiter compute.
+    /// [`Cache::get_or_set`] for async callers, with an async function. If a task is dropped while it
+    /// computes, the next waiter computes.
     ///
     /// # Errors
     /// As [`Cache::get_or_set`].

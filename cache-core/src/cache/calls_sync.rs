@@ -18,10 +18,10 @@ use crate::timeout::Timeout;
 /// [`Unavailable`](crate::ErrorKind::Unavailable) or [`Storage`](crate::ErrorKind::Storage) when
 /// the store does.
 impl<B: BaseCache + ?Sized> Cache<B> {
-    /// The value of `key`, or `None` for a miss.
+    /// Returns the value of `key`, or `None` for a miss.
     ///
-    /// A stored null is a hit: `get::<Option<T>>` gives `Some(None)`. Integers, text and bytes come
-    /// back as any type of that kind; text is not bytes and bytes are not text.
+    /// A stored null is a hit: `get::<Option<T>>` returns `Some(None)`. Integers, text and bytes come back as
+    /// any type of that kind; text is not bytes and bytes are not text.
     ///
     /// # Errors
     /// [`Decode`](crate::ErrorKind::Decode) when the stored value is of another type; it stays.
@@ -29,7 +29,7 @@ impl<B: BaseCache + ?Sized> Cache<B> {
         self.get_in_place(key)
     }
 
-    /// The bytes of `key` without a codec and, from a store in memory, without a copy.
+    /// Returns the bytes of `key` without a codec and, from a store in memory, without a copy.
     ///
     /// # Errors
     /// [`Decode`](crate::ErrorKind::Decode) when the value is neither bytes nor text.
@@ -60,7 +60,7 @@ impl<B: BaseCache + ?Sized> Cache<B> {
         self.set_in_place(key, timeout.into(), |_| self.settings.codecs.encode_bytes(value))
     }
 
-    /// Stores `value` if the key is absent; true if it did. Atomic. With a zero timeout nothing is
+    /// Stores `value` if the key is absent. Returns whether it was. Atomic. With a zero timeout nothing is
     /// stored, and the answer is the same.
     ///
     /// # Errors
@@ -74,7 +74,7 @@ impl<B: BaseCache + ?Sized> Cache<B> {
         poll_now(self.add_on(Mode::Blocking, key, value, timeout.into()))
     }
 
-    /// Gives `key` a new lifetime from now; false if it is absent. A zero timeout expires it at once.
+    /// Gives `key` a new lifetime from now. Returns false if the key is absent. A zero timeout expires it at once.
     ///
     /// # Errors
     /// When the store fails.
@@ -84,9 +84,9 @@ impl<B: BaseCache + ?Sized> Cache<B> {
 
     /// Deletes `key`. Returns whether it existed.
     ///
-    /// A [`get_or_set`](Cache::get_or_set) of the key that is computing stores nothing after this. One whose
-    /// value is on its way to the store is waited for: one call of the store, and at most 10 seconds for a
-    /// task that nobody polls any more.
+    /// A [`get_or_set`](Cache::get_or_set) of the key that is still computing will not store its value. If one is
+    /// already storing, this call waits for it: for one call of the store, and at most 10 seconds for a task that
+    /// is no longer polled.
     ///
     /// # Errors
     /// When the store fails.
@@ -102,8 +102,8 @@ impl<B: BaseCache + ?Sized> Cache<B> {
         poll_now(self.has_key_on(Mode::Blocking, key))
     }
 
-    /// Adds `delta` to the integer under `key` and returns the sum. Atomic; the lifetime stays.
-    /// Below zero is legal.
+    /// Adds `delta` to the integer under `key` and returns the sum. Atomic; the lifetime stays. The sum may
+    /// be negative.
     ///
     /// ```
     /// # use cache_core::{Cache, Timeout};
@@ -130,7 +130,7 @@ impl<B: BaseCache + ?Sized> Cache<B> {
         self.incr_by(key, delta)
     }
 
-    /// Subtracts `delta` from the integer under `key` and returns the difference, as `incr_by` adds.
+    /// Subtracts `delta` from the integer under `key` and returns the difference. Otherwise like `incr_by`.
     ///
     /// # Errors
     /// As [`Cache::incr_by`].
@@ -192,9 +192,9 @@ impl<B: BaseCache + ?Sized> Cache<B> {
         poll_now(self.get_many_on(Mode::Blocking, keys))
     }
 
-    /// Stores all `entries` and returns the keys that the store refused as too large: their older
-    /// values are gone. Every key is checked and every value encoded before the first is stored. A
-    /// zero timeout removes the keys.
+    /// Stores all `entries`. Returns the keys that the store refused as too large; their older values are
+    /// gone. Every key is checked and every value encoded before the first is stored. A zero timeout removes
+    /// the keys.
     ///
     /// # Errors
     /// [`Encode`](crate::ErrorKind::Encode), and then nothing changed.
@@ -214,9 +214,9 @@ impl<B: BaseCache + ?Sized> Cache<B> {
         poll_now(self.delete_many_on(Mode::Blocking, keys))
     }
 
-    /// Removes everything in the location: other prefixes, other versions and other caches' entries
-    /// there included. Nothing outside it. Computations of `get_or_set` are overtaken as by
-    /// [`delete`](Cache::delete).
+    /// Removes everything in the location and nothing outside it, including other prefixes, other versions
+    /// and other caches' entries. Like [`delete`](Cache::delete), it invalidates running computations of
+    /// `get_or_set`.
     ///
     /// # Errors
     /// When the store fails.
@@ -242,8 +242,8 @@ impl<B: BaseCache + ?Sized> Cache<B> {
         poll_now(self.ping_on(Mode::Blocking))
     }
 
-    /// What the store says of itself: entries, bytes, a server's hits and version. May cost much
-    /// more than other operations: a directory is listed.
+    /// Returns what the store reports about itself: entries, bytes, a server's hits and version. May cost
+    /// much more than other operations: a directory is listed.
     ///
     /// # Errors
     /// When the store fails.
@@ -251,8 +251,8 @@ impl<B: BaseCache + ?Sized> Cache<B> {
         poll_now(self.info_on(Mode::Blocking))
     }
 
-    /// Removes what has expired, in the whole location, and says how many entries that were; `None`
-    /// where the store does that by itself. Nobody has to call it: writes remove as they go.
+    /// Removes expired entries in the whole location and returns how many. Returns `None` if the store
+    /// expires entries on its own. Calling it is optional: writes remove expired entries as they go.
     ///
     /// # Errors
     /// When the store fails; part of it may be done then.
@@ -260,7 +260,7 @@ impl<B: BaseCache + ?Sized> Cache<B> {
         poll_now(self.purge_expired_on(Mode::Blocking))
     }
 
-    /// The value of `key`, or `default` for a miss: Django's `get(key, default)`.
+    /// Returns the value of `key`, or `default` for a miss: Django's `get(key, default)`.
     ///
     /// # Errors
     /// As [`Cache::get`].
@@ -276,13 +276,13 @@ impl<B: BaseCache + ?Sized> Cache<B> {
         self.has_key(key)
     }
 
-    /// The value of `key`; on a miss the value of `function`, which is stored.
+    /// Returns the value of `key`. On a miss, calls `function`, stores its value and returns it.
     ///
-    /// Single flight: however many threads and tasks miss one key at once, one of them calls its
-    /// function and the others get its value. They wait for at most
-    /// [`single_flight_timeout`](crate::CacheBuilder::single_flight_timeout) and then compute by themselves. A value
-    /// that someone else stored meanwhile wins. A call from inside `function` for the same key
-    /// does not deadlock. With a zero timeout the value is returned and not stored.
+    /// Single flight: if any number of threads and tasks miss one key at once, one of them calls its function
+    /// and the others get its value. They wait for at most [`single_flight_timeout`](crate::CacheBuilder::single_flight_timeout)
+    /// and then compute the value themselves. A value that another writer stored meanwhile wins. A call from
+    /// inside `function` for the same key does not deadlock. With a zero timeout the value is returned and
+    /// not stored.
     ///
     /// A removal invalidates a running computation. Removals are `delete`, `delete_many`, `clear`,
     /// `incr_version`, `decr_version`, and `set`, `set_many` or `touch` with a zero timeout. The callers that
@@ -300,9 +300,9 @@ impl<B: BaseCache + ?Sized> Cache<B> {
         self.try_get_or_set(key, timeout, || Ok(function()))
     }
 
-    /// The value of `key`; on a miss `value`, which is stored: Django's `get_or_set` with a plain default. A value
-    /// that someone else stored meanwhile wins, as in [`Cache::get_or_set`], and is returned. A value that
-    /// is expensive to make belongs in [`Cache::get_or_set`], which calls its function on a miss only.
+    /// Returns the value of `key`. On a miss, stores and returns `value`: Django's `get_or_set` with a plain
+    /// default. A value that another writer stored meanwhile wins, as in [`Cache::get_or_set`], and is returned.
+    /// If the value is expensive to make, use [`Cache::get_or_set`], which calls its function only on a miss.
     ///
     /// ```
     /// # use cache_core::{Cache, DEFAULT_TIMEOUT};
@@ -322,11 +322,11 @@ impl<B: BaseCache + ?Sized> Cache<B> {
         self.get_or_set(key, timeout, || value)
     }
 
-    /// As [`Cache::get_or_set`], for a function that can fail: then nothing is stored, and the
-    /// next waiter calls its own function.
+    /// Like [`Cache::get_or_set`], for a function that can fail. On an error nothing is stored, and the next
+    /// waiter calls its own function.
     ///
     /// # Errors
-    /// The function's, and those of [`Cache::get_or_set`].
+    /// The function's errors, and those of [`Cache::get_or_set`].
     pub fn try_get_or_set<T, E, F>(&self, key: &str, timeout: impl Into<Timeout>, function: F) -> Result<T, E>
     where
         T: Serialize + DeserializeOwned,

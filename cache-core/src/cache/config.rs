@@ -29,9 +29,9 @@ pub struct CacheConfig<'a> {
     pub key_function: &'a str,
     /// The name of the key validator, likewise; `None` without one.
     pub key_validator: Option<&'a str>,
-    /// What happens with a key that memcached would refuse, the backend's wish included.
+    /// What happens with a key that memcached would refuse, as the backend requires it.
     pub key_policy: KeyPolicy,
-    /// The codec that writes values, the one that the backend prescribes included.
+    /// The codec that writes values: the one given, or the one that the backend prescribes.
     pub codec: &'a dyn Codec,
     /// The other codecs that values are read with, in the order they are tried.
     pub also_decode: &'a [Arc<dyn Codec>],
@@ -60,7 +60,7 @@ impl fmt::Debug for CacheConfig<'_> {
 }
 
 impl<B: BaseCache + ?Sized> Cache<B> {
-    /// Reads what this cache was built with. No copy and no I/O.
+    /// Returns what this cache was built with. No copy and no I/O.
     ///
     /// ```
     /// # use cache_core::Cache;

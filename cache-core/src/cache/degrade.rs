@@ -9,8 +9,8 @@ use crate::error::{Error, ErrorKind};
 /// What a cache does when its store is unreachable or fails: [`Unavailable`](ErrorKind::Unavailable) and
 /// [`Storage`](ErrorKind::Storage).
 ///
-/// Every other error is one in any case: bad keys, timeouts and settings, values that are too
-/// large or that no codec takes, a server that refuses this client, and an outcome that is unknown.
+/// Every other error is returned in any case: bad keys, timeouts and settings, values that are too large or
+/// that no codec takes, a server that refuses this client, and an unknown outcome.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum OnError {
@@ -22,7 +22,7 @@ pub enum OnError {
     /// every key as failed; `get_or_set` computes and returns. Each time is logged as a warning
     /// through `tracing` and counted by [`Cache::degraded`].
     ///
-    /// `incr`, `decr`, `incr_version`, `decr_version` and `clear` have no such answer, and fail.
+    /// `incr`, `decr`, `incr_version`, `decr_version` and `clear` have no such answer and fail.
     Fallback,
 }
 
@@ -34,8 +34,8 @@ impl Error {
 }
 
 impl<B: BaseCache + ?Sized> Cache<B> {
-    /// How many calls of the store [`OnError::Fallback`] has answered in its place since this
-    /// cache was built, all handles and versions together.
+    /// Returns how many calls of the store [`OnError::Fallback`] has answered since this cache was built, for
+    /// all handles and versions together.
     #[must_use]
     pub fn degraded(&self) -> u64 {
         self.settings.counters.degraded.load(Ordering::Relaxed)

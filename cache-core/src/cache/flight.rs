@@ -21,17 +21,17 @@ use crate::sync::{AtomicU64, Mutex, MutexGuard, thread_local};
 
 const SHARDS: usize = 16;
 
-/// How long a removal waits for a flight that is storing. A call of a store ends within its own, shorter
-/// timeout; this is for a task that nobody polls any more.
+/// How long a removal waits for a flight that is storing. A call of a store ends within its own, shorter timeout;
+/// this limit is for a task that is no longer polled.
 const STORE_WAIT: Duration = Duration::from_secs(10);
 
-/// Beyond a day a wait is a hang; it also keeps every deadline within what the clock can hold.
+/// A wait beyond a day is a hang. The limit also keeps every deadline within the range of the clock.
 const LONGEST_WAIT: Duration = Duration::from_secs(86_400);
 
 /// The computations under way in one cache, by made key.
 pub(crate) struct Flights {
     shards: [Shard; SHARDS],
-    /// How many flights there are in all shards.
+    /// How many flights are under way in all shards.
     under_way: AtomicU64,
     hasher: RandomState,
     wait: Duration,
@@ -70,7 +70,7 @@ pub(crate) enum Joined<'a> {
     Inside,
 }
 
-/// Flights are numbered across all caches: [`LEADING`] tells those of one from another's by it.
+/// Flights are numbered across all caches, so that [`LEADING`] can tell those of one cache from another's.
 static NEXT_ID: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(0);
 
 thread_local! {
@@ -95,7 +95,7 @@ impl Flights {
         self.shard(key).ended.load(Ordering::Acquire)
     }
 
-    /// Leads a flight for `key`, or waits for the one that there is.
+    /// Leads a flight for `key`, or waits for the current one.
     pub(crate) fn join<'a>(self: &'a Arc<Self>, key: &'a str) -> Joined<'a> {
         let mut flying = self.shard(key).lock();
         if let Some(entry) = flying.get(key).and_then(|all| all.iter().find(|one| one.is_shared)) {
@@ -107,7 +107,7 @@ impl Flights {
         Joined::Leader(self.takes_off(&mut flying, key, true))
     }
 
-    /// Leads a flight that nobody joins: for a caller that computes though there is a flight.
+    /// Leads a flight that nobody joins: for a caller that computes despite a current flight.
     pub(crate) fn solo<'a>(self: &'a Arc<Self>, key: &'a str) -> Leader<'a> {
         self.takes_off(&mut self.shard(key).lock(), key, false)
     }
@@ -124,9 +124,9 @@ impl Flights {
 
     /// Returns whether nothing is being computed.
     ///
-    /// Relaxed is enough. Who changes what a computation read, and removes the key then, comes after that
-    /// computation's reading, by the lock or the server that both asked: it finds the flight counted. And
-    /// who finds it counted no more asks the store after the leader did.
+    /// Relaxed is enough. A caller that changes the source of a computation and then removes the key comes after
+    /// that computation's reading, ordered by the lock or the server that both asked: it finds the flight counted.
+    /// A caller that no longer finds it counted asks the store after the leader did.
     #[inline]
     pub(crate) fn is_idle(&self) -> bool {
         self.under_way.load(Ordering::Relaxed) == 0
@@ -190,7 +190,7 @@ struct Overtaken {
 }
 
 impl Overtaken {
-    /// Takes the flights of one key. The key may stay behind with none, until the next flight's end.
+    /// Takes the flights of one key. The empty key may stay until the next flight's end.
     fn take(&mut self, entries: &mut Vec<Entry>) {
         self.computing.extend(entries.extract_if(.., |entry| matches!(entry.phase, Phase::Computing)));
         for entry in entries {
@@ -202,7 +202,7 @@ impl Overtaken {
     }
 }
 
-/// Waits until these have stored. Who does not in time takes its value away again when it has.
+/// Waits until these have stored. A flight that takes longer removes its value itself once it has stored it.
 async fn outlast(mode: Mode, storing: Vec<(Arc<Flight>, Arc<Flight>)>) {
     let deadline = Instant::now() + STORE_WAIT;
     for (flight, answered) in storing {
@@ -225,7 +225,7 @@ pub(crate) struct Place {
 }
 
 impl Place {
-    /// Whether a removal has given up waiting for the store's answer: what was stored must go.
+    /// Whether a removal has given up waiting for the store's answer. Then the stored value must be removed.
     pub(crate) fn is_overtaken(&self) -> bool {
         self.flight.is_overtaken()
     }
@@ -287,8 +287,8 @@ impl Leader<'_> {
         .await
     }
 
-    /// Begins to store: the place is to be kept until the store has answered, wherever that is. `None`:
-    /// the key was removed meanwhile, and the value must not be stored.
+    /// Begins to store. The caller must keep the place until the store has answered, wherever that happens.
+    /// Returns `None` if the key was removed meanwhile, and the value must not be stored.
     pub(crate) fn begin_storing(&mut self) -> Option<Place> {
         let place = self.place.take()?;
         let was_there = {

@@ -1,4 +1,4 @@
-//! [`Flight`]: one computation, and those who wait for its end.
+//! [`Flight`]: one computation, and the callers that wait for its end.
 
 use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -30,8 +30,8 @@ enum State {
     Ended(Option<Payload>),
 }
 
-/// The tasks that wait. A waker runs code of its owner's when it is cloned, woken or dropped, and that code may call the
-/// cache: here it is moved, and all else happens with the lock free.
+/// The tasks that wait. Cloning, waking or dropping a waker runs its owner's code, which may call the cache. Under
+/// the lock a waker is therefore only moved.
 #[derive(Default)]
 struct Tasks {
     /// `None`: the task was woken, and has not been polled since.
@@ -60,7 +60,7 @@ impl Flight {
         Self { id, state, ended: Condvar::new(), overtaken: AtomicBool::new(false) }
     }
 
-    /// Says that the key is removed while the flight stores, and that nobody waits for it.
+    /// Records that the key was removed while the flight stores, and that no removal waits for it.
     pub(crate) fn overtake(&self) {
         self.overtaken.store(true, Ordering::SeqCst);
     }
@@ -69,7 +69,7 @@ impl Flight {
         self.overtaken.load(Ordering::SeqCst)
     }
 
-    /// Ends the flight, and tells all that wait.
+    /// Ends the flight, and wakes all waiters.
     pub(crate) fn end(&self, outcome: Option<Payload>) {
         let before = std::mem::replace(&mut *self.lock(), State::Ended(outcome));
         // With the lock free, which each of them takes; and tasks first, since a thread that wakes may take this one's

@@ -163,8 +163,8 @@ impl Drop for Meters {
     }
 }
 
-/// The number of caches in use, this one counted; `None` where no recorder is installed. The crate
-/// has no such question; but the number given to a gauge is asked for only where somebody hears it.
+/// The number of caches in use, including this one; `None` if no recorder is installed. The `metrics` crate
+/// cannot be asked that, but it evaluates the number given to a gauge only if a recorder listens.
 #[cfg(feature = "metrics")]
 fn instances() -> Option<Gauge> {
     use std::cell::Cell;

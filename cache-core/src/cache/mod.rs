@@ -47,8 +47,8 @@ use crate::value::Codecs;
 /// name for sync callers, and with Django's `a` in front (`aget`, `aset`, …) for async ones, in any runtime.
 /// Both mean the same, on every backend.
 ///
-/// `Cache<LocMemCache>` calls its backend directly; [`Cache::erase`] turns it into plain `Cache`,
-/// which holds any backend. A function that takes `&Cache` is given `&cache.to_dyn()`:
+/// `Cache<LocMemCache>` calls its backend directly; [`Cache::erase`] turns it into plain `Cache`, which holds
+/// any backend. Pass `&cache.to_dyn()` to a function that takes `&Cache`:
 ///
 /// ```
 /// # use cache_core::{Cache, DEFAULT_TIMEOUT, Result};
@@ -107,26 +107,27 @@ struct Settings {
 }
 
 impl<B: BaseCache> Cache<B> {
-    /// A cache over `backend` with Django's defaults: no prefix, version 1, 300 seconds.
+    /// Makes a cache over `backend` with Django's defaults: no prefix, version 1, 300 seconds.
     #[must_use]
     pub fn new(backend: B) -> Self {
         CacheBuilder::from_arc(Arc::new(backend)).build_default()
     }
 
-    /// A cache over `backend` with settings of its own.
+    /// Starts a builder for a cache over `backend`.
     #[must_use]
     pub fn builder(backend: B) -> CacheBuilder<B> {
         CacheBuilder::from_arc(Arc::new(backend))
     }
 
-    /// The same cache, with the backend's type forgotten: a program then chooses it at run time.
+    /// Returns the same cache with the backend's type erased, so that a program can choose the backend at run
+    /// time.
     #[must_use]
     pub fn erase(self) -> Cache {
         Cache { settings: self.settings, backend: self.backend, head: self.head }
     }
 
-    /// Returns another handle on the same cache, with the backend's type forgotten: what a function that takes
-    /// `&Cache` is given. Costs a clone, three reference counts.
+    /// Returns another handle on the same cache with the backend's type erased, for functions that take `&Cache`.
+    /// Costs a clone: three reference counts.
     #[must_use]
     pub fn to_dyn(&self) -> Cache {
         self.clone().erase()
@@ -141,8 +142,8 @@ impl<B: BaseCache> From<Cache<B>> for Cache {
 }
 
 impl<B: BaseCache + ?Sized> Cache<B> {
-    /// Returns a handle on the same cache whose keys have `version`, where Django takes a `version`
-    /// argument with every call. Costs one allocation: keep the handle where it is used often.
+    /// Returns a handle on the same cache whose keys have `version`; Django takes a `version` argument with
+    /// every call instead. Costs one allocation: keep a handle that is used often.
     #[must_use]
     pub fn with_version(&self, version: i64) -> Self {
         Self { head: self.settings.keys.head(version), ..self.clone() }
@@ -167,7 +168,7 @@ impl<B: BaseCache + ?Sized> Cache<B> {
         &self.backend
     }
 
-    /// The store's key for `key`: prefix, version and key. Django's `make_key`.
+    /// Returns the store's key for `key`: prefix, version and key. Django's `make_key`.
     ///
     /// # Errors
     /// When the key function refuses the key.
@@ -186,7 +187,7 @@ impl<B: BaseCache + ?Sized> Cache<B> {
         self.settings.keys.validate(made_key)
     }
 
-    /// Makes the key and applies the key rules: for calling a backend by hand.
+    /// Makes the key and applies the key rules, for calling a backend directly.
     ///
     /// # Errors
     /// As [`Cache::make_key`] and [`Cache::validate_key`].

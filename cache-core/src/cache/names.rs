@@ -1,4 +1,4 @@
-//! What the metrics are called, their units, and what they count.
+//! The names of the metrics, their units, and what they count.
 
 use metrics::{Unit, describe_counter, describe_gauge, describe_histogram};
 
@@ -21,9 +21,9 @@ pub(super) const EVICTIONS: &str = "cache_evictions_total";
 /// Bounds of buckets, in seconds, for the histograms of the feature `metrics`: from a hit in memory to a
 /// server that does not answer.
 ///
-/// An exporter that is given no bounds may show quantiles in place of a histogram, and quantiles of several
-/// processes cannot be added up. `metrics-exporter-prometheus` takes the bounds as a setting of its own. A program
-/// installs the recorder before it uses a cache; this example lends it to one function:
+/// An exporter without bounds may show quantiles instead of a histogram, and quantiles of several processes cannot
+/// be added up. `metrics-exporter-prometheus` takes the bounds as a setting of its own. A program installs the
+/// recorder before it uses a cache; this example lends it to one function:
 ///
 /// ```
 /// use cache_core::{Cache, DEFAULT_TIMEOUT, SECONDS_BUCKETS};
@@ -49,7 +49,7 @@ pub const SECONDS_BUCKETS: [f64; 17] = [
     0.1, 0.5, 1.0, 5.0, 10.0,
 ];
 
-/// Tells the recorder the unit and the meaning of each metric.
+/// Describes the unit and the meaning of each metric to the recorder.
 pub(super) fn describe() {
     describe_gauge!(INSTANCES, Unit::Count, "Caches in use in this process");
     let counters = [

@@ -44,7 +44,7 @@ operations! {
 /// A call of the store that is under way.
 pub(super) struct Asked {
     operation: Operation,
-    /// `None`: nobody listens, and the clock is not read.
+    /// `None`: nothing listens, and the clock is not read.
     #[cfg(any(feature = "metrics", feature = "trace"))]
     since: Option<Instant>,
     #[cfg(feature = "trace")]
@@ -53,7 +53,7 @@ pub(super) struct Asked {
 
 /// A computation, or the wait for one, that is under way.
 pub(super) struct Watch {
-    /// `None`: no recorder listens, and the clock is not read.
+    /// `None`: no recorder is installed, and the clock is not read.
     #[cfg(feature = "metrics")]
     since: Option<Instant>,
 }
@@ -74,7 +74,7 @@ impl Asked {
 }
 
 impl Error {
-    /// Whether it is the store that failed, and not the call that was wrong.
+    /// Whether the store failed, rather than the call being wrong.
     const fn is_a_failure(&self) -> bool {
         matches!(
             self.kind(),
@@ -111,7 +111,7 @@ impl<B: BaseCache + ?Sized> Cache<B> {
         }
     }
 
-    /// Counts a key that was found, while nobody listens.
+    /// Counts a key that was found, while nothing listens.
     #[inline]
     pub(super) fn hit(&self) {
         self.settings.counters.looked_up(1, 0);

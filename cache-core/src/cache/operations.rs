@@ -25,8 +25,8 @@ impl<B: BaseCache + ?Sized> Cache<B> {
         self.loaded(asked, found)
     }
 
-    /// [`Cache::load`] and `decode` where no call suspends: a hit in memory costs less than the
-    /// future around it, and than handing the payload on through those who look at errors.
+    /// [`Cache::load`] and `decode` for calls that never suspend: a hit in memory costs less than the future
+    /// around it, and than passing the payload through the error handling.
     #[inline]
     fn load_in_place<T>(&self, key: Key<'_>, decode: impl FnOnce(Payload) -> Result<T>) -> Result<Option<T>> {
         let asked = self.asks(Operation::Get);
@@ -50,7 +50,7 @@ impl<B: BaseCache + ?Sized> Cache<B> {
         self.answered(&asked, found, || None)
     }
 
-    /// Stores a payload where nothing is.
+    /// Stores a payload if the key has none.
     pub(super) async fn store_new(
         &self,
         mode: Mode,
@@ -255,7 +255,7 @@ impl<B: BaseCache + ?Sized> Cache<B> {
         }
     }
 
-    /// Moves `key` to the version given; `None` is one beyond the range.
+    /// Moves `key` to the given version; `None` is a version out of range.
     pub(super) async fn move_on(&self, mode: Mode, key: &str, version: Option<i64>) -> Result<i64> {
         let (mut from, mut to) = (KeyBuf::default(), KeyBuf::default());
         self.key(&mut from, key)?;

@@ -64,8 +64,8 @@ impl<B: BaseCache + ?Sized> Reach<'_, B> {
         has_key() -> bool;
     }
 
-    /// `add` of a computed value. The flight's place is kept until the store has answered: on the thread
-    /// pool, where the call goes on when its caller is dropped, until it is over there.
+    /// `add` of a computed value. The flight's place is kept until the store has answered. On the thread pool, the
+    /// call goes on after its caller is dropped, and keeps the place until it ends there.
     pub(crate) async fn add_in_flight(
         &self,
         key: &KeyBuf,
@@ -188,13 +188,13 @@ fn add_in_flight<B: BaseCache + ?Sized>(
     answer
 }
 
-/// Whether a value may have been stored whose key a removal, which waited in vain, has removed already.
+/// Whether a value may have been stored after a removal had given up waiting, so that it must be removed again.
 fn must_go(answer: &Result<bool>, place: &Place) -> bool {
     place.is_overtaken() && !matches!(answer, Ok(false))
 }
 
-/// Whether the pool has its threads here: those of a process stay behind when it forks. The child then calls the
-/// backend in place.
+/// Whether the pool has its threads in this process: they stay behind when a process forks. The child then calls
+/// the backend in place.
 fn has_pool() -> bool {
     /// The process that used the pool first.
     static USED_BY: AtomicU32 = AtomicU32::new(0);

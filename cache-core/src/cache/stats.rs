@@ -14,14 +14,14 @@ use crate::cache::Cache;
 pub struct Stats {
     /// Keys that were looked up and found, by `get`, `get_bytes`, `get_many` and `get_or_set`.
     pub hits: u64,
-    /// Keys that were looked up and not found. A store that failed has said neither.
+    /// Keys that were looked up and not found. A failed lookup counts as neither.
     pub misses: u64,
     /// Calls of the store that failed, including the ones that [`OnError::Fallback`](crate::OnError::Fallback)
     /// answered. Errors of the call itself (a key, a value) do not count.
     pub errors: u64,
     /// Calls that [`OnError::Fallback`](crate::OnError::Fallback) answered: [`Cache::degraded`].
     pub degraded: u64,
-    /// How often the function of [`get_or_set`](Cache::get_or_set) ran to its end, well or not.
+    /// How often the function of [`get_or_set`](Cache::get_or_set) ran to its end, with or without success.
     pub computed: u64,
     /// Calls of `get_or_set` that waited for another caller's computation and got its value.
     pub coalesced: u64,
@@ -40,8 +40,8 @@ impl Stats {
 }
 
 impl<B: BaseCache + ?Sized> Cache<B> {
-    /// How often this cache found what it was asked for, and how often its store failed. Counted
-    /// in this process, by this handle and its clones.
+    /// Returns how often this cache found the keys it was asked for, and how often its store failed. Counts
+    /// this handle and its clones in this process.
     ///
     /// ```
     /// # use cache_core::{Cache, DEFAULT_TIMEOUT};
@@ -140,8 +140,8 @@ thread_local! {
     static LEASE: Cell<Option<Lease>> = const { Cell::new(None) };
 }
 
-/// The lanes that no thread has, and the first that none ever had. The lock hands what the last
-/// owner counted to the next one.
+/// The free lanes, and the first lane that was never used. The lock makes the last owner's counts visible to
+/// the next one.
 static FREE: Mutex<(Vec<usize>, usize)> = Mutex::new((Vec::new(), 0));
 
 struct Lease(usize);

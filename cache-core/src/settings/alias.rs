@@ -1,4 +1,4 @@
-//! One cache's table of settings, in lower or upper case: Django's keys and ours.
+//! One cache's table of settings, in lower or upper case: Django's keys and this crate's.
 
 use super::backend::{one_of, strings};
 use super::{Problem, Setting, quoted, time, url};
@@ -23,14 +23,14 @@ const KEYS: [&str; 12] = [
     "compat",
 ];
 
-/// What django-environ writes in lower case for Django's own Redis backend, which reads these in
-/// upper case only: in Django they have no effect there. (`timeout` it reads in either.)
+/// The keys that django-environ writes in lower case for Django's own Redis backend. That backend reads them
+/// in upper case only, so they have no effect in Django. (`timeout` it reads in either.)
 const LOST_IN_DJANGO: [&str; 3] = ["key_prefix", "version", "key_function"];
 
 /// The schemes of django-environ that mean that backend.
 const DJANGO_REDIS_SCHEMES: [&str; 5] = ["redis", "rediss", "rediscache", "valkey", "valkeys"];
 
-/// Whose reading of a URL counts: see [`CachesBuilder::compat`](super::CachesBuilder::compat).
+/// Whose reading of a URL applies: see [`CachesBuilder::compat`](super::CachesBuilder::compat).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Compat {
@@ -41,7 +41,7 @@ pub enum Compat {
     DjangoEnviron,
 }
 
-/// What a cache's table says, before the names in it are looked up.
+/// The settings of a cache's table, before the names in it are looked up.
 #[derive(Clone, Debug, Default)]
 pub(super) struct AliasSettings {
     pub(super) backend: Option<String>,
@@ -61,7 +61,7 @@ pub(super) struct AliasSettings {
 }
 
 impl AliasSettings {
-    /// Reads a table; a `url` in it is read with it. `compat` is what counts where it says none.
+    /// Reads a table, and a `url` in it. `compat` applies if the table names none.
     pub(super) fn read(table: &Setting, compat: Option<Compat>) -> Result<Self, Problem> {
         let Setting::Table(entries) = table else {
             return Err(format!("is {}; give a table with \"backend\" or \"url\" in it", table.kind()));
@@ -91,7 +91,7 @@ impl AliasSettings {
         Ok(settings)
     }
 
-    /// What stands behind the question mark. The rest needs the backend.
+    /// Reads the part behind the question mark. The rest needs the backend.
     fn read_query(&mut self, url: &str, seen: &[String], compat: Option<Compat>) -> Result<(), Problem> {
         let (url, pairs) = url::parse(url).map_err(|problem| format!("the URL {problem}"))?;
         let mut asked: Vec<String> = Vec::new();

@@ -1,4 +1,4 @@
-//! [`FromSettings`]: how a backend is made by name, and [`BackendSettings`], what it is told.
+//! [`FromSettings`]: how a backend is made by name, and [`BackendSettings`], its settings.
 
 use std::fmt;
 use std::time::Duration;
@@ -49,12 +49,12 @@ pub trait FromSettings: BaseCache + Sized {
     /// first. In lower case, except for dotted paths.
     const NAMES: &'static [&'static str];
 
-    /// The location that a URL names: by default the text between `scheme://` and `?`, decoded, which has
-    /// no user and no password in it.
+    /// Returns the location that a URL names: by default the text between `scheme://` and `?`, decoded, which must
+    /// not contain a user or a password.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidCacheBackend`](crate::ErrorKind::InvalidCacheBackend), without a word
-    /// of what may be a password.
+    /// [`ErrorKind::InvalidCacheBackend`](crate::ErrorKind::InvalidCacheBackend). The message shows nothing
+    /// that may be a password.
     fn location_of_url(url: &CacheUrl<'_>) -> Result<Location> {
         if url.authority().contains('@') {
             return Err(Error::invalid_cache_backend(
@@ -64,10 +64,10 @@ pub trait FromSettings: BaseCache + Sized {
         Ok(Location::One(url.decoded()?))
     }
 
-    /// The backend. No I/O, and no other lasting effect: settings are also read to be checked.
+    /// Makes the backend. No I/O, and no other lasting effect: settings are also read to be checked.
     ///
-    /// It asks for every option that the backend knows, whatever the others say. Options that it did not ask
-    /// for are then refused, with the names of the known ones.
+    /// An implementation asks for every option that the backend knows, whatever the others say. Options that it
+    /// did not ask for are then refused, with the names of the known ones.
     ///
     /// # Errors
     /// [`ErrorKind::InvalidCacheBackend`](crate::ErrorKind::InvalidCacheBackend). The text names
@@ -84,18 +84,18 @@ pub enum MaxEntries {
     Unlimited,
 }
 
-/// What a [`FromSettings`] backend is told: its location, and its options by name, in either case.
+/// The settings of a [`FromSettings`] backend: its location, and its options by name, in either case.
 #[derive(Clone)]
 pub struct BackendSettings {
     pub(super) name: String,
     pub(super) location: Option<Location>,
     pub(super) database: Option<String>,
     pub(super) has_default_limit: bool,
-    /// The default of Django's `DATABASES`, where that is a database that no backend is for.
+    /// The default of Django's `DATABASES`, if no backend supports that database.
     pub(super) djangos_database: Option<&'static str>,
     pub(super) options: Vec<(String, Setting)>,
     pub(super) known: Vec<&'static str>,
-    /// By our name of an option: how the settings called it, where that was another library's.
+    /// By this crate's name of an option: the name in the settings, if it is another library's.
     pub(super) called: Vec<(&'static str, String)>,
 }
 
@@ -110,23 +110,23 @@ impl fmt::Debug for BackendSettings {
 }
 
 impl BackendSettings {
-    /// By which of its [`FromSettings::NAMES`] the backend was asked for.
+    /// Returns the name, one of [`FromSettings::NAMES`], by which the backend was asked for.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// Django's `LOCATION`.
+    /// Returns Django's `LOCATION`.
     #[must_use]
     pub const fn location(&self) -> Option<&Location> {
         self.location.as_ref()
     }
 
-    /// The location of a backend that has one and not a list of them: a path or a name. A backend whose
-    /// location is a URL reads [`BackendSettings::location`].
+    /// Returns the location of a backend that has a single one: a path or a name. A backend whose location is a
+    /// URL reads [`BackendSettings::location`].
     ///
     /// # Errors
-    /// For a list, and for a URL, of which nothing is shown: see [`refuse_url`].
+    /// For a list, and for a URL, which the message does not show: see [`refuse_url`].
     pub fn single_location(&self) -> Result<Option<&str>> {
         match &self.location {
             None => Ok(None),
@@ -141,12 +141,11 @@ impl BackendSettings {
         }
     }
 
-    /// The database of caches that name a table only:
+    /// Returns the database of caches that name only a table:
     /// [`CachesBuilder::database`](super::CachesBuilder::database).
     ///
     /// # Errors
-    /// Where the program gives none, and the document has Django's `DATABASES` with a database that no
-    /// backend is for.
+    /// If the program gives none, and the document has Django's `DATABASES` with an unsupported database.
     pub fn database(&self) -> Result<Option<&str>> {
         match (&self.database, self.djangos_database) {
             (None, Some(store)) => Err(Error::invalid_cache_backend(format!(
@@ -157,15 +156,15 @@ impl BackendSettings {
         }
     }
 
-    /// Whether a cache whose settings name no `max_entries`, on a store that remembers none, has the
-    /// default limit. False: it evicts nothing
+    /// Returns whether the default limit applies to a cache whose settings name no `max_entries`, on a store that
+    /// remembers none. If false, the cache evicts nothing
     /// ([`CachesBuilder::no_default_limit`](super::CachesBuilder::no_default_limit)).
     #[must_use]
     pub const fn has_default_limit(&self) -> bool {
         self.has_default_limit
     }
 
-    /// A whole number that is not negative, also as text.
+    /// Returns an option that is a whole number, not negative; also as text.
     ///
     /// # Errors
     /// For anything else, and for a number that `T` does not hold.
@@ -173,7 +172,7 @@ impl BackendSettings {
         self.read(name, |setting| whole(setting, "give a whole number that is not negative"))
     }
 
-    /// A time to wait: a number of seconds, or a string such as `"500ms"`.
+    /// Returns an option that is a time to wait: a number of seconds, or a string such as `"500ms"`.
     ///
     /// # Errors
     /// For anything else; for null, since nothing waits without an end.
@@ -181,7 +180,7 @@ impl BackendSettings {
         self.read(name, time::duration)
     }
 
-    /// A string. Its value is never shown.
+    /// Returns an option that is a string. Its value is never shown.
     ///
     /// # Errors
     /// For anything else.
@@ -192,7 +191,7 @@ impl BackendSettings {
         })
     }
 
-    /// True or false, also as text.
+    /// Returns an option that is true or false, also as text.
     ///
     /// # Errors
     /// For anything else.
@@ -205,7 +204,8 @@ impl BackendSettings {
         })
     }
 
-    /// A list of strings, or one string separated by commas, as in a URL. The values are never shown.
+    /// Returns an option that is a list of strings, or one string separated by commas, as in a URL. The values are
+    /// never shown.
     ///
     /// # Errors
     /// For anything else.
@@ -213,7 +213,7 @@ impl BackendSettings {
         self.read(name, strings)
     }
 
-    /// Django's `MAX_ENTRIES`: a number from 1 on, or `"unlimited"`.
+    /// Returns Django's `MAX_ENTRIES`: a number from 1 on, or `"unlimited"`.
     ///
     /// # Errors
     /// For anything else.
@@ -228,7 +228,7 @@ impl BackendSettings {
         Ok(asked)
     }
 
-    /// Django's `CULL_FREQUENCY`.
+    /// Returns Django's `CULL_FREQUENCY`.
     ///
     /// # Errors
     /// As [`BackendSettings::number`].
@@ -282,10 +282,10 @@ impl BackendSettings {
         )))
     }
 
-    /// Refuses another library's option that has no meaning here; `why` says why, and what to do.
+    /// Refuses another library's option that has no meaning here; `why` gives the reason and the remedy.
     ///
     /// # Errors
-    /// Where it is given.
+    /// If it is given.
     pub fn refuse(&self, theirs: &str, why: &str) -> Result<()> {
         match self.find(theirs) {
             None => Ok(()),
@@ -296,7 +296,7 @@ impl BackendSettings {
         }
     }
 
-    /// Refuses what nobody asked for.
+    /// Refuses options that nobody asked for.
     pub(super) fn finish(&self) -> Result<()> {
         let Some((unknown, _)) = self.options.first() else { return Ok(()) };
         let mut known = self.known.clone();
@@ -361,7 +361,7 @@ pub(super) fn strings(setting: &Setting) -> Result<Vec<String>, Problem> {
     }
 }
 
-/// A URL's `True` is Python's.
+/// Whether the setting is Python's spelling of the value, such as a URL's `True`.
 fn texts_of_python(setting: &Setting, value: &Setting) -> bool {
     match (setting, value) {
         (Setting::Text(text), Setting::Bool(flag)) => text.eq_ignore_ascii_case(&flag.to_string()),
@@ -369,8 +369,8 @@ fn texts_of_python(setting: &Setting, value: &Setting) -> bool {
     }
 }
 
-/// A whole number that is not negative; `how` says what else there is to give. A number with a point or an
-/// exponent is none, even if nothing stands behind the point.
+/// Reads a whole number that is not negative; `how` says what else may be given. A number with a point or an
+/// exponent is refused, even if only zeros follow the point.
 fn whole<T: TryFrom<u64>>(setting: &Setting, how: &str) -> Result<T, Problem> {
     let number = match setting {
         Setting::Integer(n) => u64::try_from(*n).map_err(|_| how),

@@ -1,4 +1,4 @@
-//! [`CachesBuilder`]: what a program registers, and where its settings come from.
+//! [`CachesBuilder`]: what a program registers, and the sources of its settings.
 
 use std::error::Error as StdError;
 use std::ffi::OsString;
@@ -16,18 +16,18 @@ use crate::django::{DEFAULT_KEY_FUNCTION, default_key_func};
 use crate::error::{Error, Result};
 use crate::key::Named;
 
-/// Builds [`Caches`]: first what the program registers by name, then one or several sources of
+/// Builds [`Caches`]: first register backends and functions by name, then add one or several sources of
 /// settings. **A later source replaces a cache of an earlier one as a whole**, so that
-/// `.file("cache.toml").environment()` lets `CACHE_URL` decide where it is set.
+/// `.file("cache.toml").environment()` lets `CACHE_URL` decide if it is set.
 ///
-/// Nothing here does I/O but `CachesBuilder::file`, which reads that file. A source that cannot
-/// be read is an error of [`CachesBuilder::build`].
+/// Only `CachesBuilder::file` does I/O: it reads that file. A source that cannot be read is an error of
+/// [`CachesBuilder::build`].
 pub struct CachesBuilder {
     names: Names,
     sources: Vec<Result<Vec<Source>>>,
 }
 
-/// A cache's table, or why there is none, and where it stands.
+/// A cache's table, or why it is missing, and where it comes from.
 struct Source {
     alias: String,
     place: String,
@@ -44,7 +44,7 @@ impl Source {
 
 /// The settings of all sources, read.
 struct Read {
-    /// What is wrong with the settings as a whole: then nobody knows which caches they name.
+    /// What is wrong with the settings as a whole: then it is unknown which caches they name.
     problems: Vec<Error>,
     /// Each cache by its alias: a plan, or what is wrong with its settings.
     caches: Vec<(String, Result<Plan, Problem>)>,
@@ -71,8 +71,8 @@ impl CachesBuilder {
         self
     }
 
-    /// Registers a key function for settings that name it as `key_function`: any name, such as
-    /// the dotted path that a Django project gives.
+    /// Registers a key function for settings that name it as `key_function`. Any name will do, such as the
+    /// dotted path that a Django project gives.
     #[must_use]
     pub fn key_function<F>(mut self, name: impl Into<String>, function: F) -> Self
     where
@@ -82,8 +82,8 @@ impl CachesBuilder {
         self
     }
 
-    /// Registers a key validator for settings that name it as `key_validator`: it looks at every made key, in place
-    /// of memcached's rules, as [`CacheBuilder::key_validator`](crate::CacheBuilder::key_validator) says.
+    /// Registers a key validator for settings that name it as `key_validator`. It checks every made key in place of
+    /// memcached's rules: see [`CacheBuilder::key_validator`](crate::CacheBuilder::key_validator).
     ///
     /// ```
     /// use cache_core::{Caches, DEFAULT_TIMEOUT};
@@ -106,19 +106,19 @@ impl CachesBuilder {
         self
     }
 
-    /// Registers a codec for settings that name it as `codec` or in `also_decode`. `messagepack` is
-    /// there, and with the feature `json` also `json`.
+    /// Registers a codec for settings that name it as `codec` or in `also_decode`. `messagepack` is registered,
+    /// and with the feature `json` also `json`.
     #[must_use]
     pub fn codec(mut self, name: impl Into<String>, codec: impl Codec + 'static) -> Self {
         self.names.codecs.push((name.into(), Arc::new(codec)));
         self
     }
 
-    /// Declares names of backends and codecs that this program was built without. Settings that use one get an error
-    /// that ends with `remedy`, in place of one that calls the name unknown. What is registered under the same name
-    /// counts first.
+    /// Declares names of backends and codecs that this program was built without. For settings that use one, the
+    /// error ends with `remedy` instead of calling the name unknown. A registration under the same name takes
+    /// precedence.
     ///
-    /// This is for crates that register backends by their features, as `polycache` does.
+    /// This is for crates that register backends by their features, such as `polycache`.
     ///
     /// ```
     /// use cache_core::Caches;
@@ -133,53 +133,53 @@ impl CachesBuilder {
         self
     }
 
-    /// The database file of caches whose settings name a table only, as Django's `DatabaseCache`
-    /// and `dbcache://` do.
+    /// Sets the database file of caches whose settings name only a table, as Django's `DatabaseCache` and
+    /// `dbcache://` do.
     #[must_use]
     pub fn database(mut self, path: impl Into<String>) -> Self {
         self.names.database = Some(path.into());
         self
     }
 
-    /// Has caches whose settings name no `max_entries` evict nothing where the store remembers no limit: for
-    /// a tool that looks into the caches of others. Without this they have Django's 300, and a tool with
-    /// incomplete settings would empty a larger cache.
+    /// Makes caches whose settings name no `max_entries` evict nothing if the store remembers no limit: for a tool
+    /// that looks into the caches of others. Otherwise they have Django's 300, and a tool with incomplete settings
+    /// would empty a larger cache.
     #[must_use]
     pub const fn no_default_limit(mut self) -> Self {
         self.names.no_default_limit = true;
         self
     }
 
-    /// How the URLs of all caches are read that do not say so themselves, by the setting `compat`:
-    /// for a program that has its URLs in common with a Django application.
+    /// Sets how cache URLs are read that do not have the setting `compat` themselves: for a program that
+    /// shares its URLs with a Django application.
     #[must_use]
     pub const fn compat(mut self, compat: Compat) -> Self {
         self.names.compat = Some(compat);
         self
     }
 
-    /// Settings from any serde source that describes itself: a table of caches by alias, or a
-    /// document that has one as `caches` or `CACHES`.
+    /// Adds settings from any self-describing serde source: a table of caches by alias, or a document that
+    /// has one as `caches` or `CACHES`.
     #[must_use]
     pub fn settings(self, document: Setting) -> Self {
         self.document(Ok(document), "")
     }
 
-    /// Settings as TOML text: `[caches.default]`, or `[default]`.
+    /// Adds settings as TOML text: `[caches.default]`, or `[default]`.
     #[cfg(feature = "toml")]
     #[must_use]
     pub fn toml(self, text: &str) -> Self {
         self.document(document::toml(text, "the settings"), "")
     }
 
-    /// Settings as JSON text, such as a dump of Django's `CACHES`.
+    /// Adds settings as JSON text, such as a dump of Django's `CACHES`.
     #[cfg(feature = "json")]
     #[must_use]
     pub fn json(self, text: &str) -> Self {
         self.document(document::json(text, "the settings"), "")
     }
 
-    /// Settings in a file whose name ends with `.toml` or `.json`. It is read here and now.
+    /// Adds settings from a file whose name ends with `.toml` or `.json`. Reads it at once.
     #[cfg(any(feature = "json", feature = "toml"))]
     #[must_use]
     pub fn file(self, path: impl AsRef<Path>) -> Self {
@@ -188,7 +188,7 @@ impl CachesBuilder {
         self.document(document, &format!(" in {}", path.display()))
     }
 
-    /// One cache by its URL.
+    /// Adds one cache by its URL.
     #[must_use]
     pub fn url(mut self, alias: impl Into<String>, url: impl Into<String>) -> Self {
         let alias = alias.into();
@@ -198,14 +198,14 @@ impl CachesBuilder {
         self
     }
 
-    /// The process's environment: `CACHE_URL` for the cache `default`, `CACHE_SESSIONS_URL` for
-    /// the cache `sessions`, and so on.
+    /// Adds the caches of the process's environment: `CACHE_URL` for the cache `default`,
+    /// `CACHE_SESSIONS_URL` for the cache `sessions`, and so on.
     #[must_use]
     pub fn environment(self) -> Self {
         self.variables(std::env::vars_os())
     }
 
-    /// As [`CachesBuilder::environment`], from other variables than the process's.
+    /// Like [`CachesBuilder::environment`], from other variables than the process's.
     #[must_use]
     pub fn variables(mut self, variables: impl IntoIterator<Item = (OsString, OsString)>) -> Self {
         let source = |variable: environment::Variable| {
@@ -231,8 +231,8 @@ impl CachesBuilder {
         self
     }
 
-    /// The caches, after a look at all their settings: each backend is made once and dropped, so
-    /// that a bad setting shows when the program starts. No I/O.
+    /// Builds the caches after checking all their settings: each backend is made once and dropped, so that a
+    /// bad setting shows when the program starts. No I/O.
     ///
     /// # Errors
     /// [`ErrorKind::InvalidCacheBackend`](crate::ErrorKind::InvalidCacheBackend), the first of
@@ -245,8 +245,8 @@ impl CachesBuilder {
         }
     }
 
-    /// The caches, each by itself: bad settings of one do not keep the others from being used. They are
-    /// an error of [`Caches::get`] for that alias, each time it is asked for. No I/O.
+    /// Builds each cache on its own: bad settings of one do not keep the others from being used. They are an error
+    /// of [`Caches::get`] for that alias, each time it is called. No I/O.
     ///
     /// For tools that look into some cache of a deployment. A service starts with
     /// [`CachesBuilder::build`], which finds every bad setting at once.
@@ -263,8 +263,8 @@ impl CachesBuilder {
     /// ```
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidCacheBackend`](crate::ErrorKind::InvalidCacheBackend) where a source cannot be
-    /// read, where the sources name no cache, and where two backends are registered under one name.
+    /// [`ErrorKind::InvalidCacheBackend`](crate::ErrorKind::InvalidCacheBackend) if a source cannot be read, if
+    /// the sources name no cache, or if two backends are registered under one name.
     pub fn build_each(self) -> Result<Caches> {
         let Read { problems, caches } = self.read();
         match problems.into_iter().next() {
@@ -273,8 +273,7 @@ impl CachesBuilder {
         }
     }
 
-    /// All that is wrong with the settings, at most one error a cache; nothing where they are
-    /// good. No I/O.
+    /// Returns all errors of the settings, at most one per cache; none if they are good. No I/O.
     #[must_use]
     pub fn check(self) -> Vec<Error> {
         self.read().checked().problems
@@ -315,7 +314,7 @@ impl CachesBuilder {
 }
 
 impl Read {
-    /// The same with what is wrong with each cache among the problems: at most one error a cache.
+    /// Adds the errors of each cache to the problems: at most one error per cache.
     fn checked(mut self) -> Self {
         // Together, so that two caches that claim one location with different limits are found.
         let mut made = Vec::new();

@@ -35,7 +35,7 @@ pub struct Caches {
 
 struct Slot {
     alias: String,
-    /// Or what is wrong with the settings.
+    /// The plan, or what is wrong with the settings.
     plan: Result<Plan, Problem>,
     cache: OnceLock<Cache>,
     /// Held while the cache is made, so that it is made once.
@@ -54,12 +54,12 @@ impl Caches {
         Self { slots: caches.into_iter().map(slot).collect() }
     }
 
-    /// The cache of this alias: made on first use, without I/O, and the same each time.
+    /// Returns the cache of this alias. It is made on first use, without I/O, and is the same each time.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidCacheBackend`](crate::ErrorKind::InvalidCacheBackend) for an alias
-    /// that the settings do not have, where a location is open with other limits by now, and, of caches
-    /// made by [`CachesBuilder::build_each`], where the settings of this alias are bad.
+    /// [`ErrorKind::InvalidCacheBackend`](crate::ErrorKind::InvalidCacheBackend) if the settings lack the
+    /// alias, if the location has been opened with other limits meanwhile, and, for caches made by
+    /// [`CachesBuilder::build_each`], if the settings of this alias are bad.
     pub fn get(&self, alias: &str) -> Result<Cache> {
         let slot = self.slots.iter().find(|slot| slot.alias == alias).ok_or_else(|| {
             Error::invalid_cache_backend(format!(
@@ -78,21 +78,20 @@ impl Caches {
         self.get(DEFAULT_CACHE_ALIAS)
     }
 
-    /// The aliases, in the order of the settings.
+    /// Returns the aliases, in the order of the settings.
     pub fn aliases(&self) -> impl Iterator<Item = &str> {
         self.slots.iter().map(|slot| &*slot.alias)
     }
 
-    /// Closes every cache that was made: Django's `close_caches`. A closed cache opens again on
-    /// the next use.
+    /// Closes every cache that was made: Django's `close_caches`. A closed cache opens again on the next use.
     ///
     /// # Errors
-    /// The first of what the stores failed with; the others are closed all the same.
+    /// The first error of a store. The other caches are closed all the same.
     pub fn close_all(&self) -> Result<()> {
         self.made().map(Cache::close).fold(Ok(()), Result::and)
     }
 
-    /// As [`Caches::close_all`], for async callers.
+    /// [`Caches::close_all`] for async callers.
     ///
     /// # Errors
     /// As [`Caches::close_all`].

@@ -5,8 +5,8 @@ use super::{Problem, Setting};
 use crate::error::{Error, Result};
 use crate::location::unsupported;
 
-/// The tables of a document by alias: the entries of its `caches` or `CACHES`, where it has one,
-/// and else its own.
+/// Returns the tables of a document by alias: the entries of its `caches` or `CACHES` if it has one, else its
+/// own.
 pub(super) fn aliases(document: Setting) -> Result<Vec<(String, Setting)>, Problem> {
     let Setting::Table(mut entries) = document else {
         return Err(format!("are {}; give a table of caches by alias", document.kind()));
@@ -29,7 +29,7 @@ pub(super) fn aliases(document: Setting) -> Result<Vec<(String, Setting)>, Probl
     }
 }
 
-/// A table of tables under Django's name without its s: no cache is one.
+/// Whether a table of tables stands under Django's name without its s. A cache never looks like that.
 fn is_misspelt(name: &str, table: &Setting) -> bool {
     let of_tables = |entries: &[(String, Setting)]| {
         !entries.is_empty() && entries.iter().all(|(_, value)| matches!(value, Setting::Table(_)))
@@ -37,7 +37,7 @@ fn is_misspelt(name: &str, table: &Setting) -> bool {
     name.eq_ignore_ascii_case("cache") && matches!(table, Setting::Table(entries) if of_tables(entries))
 }
 
-/// The default of Django's `DATABASES` beside the caches, where that is a database that no backend is for.
+/// Returns the default of Django's `DATABASES` beside the caches, if no backend supports that database.
 pub(super) fn djangos_database(document: &Setting) -> Option<&'static str> {
     let entry = |setting: &Setting, name: &str| match setting {
         Setting::Table(entries) => {
@@ -51,7 +51,7 @@ pub(super) fn djangos_database(document: &Setting) -> Option<&'static str> {
     }
 }
 
-/// The text of a settings file.
+/// Reads the text of a settings file.
 #[cfg(any(feature = "json", feature = "toml"))]
 pub(super) fn text(bytes: Vec<u8>, place: &str) -> Result<String> {
     let problem = match *bytes {
@@ -64,13 +64,13 @@ pub(super) fn text(bytes: Vec<u8>, place: &str) -> Result<String> {
     Err(Error::invalid_cache_backend(format!("{place} {problem}")))
 }
 
-/// The text without the byte-order mark that some editors put before UTF-8.
+/// Returns the text without the byte-order mark that some editors put before UTF-8.
 #[cfg(any(feature = "json", feature = "toml"))]
 fn without_mark(text: &str) -> &str {
     text.strip_prefix('\u{feff}').unwrap_or(text)
 }
 
-/// A TOML text. The errors show the line, and nothing of what stands there.
+/// Reads TOML. The errors show the line number and nothing of the line.
 #[cfg(feature = "toml")]
 pub(super) fn toml(text: &str, place: &str) -> Result<Setting> {
     let text = without_mark(text);
@@ -83,7 +83,7 @@ pub(super) fn toml(text: &str, place: &str) -> Result<Setting> {
     })
 }
 
-/// A JSON text. The errors show the line, and nothing of what stands there.
+/// Reads JSON. The errors show the line number and nothing of the line.
 #[cfg(feature = "json")]
 pub(super) fn json(text: &str, place: &str) -> Result<Setting> {
     serde_json::from_str(without_mark(text))

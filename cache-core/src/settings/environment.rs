@@ -4,14 +4,15 @@ use std::ffi::{OsStr, OsString};
 
 use super::{DEFAULT_CACHE_ALIAS, Problem, Setting};
 
-/// A cache by its URL, and the variable that says it.
+/// A cache by its URL, and the variable it comes from.
 pub(super) struct Variable {
     pub(super) name: String,
     pub(super) alias: String,
     pub(super) table: Result<Setting, Problem>,
 }
 
-/// The caches that the variables name, in the order of the variables' names: the environment has none.
+/// Returns the caches that the variables name, in the order of the variables' names, since the environment has no
+/// order.
 pub(super) fn read(variables: impl IntoIterator<Item = (OsString, OsString)>) -> Vec<Variable> {
     let named = |(name, value): (OsString, OsString)| alias(&name).map(|(name, alias)| (name, alias, value));
     let mut named: Vec<(String, String, OsString)> = variables.into_iter().filter_map(named).collect();
@@ -36,7 +37,7 @@ fn table(value: OsString) -> Result<Setting, Problem> {
     Ok(Setting::Table(vec![("url".to_owned(), Setting::Text(url))]))
 }
 
-/// The alias of a variable that means a cache, in lower case.
+/// Returns the alias of a variable that names a cache, in lower case.
 fn alias(name: &OsStr) -> Option<(String, String)> {
     let name = name.to_str()?;
     let alias = match name.strip_prefix("CACHE_")? {

@@ -21,11 +21,11 @@ pub use self::url::CacheUrl;
 /// The alias of [`Caches::default_cache`], under Django's name.
 pub const DEFAULT_CACHE_ALIAS: &str = "default";
 
-/// What is wrong with a setting, and what to write instead: a sentence without its beginning,
-/// which says where the setting stands.
+/// What is wrong with a setting, and what to write instead: a sentence without its beginning, which names the
+/// place of the setting.
 type Problem = String;
 
-/// Names as they stand in an error text: `"a", "b"`.
+/// Lists names as an error message shows them: `"a", "b"`.
 fn quoted<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
     names.into_iter().map(|name| format!("{name:?}")).collect::<Vec<_>>().join(", ")
 }

@@ -39,7 +39,7 @@ pub(super) struct Names {
     pub(super) key_functions: Vec<Named<KeyFunction>>,
     pub(super) key_validators: Vec<Named<KeyValidator>>,
     pub(super) codecs: Vec<(String, Arc<dyn Codec>)>,
-    /// Names of what the program was built without, and what to do about it.
+    /// Names of what the program was built without, and the remedy.
     pub(super) unavailable: Vec<(&'static [&'static str], &'static str)>,
     pub(super) compat: Option<Compat>,
     pub(super) database: Option<String>,
@@ -47,7 +47,7 @@ pub(super) struct Names {
 }
 
 impl Names {
-    /// Refuses two backends of one name: which of them is meant would depend on their order.
+    /// Refuses two backends of one name: their order would decide which of them is meant.
     pub(super) fn check(&self) -> Result<(), Problem> {
         for (place, backend) in self.backends.iter().enumerate() {
             for other in &self.backends[..place] {
@@ -67,12 +67,12 @@ impl Names {
         self.backends.iter().copied().find(|backend| backend.names.contains(&name))
     }
 
-    /// What to do about a name of what the program was built without.
+    /// Returns the remedy for a name that the program was built without.
     fn remedy(&self, name: &str) -> Option<&'static str> {
         self.unavailable.iter().find(|(names, _)| names.contains(&name)).map(|(_, remedy)| *remedy)
     }
 
-    /// The backend that `settings` name, and how; the location of a URL.
+    /// Returns the backend that `settings` name, the name they use, and the location of a URL.
     fn chosen(&self, settings: &AliasSettings) -> Result<(Registered, String, Option<Location>), Problem> {
         let known = || {
             let names = self.backends.iter().filter_map(|backend| backend.names.first().copied());
@@ -144,11 +144,12 @@ impl Names {
     }
 }
 
-/// What to do about a backend that settings name and the program did not register.
+/// The remedy if settings name a backend that the program did not register.
 const HOW_TO_REGISTER: &str = "; check the name; a program registers a backend with CachesBuilder::backend, and the \
                                backend's crate needs its feature \"settings\"";
 
-/// What was registered under `name`. `kind` and `method` are what an error calls it, and what registers one.
+/// Returns what was registered under `name`. `kind` and `method` are for the error: what it calls it, and what
+/// registers one.
 fn registered<F: ?Sized>(
     list: &[Named<F>],
     name: &str,

@@ -7,7 +7,7 @@ use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 /// A setting, or a tree of them: what TOML, JSON and every other self-describing serde format is read into. A
 /// table keeps its order, and a repeated name is an error.
 ///
-/// Its `Debug` shows the shape and no text, which may be a password.
+/// Its `Debug` shows the shape and no strings, which may be passwords.
 ///
 /// ```
 /// use cache_core::Setting;
@@ -53,7 +53,7 @@ impl Setting {
         }
     }
 
-    /// The value for an error text, cut where it is long.
+    /// The value for an error message, cut if it is long.
     pub(super) fn shown(&self) -> String {
         const SHOWN: usize = 60;
         match self {

@@ -33,7 +33,7 @@ pub(super) fn timeout(setting: &Setting) -> Result<Timeout, Problem> {
 impl std::str::FromStr for Timeout {
     type Err = Error;
 
-    /// As settings write it: a number of seconds, `"5m"`, `"1h30m"`, `"never"`.
+    /// Reads a timeout as settings write it: a number of seconds, `"5m"`, `"1h30m"`, `"never"`.
     ///
     /// # Errors
     /// [`ErrorKind::InvalidTimeout`](crate::ErrorKind::InvalidTimeout) for anything else.
@@ -43,7 +43,7 @@ impl std::str::FromStr for Timeout {
     }
 }
 
-/// A time that somebody waits: never without an end.
+/// Reads a time to wait, which always has an end.
 pub(super) fn duration(setting: &Setting) -> Result<Duration, Problem> {
     #[allow(clippy::cast_precision_loss, reason = "nobody waits for 2^53 seconds")]
     let seconds = match setting {
@@ -77,7 +77,7 @@ fn span(text: &str) -> Option<f64> {
     Some(seconds).filter(|_| !text.is_empty())
 }
 
-/// Digits, and a point at most: not what Rust reads as a float otherwise, such as `inf` and `1e9`.
+/// Reads digits with at most one point, but not what Rust reads as a float otherwise, such as `inf` and `1e9`.
 fn number(text: &str) -> Option<f64> {
     let good = text.bytes().all(|b| b.is_ascii_digit() || b == b'.');
     good.then(|| text.parse().ok()).flatten()

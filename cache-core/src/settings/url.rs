@@ -1,4 +1,4 @@
-//! [`CacheUrl`]: what a URL such as `redis://h:6379/1?timeout=5m` says, before a backend reads it.
+//! [`CacheUrl`]: the parts of a URL such as `redis://h:6379/1?timeout=5m`, before a backend reads it.
 
 use std::fmt;
 
@@ -25,25 +25,25 @@ impl fmt::Debug for CacheUrl<'_> {
 }
 
 impl<'a> CacheUrl<'a> {
-    /// What stands before `://`.
+    /// Returns the part before `://`.
     #[must_use]
     pub const fn scheme(&self) -> &'a str {
         self.scheme
     }
 
-    /// What stands between `://` and the next `/`, as written: hosts, ports, a user and a password.
+    /// Returns the part between `://` and the next `/`, as written: hosts, ports, a user and a password.
     #[must_use]
     pub const fn authority(&self) -> &'a str {
         self.authority
     }
 
-    /// What follows, from the `/` on and up to `?`, as written. May be empty.
+    /// Returns the rest, from the `/` up to `?`, as written. May be empty.
     #[must_use]
     pub const fn path(&self) -> &'a str {
         self.path
     }
 
-    /// The authority and the path together, percent-decoded: a name, or a file's path.
+    /// Returns the authority and the path together, percent-decoded: a name, or a file's path.
     ///
     /// # Errors
     /// [`ErrorKind::InvalidCacheBackend`](crate::ErrorKind::InvalidCacheBackend) where that is not UTF-8.
@@ -52,8 +52,7 @@ impl<'a> CacheUrl<'a> {
     }
 }
 
-/// The parts of `text`, and the pairs of its query, decoded. No message shows anything of it but
-/// the scheme.
+/// Splits `text` into its parts and the decoded pairs of its query. Messages show only the scheme.
 pub(super) fn parse(text: &str) -> Result<(CacheUrl<'_>, Vec<(String, String)>), Problem> {
     let no_url = "is not a URL; write scheme://location, such as locmem://name or redis://host:6379/1";
     let text = text.trim();
@@ -92,10 +91,10 @@ pub(super) fn parse(text: &str) -> Result<(CacheUrl<'_>, Vec<(String, String)>),
     Ok((CacheUrl { scheme, authority, path }, pairs(query)?))
 }
 
-/// What people and programs put around a value.
+/// The quotation marks that people and programs put around a value.
 const QUOTES: [char; 6] = ['"', '\'', '`', '\u{201c}', '\u{2018}', '\u{201e}'];
 
-/// Whether a URL begins behind a `,` or a `;`.
+/// Whether a URL begins after a `,` or a `;`.
 fn has_another_url(text: &str) -> bool {
     text.split([',', ';']).skip(1).any(|part| {
         let scheme = part.trim_start().split_once("://").map(|(scheme, _)| scheme);
@@ -117,7 +116,7 @@ fn pairs(query: &str) -> Result<Vec<(String, String)>, Problem> {
     query.split('&').filter(|part| !part.is_empty()).map(pair).collect()
 }
 
-/// In a query, and nowhere else, a plus is a blank.
+/// Decodes a word of a query, where a plus is a space.
 fn word(text: &str) -> Result<String, Problem> {
     decode(&text.replace('+', " "))
 }
