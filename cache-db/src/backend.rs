@@ -24,16 +24,14 @@ impl DatabaseCache {
         Self { store }
     }
 
-    /// Makes the file, the table and its companions where they are missing, as Django's
-    /// `createcachetable`. A second call changes nothing. Returns the SQL. A dry run only
-    /// returns it, without any I/O.
+    /// Creates the file, the table and its companions if they are missing, as Django's `createcachetable`. A
+    /// second call changes nothing. Returns the SQL. A dry run only returns it, without any I/O.
     ///
-    /// The first write does the same, so nobody needs to call this.
+    /// The first write does the same, so calling it is optional.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidCacheBackend`](cache_core::ErrorKind::InvalidCacheBackend) where
-    /// something else in the database has one of the names, and then nothing is changed;
-    /// otherwise when the store fails.
+    /// [`ErrorKind::InvalidCacheBackend`](cache_core::ErrorKind::InvalidCacheBackend) if something else in
+    /// the database has one of the names, and then nothing is changed; otherwise when the store fails.
     pub fn create_table(&self, dry_run: bool) -> Result<Vec<String>> {
         if !dry_run {
             self.store.create(|table, db| table.prepare(db.conn, false, true))?;
@@ -83,8 +81,8 @@ impl BaseCache for DatabaseCache {
         Ok(self.store.run(Access::Change, |table, db| table.rename(db, from, to))?.unwrap_or(false))
     }
 
-    /// Gives the room back to the system, unless something else is in the file. Where the disk is full, this
-    /// crate's own file is replaced by a new one instead.
+    /// Returns the space to the system, unless something else is in the file. If the disk is full, this crate's
+    /// own file is replaced by a new one instead.
     fn clear(&self) -> Result<()> {
         clear(&self.store)
     }
@@ -125,7 +123,7 @@ impl BaseCache for DatabaseCache {
         can_be_made(path.parent().unwrap_or(path)).map(|()| Presence::NotYet)
     }
 
-    /// The bytes are those of the whole database file: SQLite does not count them by table.
+    /// The bytes are the size of the whole database file: SQLite does not count them by table.
     fn info(&self) -> Result<Info> {
         let config = &self.store.config;
         let seen = self.store.run(Access::Read, |table, db| {
@@ -143,8 +141,8 @@ impl BaseCache for DatabaseCache {
             .with_detail("SQLite", rusqlite::version()))
     }
 
-    /// Looks at every row, 1,000 in a transaction; other calls go on in between. The cache needs no such call: writes
-    /// sweep a few rows now and then.
+    /// Reads every row, 1,000 in a transaction; other calls go on in between. Calling it is optional: writes sweep a
+    /// few rows now and then.
     fn purge_expired(&self) -> Result<Option<u64>> {
         self.store.purge_expired().map(Some)
     }

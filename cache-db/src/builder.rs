@@ -13,12 +13,12 @@ use crate::layout::{Layout, Table};
 use crate::native::{LIMITS_SUFFIX, NativeTable, STATE_SUFFIX};
 use crate::store::Store;
 
-/// The table of a cache whose settings name none.
+/// The table of a cache if its settings name none.
 pub const DEFAULT_TABLE: &str = "cache";
 
 const DEFAULT_BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Beyond a day a wait is a hang; it also keeps every deadline within what the clock can hold.
+/// A wait beyond a day is a hang. The limit also keeps every deadline within the range of the clock.
 const LONGEST_BUSY_TIMEOUT: Duration = Duration::from_secs(86_400);
 
 const LONGEST_TABLE_NAME: usize = 128;
@@ -28,17 +28,17 @@ const LONGEST_TABLE_NAME: usize = 128;
 pub struct DatabaseCacheBuilder {
     config: Config,
     layout: Layout,
-    /// What is wrong with the path that was given: then it is left out, since it may hold a password.
+    /// What is wrong with the given path. The path is then left out, since it may hold a password.
     problem: Option<String>,
 }
 
 impl DatabaseCache {
-    /// Makes a cache in the table `table` of the database file `path`, with Django's limits: 300
-    /// entries, of which a third goes. No I/O.
+    /// Makes a cache in the table `table` of the database file `path`, with Django's limits: 300 entries, and
+    /// a full table evicts a third. No I/O.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidCacheBackend`](cache_core::ErrorKind::InvalidCacheBackend) for a path
-    /// that names no file and a table name that cannot be used.
+    /// [`ErrorKind::InvalidCacheBackend`](cache_core::ErrorKind::InvalidCacheBackend) for a path that does
+    /// not name a file and a table name that cannot be used.
     pub fn new(path: impl AsRef<Path>, table: impl Into<String>) -> Result<Self> {
         Self::builder(path).table(table).build()
     }
@@ -93,26 +93,27 @@ impl DatabaseCacheBuilder {
         self
     }
 
-    /// Sets Django's `MAX_ENTRIES`: the most entries at any moment; not zero. Where no handle names it, it is 300.
+    /// Sets Django's `MAX_ENTRIES`: the most entries at any moment; not zero. If no handle names it, it is 300.
     ///
-    /// The table remembers it ([`Layout::Native`]): a handle that names none adopts it, and one that names
-    /// another changes it with its first new entry, for all handles. Where the table holds more rows than that,
-    /// each new key removes more than it adds, until the limit holds.
+    /// The table remembers it ([`Layout::Native`]): a handle that names none adopts it, and one that names another
+    /// changes it with its first new entry, for all handles. If the table holds more rows than that, each new key
+    /// removes more than it adds, until the limit holds.
     #[must_use]
     pub const fn max_entries(mut self, entries: u64) -> Self {
         self.config.named = self.config.named.max_entries(entries);
         self
     }
 
-    /// Sets no limit on the number of entries: only expiry removes them. The table remembers that, as it does a limit.
+    /// Removes the limit on the number of entries: only expiry removes them. The table remembers that, as it does a
+    /// limit.
     #[must_use]
     pub const fn unlimited(mut self) -> Self {
         self.config.named = self.config.named.unlimited();
         self
     }
 
-    /// Sets Django's `CULL_FREQUENCY`: one in this many entries goes, the oldest inserted first, when a
-    /// new key finds the table full and nothing in it has expired; 0 means all. 3 by default.
+    /// Sets Django's `CULL_FREQUENCY`: if a new key finds the table full and nothing in it has expired, one in
+    /// this many entries is evicted, the oldest inserted first; 0 means all. 3 by default.
     ///
     /// In a table of more than 1,000 entries it is that share of 1,000 entries, so that no write
     /// takes longer than in a small table.
@@ -124,9 +125,9 @@ impl DatabaseCacheBuilder {
         self
     }
 
-    /// Makes a handle that names no limit evict nothing where the table remembers none: for tools that look into
-    /// the caches of others. In [`Layout::Django`] the cache is then [`unlimited`](Self::unlimited); a table
-    /// of [`Layout::Native`] that such a handle makes remembers no limit, and takes that of the first other handle.
+    /// Makes a handle that names no limit evict nothing if the table remembers none: for tools that look into the
+    /// caches of others. In [`Layout::Django`] the cache is then [`unlimited`](Self::unlimited). A table of
+    /// [`Layout::Native`] that such a handle creates remembers no limit, and takes that of the first other handle.
     #[must_use]
     pub const fn no_default_limit(mut self) -> Self {
         self.config.has_default_limit = false;
@@ -163,8 +164,8 @@ impl DatabaseCacheBuilder {
     /// Checks the settings. No I/O: the first use opens the file and makes what is missing.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidCacheBackend`](cache_core::ErrorKind::InvalidCacheBackend) for a path
-    /// that names no file, a table name that cannot be used and a limit of no entries.
+    /// [`ErrorKind::InvalidCacheBackend`](cache_core::ErrorKind::InvalidCacheBackend) for a path that does
+    /// not name a file, a table name that cannot be used, and a limit of no entries.
     pub fn build(self) -> Result<DatabaseCache> {
         if let Some(problem) = self.problem {
             return Err(Error::invalid_cache_backend(problem));

@@ -27,10 +27,10 @@ pub enum Layout {
     Django,
 }
 
-/// The most rows that one step of a cull looks at. A table of up to that size is looked at as a whole.
+/// The most rows that one step of a cull examines. A table of up to that size is examined as a whole.
 pub(crate) const WINDOW: i64 = 1_000;
 
-/// A new row whose number is a multiple of this sweeps: it looks at some rows for the expired ones.
+/// A new row whose number is a multiple of this sweeps: it checks some rows for expired ones.
 pub(crate) const SWEEP_EVERY: i64 = 64;
 
 /// How many rows a sweep looks at: four for each new key, so that at most one expired row per three live ones
@@ -88,8 +88,8 @@ pub(crate) trait Table: Debug + Send + Sync {
     /// The longest value in bytes, as far as SQLite's longest row is the limit.
     fn longest_value(&self) -> usize;
 
-    /// Prepares a connection, and with `create` makes what is missing of the schema, all of it or nothing. Returns
-    /// false where it is still missing. `is_new`: this process has just made the file.
+    /// Prepares a connection, and with `create` creates the missing parts of the schema, all of them or none.
+    /// Returns false if something is still missing. `is_new`: this process has just created the file.
     fn prepare(&self, conn: &Connection, is_new: bool, create: bool) -> SqlResult<bool>;
 
     fn get(&self, db: Session<'_>, key: Key<'_>) -> SqlResult<Lookup>;
@@ -102,7 +102,7 @@ pub(crate) trait Table: Debug + Send + Sync {
     /// Reads all of `keys` as they are at one moment.
     fn get_many(&self, db: Session<'_>, keys: &[Key<'_>]) -> SqlResult<Vec<Lookup>>;
 
-    /// Stores an entry. Returns false where `mode` is `Add` and a live entry exists.
+    /// Stores an entry. Returns false if `mode` is `Add` and a live entry exists.
     fn put(&self, db: Session<'_>, mode: PutMode, entry: Entry<'_>) -> SqlResult<bool>;
 
     /// Stores all of `entries` in one transaction. Returns the indexes of the entries that are too large.
@@ -115,15 +115,16 @@ pub(crate) trait Table: Debug + Send + Sync {
 
     fn touch(&self, db: Session<'_>, key: Key<'_>, expiry: Expiry) -> SqlResult<bool>;
 
-    /// Removes the row, expired or not; returns whether it was live.
+    /// Removes the row, expired or not. Returns whether it was live.
     fn remove(&self, db: Session<'_>, key: Key<'_>) -> SqlResult<bool>;
 
-    /// Removes the row if it is damaged; returns whether it was.
+    /// Removes the row if it is damaged. Returns whether it was.
     fn remove_damaged(&self, db: Session<'_>, key: Key<'_>) -> SqlResult<bool>;
 
     fn delete_many(&self, db: Session<'_>, keys: &[Key<'_>]) -> SqlResult<()>;
 
-    /// Returns the sum; the inner error says why there is none. `None`: the entry changed in between.
+    /// Returns the sum; the inner error says why the value cannot be counted. `None`: the entry changed in
+    /// between.
     fn incr(&self, db: Session<'_>, key: Key<'_>, delta: i64) -> SqlResult<Option<CoreResult<i64>>>;
 
     fn rename(&self, db: Session<'_>, from: Key<'_>, to: Key<'_>) -> SqlResult<bool>;
@@ -139,7 +140,7 @@ pub(crate) trait Table: Debug + Send + Sync {
     /// Counts the entries.
     fn entries(&self, db: Session<'_>) -> SqlResult<u64>;
 
-    /// How many entries went to make room; `None` where nothing knows.
+    /// How many entries were evicted; `None` if that is not recorded.
     fn evictions(&self, db: Session<'_>) -> SqlResult<Option<u64>>;
 
     /// The limits that a new entry would find.

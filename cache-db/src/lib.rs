@@ -14,10 +14,10 @@
 //!
 //! # What to know
 //!
-//! - **No setup is needed.** The first write makes the missing directories (mode 0700), the
-//!   file (mode 0600, and so its `-wal` and `-shm`) and the table.
-//!   [`DatabaseCache::create_table`] does it beforehand, or only returns the SQL. Until then reads and removals
-//!   find nothing and make nothing, and `ping` returns [`Presence::NotYet`](cache_core::Presence::NotYet).
+//! - **No setup is needed.** The first write creates the missing directories (mode 0700), the file (mode 0600,
+//!   and so its `-wal` and `-shm`) and the table. [`DatabaseCache::create_table`] does it beforehand, or only
+//!   returns the SQL. Until then reads and removals find nothing and create nothing, and `ping` returns
+//!   [`Presence::NotYet`](cache_core::Presence::NotYet).
 //! - **Only this user and root.** The file, the files that SQLite has beside it and every directory on the way belong to
 //!   this user or root, and nobody else may write there, by the [rule of `cache-fs`](cache_fs#the-rule).
 //!   Otherwise every call fails with
@@ -65,16 +65,15 @@
 //!   second longer than asked for, and never shorter.
 //! - **Values are pickles**: the cache's codec is `cache_pickle::Pickle`, and no other works. A value that
 //!   is not base64 is a miss, and is removed as damaged.
-//! - **A value that this crate wrote has a checksum**, which Python ignores. It is a miss where it is
-//!   damaged. A value that Django wrote has none, and no expiry has one.
+//! - **A value that this crate wrote has a checksum**, which Python ignores. A damaged one is a miss. A value that
+//!   Django wrote has none, and no expiry has one.
 //! - **`add`, `incr` and `incr_version` are atomic** among the writers of this crate. Django's own
 //!   `incr` is a get and a set, and loses what others add in between.
-//! - **At most `max_entries` rows, as far as this crate writes**: Django goes by its own limit.
-//!   Every new key counts the rows, as in Django. Above a limit of 512 a handle counts again only
-//!   after a 64th of the limit in new keys of its own, and each of several handles may exceed the
-//!   limit by that. Then expired rows are removed first, and then the oldest inserted, where Django goes by
-//!   the order of the keys.
-//!   Such a table remembers no limit: a handle that names none has 300, unless it is built with
+//! - **At most `max_entries` rows, as far as this crate writes**: Django goes by its own limit. Every new key
+//!   counts the rows, as in Django. Above a limit of 512 a handle counts again only after a 64th of the limit
+//!   in new keys of its own, and each of several handles may exceed the limit by that. Then expired rows are
+//!   removed first, and then the oldest inserted; Django instead goes by the order of the keys. Such a table
+//!   remembers no limit: a handle that names none has 300, unless it is built with
 //!   [`DatabaseCacheBuilder::no_default_limit`].
 //! - **Every write is one transaction.** In a database without a write-ahead log it waits for
 //!   readers too, and reaches the disk before it returns.

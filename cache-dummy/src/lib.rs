@@ -1,6 +1,6 @@
 //! The backend that stores nothing: Django's `DummyCache`, for development and tests.
 //!
-//! Keys are validated all the same, so that a bad key shows before a real cache sees it.
+//! It still validates keys, so that a bad key shows before a real cache sees it.
 //!
 //! ```
 //! use cache_core::{Cache, DEFAULT_TIMEOUT};

@@ -7,8 +7,8 @@ use cache_core::{AsyncWay, BaseCache, Capabilities, Codec, Expiry, Info, Key, Pa
 
 use crate::layout::{Over, Store, Swept};
 
-/// A cache in a directory. Clones share what they know of it; any number of handles, in any
-/// number of processes, share the directory itself.
+/// A cache in a directory. Clones share what they know about it; any number of handles, in any number of
+/// processes, share the directory itself.
 #[derive(Clone, Debug)]
 pub struct FileCache {
     store: Arc<dyn Store>,
@@ -64,8 +64,7 @@ impl BaseCache for FileCache {
         self.store.clear()
     }
 
-    /// Reads up to 64 KiB: of a larger entry the header and the key only. In Django's layout the
-    /// expiry only.
+    /// Reads up to 64 KiB: of a larger entry only the header and the key. In Django's layout only the expiry.
     fn has_key(&self, key: Key<'_>) -> Result<bool> {
         self.store.has_key(key)
     }
@@ -91,7 +90,7 @@ impl BaseCache for FileCache {
     }
 
     /// Removes damaged entries too, and counts them; also removes the temporary files of killed writers. Reads
-    /// every file, and lets other writers in between. Nobody has to call it: writes sweep as they go.
+    /// every file, and lets other writers in between. Calling it is optional: writes sweep as they go.
     fn purge_expired(&self) -> Result<Option<u64>> {
         let swept = self.store.purge()?;
         let Swept { expired, damaged, temporary } = swept;

@@ -1,4 +1,4 @@
-//! [`FileCacheBuilder`]: makes a file cache with settings of its own.
+//! [`FileCacheBuilder`]: the settings of a file cache.
 
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::PathBuf;
@@ -31,11 +31,11 @@ pub struct FileCacheBuilder {
     layout: Layout,
     #[cfg(feature = "django")]
     max_inflated: usize,
-    /// What is wrong with the directory that was named: then `dir` is empty, since it may hold a password.
+    /// What is wrong with the given directory. `dir` is then empty, since it may hold a password.
     problem: Option<String>,
 }
 
-/// Beyond a day a wait is a hang.
+/// A wait beyond a day is a hang.
 const LONGEST_LOCK_TIMEOUT: Duration = Duration::from_secs(86_400);
 
 /// 64 MiB.
@@ -43,17 +43,17 @@ const LONGEST_LOCK_TIMEOUT: Duration = Duration::from_secs(86_400);
 const DEFAULT_MAX_INFLATED: usize = 64 << 20;
 
 impl FileCache {
-    /// Opens a cache in `dir` with the limits that it remembers. A new one gets Django's: 300 entries, of which a
-    /// third goes when it is full.
+    /// Opens a cache in `dir` with the limits that it remembers. A new one gets Django's: 300 entries, and a full
+    /// one evicts a third.
     ///
-    /// Does no I/O: the first write makes the directory, parents included, and refuses one that is a
+    /// Does no I/O: the first write creates the directory, parents included. It refuses a directory that is a
     /// symbolic link, writable for other users or, unless this process is root's, another user's.
     #[must_use]
     pub fn new(dir: impl Into<PathBuf>) -> Self {
         Self::builder(dir).open(Culling::DEFAULT)
     }
 
-    /// Builds a cache in `dir` with other settings than the defaults.
+    /// Starts a builder for a cache in `dir`.
     #[must_use]
     pub fn builder(dir: impl Into<PathBuf>) -> FileCacheBuilder {
         FileCacheBuilder::new(dir.into())
@@ -79,20 +79,21 @@ impl FileCacheBuilder {
         }
     }
 
-    /// Limits the number of entries at any moment, in all processes, as Django's `MAX_ENTRIES`. Where no handle names
-    /// a limit, it is 300.
+    /// Limits the number of entries at any moment, in all processes, as Django's `MAX_ENTRIES`. If no handle names a
+    /// limit, it is 300.
     ///
-    /// The store remembers it ([`Layout::Native`]): a handle that names none adopts it, and one that names
-    /// another changes it with its first new entry, for all handles. Where more entries than that are
-    /// there, each new one removes more than it adds, until the limit holds.
+    /// The store remembers it ([`Layout::Native`]): a handle that names none adopts it, and one that names another
+    /// changes it with its first new entry, for all handles. If the store holds more entries than that, each new
+    /// one removes more than it adds, until the limit holds.
     ///
     /// The handle that creates the directory also decides how many subdirectories it has: one up to 512
     /// entries, else about one per 256 entries. Handles that open it later with another limit keep that
     /// division; it is efficient while the limit is not many times larger.
     ///
-    /// In [`Layout::Django`] there is one directory, and Django's own writers cull by their limit:
-    /// give both sides the same. A limit above 512 is counted now and then, in between each program
-    /// by its own writes; culling reads the beginning of every file while other writers wait.
+    /// In [`Layout::Django`] a single directory holds all entries, and Django's own writers cull by their
+    /// limit: give both sides the same. A limit above 512 is counted only now and then, and in between each
+    /// program counts just its own writes. Culling reads the beginning of every file while other writers
+    /// wait.
     #[must_use]
     pub const fn max_entries(mut self, max_entries: u64) -> Self {
         self.limits = self.limits.max_entries(max_entries);
@@ -107,17 +108,17 @@ impl FileCacheBuilder {
         self
     }
 
-    /// Removes one in this many entries when a new key finds the store full and nothing in it has expired, as Django's
-    /// `CULL_FREQUENCY`; 0 means all of them. Where no handle names it, it is 3. The store remembers it too.
+    /// Removes one in this many entries when a new key finds the store full and nothing in it has expired, as
+    /// Django's `CULL_FREQUENCY`; 0 means all of them. If no handle names it, it is 3. The store remembers it too.
     #[must_use]
     pub const fn cull_frequency(mut self, cull_frequency: u32) -> Self {
         self.limits = self.limits.cull_frequency(cull_frequency);
         self
     }
 
-    /// Evicts nothing where neither this handle nor the store names a limit: for tools that look into
-    /// the caches of others. In [`Layout::Django`] it is then as if [`unlimited`](Self::unlimited); a store of
-    /// [`Layout::Native`] that such a handle makes remembers no limit, and takes that of the first other handle.
+    /// Evicts nothing if neither this handle nor the store names a limit: for tools that look into the caches of
+    /// others. In [`Layout::Django`] the cache is then [`unlimited`](Self::unlimited). A store of [`Layout::Native`]
+    /// that such a handle creates remembers no limit, and takes that of the first other handle.
     #[must_use]
     pub const fn no_default_limit(mut self) -> Self {
         self.has_default_limit = false;
@@ -140,14 +141,14 @@ impl FileCacheBuilder {
         self
     }
 
-    /// Chooses how entries lie in the directory. Default: [`Layout::Native`].
+    /// Chooses how entries are laid out in the directory. Default: [`Layout::Native`].
     #[must_use]
     pub const fn layout(mut self, layout: Layout) -> Self {
         self.layout = layout;
         self
     }
 
-    /// Limits the bytes of a pickled value in [`Layout::Django`], since values there are compressed: `set` refuses a
+    /// Limits the bytes of a pickled value in [`Layout::Django`], where values are compressed. `set` refuses a
     /// larger one, and `get` and `touch` fail on one that Django wrote. Default: 64 MiB.
     #[cfg(feature = "django")]
     #[must_use]

@@ -1,4 +1,4 @@
-//! [`Layout`]: how entries lie in a directory; and [`Store`], what the backend asks of a layout.
+//! [`Layout`]: how entries are laid out in a directory; and [`Store`], what the backend asks of a layout.
 
 use std::fmt::Debug;
 use std::path::Path;
@@ -7,15 +7,15 @@ use std::time::Duration;
 
 use cache_core::{Capabilities, Codec, Culling, Expiry, Info, Key, Payload, Presence, Result};
 
-/// How entries lie in the directory. Handles of different layouts do not see each other's entries.
+/// How entries are laid out in the directory. Handles of different layouts do not see each other's entries.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Layout {
     /// This crate's own: whole keys, checksums, an exact bound at any size.
     #[default]
     Native,
-    /// That of Django's `FileBasedCache`, to share the directory with it. See the
-    /// [crate's documentation](crate#sharing-a-directory-with-django).
+    /// The layout of Django's `FileBasedCache`, to share the directory with it. See the [crate's
+    /// documentation](crate#sharing-a-directory-with-django).
     #[cfg(feature = "django")]
     Django,
 }
@@ -64,7 +64,7 @@ pub(crate) trait Store: Debug + Send + Sync {
     }
 }
 
-/// What a write does where a live entry is.
+/// What a write does if a live entry exists.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Over {
     Replace,

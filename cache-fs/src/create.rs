@@ -7,7 +7,7 @@ use rustix::io::{Errno, retry_on_intr};
 const FILE_MODE: Mode = Mode::RUSR.union(Mode::WUSR);
 const DIR_MODE: Mode = Mode::RWXU;
 
-/// Who gets what this process makes, where that is somebody else.
+/// Who owns what this process creates, if that is another user.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Owner {
     user: u32,
@@ -15,19 +15,20 @@ pub struct Owner {
 }
 
 impl Owner {
-    /// Returns the owner of the directory that `stat` is of, where this process is root's and it is another's.
+    /// Returns the owner of the directory that `stat` is of, if this process is root's and the directory is
+    /// another user's.
     pub(crate) fn of(stat: &rustix::fs::Stat) -> Option<Self> {
         let is_others = rustix::process::geteuid().is_root() && stat.st_uid != 0;
         is_others.then_some(Self { user: stat.st_uid, group: stat.st_gid })
     }
 
-    /// Gives away what this process has just made.
+    /// Gives away what this process has just created.
     fn give(self, made: impl AsFd) -> Result<(), Errno> {
         rustix::fs::fchown(made, Some(Uid::from_raw(self.user)), Some(Gid::from_raw(self.group)))
     }
 }
 
-/// Makes a file with mode 0600 that was not there, open for reading and writing.
+/// Creates a file with mode 0600 that did not exist, open for reading and writing.
 ///
 /// # Errors
 /// What the system returns: `EXIST` if the name is taken.
@@ -51,7 +52,7 @@ pub fn create_file(
 /// Makes a directory with mode 0700 unless it exists, and opens it. A symbolic link is not followed.
 ///
 /// # Errors
-/// What the system says.
+/// What the system returns.
 pub fn make_dir(
     dir: impl AsFd,
     name: impl rustix::path::Arg,

@@ -1,4 +1,4 @@
-//! [`Directory`]: a directory that was found to be safe, held open.
+//! [`Directory`]: a directory that was checked and is held open.
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
@@ -13,19 +13,19 @@ use crate::create::{self, Owner};
 use crate::rule::{Rule, Trusted};
 use crate::walk::{self, Way, cannot};
 
-/// How often to look again where the way changes underneath.
+/// How often to check again if the path changes meanwhile.
 const ATTEMPTS: u32 = 20;
 
-/// How often to look whether a directory is still in its place.
+/// How often to check whether a directory is still in its place.
 const LOOK_EVERY_NS: u64 = 100_000_000;
 
-/// To work below a directory takes no right to list it.
+/// Working below a directory does not need the right to list it.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 const HELD: OFlags = OFlags::PATH;
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 const HELD: OFlags = OFlags::RDONLY;
 
-/// Which file or directory it is, whatever its name.
+/// Identifies a file or directory, whatever its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct FileId {
     device: u64,
@@ -33,7 +33,8 @@ pub struct FileId {
 }
 
 impl FileId {
-    /// Identifies what is at `path`, without following a symbolic link there; `None` where nothing can be seen.
+    /// Identifies what is at `path`, without following a symbolic link there. Returns `None` if nothing can be
+    /// seen.
     #[must_use]
     pub fn at(path: &Path) -> Option<Self> {
         rustix::fs::lstat(path).ok().map(|stat| Self::of(&stat))
@@ -58,13 +59,13 @@ pub struct Directory {
 }
 
 impl Directory {
-    /// Opens the directory at an absolute path, by the rule. `None` where it is not there. With
-    /// `create` it is made, its parents included, all with mode 0700.
+    /// Opens the directory at an absolute path, by the rule. Returns `None` if it does not exist. With
+    /// `create` it is created, its parents included, all with mode 0700.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidCacheBackend`](cache_core::ErrorKind::InvalidCacheBackend) where the rule is broken, which
-    /// names the file or directory and the way out; [`ErrorKind::Storage`](cache_core::ErrorKind::Storage) where it
-    /// cannot be looked at or made.
+    /// [`ErrorKind::InvalidCacheBackend`](cache_core::ErrorKind::InvalidCacheBackend) if the rule is broken, naming
+    /// the file or directory and the remedy; [`ErrorKind::Storage`](cache_core::ErrorKind::Storage) if it cannot be
+    /// examined or created.
     pub fn open(named: &Path, rule: Rule, create: bool) -> Result<Option<Self>, Error> {
         let mut last = Errno::NOENT;
         for _ in 0..ATTEMPTS {
@@ -105,20 +106,20 @@ impl Directory {
         .with_source(last))
     }
 
-    /// Its path without symbolic links.
+    /// Returns its path without symbolic links.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Returns who gets what is made in it.
+    /// Returns who is to own what is created in it.
     #[must_use]
     pub fn heir(&self) -> Option<Owner> {
         Owner::of(&self.stat)
     }
 
-    /// Returns whether its path, as it was named, still leads to it, with the rights that it had. Looks once in
-    /// 100 ms; in between the answer is yes.
+    /// Returns whether the path that it was named by still leads to it, with the same rights. Checks once in 100
+    /// ms; in between the answer is yes.
     #[must_use]
     pub fn is_in_place(&self) -> bool {
         let now = Clock::system().coarse_ns();
@@ -135,16 +136,16 @@ impl Directory {
         there.is_ok_and(|there| what(&there) == what(&self.stat))
     }
 
-    /// Returns whether it was removed: nothing can be found or made in it any more.
+    /// Returns whether it was removed: then nothing can be found or created in it.
     #[must_use]
     pub fn is_removed(&self) -> bool {
         rustix::fs::fstat(&self.fd).is_ok_and(|stat| stat.st_nlink == 0)
     }
 
-    /// Judges the file of this name in it. Returns `None` where there is none.
+    /// Judges the file of this name in it. Returns `None` if it does not exist.
     ///
     /// # Errors
-    /// As [`Directory::open`]; [`ErrorKind::Storage`](cache_core::ErrorKind::Storage) for what is not a regular file.
+    /// As [`Directory::open`]; [`ErrorKind::Storage`](cache_core::ErrorKind::Storage) if it is not a regular file.
     pub fn file(&self, name: &OsStr) -> Result<Option<FileId>, Error> {
         let path = self.path.join(name);
         let stat = match rustix::fs::statat(&self.fd, name, AtFlags::SYMLINK_NOFOLLOW) {
@@ -187,10 +188,10 @@ impl AsFd for Directory {
     }
 }
 
-/// Says whether a directory that is not there could be made, as far as the rights tell. Makes nothing.
+/// Checks whether a missing directory could be created, as far as the rights tell. Creates nothing.
 ///
 /// # Errors
-/// [`ErrorKind::Storage`](cache_core::ErrorKind::Storage), which names the path and the way out.
+/// [`ErrorKind::Storage`](cache_core::ErrorKind::Storage), naming the path and the remedy.
 pub fn can_be_made(named: &Path) -> Result<(), Error> {
     let way = walk::walk(named)?;
     let Some(end) = way.end().filter(|_| !way.missing.is_empty()) else { return Ok(()) };

@@ -1,11 +1,11 @@
-//! What the system says of users and groups: private groups, and owners outside of a user namespace.
+//! What the system knows about users and groups: private groups, and owners outside of a user namespace.
 
 use std::sync::OnceLock;
 
 /// Returns whether `group` has no member but the user `owner`: the group that many systems give to each user.
 ///
-/// Read from `/etc/group` and `/etc/passwd`. A group that is not there may have members elsewhere. Root's
-/// group is not private: what is root's need not be writable for it.
+/// Reads `/etc/group` and `/etc/passwd`. A group that is not listed may have members elsewhere. Root's group is
+/// not private: what belongs to root need not be writable for it.
 pub(crate) fn is_private(group: u32, owner: u32) -> bool {
     if owner == 0 || group == 0 {
         return false;

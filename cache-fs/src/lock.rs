@@ -9,18 +9,18 @@ use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
 
-/// Waits are this long at first and at the most.
+/// The first and the longest wait.
 const SHORTEST: Duration = Duration::from_micros(20);
 const LONGEST: Duration = Duration::from_millis(1);
 
-/// How often to give the processor away before sleeping.
+/// How often to yield the processor before sleeping.
 const YIELDS: u32 = 8;
 
 /// A file or directory that was opened for one call, and can be locked.
 ///
-/// A lock belongs to the open file description, so threads exclude each other as processes do. A killed
-/// process holds none. It is given back by name when this value is dropped, since a process that was forked in
-/// between has the descriptor too, and would otherwise hold the lock until it ends.
+/// A lock belongs to the open file description, so threads exclude each other as processes do. A killed process
+/// holds none. Dropping this value unlocks explicitly: a process that was forked in between has the descriptor
+/// too, and would otherwise hold the lock until it ends.
 #[derive(Debug)]
 pub struct LockFile {
     fd: OwnedFd,
@@ -40,19 +40,19 @@ impl LockFile {
         &self.fd
     }
 
-    /// Locks it against everybody, until it is dropped or unlocked. Does nothing where it is locked.
+    /// Locks it against everybody, until it is dropped or unlocked. Does nothing if it is locked already.
     ///
-    /// Asks again and again rather than wait in the kernel: a stopped process that holds the lock
-    /// must not stop this one for ever.
+    /// Polls instead of waiting in the kernel: a stopped process that holds the lock must not stop this one
+    /// for ever.
     ///
     /// # Errors
     /// [`ErrorKind::Unavailable`](cache_core::ErrorKind::Unavailable) after the time;
-    /// [`ErrorKind::Storage`](cache_core::ErrorKind::Storage) where the file system has no locks. Both name `path`.
+    /// [`ErrorKind::Storage`](cache_core::ErrorKind::Storage) if the file system has no locks. Both name `path`.
     pub fn lock(&self, path: &Path, timeout: Duration) -> Result<(), Error> {
         self.wait(FlockOperation::NonBlockingLockExclusive, path, timeout)
     }
 
-    /// Locks it as a reader, who excludes writers alone.
+    /// Locks it as a reader, which excludes only writers.
     ///
     /// # Errors
     /// As [`LockFile::lock`].
@@ -60,18 +60,18 @@ impl LockFile {
         self.wait(FlockOperation::NonBlockingLockShared, path, timeout)
     }
 
-    /// Locks it if nobody holds it; says whether it did.
+    /// Locks it if nobody holds it. Returns whether it did.
     ///
     /// # Errors
-    /// [`ErrorKind::Storage`](cache_core::ErrorKind::Storage) where the file system has no locks.
+    /// [`ErrorKind::Storage`](cache_core::ErrorKind::Storage) if the file system has no locks.
     pub fn try_lock(&self, path: &Path) -> Result<bool, Error> {
         self.attempt(FlockOperation::NonBlockingLockExclusive).map_err(|errno| cannot_lock(path, errno))
     }
 
-    /// Lets others in.
+    /// Unlocks it.
     ///
     /// # Errors
-    /// [`ErrorKind::Storage`](cache_core::ErrorKind::Storage), which does not happen where it was locked.
+    /// [`ErrorKind::Storage`](cache_core::ErrorKind::Storage), which does not happen if it was locked.
     pub fn unlock(&self, path: &Path) -> Result<(), Error> {
         self.is_held.set(false);
         flock(&self.fd, FlockOperation::Unlock).map_err(|errno| cannot_lock(path, errno))

@@ -16,7 +16,7 @@ const STICKY: u32 = 0o1000;
 /// What a store asks of its directory. See [the crate](crate#the-rule).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Rule {
-    /// Whether the store is one file, which others may have files beside.
+    /// Whether the store is one file, beside which others may have files.
     pub(crate) is_file: bool,
     pub(crate) group: Option<u32>,
 }
@@ -48,7 +48,7 @@ impl Rule {
 pub(crate) struct Trusted {
     rule: Rule,
     user: u32,
-    /// The owner of the store, where this process is root's.
+    /// The owner of the store, if this process is root's.
     also: Option<u32>,
 }
 
@@ -83,7 +83,7 @@ impl Trusted {
         mode & OTHERS_WRITE != 0 || by_group
     }
 
-    /// This user's or root's: what a sticky directory protects.
+    /// Whether it is this user's or root's: what a sticky directory protects.
     const fn is_own(&self, owner: u32) -> bool {
         owner == self.user || owner == ROOT
     }

@@ -1,4 +1,4 @@
-//! The way to a path: every directory and symbolic link on it.
+//! The path to a directory: every directory and symbolic link on it.
 
 use std::ffi::{OsStr, OsString};
 use std::path::{Component, Path, PathBuf};
@@ -35,7 +35,7 @@ impl Step {
 pub(crate) struct Way {
     /// In the order in which they are passed; the last one is a directory.
     pub(crate) steps: Vec<Step>,
-    /// The names of the directories that are not there yet.
+    /// The names of the directories that do not exist yet.
     pub(crate) missing: Vec<OsString>,
     /// Whether the path itself, as it was named, is a symbolic link, dangling or not.
     pub(crate) ends_in_link: bool,
@@ -48,10 +48,10 @@ impl Way {
     }
 }
 
-/// Goes along the absolute path of a directory.
+/// Walks along the absolute path of a directory.
 ///
 /// # Errors
-/// When something on the way is not a directory, or cannot be looked at.
+/// When something on the path is not a directory, or cannot be examined.
 pub(crate) fn walk(path: &Path) -> Result<Way, Error> {
     let failed = |errno: Errno, at: &Path| cannot("look at", at, errno);
     let mut pending = names(path);

@@ -17,8 +17,8 @@ pub struct LocMemCache {
 }
 
 impl LocMemCache {
-    /// Opens the store of this name with its limits. Makes one with Django's limits (300 entries, a third
-    /// culled) where none is open.
+    /// Opens the store of this name with its limits. If none is open, makes one with Django's limits (300 entries,
+    /// a third culled).
     #[must_use]
     pub fn named(name: &str) -> Self {
         let make = || Store::new(Culling::DEFAULT, Eviction::Lru, Clock::system());
@@ -33,7 +33,7 @@ impl LocMemCache {
 }
 
 impl Default for LocMemCache {
-    /// Makes a store of its own with Django's limits: 300 entries, a third culled.
+    /// Makes a separate store with Django's limits: 300 entries, a third culled.
     fn default() -> Self {
         Self { store: Arc::new(Store::new(Culling::DEFAULT, Eviction::Lru, Clock::system())) }
     }

@@ -1,4 +1,4 @@
-//! [`LocMemCacheBuilder`]: makes a memory store with settings of its own.
+//! [`LocMemCacheBuilder`]: the settings of a memory store.
 
 use cache_core::{Clock, Culling, NamedLimits, Result};
 
@@ -26,7 +26,7 @@ pub struct LocMemCacheBuilder {
 }
 
 impl LocMemCache {
-    /// Builds a store with settings of its own.
+    /// Starts a builder with Django's limits.
     #[must_use]
     pub fn builder() -> LocMemCacheBuilder {
         LocMemCacheBuilder::default()
@@ -64,7 +64,7 @@ impl LocMemCacheBuilder {
         self
     }
 
-    /// Chooses which entries go when a new key finds the store full. Default: the least recently used.
+    /// Chooses which entries are evicted when a new key finds the store full. Default: the least recently used.
     #[must_use]
     pub const fn eviction(mut self, eviction: Eviction) -> Self {
         self.eviction = Some(eviction);
@@ -81,9 +81,8 @@ impl LocMemCacheBuilder {
     /// Makes the backend.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidCacheBackend`](cache_core::ErrorKind::InvalidCacheBackend) for
-    /// `max_entries` 0, or where a store of this name is open with other limits or another eviction than
-    /// those set.
+    /// [`ErrorKind::InvalidCacheBackend`](cache_core::ErrorKind::InvalidCacheBackend) for `max_entries` 0, or
+    /// if a store of this name is open with other limits or another eviction.
     pub fn build(self) -> Result<LocMemCache> {
         let eviction = self.eviction.unwrap_or_default();
         let default = match eviction {

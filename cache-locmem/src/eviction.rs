@@ -1,18 +1,18 @@
-//! [`Eviction`]: which entries go when a store is full.
+//! [`Eviction`]: which entries a full store evicts.
 
 use std::fmt;
 
-/// Which entries a full store gives up. What has expired goes first with either, and the value that
-/// was just set stays.
+/// Which entries a full store evicts. Expired entries are removed first with either policy, and the value
+/// that was just set stays.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Eviction {
-    /// The least recently used, `1/cull_frequency` of them at once: as Django.
+    /// The least recently used, `1/cull_frequency` of them at once, like Django.
     #[default]
     Lru,
-    /// One at a time, by S3-FIFO with adaptive queues: more hits than an LRU where some keys are
-    /// asked for again and again, and where many are asked for once. An entry that nobody has read
-    /// may go soon after it was set, also before older ones that were read.
+    /// One at a time, by S3-FIFO with adaptive queues: more hits than an LRU if some keys are read again and
+    /// again, or if many are read only once. An entry that nobody has read may be evicted soon after it was
+    /// set, even before older ones that were read.
     S3Fifo,
 }
 

@@ -3,19 +3,18 @@
 //! Django's `LocMemCache`, with atomic operations, an exact bound and no pickling: a hit on
 //! bytes copies nothing.
 //!
-//! - **Named stores.** [`LocMemCache::named`] opens Django's `LOCATION`: all handles of a name
-//!   share one store and its limits, for as long as one of them lives.
-//!   [`LocMemCache::default`] is a store of its own.
+//! - **Named stores.** [`LocMemCache::named`] opens Django's `LOCATION`: all handles of a name share one
+//!   store and its limits, for as long as one of them lives. Each [`LocMemCache::default`] has its own store.
 //! - **Culling.** At most `max_entries` at every moment. A new key that finds the store full drops expired
 //!   entries, else the least recently used `1/cull_frequency`. Stores of up to 1,024 entries are exact;
 //!   larger ones are shards of about that size, and cull one shard at a time.
-//! - **Eviction.** [`Eviction::S3Fifo`] in place of the LRU gives up one entry at a time, by how often and
-//!   how lately each was read: fewer misses for the same room, and no scan ever. It takes 45 to 70
-//!   bytes more per entry.
-//! - **Time.** Deadlines are monotonic: a step of the wall clock moves none. An entry is readable until its
+//! - **Eviction.** [`Eviction::S3Fifo`] in place of the LRU evicts one entry at a time, by how often and how
+//!   lately each was read: fewer misses in the same space, and never a scan. It takes 45 to 70 bytes more per
+//!   entry.
+//! - **Time.** Deadlines are monotonic: a step of the wall clock changes none. An entry is readable until its
 //!   deadline and not a moment longer.
-//! - **Values with owners.** A value that another owns (`Bytes::from_owner`) runs its owner's code when the store
-//!   drops it, in the call that removes it: a set, a delete, also the eviction for another key. No lock is held
+//! - **Values with owners.** Dropping a value that another object owns (`Bytes::from_owner`) runs that owner's
+//!   code, in the call that removes the entry: a set, a delete, or the eviction for another key. No lock is held
 //!   then, so that code may call the cache. If it panics, so does the call, after it has done all its work.
 //! - **Hashing** is keyed, by a random key per store.
 //!

@@ -24,7 +24,7 @@ pub struct MemcachedCacheBuilder {
 }
 
 impl MemcachedCache {
-    /// A cache on these servers with the default settings, as [`builder`](Self::builder) takes them. No I/O.
+    /// Makes a cache on these servers with the default settings, as [`builder`](Self::builder) takes them. No I/O.
     ///
     /// # Errors
     /// [`ErrorKind::InvalidCacheBackend`](cache_core::ErrorKind::InvalidCacheBackend) for a malformed server.
@@ -32,8 +32,8 @@ impl MemcachedCache {
         Self::builder(servers).build()
     }
 
-    /// The settings of a cache on these servers: Django's `LOCATION`, one string, which is split on `;` and `,`, or a list
-    /// of strings, which are not split.
+    /// Starts a builder for a cache on these servers: Django's `LOCATION`, one string, which is split on `;` and `,`,
+    /// or a list of strings, which are not split.
     ///
     /// | string | server |
     /// |---|---|
@@ -42,8 +42,9 @@ impl MemcachedCache {
     /// | `[2001:db8::1]:11212` | IPv6, in brackets (without them the last part is the port, as in Django) |
     /// | `unix:/run/memcached.sock`, `/run/memcached.sock` | a Unix socket |
     ///
-    /// The same string names the same node as in pymemcache, so both find each other's keys. What pymemcache takes and
-    /// cannot mean anything (an empty string, a space before a host, `::1`) is refused when the cache is built.
+    /// The same string names the same node as in pymemcache, so both find each other's keys. Strings that pymemcache
+    /// accepts but that cannot mean anything (an empty string, a space before a host, `::1`) are refused when the
+    /// cache is built.
     pub fn builder(servers: impl Into<Location>) -> MemcachedCacheBuilder {
         MemcachedCacheBuilder::new(Servers::new(servers))
     }
@@ -56,42 +57,42 @@ impl MemcachedCacheBuilder {
         Self { servers, limits, max_inflated: DEFAULT_MAX_INFLATED, ejection: None, clock: Clock::system() }
     }
 
-    /// How long connecting may take, the name and the first word with the server included: 1 s by default.
-    /// It is a part of the operation's own time, never in addition to it.
+    /// Limits how long connecting may take, including the name and the first exchange with the server: 1 s by
+    /// default. It is a part of the operation's own time, never in addition to it.
     #[must_use]
     pub const fn connect_timeout(mut self, timeout: Duration) -> Self {
         self.limits.connect_timeout = timeout;
         self
     }
 
-    /// How long an operation may take as a whole, with everything it waits for: 1 s by default.
+    /// Limits how long an operation may take as a whole, with everything it waits for: 1 s by default.
     ///
-    /// A many-operation has this time for each thousand of its keys; with large values on a slow
-    /// network it needs more.
+    /// A bulk operation has this time for each thousand of its keys; with large values on a slow network it
+    /// needs more.
     #[must_use]
     pub const fn operation_timeout(mut self, timeout: Duration) -> Self {
         self.limits.operation_timeout = timeout;
         self
     }
 
-    /// The most connections of sync callers to each server, and of the tasks of each runtime: 64 by default, not zero.
-    /// The tasks of a runtime share one connection, and use others while a long value is on its way.
+    /// Limits the connections of sync callers to each server, and of the tasks of each runtime: 64 by default, not
+    /// zero. The tasks of a runtime share one connection, and use others while a long value is on its way.
     #[must_use]
     pub const fn max_connections(mut self, connections: usize) -> Self {
         self.limits.max_connections = connections;
         self
     }
 
-    /// How long a sync call waits for a connection when all are in use; by default as long as the operation may take.
-    /// Zero: not at all.
+    /// Limits how long a sync call waits for a connection when all are in use; by default as long as the operation
+    /// may take. With zero it does not wait.
     #[must_use]
     pub const fn pool_wait(mut self, wait: Duration) -> Self {
         self.limits.pool_wait = Some(wait);
         self
     }
 
-    /// The most bytes that a compressed value, which another program stored, may inflate to: 64
-    /// MiB by default. A larger one is a miss.
+    /// Limits the bytes that a compressed value, which another program stored, may inflate to: 64 MiB by
+    /// default. A larger one is a miss.
     #[must_use]
     pub const fn max_inflated(mut self, bytes: usize) -> Self {
         self.max_inflated = bytes;
@@ -101,17 +102,17 @@ impl MemcachedCacheBuilder {
     /// Leaves out servers that fail, so that their keys go to the others, by pymemcache's rules.
     /// Off by default: then a call for a key of an unreachable server is an error.
     ///
-    /// Each process decides for itself. While one has a server left out and another has not, they
-    /// read and write the same key in different places; and a server that comes back still has
-    /// the values from before. That is for caches where such a stale value does no harm.
+    /// Each process decides for itself. While one has a server left out and another has not, they read and
+    /// write the same key in different places, and a server that comes back still has its old values. Use it
+    /// for caches where such a stale value does no harm.
     #[must_use]
     pub const fn ejection(mut self, rules: Ejection) -> Self {
         self.ejection = Some(rules);
         self
     }
 
-    /// Where the cache takes the time from: the machine's clock by default. The servers count
-    /// lifetimes by their own clocks.
+    /// Sets where the cache takes the time from: the machine's clock by default. The servers count lifetimes
+    /// by their own clocks.
     #[must_use]
     pub fn clock(mut self, clock: Clock) -> Self {
         self.clock = clock;

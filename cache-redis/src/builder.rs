@@ -30,7 +30,7 @@ pub struct RedisCacheBuilder {
 }
 
 impl RedisCache {
-    /// A cache at `location`, Django's `LOCATION`, with the default settings. No I/O.
+    /// Makes a cache at `location`, Django's `LOCATION`, with the default settings. No I/O.
     ///
     /// # Errors
     /// [`ErrorKind::InvalidCacheBackend`](cache_core::ErrorKind::InvalidCacheBackend) for a
@@ -39,8 +39,8 @@ impl RedisCache {
         Self::builder(location).build()
     }
 
-    /// The settings of a cache at `location`, Django's `LOCATION`: one URL, several in one string separated by `;` or `,`,
-    /// or a list of them.
+    /// Starts a builder for a cache at `location`, Django's `LOCATION`: one URL, several in one string separated by
+    /// `;` or `,`, or a list of them.
     ///
     /// | URL | |
     /// |---|---|
@@ -49,8 +49,8 @@ impl RedisCache {
     /// | `redis+sentinel://[[user]:password@]host[:port][,host[:port]…]/name[/database]` | the primary that the sentinels at these hosts call `name`; port 26379 by default. User, password and database are the primary's. `rediss+sentinel` is TLS, to both |
     /// | `unix:///path/to/socket[?db=1&username=…&password=…]` | a Unix socket; `redis+unix://` too |
     ///
-    /// `valkey`, `valkeys` and `valkey+unix` mean the same. `db`, `username` and `password` may stand in the query of any of
-    /// them. Characters that mean something in a URL, and `;` and `,`, are written percent-encoded in a password.
+    /// `valkey`, `valkeys` and `valkey+unix` mean the same. `db`, `username` and `password` may stand in the query of
+    /// any of them. In a password, percent-encode characters that mean something in a URL, and `;` and `,`.
     ///
     /// ```
     /// use std::time::Duration;
@@ -87,85 +87,86 @@ impl RedisCacheBuilder {
         }
     }
 
-    /// The user to log in as, on every server of the location, in place of one in its URLs.
+    /// Sets the user to log in as, on every server of the location, in place of one in its URLs.
     #[must_use]
     pub fn username(mut self, user: impl Into<String>) -> Self {
         self.user = Some(user.into());
         self
     }
 
-    /// The password to log in with, on every server of the location, in place of one in its URLs:
-    /// as it is, without percent-encoding.
+    /// Sets the password to log in with, on every server of the location, in place of one in its URLs. It is
+    /// used as it is, without percent-decoding.
     #[must_use]
     pub fn password(mut self, password: impl Into<String>) -> Self {
         self.password = Some(Secret(password.into()));
         self
     }
 
-    /// The user to log in as on every sentinel of a `redis+sentinel` location. They have users of their own.
+    /// Sets the user to log in as on every sentinel of a `redis+sentinel` location. Sentinels have their own
+    /// users.
     #[must_use]
     pub fn sentinel_username(mut self, user: impl Into<String>) -> Self {
         self.sentinel_user = Some(user.into());
         self
     }
 
-    /// The password to log in with on every sentinel of a `redis+sentinel` location.
+    /// Sets the password to log in with on every sentinel of a `redis+sentinel` location.
     #[must_use]
     pub fn sentinel_password(mut self, password: impl Into<String>) -> Self {
         self.sentinel_password = Some(Secret(password.into()));
         self
     }
 
-    /// The database, on every server of the location, in place of one in its URLs.
+    /// Sets the database, on every server of the location, in place of one in its URLs.
     #[must_use]
     pub const fn database(mut self, database: u32) -> Self {
         self.database = Some(database);
         self
     }
 
-    /// All limits at once, of settings.
+    /// Sets all limits at once, from settings.
     #[cfg(feature = "settings")]
     pub(crate) const fn limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
         self
     }
 
-    /// How long a call may take in all, 1 s by default: waiting for a connection, connecting,
-    /// sending and reading. A many-operation has it once per batch of 1,000 keys. Not zero, at
-    /// most a day.
+    /// Limits how long a call may take in all, 1 s by default: waiting for a connection, connecting, sending
+    /// and reading. A bulk operation has this time for each batch of 1,000 keys. Not zero, at most a day.
     #[must_use]
     pub const fn operation_timeout(mut self, timeout: Duration) -> Self {
         self.limits.operation_timeout = timeout;
         self
     }
 
-    /// How long connecting may take within that time, names, TLS and log-in included; 1 s by
-    /// default. Not zero, at most a day.
+    /// Limits how long connecting may take within that time, including names, TLS and log-in; 1 s by default.
+    /// Not zero, at most a day.
     #[must_use]
     pub const fn connect_timeout(mut self, timeout: Duration) -> Self {
         self.limits.connect_timeout = timeout;
         self
     }
 
-    /// The most connections of sync callers to each server, 50 by default; from 1 to 65,536. The tasks of a runtime
-    /// share one connection, and use up to this many more while long values are on their way.
+    /// Limits the connections of sync callers to each server, 50 by default; from 1 to 65,536. The tasks of a
+    /// runtime share one connection, and use up to this many more while long values are on their way.
     #[must_use]
     pub const fn max_connections(mut self, connections: usize) -> Self {
         self.limits.max_connections = connections;
         self
     }
 
-    /// How long a sync call waits for a connection when all are in use, before it is
+    /// Limits how long a sync call waits for a connection when all are in use, before it fails with
     /// [`ErrorKind::Unavailable`](cache_core::ErrorKind::Unavailable). The whole
-    /// [`RedisCacheBuilder::operation_timeout`] by default, and never longer than that. Zero: not at all.
+    /// [`RedisCacheBuilder::operation_timeout`] by default, and never longer than that. With zero it does not
+    /// wait.
     #[must_use]
     pub const fn pool_wait(mut self, wait: Duration) -> Self {
         self.limits.pool_wait = Some(wait);
         self
     }
 
-    /// The certificates in PEM that servers' certificates are checked against, in place of the
-    /// system's. A server's self-signed certificate may be its own root.
+    /// Sets the certificates in PEM that servers' certificates are checked against, in place of the system's.
+    /// A server's self-signed certificate may be its own root.
     #[cfg(feature = "tls")]
     #[must_use]
     pub fn root_certificates(mut self, pem: impl Into<Vec<u8>>) -> Self {
@@ -173,8 +174,8 @@ impl RedisCacheBuilder {
         self
     }
 
-    /// The certificate chain and the private key in PEM with which to log in to a server that
-    /// asks its clients for one.
+    /// Sets the certificate chain and the private key in PEM with which to log in to a server that asks its
+    /// clients for one.
     #[cfg(feature = "tls")]
     #[must_use]
     pub fn client_certificate(mut self, chain_pem: impl Into<Vec<u8>>, key_pem: impl Into<Vec<u8>>) -> Self {
@@ -182,8 +183,8 @@ impl RedisCacheBuilder {
         self
     }
 
-    /// The servers are members of a Redis Cluster: any of them tells of the others, and each key
-    /// is asked for where it is. Reads go to primaries too, but see
+    /// Declares that the servers are members of a Redis Cluster: any of them tells of the others, and each
+    /// key is asked for where it is. Reads go to primaries too, but see
     /// [`read_from_replicas`](Self::read_from_replicas).
     ///
     /// `incr_version` is not atomic there: the two keys lie on different servers.
@@ -194,8 +195,8 @@ impl RedisCacheBuilder {
         self
     }
 
-    /// Reads go to the replicas of a cluster, at random, and to the primary where none of them answers. Replicas lag: what
-    /// was just written may not be read yet. For a list of servers without `cluster` this is always so.
+    /// Sends reads to the replicas of a cluster, at random, and to the primary if none of them answers. Replicas lag:
+    /// a value that was just written may not be read yet. For a list of servers without `cluster` this is always so.
     #[cfg(feature = "cluster")]
     #[must_use]
     pub const fn read_from_replicas(mut self) -> Self {
@@ -261,7 +262,7 @@ impl RedisCacheBuilder {
     }
 }
 
-/// Gives a server what its URL leaves out. Two values would leave open which of them is meant.
+/// Gives a server what its URL leaves out. Two values would make it unclear which of them is meant.
 fn log_in(
     server: &mut Server,
     user: Option<&String>,

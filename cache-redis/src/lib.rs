@@ -23,25 +23,25 @@
 //! - **Every call ends within [`RedisCacheBuilder::operation_timeout`]**: waiting for a connection,
 //!   connecting, writing and reading together, also when the server sends a byte now and then.
 //! - **Sync callers need no runtime.** They share a pool of connections
-//!   ([`RedisCacheBuilder::max_connections`]). A connection goes back into it only when its reply was
-//!   read whole.
+//!   ([`RedisCacheBuilder::max_connections`]). A connection returns to it only if its reply was read whole.
 //! - **Async callers need tokio** with its I/O and time drivers enabled (`enable_all()`: without
 //!   them tokio panics). All tasks of a runtime share one connection per server; a cache may be used
 //!   from several runtimes, also one after another. While a value of more than 64 KiB is on its way, other calls use
 //!   another connection.
-//! - **A call is sent again at most once**, on a new connection, and only where that cannot do anything twice. An `add`, `incr` or `incr_version`
-//!   whose reply got lost is [`ErrorKind::OutcomeUnknown`](cache_core::ErrorKind::OutcomeUnknown).
-//! - **Several servers**: the first takes the writes, reads go to the others at random, as in
-//!   Django. Replicas lag: what was just written may not be read yet. While a replica does not answer, the primary does.
-//! - **A failover is followed.** A server that has become a read-only replica, is loading or cannot save refuses a call:
-//!   its connections are closed, its name is looked up again and the call is repeated once. It is
+//! - **A call is sent again at most once**, on a new connection, and only if that cannot do anything twice. An `add`,
+//!   `incr` or `incr_version` whose reply got lost is
+//!   [`ErrorKind::OutcomeUnknown`](cache_core::ErrorKind::OutcomeUnknown).
+//! - **Several servers**: the first takes the writes, reads go to the others at random, as in Django. Replicas lag: a
+//!   value that was just written may not be read yet. While a replica does not answer, the primary does.
+//! - **A failover is followed.** A server that has become a read-only replica, is loading or cannot save refuses a
+//!   call: its connections are closed, its name is resolved again and the call is repeated once. It is
 //!   [`ErrorKind::Unavailable`](cache_core::ErrorKind::Unavailable) while the name leads nowhere else.
-//! - **Redis Sentinel**: `redis+sentinel://host,host/name` names a primary by its sentinels, which are asked again when a
-//!   connection leads to a primary no more.
+//! - **Redis Sentinel**: `redis+sentinel://host,host/name` names a primary by its sentinels, which are asked again
+//!   when a connection no longer leads to a primary.
 //! - **A wrong setting is [`ErrorKind::Rejected`](cache_core::ErrorKind::Rejected)**, which no degrading cache hides: a
 //!   cluster's server without `cluster`, a missing permission, a command that the server does not know. `ping` tries the
 //!   commands that calls need. A user that may only read therefore fails it.
-//! - **After `fork`** the child opens connections of its own and leaves its parent's alone. Async callers make a tokio
+//! - **After `fork`** the child opens its own connections and leaves its parent's alone. Async callers create a tokio
 //!   runtime in the child: one from before the fork is
 //!   [`ErrorKind::InvalidCacheBackend`](cache_core::ErrorKind::InvalidCacheBackend).
 //! - **The largest value** is 512 MB, or the server's `proto-max-bulk-len`. Beyond it a call is
