@@ -18,7 +18,7 @@ pub fn is_good_key(key: &str) -> bool {
 /// The key of a number, made in the caller's frame: `before`, and the number in digits.
 ///
 /// # Panics
-/// Where both take more than 24 bytes.
+/// If both take more than 24 bytes.
 #[must_use]
 pub fn numbered_key(before: &str, number: u32) -> ArrayString<24> {
     let mut key = ArrayString::new();

@@ -18,7 +18,7 @@ impl Python {
     /// Starts `script` of `benches/python` with `interpreter`. It is ready when this returns.
     ///
     /// # Panics
-    /// Where it does not start, or says something else than `ready`.
+    /// If it does not start, or says something else than `ready`.
     #[must_use]
     pub fn start(interpreter: &Path, script: &str, args: &[&str]) -> Self {
         let (python, answer) = Self::launch(interpreter, script, args);
@@ -30,7 +30,7 @@ impl Python {
     /// prints it too and returns `None`.
     ///
     /// # Panics
-    /// Where it does not start, or fails.
+    /// If it does not start, or fails.
     #[must_use]
     pub fn start_if_there(interpreter: &Path, script: &str, args: &[&str]) -> Option<Self> {
         let (python, answer) = Self::launch(interpreter, script, args);
@@ -61,7 +61,7 @@ impl Python {
     /// Calls the function `name` `calls` times.
     ///
     /// # Panics
-    /// Where the program has failed.
+    /// If the program has failed.
     pub fn run(&mut self, name: &str, calls: u64) -> Duration {
         writeln!(self.orders, "{name} {calls}").expect("Python must be there");
         self.orders.flush().expect("Python must be there");

@@ -25,7 +25,7 @@ pub struct Capabilities {
     pub evicting: bool,
     /// Culls the least recently used entries first. Only with `evicting`.
     pub lru: bool,
-    /// The largest value in bytes; `None` where only memory or disk is the limit.
+    /// The largest value in bytes; `None` if only memory or disk is the limit.
     pub max_value_size: Option<usize>,
     /// How long after its deadline an entry may still be returned. Entries never expire early.
     pub ttl_resolution: Duration,

@@ -31,7 +31,7 @@ pub(crate) struct DbConnection {
 }
 
 impl DbConnection {
-    /// Opens a new connection to the database of `config`. Returns `None` where the file or the schema of `table`
+    /// Opens a new connection to the database of `config`. Returns `None` if the file or the schema of `table`
     /// does not exist; with `create` they are made, the directories too.
     ///
     /// # Errors
@@ -81,7 +81,7 @@ impl DbConnection {
         Ok(Some(Self { sqlite, file: watcher.watch(path, file), _guard: guard }))
     }
 
-    /// Rolls an open transaction back. Returns false where that fails.
+    /// Rolls an open transaction back. Returns false if that fails.
     pub(crate) fn end_transaction(&self) -> bool {
         self.sqlite.is_autocommit() || self.sqlite.execute_batch("ROLLBACK").is_ok()
     }

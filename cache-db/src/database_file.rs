@@ -26,7 +26,7 @@ pub(crate) fn beside(name: &OsStr, suffix: &str) -> OsString {
 /// Judges the files that SQLite has beside a database, as far as they exist.
 ///
 /// # Errors
-/// Where somebody else may write to one of them.
+/// If somebody else may write to one of them.
 pub(crate) fn judge_companions(dir: &Directory, name: &OsStr) -> Result<(), Error> {
     COMPANIONS.iter().try_for_each(|suffix| dir.file(&beside(name, suffix)).map(drop))
 }
@@ -51,7 +51,7 @@ pub(crate) fn find(
     }
 }
 
-/// Makes an empty file with mode 0600, which SQLite gives to -wal and -shm too. Returns false where another
+/// Makes an empty file with mode 0600, which SQLite gives to -wal and -shm too. Returns false if another
 /// process was faster.
 ///
 /// What an older database of this name left beside it goes first: its -shm, still mapped by

@@ -24,7 +24,7 @@ impl ForkGuard {
     /// Records that this process opens `file`.
     ///
     /// # Errors
-    /// Where a process from which this one was forked had the file open then.
+    /// If a process from which this one was forked had the file open then.
     pub(crate) fn new(file: FileId, path: &Path) -> SqlResult<Self> {
         if OPEN.inherited().any(|files| had_open(files, file)) {
             return Err(SqlError::Final(Error::rejected(format!(

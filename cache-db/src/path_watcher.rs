@@ -42,7 +42,7 @@ impl PathWatcher {
 #[derive(Debug)]
 pub(crate) struct WatchedFile {
     file: FileId,
-    /// `None` where the kernel cannot be asked: each call looks.
+    /// `None` if the kernel cannot be asked: each call looks.
     inotify: Option<Arc<Inotify>>,
     looked_ns: u64,
 }
@@ -61,7 +61,7 @@ impl WatchedFile {
         FileId::at(path) == Some(self.file)
     }
 
-    /// Whether `path` certainly no longer leads to the file. Returns false where that cannot be told: a value must
+    /// Whether `path` certainly no longer leads to the file. Returns false if that cannot be told: a value must
     /// not be written twice.
     pub(crate) fn has_gone(&self, path: &Path) -> bool {
         if self.is_quiet() {
@@ -100,7 +100,7 @@ mod linux {
     pub(super) struct Inotify(OwnedFd);
 
     impl Inotify {
-        /// Returns `None` where a symbolic link is on the way, a directory that may not be read, a file
+        /// Returns `None` if a symbolic link is on the way, a directory that may not be read, a file
         /// system of other machines, or where the system has no more of these.
         pub(super) fn of(path: &Path) -> Option<Self> {
             let descriptor = init(CreateFlags::NONBLOCK | CreateFlags::CLOEXEC).ok()?;

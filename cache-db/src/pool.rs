@@ -92,7 +92,7 @@ struct FreedSlot<'a> {
 }
 
 impl ConnectionPool {
-    /// Returns a connection to the file that is at the path of `config` now. The lease is empty where no file or no
+    /// Returns a connection to the file that is at the path of `config` now. The lease is empty if no file or no
     /// such table exists and `access` makes neither.
     ///
     /// # Errors

@@ -53,7 +53,7 @@ impl Session<'_> {
 /// Gives the database a write-ahead log, which stays with the file.
 ///
 /// # Errors
-/// Where the file system cannot have one.
+/// If the file system cannot have one.
 pub(crate) fn use_wal(conn: &Connection) -> SqlResult<()> {
     let mode: String = conn.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))?;
     if mode.eq_ignore_ascii_case("wal") {

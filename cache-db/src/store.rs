@@ -36,7 +36,7 @@ impl Store {
     /// Attempts `work` until it succeeds, the time for waiting is up, or it fails for good. A
     /// failed attempt has changed nothing, so that the next may do all of it.
     ///
-    /// Returns `None` where the table does not exist, and `access` does not make it.
+    /// Returns `None` if the table does not exist, and `access` does not make it.
     pub(crate) fn run<T>(
         &self,
         access: Access,
@@ -80,7 +80,7 @@ impl Store {
         }
     }
 
-    /// Runs `work` once. Returns `None` where the table does not exist, and `access` does not make it.
+    /// Runs `work` once. Returns `None` if the table does not exist, and `access` does not make it.
     pub(crate) fn attempt<T>(
         &self,
         access: Access,

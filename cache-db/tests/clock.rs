@@ -26,7 +26,7 @@ struct Entry {
 }
 
 impl Entry {
-    /// Whether it must be there; `None` where it may have been swept while the clock was ahead.
+    /// Whether it must be there; `None` if it may have been swept while the clock was ahead.
     fn is_live(&self, now: i64) -> Option<bool> {
         let Some(deadline) = self.deadline else { return Some(true) };
         match (now < deadline - ROUNDING_MS, self.latest < deadline - ROUNDING_MS) {

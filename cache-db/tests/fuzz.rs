@@ -50,7 +50,7 @@ fn fine<T: Debug>(answer: Result<T, Error>) -> Option<T> {
     answer.map_err(|e| assert!(kinds.contains(&e.kind()), "{e:?}")).ok()
 }
 
-/// Every operation; true where there was something.
+/// Every operation; true if there was something.
 fn use_row(cache: &Cache<DatabaseCache>) -> bool {
     let found = fine(cache.get_bytes("k"));
     let live = fine(cache.has_key("k")).unwrap();

@@ -78,7 +78,7 @@ impl<'a> EntryDir<'a> {
     }
 
     /// Locks the directory against every other writer, until this value is dropped or unlocked.
-    /// Does nothing where it is locked.
+    /// Does nothing if it is locked.
     pub(crate) fn lock(&self) -> Result<(), FsError> {
         match &self.entries {
             Entries::Shard(_, fd) => Ok(fd.lock(&self.path(), self.timeout)?),
@@ -164,7 +164,7 @@ impl<'a> EntryDir<'a> {
         fs::is_file(self.at(), name).map_err(|e| self.error(e, "look at", name))
     }
 
-    /// Removes a file; false where it was not there.
+    /// Removes a file; false if it was not there.
     pub(crate) fn unlink(&self, name: &str) -> Result<bool, FsError> {
         fs::unlink(self.at(), name).map_err(|e| self.error(e, "remove", name))
     }

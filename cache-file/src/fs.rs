@@ -87,13 +87,13 @@ pub(crate) fn is_file(dir: BorrowedFd<'_>, name: &str) -> Result<bool, Errno> {
     }
 }
 
-/// Returns how many bytes the file of this name has; `None` where it cannot be seen.
+/// Returns how many bytes the file of this name has; `None` if it cannot be seen.
 pub(crate) fn size_at(dir: BorrowedFd<'_>, name: &str) -> Option<u64> {
     let stat = rustix::fs::statat(dir, name, AtFlags::SYMLINK_NOFOLLOW).ok()?;
     u64::try_from(stat.st_size).ok()
 }
 
-/// Removes a name; false where it was not there.
+/// Removes a name; false if it was not there.
 pub(crate) fn unlink(dir: BorrowedFd<'_>, name: &str) -> Result<bool, Errno> {
     match rustix::fs::unlinkat(dir, name, AtFlags::empty()) {
         Ok(()) => Ok(true),
@@ -147,7 +147,7 @@ pub(crate) fn write_all_at(file: impl AsFd, mut bytes: &[u8], mut at: u64) -> Re
     Ok(())
 }
 
-/// Opens the root directory, by the rule for directories. Returns `None` where it does not exist; `create`
+/// Opens the root directory, by the rule for directories. Returns `None` if it does not exist; `create`
 /// makes it.
 pub(crate) fn settle_root(dir: &Path, create: bool) -> Result<Option<Directory>, FsError> {
     if dir.as_os_str().is_empty() {

@@ -77,7 +77,7 @@ impl Drop for TempFile<'_> {
     }
 }
 
-/// Exchanges two names of `dir`, where the system can; false where it cannot, or `to` is gone.
+/// Exchanges two names of `dir`, where the system can; false if it cannot, or `to` is gone.
 #[cfg(target_os = "linux")]
 fn exchange(dir: BorrowedFd<'_>, from: &str, to: &str) -> Result<bool, Errno> {
     use rustix::fs::{RenameFlags, renameat_with};

@@ -172,7 +172,7 @@ impl Directory {
     /// taken.
     ///
     /// # Errors
-    /// [`ErrorKind::Storage`](cache_core::ErrorKind::Storage) where it cannot be made.
+    /// [`ErrorKind::Storage`](cache_core::ErrorKind::Storage) if it cannot be made.
     pub fn create_file(&self, name: &OsStr) -> Result<Option<OwnedFd>, Error> {
         match create::create_file(&self.fd, name, self.heir()) {
             Ok(file) => Ok(Some(file)),

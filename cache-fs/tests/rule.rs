@@ -31,7 +31,7 @@ fn tree(at: &Path, steps: &[(u32, u32)]) -> PathBuf {
     path
 }
 
-/// What is said of a directory: nothing where it is good.
+/// What is said of a directory: nothing if it is good.
 fn said(path: &Path, rule: Rule) -> String {
     match Directory::open(path, rule, false) {
         Ok(Some(_)) => String::new(),
@@ -54,7 +54,7 @@ fn said_of_file(path: &Path, rule: Rule) -> String {
     }
 }
 
-/// What `what` says of each path, by the user [`ME`]; `None` where that user cannot run this program.
+/// What `what` says of each path, by the user [`ME`]; `None` if that user cannot run this program.
 fn as_user(test: &str, paths: &[PathBuf]) -> Option<Vec<String>> {
     let paths: Vec<_> = paths.iter().map(|path| path.to_str().unwrap()).collect();
     let output = run_as(ME, test, &paths.join("|"))?;

@@ -55,7 +55,7 @@ impl Entry {
         now < self.deadline
     }
 
-    /// Notes a use. Writes nothing where nothing changes: a popular entry's cache line is otherwise written
+    /// Notes a use. Writes nothing if nothing changes: a popular entry's cache line is otherwise written
     /// again and again, for all cores to fetch.
     #[inline]
     pub(crate) fn use_at(&self, at: Use) {

@@ -100,7 +100,7 @@ mod tests {
     struct Read {
         flags: u32,
         hex: String,
-        /// As Python shows it; nothing where pymemcache raises.
+        /// As Python shows it; nothing if pymemcache raises.
         value: Option<String>,
     }
 

@@ -177,7 +177,7 @@ impl Connection {
         Err(Cause::Malformed(Malformed.into()))
     }
 
-    /// Reads what a server said before it closed the connection. True where that is a whole answer.
+    /// Reads what a server said before it closed the connection. True if that is a whole answer.
     fn read_last_words<P: Protocol>(&mut self, answer: &mut P::Answer) -> io::Result<bool> {
         loop {
             match P::read(&mut self.incoming, answer) {

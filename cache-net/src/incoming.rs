@@ -110,7 +110,7 @@ impl Incoming {
         self.buffer[self.start..self.end].first().copied()
     }
 
-    /// The next line, without the line feed that ends it; `None` where it is not whole yet.
+    /// The next line, without the line feed that ends it; `None` if it is not whole yet.
     ///
     /// # Errors
     /// [`Malformed`] for 16 KiB without a line feed.
@@ -134,7 +134,7 @@ impl Incoming {
         self.block.is_some()
     }
 
-    /// The expected block; `None` where it is not whole yet.
+    /// The expected block; `None` if it is not whole yet.
     ///
     /// # Errors
     /// [`Malformed`] where no CR LF follows it.

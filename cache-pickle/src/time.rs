@@ -12,7 +12,7 @@ pub struct Date {
 }
 
 impl Date {
-    /// A day in the years 1 to 9999, or nothing where there is none.
+    /// A day in the years 1 to 9999, or nothing if there is none.
     #[must_use]
     pub fn new(year: u16, month: u8, day: u8) -> Option<Self> {
         let leap = year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
@@ -73,7 +73,7 @@ pub struct Time {
 }
 
 impl Time {
-    /// A time of day without a zone, or nothing where there is none.
+    /// A time of day without a zone, or nothing if there is none.
     #[must_use]
     pub fn new(hour: u8, minute: u8, second: u8, microsecond: u32) -> Option<Self> {
         let fits = hour < 24 && minute < 60 && second < 60 && microsecond < 1_000_000;

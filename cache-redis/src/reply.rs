@@ -60,7 +60,7 @@ pub(crate) fn replies(value: Value, count: usize) -> Result<Vec<Value>, Wrong> {
     })
 }
 
-/// Of `SET`: false where `NX` found something.
+/// Of `SET`: false if `NX` found something.
 pub(crate) fn stored(value: Value) -> Result<bool, Wrong> {
     understood(value, |value| match value {
         Value::Okay => Some(true),

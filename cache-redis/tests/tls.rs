@@ -40,7 +40,7 @@ impl Authority {
     }
 }
 
-/// A server that speaks TLS only; `None` where its build has none.
+/// A server that speaks TLS only; `None` if its build has none.
 fn start(authority: &Authority, clients: &'static str) -> Option<Server> {
     start_with(authority.sign("127.0.0.1"), authority.pem.clone(), clients)
 }

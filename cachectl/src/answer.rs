@@ -43,7 +43,7 @@ impl Answer {
         Self { status: 0, said: Said::Bytes(bytes) }
     }
 
-    /// The same, a miss or false where `yes` is not so.
+    /// The same, a miss or false if `yes` is not so.
     pub(crate) fn yes(self, yes: bool) -> Self {
         self.with_status(u8::from(!yes))
     }

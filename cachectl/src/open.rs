@@ -22,7 +22,7 @@ pub(crate) struct Chosen {
 
 impl Chosen {
     /// # Errors
-    /// Where both a URL and settings are given. clap sees no conflict between options before the
+    /// If both a URL and settings are given. clap sees no conflict between options before the
     /// command and after it.
     pub(crate) fn of(cli: &Cli) -> Result<Self> {
         let Cli { settings, url, cache, .. } = cli;
@@ -56,7 +56,7 @@ impl Chosen {
     }
 
     /// All caches of the settings, each by itself: a bad one, or one of a backend that only the
-    /// deployment's program knows, is an error where it is asked for. No I/O but that of reading the settings.
+    /// deployment's program knows, is an error if it is asked for. No I/O but that of reading the settings.
     pub(crate) fn caches(&self) -> cache_core::Result<Caches> {
         self.builder().build_each()
     }

@@ -140,7 +140,7 @@ impl TestContext {
         Ok(TestCache { cache, mode: self.mode })
     }
 
-    /// A cache on this check's main location that writes with this codec; `None` where the
+    /// A cache on this check's main location that writes with this codec; `None` if the
     /// backend's layout prescribes the codec.
     ///
     /// # Errors

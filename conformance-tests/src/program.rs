@@ -29,7 +29,7 @@ impl Suite {
         worker_jobs::work_if_worker(find);
     }
 
-    /// Runs one check (`"T::half_second"`) in one mode, in this process. `None` where there is
+    /// Runs one check (`"T::half_second"`) in one mode, in this process. `None` if there is
     /// no such check.
     #[must_use]
     pub fn check(&self, name: &str, mode: Mode) -> Option<Finished> {

@@ -214,7 +214,7 @@ impl Server {
         if said == Some(number) { Ok(()) } else { Err(io::Error::other("another process answers")) }
     }
 
-    /// Removes all entries; false where it does not know how.
+    /// Removes all entries; false if it does not know how.
     fn empty(&self) -> bool {
         let Some(Questions { empty: (question, word), .. }) = self.questions else { return false };
         ask(self.address, question, word).is_ok_and(|answer| answer.contains(word))

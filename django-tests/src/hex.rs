@@ -12,7 +12,7 @@ pub fn encode(bytes: &[u8]) -> String {
     })
 }
 
-/// The bytes in these hexadecimal digits; `None` where they are none.
+/// The bytes in these hexadecimal digits; `None` if they are none.
 #[must_use]
 pub fn decode(digits: &str) -> Option<Vec<u8>> {
     let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());

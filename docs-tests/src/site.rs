@@ -127,7 +127,7 @@ fn collect(folder: &Path, depth: usize, pages: &mut BTreeMap<PathBuf, Page>) -> 
     walk(root, folder, depth, pages)
 }
 
-/// The file that `link` names beside `from`, or `None` where it leads above the root.
+/// The file that `link` names beside `from`, or `None` if it leads above the root.
 fn beside(from: &Path, link: &str) -> Option<PathBuf> {
     let mut to = from.parent()?.to_owned();
     for part in Path::new(link).components() {

@@ -26,7 +26,7 @@ pub(crate) struct Flight {
 
 enum State {
     Flying(Tasks),
-    /// The payload it ended with; `None` where it failed, panicked or was cancelled.
+    /// The payload it ended with; `None` if it failed, panicked or was cancelled.
     Ended(Option<Payload>),
 }
 

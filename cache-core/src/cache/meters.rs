@@ -57,7 +57,7 @@ impl Observed {
         }
     }
 
-    /// Made on the first use; `None` where no recorder was installed by then.
+    /// Made on the first use; `None` if no recorder was installed by then.
     #[cfg(feature = "metrics")]
     #[inline]
     pub(super) fn meters(&self) -> Option<&Meters> {

@@ -181,7 +181,7 @@ impl<B: BaseCache + ?Sized> Cache<B> {
     /// Applies the key rules to a made key. Django's `validate_key`.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidCacheKey`](crate::ErrorKind::InvalidCacheKey) where the key policy or
+    /// [`ErrorKind::InvalidCacheKey`](crate::ErrorKind::InvalidCacheKey) if the key policy or
     /// the validator refuses the key.
     pub fn validate_key(&self, made_key: &str) -> Result<()> {
         self.settings.keys.validate(made_key)

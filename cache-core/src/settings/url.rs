@@ -46,7 +46,7 @@ impl<'a> CacheUrl<'a> {
     /// Returns the authority and the path together, percent-decoded: a name, or a file's path.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidCacheBackend`](crate::ErrorKind::InvalidCacheBackend) where that is not UTF-8.
+    /// [`ErrorKind::InvalidCacheBackend`](crate::ErrorKind::InvalidCacheBackend) if that is not UTF-8.
     pub fn decoded(&self) -> Result<String> {
         decode(&format!("{}{}", self.authority, self.path)).map_err(Error::invalid_cache_backend)
     }

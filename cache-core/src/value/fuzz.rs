@@ -45,7 +45,7 @@ fn codecs(write: Arc<dyn Codec>) -> Codecs {
     Codecs { write, also_decode: vec![], preserves_type_tags: true }
 }
 
-/// Reads the bytes as each of the types, as a cache does; true where one is that.
+/// Reads the bytes as each of the types, as a cache does; true if one is that.
 fn read(codecs: &Codecs, bytes: &[u8]) -> bool {
     fn is<T: DeserializeOwned>(codecs: &Codecs, payload: &Payload) -> bool {
         codecs.decode::<T>("k", payload.clone()).is_ok()

@@ -58,7 +58,7 @@ fn fill(mut file: File) -> io::Result<()> {
     file.write_all(&vec![0; usize::try_from(size).unwrap_or_default()])
 }
 
-/// Gives its room back. Does nothing where it does not exist.
+/// Gives its room back. Does nothing if it does not exist.
 pub(super) fn free(database: &Path) -> SqlResult<()> {
     let path = PathBuf::from(beside(database.as_os_str(), SUFFIX));
     match std::fs::remove_file(&path) {

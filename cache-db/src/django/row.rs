@@ -30,7 +30,7 @@ pub(super) fn decode(key: &str, column: ValueRef<'_>) -> Lookup {
     }
 }
 
-/// Seals a value for another key; `None` where it has no seal.
+/// Seals a value for another key; `None` if it has no seal.
 pub(super) fn renamed(column: ValueRef<'_>, to: &str) -> Option<String> {
     let pickle = unseal(&pickle(column)?)?;
     Some(STANDARD.encode(seal(&pickle, to.as_bytes())))

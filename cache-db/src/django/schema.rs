@@ -38,7 +38,7 @@ impl Schema {
         &self.create
     }
 
-    /// Makes the table where it is missing and to be made; returns false where it is still missing. A file that
+    /// Makes the table where it is missing and to be made; returns false if it is still missing. A file that
     /// existed keeps its journal mode and all its other settings. `is_new`: this process has just made it, and then
     /// it gets a write-ahead log.
     pub(super) fn prepare(&self, conn: &Connection, is_new: bool, create: bool) -> SqlResult<bool> {

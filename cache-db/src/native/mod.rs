@@ -48,7 +48,7 @@ impl NativeTable {
         look(&mut *db.conn.prepare_cached(&self.sql.get)?, key, now_us(db), read)
     }
 
-    /// Stores without making room. Returns false where nothing was stored: the table is full, without `has_room`
+    /// Stores without making room. Returns false if nothing was stored: the table is full, without `has_room`
     /// made for this key, and the key is not in it, or `mode` is `Add` and the entry is live.
     fn put_if_room(
         &self,

@@ -114,7 +114,7 @@ impl Schema {
         &self.create
     }
 
-    /// Gives the file a write-ahead log, which stays with it, and makes the schema. Returns false where it is missing
+    /// Gives the file a write-ahead log, which stays with it, and makes the schema. Returns false if it is missing
     /// and not to be made, and then nothing is changed.
     pub(super) fn prepare(&self, conn: &Connection, create: bool) -> SqlResult<bool> {
         conn.execute_batch(&format!("PRAGMA page_size = {PAGE_SIZE}"))?;

@@ -19,7 +19,7 @@ impl DjangoStore {
         Ok(removed)
     }
 
-    /// Puts another file in the place of a live entry's. Returns `None` where there is none. `change` gives the
+    /// Puts another file in the place of a live entry's. Returns `None` if there is none. `change` gives the
     /// head and body of the file, and the result.
     pub(super) fn replace<T: Copy>(
         &self,

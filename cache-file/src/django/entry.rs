@@ -130,7 +130,7 @@ pub(super) fn body(pickle: &[u8]) -> Vec<u8> {
 pub(super) struct Found {
     file: Vec<u8>,
     head: Head,
-    /// `None` where it was not read, or is longer than the limit.
+    /// `None` if it was not read, or is longer than the limit.
     pub(super) pickle: Option<Bytes>,
 }
 

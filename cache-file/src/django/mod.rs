@@ -85,7 +85,7 @@ impl DjangoStore {
         retry(&self.dir, || self.forget_root(), op)
     }
 
-    /// Opens the directory. Returns `None` where it does not exist and is not to be made.
+    /// Opens the directory. Returns `None` if it does not exist and is not to be made.
     fn root(&self, create: bool) -> Result<Option<Arc<Directory>>, FsError> {
         let known = &self.known().root;
         let held = known.read().unwrap_or_else(PoisonError::into_inner).clone();

@@ -15,7 +15,7 @@ use crate::fs;
 use crate::read::Depth;
 
 impl NativeStore {
-    /// Changes the live entry of a key in place. Returns `None` where there is none. `change` gives the
+    /// Changes the live entry of a key in place. Returns `None` if there is none. `change` gives the
     /// new deadline, the new number, and the result.
     pub(super) fn amend<T>(
         &self,

@@ -31,7 +31,7 @@ impl NativeStore {
         retry(&self.dir, || self.forget_location(), op)
     }
 
-    /// Finds where the entries are. Returns `None` where no store exists and none is to be made.
+    /// Finds where the entries are. Returns `None` if no store exists and none is to be made.
     pub(super) fn location(&self, create: bool) -> Result<Option<Arc<Location>>, FsError> {
         let known = &self.known.get().location;
         let held = known.read().unwrap_or_else(PoisonError::into_inner).clone();
@@ -66,7 +66,7 @@ impl NativeStore {
         if shards == Some(location.shards) { Ok(()) } else { Err(FsError::Gone(None)) }
     }
 
-    /// Opens a shard, unlocked. Returns `None` where it does not exist and is not to be made.
+    /// Opens a shard, unlocked. Returns `None` if it does not exist and is not to be made.
     pub(super) fn open_shard<'a>(
         &self,
         location: &'a Location,

@@ -35,7 +35,7 @@ enum Thing {
 const THINGS: [Thing; 6] =
     [Thing::Link, Thing::DanglingLink, Thing::HardLink, Thing::Fifo, Thing::Socket, Thing::Directory];
 
-/// What an operation said, and how long it took; nothing where it hangs. A thread that hangs ends with
+/// What an operation said, and how long it took; nothing if it hangs. A thread that hangs ends with
 /// this program.
 fn within_limit(operation: Operation, store: Store) -> (Option<Result<bool, ErrorKind>>, Duration) {
     let (since, (tell, told)) = (Instant::now(), mpsc::channel());

@@ -16,7 +16,7 @@ const REAP_PER_CULL: usize = 64;
 const LOOKS_PER_CULL: usize = 2 * ONE_SHARD as usize + 256;
 
 impl Store {
-    /// Takes a place for one more entry. Returns false where the store is full.
+    /// Takes a place for one more entry. Returns false if the store is full.
     pub(super) fn reserve(&self) -> bool {
         let one_more = |count: usize| (count < self.limit).then_some(count + 1);
         self.count.fetch_update(Ordering::AcqRel, Ordering::Acquire, one_more).is_ok()
@@ -40,7 +40,7 @@ impl Store {
     }
 
     /// Takes an entry out of a full store's shard, by S3-FIFO, so that a new one gets its place at once.
-    /// Returns false where [`Store::cull`] has to find room.
+    /// Returns false if [`Store::cull`] has to find room.
     pub(super) fn exchange(&self, table: &mut Table, newcomer: u64, now: u64, removed: &mut Removed) -> bool {
         let one_goes = !self.culling.drops_all() && self.culling.victims(table.len() as u64) == 1;
         let here = table.has_queues() && one_goes && table.len() >= self.share && !self.may_expire(now);

@@ -145,7 +145,7 @@ mod tests {
     #[derive(serde::Deserialize)]
     struct Spec {
         spec: String,
-        /// What pymemcache calls the node; nothing where it raises.
+        /// What pymemcache calls the node; nothing if it raises.
         name: Option<String>,
     }
 

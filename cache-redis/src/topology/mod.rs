@@ -114,7 +114,7 @@ impl Topology {
         }
     }
 
-    /// Moves an entry between the servers of a cluster; `None` where both keys are on one.
+    /// Moves an entry between the servers of a cluster; `None` if both keys are on one.
     #[cfg(feature = "cluster")]
     pub(crate) async fn move_across(&self, call: Call, from: Key<'_>, to: Key<'_>) -> Result<Option<bool>> {
         match self {

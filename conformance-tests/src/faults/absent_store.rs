@@ -8,7 +8,7 @@ use cache_core::{BaseCache, Cache, ErrorKind, Presence};
 /// nothing. The calls must not create anything; the caller checks that afterwards.
 ///
 /// # Panics
-/// Where a call fails, finds something, or says that the store exists.
+/// If a call fails, finds something, or says that the store exists.
 #[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 pub fn finds_nothing<B: BaseCache + ?Sized + 'static>(cache: &Cache<B>) {
     let minute = Duration::from_secs(60);

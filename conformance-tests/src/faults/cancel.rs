@@ -89,7 +89,7 @@ where
 /// way, with few requests under way and with many. Every value says which key it belongs to.
 ///
 /// # Panics
-/// Where a call fails or gets another's value, or none was dropped.
+/// If a call fails or gets another's value, or none was dropped.
 pub fn cancel_calls<B: BaseCache + 'static>(backend: &str, cache: &Cache<B>, proxy: &Proxy) {
     let calls = effort(16_000, 180_000) / 2;
     let mut sum = Dropped::default();

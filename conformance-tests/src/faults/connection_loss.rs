@@ -79,7 +79,7 @@ impl Half {
 /// one call for each connection fails.
 ///
 /// # Panics
-/// Where one fails that should not, or it takes longer than a second.
+/// If one fails that should not, or it takes longer than a second.
 #[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 pub fn restarts<B: BaseCache + 'static>(backend: &str, cache: &Cache<B>, server: &mut Server) {
     let rounds = effort(3, 30);
@@ -108,7 +108,7 @@ pub fn restarts<B: BaseCache + 'static>(backend: &str, cache: &Cache<B>, server:
 /// closed on its request, or on the reply. A `set` and a `get` work all the same, and an `incr` is sent once.
 ///
 /// # Panics
-/// Where they do not, or it is not.
+/// If they do not, or it is not.
 #[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 pub fn ended_connections<B: BaseCache + 'static>(backend: &str, cache: &Cache<B>, proxy: &Proxy) {
     let rounds = effort(10, 300);
@@ -152,7 +152,7 @@ pub fn ended_connections<B: BaseCache + 'static>(backend: &str, cache: &Cache<B>
 /// is lost. With a value so long that a task sends it on a connection of its own, if the backend has such.
 ///
 /// # Panics
-/// Where one is.
+/// If one is.
 #[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 pub fn refusals<B: BaseCache + 'static>(backend: &str, cache: &Cache<B>, server: &mut Server, places: usize) {
     let rounds = effort(2, 20);

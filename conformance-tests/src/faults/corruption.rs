@@ -25,7 +25,7 @@ pub struct Corruption {
 const PAGE: usize = 4096;
 
 impl Corruption {
-    /// Does `damage` to `whole`; `None` where that changes nothing.
+    /// Does `damage` to `whole`; `None` if that changes nothing.
     #[must_use]
     pub fn of(whole: &[u8], damage: Damage) -> Option<Self> {
         let mut bytes = whole.to_vec();

@@ -65,7 +65,7 @@ pub fn clocks() -> [(&'static str, Clock); 3] {
 /// The first error of a call, but for that of a key which is not there.
 ///
 /// # Panics
-/// Where a call finds, counts or returns anything else.
+/// If a call finds, counts or returns anything else.
 pub fn call_each<B: BaseCache + ?Sized>(cache: &Cache<B>) -> Result<()> {
     let computed = |key: &str| cache.get_or_set(key, MINUTE, || 7);
     // A server has what was set before.
@@ -110,7 +110,7 @@ pub fn call_each<B: BaseCache + ?Sized>(cache: &Cache<B>) -> Result<()> {
 /// A call works, or it is [`ErrorKind::Unavailable`].
 ///
 /// # Panics
-/// Where a call ends in another way, or not within two minutes. The text begins with `what`.
+/// If a call ends in another way, or not within two minutes. The text begins with `what`.
 #[allow(clippy::panic, reason = "a test fails by panicking")]
 pub fn call_at_once<B: BaseCache + ?Sized + 'static>(what: &str, cache: &Cache<B>) {
     let (told, cache) = (what.to_owned(), cache.clone());
@@ -199,7 +199,7 @@ pub fn check_lifetimes<B: BaseCache + ?Sized>(cache: &Cache<B>) -> Result<()> {
 /// The first error of a call.
 ///
 /// # Panics
-/// Where the store holds more than the limit, or has evicted what the limit allows, or says that it has another
+/// If the store holds more than the limit, or has evicted what the limit allows, or says that it has another
 /// limit. One that no store can reach may be none.
 pub fn check_limit<B: BaseCache + ?Sized>(cache: &Cache<B>, limit: Option<u64>) -> Result<()> {
     let key = |n: u64| format!("one-of-many-{n}");

@@ -102,7 +102,7 @@ struct Sum {
 /// and is of a length of its own.
 ///
 /// # Panics
-/// Where a side reads what is not its own, or a call fails.
+/// If a side reads what is not its own, or a call fails.
 pub fn fork_calls<B: BaseCache + 'static>(backend: &str, cache: &Cache<B>) {
     let forks = effort(8, 100);
     let runtime = runtime();

@@ -33,7 +33,7 @@ const LONG: usize = 100_000;
 /// own connections the server sees of the parent's as well, if they are the same.
 ///
 /// # Panics
-/// Where a call fails or reads another value than the parent's, and where the server has accepted another number of
+/// If a call fails or reads another value than the parent's, and where the server has accepted another number of
 /// connections than one of each child.
 #[allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 pub fn connections<B: BaseCache + ?Sized + 'static>(cache: Cache<B>, mut opened: impl FnMut() -> u64) {
@@ -87,7 +87,7 @@ pub fn connections<B: BaseCache + ?Sized + 'static>(cache: Cache<B>, mut opened:
 /// cause from each call. The sync half needs no runtime and works, and so does the parent.
 ///
 /// # Panics
-/// Where a call ends in another way, or not within two minutes.
+/// If a call ends in another way, or not within two minutes.
 #[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 pub fn runtimes<B: BaseCache + ?Sized + 'static>(cache: &Cache<B>) {
     for mut builder in [Builder::new_current_thread(), Builder::new_multi_thread()] {

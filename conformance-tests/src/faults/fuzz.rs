@@ -43,7 +43,7 @@ type Allowance = fn(usize) -> u64;
 ///     .seed(b"+12 34")
 ///     .words(&[b"-", b"9223372036854775807"])
 ///     .run(1_000, |input| {
-///         // True where the reader could make something of it.
+///         // True if the reader could make something of it.
 ///         std::str::from_utf8(input).is_ok_and(|text| text.split(' ').any(|n| n.parse::<i64>().is_ok()))
 ///     });
 /// ```
@@ -148,7 +148,7 @@ impl<'a> Fuzz<'a> {
     /// `read` says whether the reader could make something of the input.
     ///
     /// # Panics
-    /// Where one fails, and where hardly any (or every one) could be read.
+    /// If one fails, and where hardly any (or every one) could be read.
     #[allow(clippy::panic, reason = "a test fails by panicking")]
     pub fn run(&self, each_commit: u64, mut read: impl FnMut(&[u8]) -> bool) {
         assert!(!self.seeds.is_empty(), "no seeds");

@@ -11,7 +11,7 @@ const LONGEST: Duration = Duration::from_secs(120);
 /// Runs `call` on a thread of its own.
 ///
 /// # Panics
-/// Where it panics, and where it has not ended after two minutes: with `what` in the text.
+/// If it panics, and where it has not ended after two minutes: with `what` in the text.
 #[allow(clippy::panic, reason = "a test fails by panicking")]
 pub fn in_time<R: Send + 'static>(what: &str, call: impl FnOnce() -> R + Send + 'static) -> R {
     let (said, hears) = mpsc::channel();

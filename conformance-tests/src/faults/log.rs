@@ -15,7 +15,7 @@ impl Log {
     /// From now on, in the whole program.
     ///
     /// # Panics
-    /// Where the program has a subscriber already.
+    /// If the program has a subscriber already.
     #[allow(clippy::expect_used, reason = "a test fails by panicking")]
     #[must_use]
     pub fn everything() -> Self {

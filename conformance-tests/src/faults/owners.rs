@@ -38,7 +38,7 @@ const LONGEST: Duration = Duration::from_secs(60);
 /// open too, and the user reads and writes in it.
 ///
 /// # Panics
-/// Where something there belongs to root, or the user is locked out.
+/// If something there belongs to root, or the user is locked out.
 #[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 pub fn root_writes<B: BaseCache + ?Sized + 'static>(
     test: &str,
@@ -93,7 +93,7 @@ pub fn root_writes<B: BaseCache + ?Sized + 'static>(
 /// cleaner has removed it, or it was renamed.
 ///
 /// # Panics
-/// Where the other user's entry is read, or calls do not end in [`ErrorKind::InvalidCacheBackend`] within a minute.
+/// If the other user's entry is read, or calls do not end in [`ErrorKind::InvalidCacheBackend`] within a minute.
 #[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 pub fn exchanged_directory<B: BaseCache + ?Sized + 'static>(
     test: &str,
@@ -167,7 +167,7 @@ pub fn exchanged_directory<B: BaseCache + ?Sized + 'static>(
 /// Returns the directory with one store in each of its directories, unless it could not be tried.
 ///
 /// # Panics
-/// Where a call fails.
+/// If a call fails.
 #[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 pub fn locked_by_others<B: BaseCache + ?Sized + 'static>(
     test: &str,

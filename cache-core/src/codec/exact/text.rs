@@ -49,7 +49,7 @@ impl Numbers {
     }
 }
 
-/// What a literal stands for; nothing where it is an integer of 64 bits.
+/// What a literal stands for; nothing if it is an integer of 64 bits.
 fn meant(literal: &str) -> Option<Meant> {
     if literal.contains(['.', 'e', 'E']) {
         return Some(Meant::Float);

@@ -41,7 +41,7 @@ impl<T> Lookup<T> {
     }
 }
 
-/// An entry: its header and its body, which is empty where it was not read.
+/// An entry: its header and its body, which is empty if it was not read.
 pub(crate) struct Found {
     pub(crate) header: Header,
     pub(crate) payload: Payload,

@@ -18,7 +18,7 @@ use crate::native::paths::{self, Location, STATE, shard_dirs};
 /// How often to open the file again when it vanishes in between.
 const ATTEMPTS: u32 = 100;
 
-/// Fills `buffer` from `at`. Returns false where the file ends before.
+/// Fills `buffer` from `at`. Returns false if the file ends before.
 pub(super) fn read_at(file: impl AsFd, at: u64, buffer: &mut [u8]) -> Result<bool, Errno> {
     let mut done = 0;
     while let Some(rest) = buffer.get_mut(done..).filter(|rest| !rest.is_empty()) {
@@ -35,7 +35,7 @@ fn read_header(file: impl AsFd, size: u64) -> Result<Option<StateHeader>, Errno>
     Ok(if read_at(file, 0, &mut record)? { StateHeader::decode(&record, size) } else { None })
 }
 
-/// Returns the size of a state file, checked to be one; `None` where it was unlinked meanwhile.
+/// Returns the size of a state file, checked to be one; `None` if it was unlinked meanwhile.
 fn size_of_file(file: impl AsFd, path: &Path) -> Result<Option<u64>, FsError> {
     let stat = rustix::fs::fstat(file).map_err(|e| FsError::new(e, "look at", path))?;
     if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
@@ -54,7 +54,7 @@ fn size_of_file(file: impl AsFd, path: &Path) -> Result<Option<u64>, FsError> {
     Ok((stat.st_nlink > 0).then_some(u64::try_from(stat.st_size).unwrap_or(0)))
 }
 
-/// Returns how many shards the store under `root` has; `None` where no good state file exists. Takes no lock.
+/// Returns how many shards the store under `root` has; `None` if no good state file exists. Takes no lock.
 pub(crate) fn shards(root: &Directory) -> Result<Option<u32>, FsError> {
     let path = paths::state_path(root);
     let file = match fs::open(root, STATE, OFlags::RDONLY) {

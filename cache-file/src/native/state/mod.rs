@@ -176,7 +176,7 @@ impl<'a> State<'a> {
         Ok(in_force.limit())
     }
 
-    /// Returns the limits in force, and how many entries must go to give a new one a place; `None` where it has
+    /// Returns the limits in force, and how many entries must go to give a new one a place; `None` if it has
     /// one.
     pub(crate) fn excess(&self, limits: &Limits) -> Option<(Culling, u64)> {
         let total = self.total()?;

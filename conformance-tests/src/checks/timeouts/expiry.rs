@@ -20,7 +20,7 @@ async fn found(cache: &TestCache, key: &str) -> cache_core::Result<bool> {
         && cache.get::<i64>(key).await?.is_some()
         && !cache.get_many::<i64, _>([key]).await?.is_empty()
         && !cache.add(key, &0, MINUTE).await?;
-    // The last: it is an error where the others would only say no.
+    // The last: it is an error if the others would only say no.
     Ok(there && cache.incr(key, 0).await.is_ok())
 }
 

@@ -40,7 +40,7 @@ pub enum Setting {
 /// entries live.
 ///
 /// # Panics
-/// Where that does not end as `end` says, or not within two minutes. The text begins with `what`.
+/// If that does not end as `end` says, or not within two minutes. The text begins with `what`.
 pub fn store<B: BaseCache + 'static>(
     backend: &str,
     what: &str,
