@@ -84,8 +84,7 @@ pub fn refuse_url(location: &str, meant: &str) -> Result<()> {
     Err(Error::invalid_cache_backend(match unsupported(scheme.trim()) {
         Some(store) => format!("the location is the URL of a database: {}", not_supported(store)),
         None => format!(
-            "the location is a URL, and {meant} belongs there; in settings a URL is written as \"url\", in place \
-             of \"backend\" and \"location\""
+            "the location is a URL, but must be {meant}; in settings, write a URL as \"url\" in place of \"backend\" and \"location\""
         ),
     }))
 }

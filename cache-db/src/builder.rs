@@ -215,7 +215,7 @@ fn absolute(path: &Path) -> Result<PathBuf> {
         ))
     };
     if path == Path::new(":memory:") {
-        return Err(invalid("is SQLite's name for no file at all: use the memory backend instead"));
+        return Err(invalid("is SQLite's name for a database in memory: use the memory backend instead"));
     }
     if path.file_name().is_none() {
         return Err(invalid("names no file"));

@@ -28,8 +28,7 @@ impl ForkGuard {
     pub(crate) fn new(file: FileId, path: &Path) -> SqlResult<Self> {
         if OPEN.inherited().any(|files| had_open(files, file)) {
             return Err(SqlError::Final(Error::rejected(format!(
-                "the database {} was open in the process that forked this one, and SQLite cannot go on with \
-                 it on both sides: close the cache before the fork, or use it after the fork only",
+                "the database {} was open in the process that forked this one, and SQLite cannot use it in both: close the cache before the fork, or first use it after the fork",
                 path.display()
             ))));
         }

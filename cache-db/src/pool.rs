@@ -202,8 +202,7 @@ fn in_use(access: Access, config: &Config) -> SqlError {
         Access::Change | Access::Create => "the connection that writes".to_owned(),
     };
     SqlError::Final(Error::unavailable(format!(
-        "{which} to the database {} stayed in use by other calls of this process for {:?}, and nothing was done: \
-         they come in turn, so the machine has too much to do, or a call takes that long; raise busy_timeout, or \
+        "{which} to the database {} stayed in use by other calls of this process for {:?}, and nothing was done: the machine is overloaded, or a call takes that long; raise busy_timeout, or \
          make fewer calls at once",
         config.path.display(),
         config.busy_timeout

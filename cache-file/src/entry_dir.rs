@@ -119,8 +119,7 @@ impl<'a> EntryDir<'a> {
             }
             if stat.st_nlink > 1 || stat.st_mode & 0o077 != 0 {
                 return Err(Error::invalid_cache_backend(format!(
-                    "the file {} can be opened by other users, who could stop all writers by locking it: remove \
-                     it, and the cache makes its own",
+                    "the file {} can be opened by other users, who could stop all writers by locking it: remove it, and the cache makes a new one",
                     path.display()
                 ))
                 .into());

@@ -49,8 +49,7 @@ pub(crate) fn retry<T>(
         forget();
     }
     let gone = Error::storage(format!(
-        "what the file cache makes in {} is gone, {ATTEMPTS} times over: name another directory, or \
-         find out what removes it",
+        "files that the file cache makes in {} were removed, {ATTEMPTS} times over: name another directory, or find out what removes them",
         dir.display()
     ));
     Err(match last {

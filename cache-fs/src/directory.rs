@@ -99,7 +99,7 @@ impl Directory {
             }
         }
         Err(Error::storage(format!(
-            "what is at {} changed {ATTEMPTS} times while it was looked at: name another path, or find out what \
+            "{} changed {ATTEMPTS} times while it was checked: name another path, or find out what \
              changes it",
             named.display()
         ))
@@ -219,8 +219,7 @@ fn cannot_make(way: &Way, errno: Errno) -> Error {
     let there = way.end().map_or(Path::new("/"), |end| &end.path);
     let wanted = way.missing.iter().fold(there.to_owned(), |path, name| path.join(name));
     Error::storage(format!(
-        "the directory {} is not there and cannot be made in {}: give this user the right to write there, make \
-         it and give it to this user, or name another path",
+        "the directory {} does not exist and cannot be created in {}: give this user the right to write there, create it and give it to this user, or name another path",
         wanted.display(),
         there.display()
     ))

@@ -94,7 +94,7 @@ impl Trusted {
         let named = way.missing.iter().fold(end.path.clone(), |path, name| path.join(name));
         if way.ends_in_link && !self.may_be_link() {
             return Err(refused(format!(
-                "the directory {} is a symbolic link, which may be turned: name the directory itself",
+                "the directory {} is a symbolic link, which may be redirected: name the directory itself",
                 way.steps
                     .iter()
                     .rev()
@@ -121,8 +121,7 @@ impl Trusted {
             return Ok(());
         }
         Err(refused(format!(
-            "the symbolic link {} on the way to {} belongs to another user ({}), who may turn it: name the \
-             directory itself",
+            "the symbolic link {} on the way to {} belongs to another user ({}), who may redirect it: name the directory itself",
             link.path.display(),
             named.display(),
             link.stat.st_uid

@@ -74,7 +74,11 @@ pub(crate) fn walk(path: &Path) -> Result<Way, Error> {
                 pending.push(name);
                 pending.reverse();
                 if pending.iter().any(|name| name == OsStr::new("..")) {
-                    return Err(cannot("go back by \"..\" from what is not there,", &at, Errno::NOENT));
+                    return Err(cannot(
+                        "follow \"..\" from a directory that does not exist,",
+                        &at,
+                        Errno::NOENT,
+                    ));
                 }
                 steps.push(here);
                 return Ok(Way { steps, missing: pending, ends_in_link });

@@ -206,7 +206,7 @@ fn a_link_of_another_user_is_not_followed() {
     )
     .unwrap();
     let told = said(&through, Rule::directory());
-    assert!(told.contains("who may turn it") && told.contains(link.to_str().unwrap()), "{told}");
+    assert!(told.contains("who may redirect it") && told.contains(link.to_str().unwrap()), "{told}");
 }
 
 #[test]
@@ -312,7 +312,7 @@ fn a_directory_that_cannot_be_made_is_named_with_the_way_out() {
     assert_eq!(told.len(), 2, "{told:?}");
     for told in told {
         assert!(
-            told.contains(path.to_str().unwrap()) && told.contains("make it and give it to this user"),
+            told.contains(path.to_str().unwrap()) && told.contains("create it and give it to this user"),
             "{told}"
         );
     }

@@ -28,14 +28,14 @@ pub(crate) fn open(
             && eviction != store.eviction()
         {
             return Err(Error::invalid_cache_backend(format!(
-                "the memory store {name:?} is open with the eviction {} where {eviction} is asked for: give all \
+                "the memory store {name:?} is open with the eviction {}, but {eviction} is asked for: give all \
                  its handles the same, or another name",
                 store.eviction()
             )));
         }
         return match limits.over(store.culling())? {
             limits if limits != store.culling() => Err(Error::invalid_cache_backend(format!(
-                "the memory store {name:?} is open with {} where {limits} is asked for: give all its handles \
+                "the memory store {name:?} is open with {}, but {limits} is asked for: give all its handles \
                  the same, or another name",
                 store.culling()
             ))),

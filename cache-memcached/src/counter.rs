@@ -170,8 +170,7 @@ impl Client {
         found.cas.filter(|&cas| cas != 0).ok_or_else(|| {
             let server = self.servers.name(place);
             Error::storage(format!(
-                "{server} gives items no number (it was started with -C), and without it \
-                 incr and incr_version are not possible"
+                "{server} does not number its items (it was started with -C), but incr and incr_version need the numbers"
             ))
         })
     }

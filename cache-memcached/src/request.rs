@@ -103,7 +103,7 @@ impl Command {
 pub(crate) fn check_key(key: Key<'_>) -> Result<()> {
     let bytes = key.as_bytes();
     if bytes.is_empty() {
-        return Err(Error::invalid_cache_key(key.as_str(), "memcached takes no empty key"));
+        return Err(Error::invalid_cache_key(key.as_str(), "memcached does not accept an empty key"));
     }
     if bytes.len() > MEMCACHE_MAX_KEY_LENGTH || bytes.iter().any(|&b| b <= 0x20 || b == 0x7f) {
         let reasons: Vec<String> =

@@ -49,7 +49,7 @@ impl FromSettings for MemcachedCache {
             ("", _) => Ok(Location::Many(vec![format!("unix:{}", url.decoded()?)])),
             (servers, "" | "/") => Ok(Location::Many(servers.split(',').map(str::to_owned).collect())),
             (_, path) => Err(Error::invalid_cache_backend(format!(
-                "has {path:?} behind the servers, which means nothing here; a prefix is ?key_prefix=name"
+                "has {path:?} behind the servers, which has no meaning here; a prefix is ?key_prefix=name"
             ))),
         }
     }
@@ -80,8 +80,7 @@ impl FromSettings for MemcachedCache {
 fn promises_no_more(name: &str, servers: &Servers) -> Result<()> {
     if DISCOVERING.contains(&name) {
         return Err(Error::invalid_cache_backend(format!(
-            "the backend {name:?} asks a configuration endpoint for its servers and spreads keys by libmemcached's rules, \
-             and neither is done here; name each node under \"memcached\", and in Django under PyMemcacheCache"
+            "the backend {name:?} asks a configuration endpoint for its servers and spreads keys by libmemcached's rules, which this backend does not support; name each node under \"memcached\", and in Django under PyMemcacheCache"
         )));
     }
     let Some((_, client)) = SPREAD_OTHERWISE.iter().find(|(theirs, _)| *theirs == name) else {
@@ -92,9 +91,7 @@ fn promises_no_more(name: &str, servers: &Servers) -> Result<()> {
         return Ok(());
     }
     Err(Error::invalid_cache_backend(format!(
-        "the backend {name:?} spreads keys over its {count} servers by the rules of {client}, and here they are spread by those of \
-         pymemcache: most keys would be asked of another server than in Django. Name one server; or use PyMemcacheCache \
-         there and \"memcached\" here"
+        "the backend {name:?} spreads keys over its {count} servers by the rules of {client}, but this backend follows pymemcache: it would look for most keys on another server than Django. Name one server, or use PyMemcacheCache in Django and \"memcached\" here"
     )))
 }
 

@@ -286,7 +286,7 @@ fn log_in(
         }
         if i32::try_from(database).is_err() {
             return Err(Error::invalid_cache_backend(format!(
-                "the database {database} is none that Redis has; give a number from 0 on"
+                "the database {database} is not a Redis database; give a number from 0 on"
             )));
         }
         server.database = database;

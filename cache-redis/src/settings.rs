@@ -80,8 +80,7 @@ impl FromSettings for RedisCache {
         if settings.name().starts_with("redis_cache.") {
             if database.is_none() && !servers.all_name_a_database() {
                 return Err(Error::invalid_cache_backend(format!(
-                    "the backend {:?} means database 1 where the location names none, and here that is database 0; name \
-                     it, as redis://localhost:6379/1 or as the option db",
+                    "the backend {:?} means database 1 if the location names none, but here that is database 0; name it, as redis://localhost:6379/1 or as the option db",
                     settings.name()
                 )));
             }

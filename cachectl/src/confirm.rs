@@ -16,7 +16,7 @@ pub(crate) fn confirm(yes: bool, question: &str) -> Result<()> {
     let mut answer = String::new();
     let asked = write!(std::io::stderr(), "{} [y/N] ", cache_core::printable(question))
         .and_then(|()| std::io::stdin().read_line(&mut answer));
-    let failed = |e| Failure::wrong(format!("the terminal cannot be asked: {e}; say --yes"));
+    let failed = |e| Failure::wrong(format!("the terminal cannot be asked: {e}; pass --yes"));
     asked.map_err(failed)?;
     if is_yes(&answer) { Ok(()) } else { Err(Failure::wrong("nothing was done")) }
 }

@@ -223,8 +223,7 @@ impl<B: BaseCache + ?Sized> CacheBuilder<B> {
         let policy = match self.policy {
             Some(policy) if capabilities.strict_keys && policy != KeyPolicy::Refuse => {
                 return Err(Error::invalid_cache_backend(format!(
-                    "the key policy {policy:?} is not possible on this backend, which cannot take such \
-                     keys; leave it out, or let it refuse them"
+                    "the key policy {policy:?} is not possible on this backend, which cannot store such keys; leave the policy out, or let it refuse them"
                 )));
             }
             Some(policy) => policy,

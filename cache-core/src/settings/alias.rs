@@ -102,7 +102,7 @@ impl AliasSettings {
             }
             let setting = Setting::Text(value);
             if ["backend", "location", "url", "options"].contains(&&*key) {
-                return Err(format!("the URL has {name:?} behind its question mark, where it cannot stand"));
+                return Err(format!("the URL has {name:?} in its query, where it is not allowed"));
             } else if key == "compat" {
                 return Err(format!(
                     "the URL has {name:?} behind its question mark, which Django would give to the server's \

@@ -51,7 +51,7 @@ pub(super) fn duration(setting: &Setting) -> Result<Duration, Problem> {
         Setting::Float(n) => Some(*n),
         Setting::Text(text) => span(text),
         Setting::Null => {
-            return Err(format!("is null, and nothing here waits without an end; {HOW_DURATION}"));
+            return Err(format!("is null, but every wait needs an end; {HOW_DURATION}"));
         }
         Setting::Bool(_) | Setting::List(_) | Setting::Table(_) => None,
     };

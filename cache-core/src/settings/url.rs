@@ -68,11 +68,7 @@ pub(super) fn parse(text: &str) -> Result<(CacheUrl<'_>, Vec<(String, String)>),
         return Err(no_url.to_owned());
     }
     if rest.contains('#') {
-        return Err(
-            "has a #, which ends nothing in a cache's URL; write %23 where it belongs to a password \
-                    or a name"
-                .to_owned(),
-        );
+        return Err("contains #, but cache URLs have no fragment; percent-encode it as %23".to_owned());
     }
     let (place, query) = rest.split_once('?').unwrap_or((rest, ""));
     if query.contains('@') {
@@ -109,7 +105,7 @@ const fn is_of_scheme(b: u8) -> bool {
 fn pairs(query: &str) -> Result<Vec<(String, String)>, Problem> {
     let pair = |pair: &str| match pair.split_once('=') {
         Some((name, value)) if !name.is_empty() => Ok((word(name)?, word(value)?)),
-        _ => Err("has a setting behind the question mark that is not written name=value, \
+        _ => Err("has a query parameter that is not written name=value, \
                   such as ?timeout=5m&key_prefix=shop"
             .to_owned()),
     };

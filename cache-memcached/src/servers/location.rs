@@ -98,7 +98,7 @@ fn parse(text: &str) -> Result<NamedAddress, &'static str> {
         return Err("has no host");
     }
     if host.contains(|c: char| c.is_whitespace() || c.is_control() || "[]/@?#&=".contains(c)) {
-        return Err("has a host with a character that no host has");
+        return Err("has a host with an invalid character");
     }
     let address = Address::Tcp { host: host.to_owned(), port };
     Ok(NamedAddress { name: format!("{host}:{port}"), address })
@@ -107,7 +107,7 @@ fn parse(text: &str) -> Result<NamedAddress, &'static str> {
 fn ipv6(host: &str) -> Result<&str, &'static str> {
     let (address, _zone) = host.split_once('%').unwrap_or((host, ""));
     let good = address.parse::<std::net::Ipv6Addr>().is_ok();
-    if good { Ok(host) } else { Err("has colons that make no IPv6 address") }
+    if good { Ok(host) } else { Err("has colons that do not form an IPv6 address") }
 }
 
 fn port_number(text: &str) -> Result<u16, &'static str> {

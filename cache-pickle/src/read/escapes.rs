@@ -100,7 +100,7 @@ pub(crate) fn integer(digits: &str, limit: usize) -> Result<Item<'_>, Flaw> {
     }
     let bare = digits.strip_prefix(['-', '+']).unwrap_or(digits);
     if bare.is_empty() || !bare.bytes().all(|byte| byte.is_ascii_digit()) {
-        return Err(Flaw::malformed("a number that is none"));
+        return Err(Flaw::malformed("an invalid number"));
     }
     let item = Item::LongText(digits);
     // A byte is between 2.4 and 2.5 digits. In between, only the number itself says.

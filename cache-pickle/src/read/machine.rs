@@ -252,7 +252,7 @@ impl<'de, 'l> Machine<'de, 'l> {
             }
             op::FLOAT => {
                 let number =
-                    self.cursor.text_line()?.parse().map_err(|_| Flaw::malformed("a number that is none"))?;
+                    self.cursor.text_line()?.parse().map_err(|_| Flaw::malformed("an invalid number"))?;
                 self.push(Item::Float(number))
             }
             op::UNICODE => {

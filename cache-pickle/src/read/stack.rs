@@ -5,7 +5,7 @@ use crate::read::item::Item;
 use crate::read::machine::{Machine, UNDERFLOW};
 
 const THROWN_AWAY: Flaw =
-    Flaw::unsupported("it calls a function for what that does, and nothing is called here");
+    Flaw::unsupported("it calls a function for its side effects, but nothing is executed here");
 
 impl<'de> Machine<'de, '_> {
     #[inline]

@@ -33,7 +33,7 @@ fn get_raw(chosen: &Chosen, key: &Key, json: bool) -> CommandResult {
     }
     if std::io::stdout().is_terminal() {
         return Err(Failure::wrong(
-            "--raw writes bytes as they are, and a terminal obeys some of them; lead them into a file or a program",
+            "--raw writes bytes as they are, and a terminal obeys some of them; redirect them to a file or a program",
         ));
     }
     let cache = chosen.cache_of(key.version)?;

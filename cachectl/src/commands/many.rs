@@ -27,7 +27,7 @@ pub(super) fn set(chosen: &Chosen, version: Version, lifetime: Lifetime) -> Comm
     let text = String::from_utf8(standard_input("the JSON object")?)
         .map_err(|_| Failure::wrong(format!("{what} is not UTF-8")))?;
     let Value::Object(entries) = read(&text, what)? else {
-        return Err(Failure::wrong("standard input is JSON, but no object of keys and values"));
+        return Err(Failure::wrong("standard input is JSON, but not an object of keys and values"));
     };
     let failed = chosen.cache_of(version)?.set_many(entries, lifetime.timeout())?;
     let json = json!({ "failed": failed });

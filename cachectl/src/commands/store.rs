@@ -32,7 +32,7 @@ pub(super) fn ping(chosen: &Chosen) -> CommandResult {
 
 pub(super) fn purge_expired(chosen: &Chosen) -> CommandResult {
     let purged = chosen.cache()?.purge_expired()?;
-    let text = purged.map_or_else(|| "the store does that by itself".to_owned(), |n| n.to_string());
+    let text = purged.map_or_else(|| "the store expires entries on its own".to_owned(), |n| n.to_string());
     Ok(Answer::done([text], json!({ "purged": purged })))
 }
 
@@ -73,7 +73,7 @@ pub(super) fn info(chosen: &Chosen) -> CommandResult {
     let mut text: Vec<String> =
         lines.into_iter().map(|(name, value)| format!("{name:width$}  {value}")).collect();
     if text.is_empty() {
-        text.push("the store has nothing to say".to_owned());
+        text.push("the store reports nothing".to_owned());
     }
     Ok(Answer::done(text, Value::Object(object)))
 }

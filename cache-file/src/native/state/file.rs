@@ -40,14 +40,15 @@ fn size_of_file(file: impl AsFd, path: &Path) -> Result<Option<u64>, FsError> {
     let stat = rustix::fs::fstat(file).map_err(|e| FsError::new(e, "look at", path))?;
     if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
         let path = path.display();
-        return Err(
-            Error::storage(format!("{path} is not a file: remove it, the cache makes its own")).into()
-        );
+        return Err(Error::storage(format!(
+            "{path} is not a file: remove it, and the cache makes a new one"
+        ))
+        .into());
     }
     if stat.st_nlink > 1 {
         let path = path.display();
         return Err(Error::storage(format!(
-            "{path} is a hard link to a file that may be anybody's: remove it, the cache makes its own"
+            "{path} is a hard link to a file that may be another user's: remove it, and the cache makes a new one"
         ))
         .into());
     }

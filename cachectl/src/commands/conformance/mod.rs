@@ -47,8 +47,7 @@ pub(super) fn conformance(chosen: &Chosen, filter: &[String], json: bool) -> Com
     // Its settings may name none, and the store remember one.
     if cache.info()?.max_entries.is_some() {
         return Err(Failure::wrong(
-            "the cache has a limit of entries, and the suite would drive out what others have stored; lift it \
-             for as long with ?max_entries=unlimited in the URL, or give another location",
+            "the cache has a limit of entries, and the suite would evict entries of other programs; lift the limit meanwhile with ?max_entries=unlimited in the URL, or give another location",
         ));
     }
     let wanted = |name: &str| filter.is_empty() || filter.iter().any(|part| name.contains(&**part));
