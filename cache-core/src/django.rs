@@ -45,7 +45,7 @@ impl fmt::Display for CacheKeyWarning {
             ),
             Self::Character { byte } => write!(
                 f,
-                "the key has the byte 0x{byte:02x}, and memcached takes no blank and no control character"
+                "the key has the byte 0x{byte:02x}, and memcached accepts no spaces or control characters"
             ),
         }
     }

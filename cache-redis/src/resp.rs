@@ -67,7 +67,9 @@ impl Resp {
     fn check_role(&self, reply: Value) -> Result<()> {
         match reply {
             Value::Array(said) if said.first() == Some(&Value::BulkString(b"master".to_vec())) => Ok(()),
-            _ => Err(Error::unavailable(format!("{self} is no longer a primary; a failover is under way"))),
+            _ => Err(Error::unavailable(format!(
+                "{self} has stopped being a primary; a failover is under way"
+            ))),
         }
     }
 }

@@ -125,7 +125,7 @@ const NAMES: [Names; 9] = [
 /// Settings that name a backend or a codec whose feature is off are an error of
 /// [`build`](CachesBuilder::build) that names the feature. A backend of your own is registered beside the others:
 /// `caches().backend::<MyCache>()`. [`Caches::builder`] starts with no backend at all, for a program that
-/// allows only those that it registers.
+/// allows only the backends it registers.
 #[must_use]
 pub fn caches() -> CachesBuilder {
     let caches = NAMES.iter().fold(Caches::builder(), |caches, names| match names.register {
@@ -211,7 +211,7 @@ mod tests {
         assert!(error.contains("\"locmen\" is unknown"), "{error}");
     }
 
-    /// The crates' own lists: each is there in a build with its feature.
+    /// The crates' own lists: each exists in a build with its feature.
     #[test]
     fn the_names_are_those_of_the_crates() {
         use cache_core::FromSettings;

@@ -85,8 +85,8 @@ impl<B: BaseCache + ?Sized> Cache<B> {
     /// Deletes `key`. Returns whether it existed.
     ///
     /// A [`get_or_set`](Cache::get_or_set) of the key that is still computing will not store its value. If one is
-    /// already storing, this call waits for it: for one call of the store, and at most 10 seconds for a task that
-    /// is no longer polled.
+    /// already storing, this call waits for it: for one call of the store, and at most 10 seconds for a task
+    /// that nothing polls.
     ///
     /// # Errors
     /// When the store fails.

@@ -22,7 +22,7 @@ use crate::sync::{AtomicU64, Mutex, MutexGuard, thread_local};
 const SHARDS: usize = 16;
 
 /// How long a removal waits for a flight that is storing. A call of a store ends within its own, shorter timeout;
-/// this limit is for a task that is no longer polled.
+/// this limit is for a task that nothing polls.
 const STORE_WAIT: Duration = Duration::from_secs(10);
 
 /// A wait beyond a day is a hang. The limit also keeps every deadline within the range of the clock.
