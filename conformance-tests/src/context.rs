@@ -1,4 +1,4 @@
-//! [`TestContext`]: what a check is given: caches on locations of its own, time, and what the backend can do.
+//! [`TestContext`]: what a check gets: caches on its own locations, time, and what the backend can do.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -16,8 +16,7 @@ use crate::spec::Spec;
 use crate::suite::Suite;
 use crate::test_cache::TestCache;
 
-/// The context of one check in one mode: caches on locations of its own, time, and what the
-/// backend can do.
+/// The context of one check in one mode: caches on its own locations, time, and what the backend can do.
 pub struct TestContext {
     pub(crate) suite: Suite,
     pub(crate) check: String,
@@ -29,7 +28,7 @@ pub struct TestContext {
     leases: Mutex<HashMap<String, Vec<Server>>>,
     /// The backends that this check has opened, by location, while they live.
     opened: Mutex<Vec<(Spec, Weak<dyn BaseCache>)>>,
-    /// What the check did that the suite was not told the backend allows.
+    /// Things the check did although the suite does not know that the backend allows them.
     misuse: Mutex<Option<Stop>>,
     backend: Arc<dyn BaseCache>,
     main: TestCache,
@@ -53,7 +52,7 @@ impl std::fmt::Debug for TestContext {
     }
 }
 
-/// Tells the locations of one process apart; the process's number tells those of several.
+/// Tells the locations of one process apart; the process's number tells processes apart.
 static LOCATIONS: AtomicUsize = AtomicUsize::new(0);
 
 /// Where the directories of all checks are made.
@@ -62,7 +61,7 @@ fn scratch_root() -> PathBuf {
 }
 
 impl TestContext {
-    /// The context of the check of this full name. A check in real time gets the machine's clock from every
+    /// Makes the context of the check of this full name. A check in real time gets the machine's clock from every
     /// backend.
     pub(crate) fn new(suite: &Suite, check: String, mode: Mode, real_time: bool) -> Outcome<Self> {
         let scratch = tempfile::Builder::new().prefix("conformance-").tempdir_in(scratch_root())?;
@@ -95,18 +94,18 @@ impl TestContext {
         })
     }
 
-    /// The check's own fault, where it asked more of the backend than [`Suite`] allows.
+    /// Returns the check's own fault, if it asked more of the backend than [`Suite`] allows.
     pub(crate) fn misuse(&self) -> Outcome {
         self.misuse.lock().unwrap_or_else(PoisonError::into_inner).take().map_or(Ok(()), Err)
     }
 
-    /// The mode of this run.
+    /// Returns the mode of this run.
     #[must_use]
     pub const fn mode(&self) -> Mode {
         self.mode
     }
 
-    /// Records what came of a row of the table of faults ([`faults::record`](crate::faults::record)), under the
+    /// Records the result of a row of the table of faults ([`faults::record`](crate::faults::record)), under the
     /// suite's name and half.
     pub(crate) fn record(&self, row: u8, tried: u64, failures: u64, figure: &str) {
         let half = if self.mode == Mode::Async { " async" } else { "" };
@@ -115,20 +114,20 @@ impl TestContext {
         }
     }
 
-    /// What the backend says it can do.
+    /// Returns what the backend declares that it can do.
     #[must_use]
     pub const fn capabilities(&self) -> &Capabilities {
         &self.capabilities
     }
 
-    /// A cache with default settings on this check's main location: no prefix, version 1, no
-    /// limit on entries. Each call gives another handle on the same cache.
+    /// Returns a cache with default settings on this check's main location: no prefix, version 1, no limit on
+    /// entries. Each call gives another handle on the same cache.
     #[must_use]
     pub fn cache(&self) -> TestCache {
         self.main.clone()
     }
 
-    /// A cache on this check's main location and the same backend, with settings of its own.
+    /// Returns a cache on this check's main location and the same backend, with other settings.
     ///
     /// # Errors
     /// When the settings are refused.
@@ -140,8 +139,8 @@ impl TestContext {
         Ok(TestCache { cache, mode: self.mode })
     }
 
-    /// A cache on this check's main location that writes with this codec; `None` if the
-    /// backend's layout prescribes the codec.
+    /// Returns a cache on this check's main location that writes with this codec, or `None` if the backend's
+    /// layout prescribes the codec.
     ///
     /// # Errors
     /// When the settings are refused.
@@ -152,7 +151,7 @@ impl TestContext {
         self.build(|builder| builder.codec(codec)).map(Some)
     }
 
-    /// A cache with default settings over this backend.
+    /// Returns a cache with default settings over this backend.
     ///
     /// # Errors
     /// When the settings are refused.
@@ -160,8 +159,8 @@ impl TestContext {
         Ok(TestCache { cache: self.suite.builder(backend).build()?, mode: self.mode })
     }
 
-    /// The spec of a location of this check's own: the same `name` is the same location. No
-    /// limit on entries; change what the check needs changed, then [`TestContext::open`] it.
+    /// Returns the spec of one of this check's locations: the same `name` is the same location. No limit on
+    /// entries; change what the check needs changed, then [`TestContext::open`] it.
     ///
     /// # Errors
     /// When the location's directory cannot be made.
@@ -170,9 +169,8 @@ impl TestContext {
         spec_in(&self.suite, &self.leases, self.scratch.path(), &unique, &self.clock)
     }
 
-    /// Opens a backend: another handle where the location is open already. A check that opens one
-    /// location twice says [`TestContext::needs_shared_locations`] first, or it fails on the backends that do not
-    /// allow that.
+    /// Opens a backend: another handle if the location is open already. A check that opens one location twice
+    /// calls [`TestContext::needs_shared_locations`] first, or it fails on the backends that do not allow that.
     ///
     /// # Errors
     /// When the backend refuses the settings.
@@ -196,7 +194,7 @@ impl TestContext {
         Ok(backend)
     }
 
-    /// A cache with default settings on a location of that name.
+    /// Returns a cache with default settings on a location of that name.
     ///
     /// # Errors
     /// When the backend refuses the settings.
@@ -204,7 +202,7 @@ impl TestContext {
         self.over(self.open(&self.spec(name)?)?)
     }
 
-    /// A cache on a new location that holds at most `max_entries`.
+    /// Returns a cache on a new location that holds at most `max_entries`.
     ///
     /// # Errors
     /// When the backend does not evict: then the check is skipped.
@@ -216,8 +214,8 @@ impl TestContext {
         self.over(backend)
     }
 
-    /// A location whose servers stand behind fault proxies, with this operation timeout. The
-    /// servers are its own, and none of a later check's.
+    /// Makes a location whose servers stand behind fault proxies, with this operation timeout. No later check
+    /// gets these servers.
     ///
     /// # Errors
     /// Without servers the check is skipped.
@@ -237,13 +235,13 @@ impl TestContext {
         path.to_string_lossy().replace(|c: char| !c.is_ascii_alphanumeric(), "")
     }
 
-    /// A directory for this check's own files, gone afterwards.
+    /// Returns a directory for this check's own files, which is removed afterwards.
     #[must_use]
     pub fn scratch(&self) -> &Path {
         self.scratch.path()
     }
 
-    /// Lets time pass: at once where the backend has a manual clock.
+    /// Lets time pass: at once if the backend has a manual clock.
     pub async fn wait(&self, time: Duration) {
         match (&self.hands, self.mode) {
             (Some(hands), _) => hands.advance(time),
@@ -257,7 +255,7 @@ impl TestContext {
         self.wait(lifetime + self.capabilities.ttl_resolution + Duration::from_millis(10)).await;
     }
 
-    /// The hands of the manual clock.
+    /// Returns the control of the manual clock.
     ///
     /// # Errors
     /// Without one the check is skipped.
@@ -265,8 +263,8 @@ impl TestContext {
         self.hands.as_ref().ok_or_else(|| Stop::Skipped("it has no manual clock".to_owned()))
     }
 
-    /// Whether `limit` has really passed since `start`: then a machine too slow for this check
-    /// proves nothing about the backend. Never with a manual clock.
+    /// Whether `limit` has really passed since `start`. If so, the machine was too slow and this check proves
+    /// nothing about the backend. Never with a manual clock.
     #[must_use]
     pub fn overslept(&self, start: Instant, limit: Duration) -> bool {
         self.hands.is_none() && start.elapsed() >= limit
@@ -344,7 +342,7 @@ impl TestContext {
         self.needs(self.backend.codec().is_none(), "its layout prescribes the codec")
     }
 
-    /// The largest value the backend takes, in bytes.
+    /// Returns the largest value that the backend takes, in bytes.
     ///
     /// # Errors
     /// Without a limit the check is skipped.
@@ -354,7 +352,7 @@ impl TestContext {
             .ok_or_else(|| Stop::Skipped("it has no limit on a value's size".to_owned()))
     }
 
-    /// The same, if values beyond it are small enough to be made.
+    /// The same, if the suite can make values beyond it.
     ///
     /// # Errors
     /// The skip.

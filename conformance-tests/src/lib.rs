@@ -1,4 +1,4 @@
-//! The conformance suite: one meaning on every backend, proved.
+//! The conformance suite: proves that every backend means the same.
 //!
 //! A backend's author adds this crate as a dev-dependency, a test without a harness to `Cargo.toml`,
 //!
@@ -28,17 +28,16 @@
 //! }
 //! ```
 //!
-//! Every check of `checks.json` that applies is then a test of its own under `cargo test` and
-//! nextest, named `T::half_second::sync` and `T::half_second::async`: one body, run through both
-//! halves of the API. What a backend lacks, as declared in its
-//! [`Capabilities`](cache_core::Capabilities) and in [`Suite`], shows as ignored with the reason,
-//! never as passed. The letter is the family: K keys, V versions, B basic operations, F values,
-//! T timeouts, I counters, M many-operations, G `get_or_set`, W `incr_version`, L clear and close,
-//! E culling, A async, C concurrency, X isolation and faults. `cargo test --test conformance -- T:: K::ascii` runs
-//! what matches one of several filters.
+//! Every check of `checks.json` that applies is then a test of its own under `cargo test` and nextest, named
+//! `T::half_second::sync` and `T::half_second::async`: one body, run through both halves of the API. A check that
+//! needs what a backend lacks, as declared in its [`Capabilities`](cache_core::Capabilities) and in [`Suite`],
+//! shows as ignored with the reason, never as passed. The letter is the family: K keys, V versions, B basic
+//! operations, F values, T timeouts, I counters, M bulk operations, G `get_or_set`, W `incr_version`, L clear and
+//! close, E culling, A async, C concurrency, X isolation and faults. `cargo test --test conformance -- T::
+//! K::ascii` runs the checks that match one of several filters.
 //!
-//! A failure is printed when it happens. It says what was looked at, what was expected and what came, where in the
-//! check that is, what the check is about, and what is usually wrong with a backend that fails it:
+//! A failure is printed when it happens. It names what was checked, what was expected and what came, the place in
+//! the check, the check's purpose, and the usual mistake of a backend that fails it:
 //!
 //! ```text
 //! B::add_keeps_ttl::sync fails on mine: add made it live longer
@@ -49,8 +48,8 @@
 //!   usually:  an add that stores nothing still writes the new lifetime
 //! ```
 //!
-//! The suite is large, and most of what it takes to build is debug information that a user of it never reads. Two
-//! lines in the `Cargo.toml` of the workspace leave it out:
+//! The suite is large, and most of its build time goes into debug information that its users never read. Two lines
+//! in the `Cargo.toml` of the workspace leave it out:
 //!
 //! ```toml
 //! [profile.dev.package.conformance-tests]
@@ -60,26 +59,24 @@
 //! - **Time**: a backend that takes its time from [`Spec::clock`] declares it with [`Suite::manual_clock`],
 //!   and the suite waits for nothing. Otherwise it waits, briefly.
 //! - **Races** start at a spin gate and run for enough rounds to catch a planted bug.
-//! - **Processes**: the test program runs itself again as workers. A check that measures a whole process, such
-//!   as its descriptors, runs in one of its own too: what other tests do beside it does not count.
-//! - **Locations**: a check opens one location twice only where the suite was told
-//!   [`Suite::shared_locations`].
-//! - **Servers**: a suite told how to start one ([`Suite::servers`]) gives each location servers
-//!   of its own, and puts a fault proxy in front of them where a check is about the network.
-//!   Without the server's program all is ignored by hand, and fails in CI (the variable `CI`).
+//! - **Processes**: the test program runs itself again as workers. A check that measures a whole process, such as
+//!   its descriptors, also runs in a process of its own, so that other tests do not disturb it.
+//! - **Locations**: a check opens one location twice only if the suite was told [`Suite::shared_locations`].
+//! - **Servers**: if a suite can start servers ([`Suite::servers`]), it gives each location its own, and puts
+//!   a fault proxy in front of them if a check is about the network. If the server's program is missing, all
+//!   checks are ignored by hand, and fail in CI (the variable `CI`).
 //! - **Waivers** ([`Suite::waive`]) name a link; a waived check that passes fails.
 //! - **Observing** ([`Suite::observe`]): the matrix shows a third-party backend beside this project's, and
 //!   only the basics are asserted of it.
-//! - **Reports**: `CONFORMANCE_REPORT=FILE` appends a JSON object a line, with `backend`, `observed`,
-//!   `check`, `mode`, `status`, `reason` and `ms`.
-//! - **Directories**: made in the directory that `CONFORMANCE_DIR` names, or in the usual one for
-//!   temporary files. In one that is kept in memory the suite of a backend with a file an entry
-//!   takes a third of the time.
-//! - **Faults** ([`faults`]): a kit for a backend's own tests, of system calls that kill or fail,
-//!   files that are damaged, disks that fill up, and calls that are dropped on their way.
-//!   With `FAULTS_REPORT` the suite records there what its own checks tried: processes that count and
-//!   add, histories of one key (500 in each half of the API, 5,000 with `FAULTS_EFFORT=long`) and the bound under
-//!   load.
+//! - **Reports**: `CONFORMANCE_REPORT=FILE` appends one JSON object per line, with `backend`, `observed`, `check`,
+//!   `mode`, `status`, `reason` and `ms`.
+//! - **Directories** are made in the directory that `CONFORMANCE_DIR` names, or in the system's directory for
+//!   temporary files. If that is kept in memory, the suite of a backend with a file per entry takes a third
+//!   of the time.
+//! - **Faults** ([`faults`]): a kit for a backend's own tests: system calls that kill or fail, damaged files,
+//!   full disks, and calls that are dropped on their way. With `FAULTS_REPORT` the suite records there what its
+//!   own checks tried: processes that count and add, histories of one key (500 in each half of the API, 5,000
+//!   with `FAULTS_EFFORT=long`) and the bound under load.
 //! - **Effort**: `CONFORMANCE_EFFORT=40`, or `FAULTS_EFFORT=long`, lets processes race for `add` in 40
 //!   times the usual number of rounds: 10,000.
 

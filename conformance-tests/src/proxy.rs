@@ -1,4 +1,4 @@
-//! [`Proxy`]: a TCP proxy that does to a connection what a bad network does.
+//! [`Proxy`]: a TCP proxy that treats connections as a bad network does.
 
 use std::io::{self, Read as _, Write as _};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -15,8 +15,8 @@ pub enum Fault {
     None,
     /// Closes every connection, new ones at once.
     Refuse,
-    /// Takes requests in, passes none on, and answers nothing. A connection that lost something so
-    /// is closed when the fault ends: no network drops bytes out of the middle of a connection.
+    /// Accepts requests, passes none on, and answers nothing. A connection that lost bytes this way is closed
+    /// when the fault ends, because no network drops bytes out of the middle of a connection.
     Blackhole,
     /// Passes each piece of a reply on this much later.
     Delay(Duration),
@@ -58,7 +58,7 @@ struct Connection {
     server: TcpStream,
     /// The last bytes were a reply: a request after it is a new turn.
     replied: AtomicBool,
-    /// A blackhole has taken something of it.
+    /// Whether a blackhole has swallowed some of its bytes.
     lossy: AtomicBool,
 }
 
@@ -71,10 +71,10 @@ impl Connection {
 }
 
 impl Proxy {
-    /// A proxy in front of `upstream`, with [`Fault::None`].
+    /// Starts a proxy in front of `upstream`, with [`Fault::None`].
     ///
     /// # Errors
-    /// When no port or thread can be had.
+    /// When no port or thread is available.
     pub fn start(upstream: SocketAddr) -> io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
         let address = listener.local_addr()?;
@@ -92,13 +92,13 @@ impl Proxy {
         Ok(Self { address, shared })
     }
 
-    /// Where it listens.
+    /// Returns where it listens.
     #[must_use]
     pub const fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Leads new connections to `upstream`, as a name does after a failover. Present connections stay where they are.
+    /// Leads new connections to `upstream`, as a name does after a failover. Open connections stay where they are.
     pub fn lead_to(&self, upstream: SocketAddr) {
         *self.shared.upstream.lock().unwrap_or_else(PoisonError::into_inner) = upstream;
     }
@@ -118,24 +118,24 @@ impl Proxy {
         }
     }
 
-    /// Closes all present connections.
+    /// Closes all open connections.
     pub fn cut(&self) {
         self.shared.connections().drain(..).for_each(|connection| connection.close());
     }
 
-    /// How many connections there were so far.
+    /// Returns the number of connections so far.
     #[must_use]
     pub fn accepted(&self) -> u64 {
         self.shared.accepted.load(Ordering::SeqCst)
     }
 
-    /// How many bytes clients sent so far.
+    /// Returns the number of bytes that clients sent so far.
     #[must_use]
     pub fn sent(&self) -> u64 {
         self.shared.sent.load(Ordering::SeqCst)
     }
 
-    /// How often a client began to send, at first or after a reply: the round trips so far.
+    /// Returns how often a client began to send, at first or after a reply: the round trips so far.
     #[must_use]
     pub fn turns(&self) -> u64 {
         self.shared.turns.load(Ordering::SeqCst)

@@ -20,10 +20,10 @@ const STARTUP: Duration = Duration::from_secs(20);
 /// The longest path of a directory that leaves room for a socket's name.
 const SHORT_PATH: usize = 60;
 
-/// Makes a server's arguments of its port and its directory.
+/// Makes a server's arguments from its port and its directory.
 type Arguments = dyn Fn(u16, &Path) -> Vec<OsString> + Send + Sync;
 
-/// What a server is asked in its own protocol, and the word in its answer.
+/// What a server is asked in its own protocol, and the word to expect in its answer.
 #[derive(Clone, Copy)]
 struct Questions {
     /// The process's number follows the word.
@@ -37,7 +37,7 @@ const MEMCACHED: Questions =
 const REDIS: Questions =
     Questions { process: ("INFO server\r\n", "process_id:"), empty: ("FLUSHALL\r\n", "+OK\r\n") };
 
-/// A server process of a test's own, on a free port of 127.0.0.1. Killed when dropped.
+/// A server process of one test, on a free port of 127.0.0.1. Killed when dropped.
 pub struct Server {
     program: OsString,
     arguments: Arc<Arguments>,
@@ -54,12 +54,12 @@ impl fmt::Debug for Server {
 }
 
 impl Server {
-    /// Starts `program` with the arguments that `arguments` makes of a free port and an empty
-    /// directory of its own, and waits until it takes connections.
+    /// Starts `program` with the arguments that `arguments` makes from a free port and a new empty directory,
+    /// and waits until it accepts connections.
     ///
     /// # Errors
-    /// `NotFound` where the program is not installed; when it ends at once, or takes no
-    /// connection within 20 seconds.
+    /// `NotFound` if the program is not installed. Also when it ends at once, or accepts no connection within
+    /// 20 seconds.
     pub fn start(
         program: impl Into<OsString>,
         arguments: impl Fn(u16, &Path) -> Vec<OsString> + Send + Sync + 'static,
@@ -122,20 +122,20 @@ impl Server {
         Ok(server)
     }
 
-    /// Where it listens.
+    /// Returns where it listens.
     #[must_use]
     pub const fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// A directory of its own with a path short enough for a unix socket in it; gone afterwards.
+    /// Returns its own directory, whose path is short enough for a unix socket in it. It is removed afterwards.
     #[must_use]
     pub fn dir(&self) -> &Path {
         self.dir.path()
     }
 
-    /// Stops it for a while (SIGSTOP): connections stay, and nobody answers. Returns once all its
-    /// threads have stopped.
+    /// Pauses it (SIGSTOP): connections stay open, but nothing answers. Returns once all its threads have
+    /// stopped.
     pub fn pause(&self) {
         self.signal(Signal::STOP);
         let Some(pid) = self.process.as_ref().and_then(pid_of) else { return };
@@ -150,12 +150,12 @@ impl Server {
         }
     }
 
-    /// Lets it go on after [`Server::pause`].
+    /// Resumes it after [`Server::pause`].
     pub fn resume(&self) {
         self.signal(Signal::CONT);
     }
 
-    /// Kills it (SIGKILL), and waits until it is gone.
+    /// Kills it (SIGKILL), and waits until it has ended.
     pub fn kill(&mut self) {
         if let Some(mut process) = self.process.take() {
             // It may be gone already.
@@ -202,7 +202,7 @@ impl Server {
         }
     }
 
-    /// Whether it takes connections, and is not somebody else on the same port.
+    /// Whether it accepts connections, and is not another program on the same port.
     fn answers(&self, number: u32) -> io::Result<()> {
         let Some(Questions { process: (question, word), .. }) = self.questions else {
             return TcpStream::connect(self.address).map(drop);
@@ -246,7 +246,7 @@ fn short_directory() -> PathBuf {
     if usual.as_os_str().len() > SHORT_PATH && short.is_dir() { short.to_owned() } else { usual }
 }
 
-/// Sends a line and gives back the answer up to `end` in it.
+/// Sends a line and returns the answer up to `end` in it.
 fn ask(address: SocketAddr, question: &str, end: &str) -> io::Result<String> {
     let mut stream = TcpStream::connect_timeout(&address, STARTUP)?;
     stream.set_read_timeout(Some(STARTUP))?;
@@ -262,8 +262,7 @@ fn ask(address: SocketAddr, question: &str, end: &str) -> io::Result<String> {
     }
 }
 
-/// Whether this is a CI run, where nothing that is missing may be passed over: the variable `CI`
-/// is set.
+/// Whether this is a CI run (the variable `CI` is set), where a missing program is a failure.
 fn in_ci() -> bool {
     std::env::var_os("CI").is_some_and(|value| !value.is_empty())
 }
@@ -290,7 +289,7 @@ pub fn or_skip(server: io::Result<Server>) -> Option<Server> {
 /// Starts one server for a location.
 type Start = dyn Fn() -> io::Result<Server> + Send + Sync;
 
-/// The servers of a suite: each location has some of its own, and leaves them, empty, to the next.
+/// The servers of a suite. Each location takes its own, and returns them, empty, for the next.
 pub(crate) struct ServerPool {
     per_location: usize,
     start: Box<Start>,
@@ -302,7 +301,7 @@ impl ServerPool {
         Self { per_location, start, idle: Mutex::default() }
     }
 
-    /// Servers for one location. Without their program the check is skipped by hand, and fails in
+    /// Takes servers for one location. If their program is missing, the check is skipped by hand and fails in
     /// CI.
     pub(crate) fn take(&self) -> Outcome<Vec<Server>> {
         (0..self.per_location)

@@ -1,4 +1,4 @@
-//! [`Suite`]: what a backend's author declares: how to open the backend, and what it cannot say of itself.
+//! [`Suite`]: how a backend's author declares how to open the backend, and what it cannot declare itself.
 
 use std::fmt;
 use std::sync::Arc;
@@ -19,10 +19,10 @@ type Configure = dyn Fn(CacheBuilder<dyn BaseCache>) -> CacheBuilder<dyn BaseCac
 /// Holds a location's write lock until it is dropped.
 type Lock = dyn Fn(&Spec) -> std::io::Result<Box<dyn Send>> + Send + Sync;
 
-/// A backend under test: how to open it, and what the backend cannot say of itself.
+/// A backend under test: how to open it, and what the backend cannot declare itself.
 ///
-/// What it can say it says in [`BaseCache::capabilities`]; checks that it lacks the means for
-/// show as skipped, with the reason.
+/// The backend declares the rest in [`BaseCache::capabilities`]. Checks that it lacks the means for show as
+/// skipped, with the reason.
 #[derive(Clone)]
 pub struct Suite {
     pub(crate) name: String,
@@ -42,8 +42,8 @@ pub struct Suite {
 }
 
 impl Suite {
-    /// The checks that must pass on a backend that is merely [observed](Self::observe), too: no cache
-    /// fails them, so it is the way to the backend that is broken.
+    /// The checks that must pass even on a backend that is merely [observed](Self::observe). No cache fails them,
+    /// so a failure means that the connection to the backend is broken.
     pub const BASICS: [&'static str; 6] = [
         "B::set_get",
         "B::add_absent_true",
@@ -53,8 +53,8 @@ impl Suite {
         "L::clear_empties",
     ];
 
-    /// The suite for the backend called `name`, which `open` opens. `open` does no I/O: building
-    /// a backend never does.
+    /// Starts the suite for the backend called `name`, which `open` opens. `open` does no I/O: building a
+    /// backend never does.
     pub fn new<B: BaseCache>(name: &str, open: impl Fn(&Spec) -> Result<B> + Send + Sync + 'static) -> Self {
         Self {
             name: name.to_owned(),
@@ -73,34 +73,34 @@ impl Suite {
         }
     }
 
-    /// The backend takes its time from [`Spec::clock`]: the suite then moves it and waits for
-    /// nothing.
+    /// Declares that the backend takes its time from [`Spec::clock`]. The suite then moves the clock and
+    /// waits for nothing.
     #[must_use]
     pub const fn manual_clock(mut self) -> Self {
         self.manual_clock = true;
         self
     }
 
-    /// Opening one location twice in a process gives two handles on the same entries. Without this no check
-    /// opens a location that it has open; it closes and drops the handle first.
+    /// Declares that opening one location twice in a process gives two handles on the same entries. Without this
+    /// no check opens a location that it has open; it closes and drops the handle first.
     #[must_use]
     pub const fn shared_locations(mut self) -> Self {
         self.shared_locations = true;
         self
     }
 
-    /// The store remembers its limits on entries: a handle that names none ([`Spec::names_limits`]) adopts them, and
-    /// one that names others changes them for all, or is refused with `InvalidCacheBackend`.
+    /// Declares that the store remembers its limits on entries: a handle that names none ([`Spec::names_limits`])
+    /// adopts them, and one that names others changes them for all, or is refused with `InvalidCacheBackend`.
     #[must_use]
     pub const fn remembers_limits(mut self) -> Self {
         self.remembers_limits = true;
         self
     }
 
-    /// The backend keeps its data below [`Spec::dir`] and nowhere else. More checks apply then, and these are the
-    /// duties that they look at:
+    /// Declares that the backend keeps its data below [`Spec::dir`] and nowhere else. More checks apply then, and
+    /// they check these duties:
     ///
-    /// - **Building** makes nothing on the disk. It refuses a path that contains a NUL with
+    /// - **Building** creates nothing on the disk. It refuses a path that contains a NUL with
     ///   `InvalidCacheBackend` (`L::bad_location_err`).
     /// - **The first write** makes the directory, with any missing parents; so does a later one when another
     ///   process has removed the directory under the open handle. While the directory is missing, reading finds
@@ -111,8 +111,8 @@ impl Suite {
     ///   `Storage`, `Unavailable` or `InvalidCacheBackend` within 2 seconds, the file stays as it is, and the
     ///   handle works again once the file is gone (`L::readonly_location_err`, `X::unreachable_every_op`,
     ///   `X::unreachable_bounded`, `X::reconnect`).
-    /// - **Files of others** in the directory are not read as entries, counted, evicted or removed, by `clear`
-    ///   neither (`L::clear_spares_foreign_data`, `X::foreign_files_ignored`).
+    /// - **Other programs' files** in the directory are not read as entries, counted, evicted or removed, not even
+    ///   by `clear` (`L::clear_spares_foreign_data`, `X::foreign_files_ignored`).
     /// - **A full disk** refuses a `set` with an error and keeps the old value or none (`X::disk_full`, where
     ///   `CONFORMANCE_SMALL_DISK` names a small file system).
     #[must_use]
@@ -121,7 +121,7 @@ impl Suite {
         self
     }
 
-    /// Each entry is a regular file of its own below [`Spec::dir`], which holds the made key's
+    /// Declares that each entry is a regular file of its own below [`Spec::dir`], which holds the made key's
     /// bytes: the suite damages it.
     #[must_use]
     pub const fn file_per_entry(mut self) -> Self {
@@ -130,8 +130,8 @@ impl Suite {
         self
     }
 
-    /// How to lock a location against writers from outside, as a stranger's transaction does: what
-    /// it returns holds the lock until it is dropped. Lets `X::db_locked` run.
+    /// Sets how to lock a location against writers from outside, as another program's transaction does. The
+    /// returned value holds the lock until it is dropped. Lets `X::db_locked` run.
     #[must_use]
     pub fn lock(
         mut self,
@@ -141,7 +141,7 @@ impl Suite {
         self
     }
 
-    /// The backend talks to servers: every location has `per_location` of its own, started by
+    /// Declares that the backend talks to servers: every location has `per_location` of its own, started by
     /// `start`, and finds them in [`Spec::servers`].
     ///
     /// ```no_run
@@ -160,7 +160,7 @@ impl Suite {
         self
     }
 
-    /// Changes the settings of every cache that the suite builds: a codec, say.
+    /// Changes the settings of every cache that the suite builds, such as the codec.
     #[must_use]
     pub fn configure(
         mut self,
@@ -170,17 +170,17 @@ impl Suite {
         self
     }
 
-    /// Says that the check (`"T::half_second"`) is known to fail, and where that is dealt with.
-    /// Once it passes, the suite fails until the waiver is taken out.
+    /// Declares that the check (`"T::half_second"`) is known to fail, and where that is dealt with. Once it
+    /// passes, the suite fails until the waiver is removed.
     #[must_use]
     pub fn waive(mut self, check: &str, link: &str) -> Self {
         self.waivers.push((check.to_owned(), link.to_owned()));
         self
     }
 
-    /// The backend is shown beside the others, and only the [basics](Self::BASICS) are asserted of it:
-    /// what else fails is reported and shows as ignored. The sync API alone is run, and a check
-    /// that takes longer than 15 s, and is none of the basics, is skipped.
+    /// Shows the backend beside the others, and asserts only the [basics](Self::BASICS) of it. Other failures are
+    /// reported and show as ignored. Only the sync API is run, and a check that takes longer than 15 s is skipped
+    /// unless it is one of the basics.
     ///
     /// ```
     /// # use conformance_tests::Suite;
@@ -201,7 +201,7 @@ impl Suite {
         self
     }
 
-    /// The same suite, whose backends refuse every call once a check is given up: what is left of it
+    /// The same suite, whose backends refuse every call once a check is given up, so that the rest of the check
     /// ends soon.
     pub(crate) fn refusing_once(mut self, given_up: &Arc<AtomicBool>) -> Self {
         let (open, given_up) = (Arc::clone(&self.open), Arc::clone(given_up));

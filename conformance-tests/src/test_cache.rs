@@ -44,7 +44,7 @@ fn numbered<K: AsRef<str>>(keys: &[K]) -> Vec<NumberedKey<'_>> {
     places
 }
 
-/// By a loop: the standard library's `collect` takes several times as long to build, for each of many types.
+/// Uses a loop: the standard library's `collect` takes several times as long to build, for each of many types.
 fn listed<K>(keys: impl IntoIterator<Item = K>) -> Vec<K> {
     let mut list = Vec::new();
     for key in keys {
@@ -53,7 +53,7 @@ fn listed<K>(keys: impl IntoIterator<Item = K>) -> Vec<K> {
     list
 }
 
-/// Keys that are given out by their places.
+/// Keys that are taken by their places.
 struct Takeable<K>(Vec<Option<K>>);
 
 impl<K> Takeable<K> {
@@ -89,21 +89,21 @@ macro_rules! both {
 }
 
 impl TestCache {
-    /// The same handle with another version.
+    /// Returns the same handle with another version.
     #[must_use]
     pub fn with_version(&self, version: i64) -> Self {
         Self { cache: self.cache.with_version(version), mode: self.mode }
     }
 
-    /// The same cache in the other mode.
+    /// Returns the same cache in the other mode.
     #[must_use]
     pub fn other_mode(&self) -> Self {
         let mode = if self.mode == Mode::Sync { Mode::Async } else { Mode::Sync };
         Self { cache: self.cache.clone(), mode }
     }
 
-    /// The runtime to poll an async call in: a backend that is natively async may need one, and a check in
-    /// sync mode runs in none.
+    /// Returns the runtime to poll an async call in: a natively async backend may need one, and a check in sync
+    /// mode has none.
     fn missing_runtime(&self) -> Option<&'static Runtime> {
         let needs_one =
             matches!(self.cache.backend().as_async(), AsyncWay::Native(_)) && Handle::try_current().is_err();
