@@ -11,7 +11,7 @@ use crate::read::Document;
 
 /// Python's pickle: what Django's caches hold. Reads the protocols 0 to 5, writes 4.
 ///
-/// Types that have a form for people (a UUID, an IP address) are text, as in JSON.
+/// Types that have a human-readable form (a UUID, an IP address) become text, as in JSON.
 ///
 /// ```
 /// use cache_core::{Codec, CodecId};
@@ -24,12 +24,12 @@ use crate::read::Document;
 /// ```
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Pickle {
-    /// What one value may cost, on reading and on writing.
+    /// The limits for one value, on reading and on writing.
     pub limits: Limits,
 }
 
 impl Pickle {
-    /// Its number, which is stored beside the bytes where a store has a place for it.
+    /// Its number. A store that has room for it keeps it beside the bytes.
     pub const ID: CodecId = CodecId(3);
 }
 
@@ -72,8 +72,8 @@ fn shown(error: &Error) -> PublicError {
     PublicError::new(text)
 }
 
-/// Django's memcached and Redis backends store integers as decimal digits, without a pickle around
-/// them, and those beyond 64 bits come to the codec. No pickle is all digits.
+/// Django's memcached and Redis backends store integers as decimal digits without a pickle around them, and
+/// the codec gets those beyond 64 bits. No pickle is all digits.
 fn pickled(bytes: &[u8]) -> Cow<'_, [u8]> {
     let digits = bytes.strip_prefix(b"-").unwrap_or(bytes);
     if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {

@@ -15,7 +15,7 @@ use crate::read::typed::{Typed, big_integer};
 use crate::time::{DateTime, Time, TimeZone};
 use crate::value;
 
-/// The value in a pickle of any protocol. Executes nothing.
+/// Reads the value in a pickle of any protocol. Executes nothing.
 ///
 /// # Errors
 /// If the bytes are not a pickle, if a limit or the content forbids reading it, or if it does not hold a `T`.
@@ -23,7 +23,7 @@ pub fn from_slice<'de, T: Deserialize<'de>>(bytes: &'de [u8]) -> Result<T, Error
     from_slice_with(bytes, &Limits::default())
 }
 
-/// The same with other limits.
+/// [`from_slice`] with other limits.
 ///
 /// # Errors
 /// As [`from_slice`].
@@ -107,7 +107,7 @@ impl<'a, 'de> De<'a, 'de> {
         }
     }
 
-    /// Bytes, where they stand for a sequence of numbers.
+    /// Returns bytes if they stand for a sequence of numbers.
     fn bytes(self) -> Option<std::borrow::Cow<'a, [u8]>> {
         let arena = &self.document.arena;
         match self.item {
@@ -121,15 +121,15 @@ impl<'a, 'de> De<'a, 'de> {
     }
 }
 
-/// What a type says of an integer beyond 64 bits. Words of its own, which are left out, leave the reason to this.
+/// Turns a type's error about an integer beyond 64 bits into this crate's reason, since the type's own words are
+/// left out.
 fn wide(error: Error) -> Error {
     if error.to_string() == Flaw::UNREAD.what { Flaw::WIDE.into() } else { error }
 }
 
 const NOTHING: [u8; 0] = [];
 
-/// Whether only its fold says which of two times this is: where a clock is set back, both have the
-/// same hour.
+/// Whether only the fold tells which of two times this is: when a clock is set back, both have the same hour.
 fn is_second_of_two(time: &Time) -> bool {
     time.fold() && matches!(time.zone(), Some(TimeZone::Named(_)))
 }
@@ -253,7 +253,7 @@ impl<'de> Deserializer<'de> for De<'_, 'de> {
         self.deserialize_string(visitor)
     }
 
-    /// Bytes are not text: a `String` would take them where they happen to be UTF-8.
+    /// Bytes are not text: a `String` would accept them if they happen to be UTF-8.
     fn deserialize_string<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
         match self.bytes() {
             Some(_) => Err(Error::found("byte array", &visitor)),
@@ -284,7 +284,7 @@ struct Elements<'a, 'de> {
 }
 
 impl Elements<'_, '_> {
-    /// Refuses values that nobody has read.
+    /// Refuses values that nothing has read.
     fn end(&self) -> Result<(), Error> {
         match self.left.len() {
             0 => Ok(()),

@@ -14,11 +14,11 @@ pub enum ErrorKind {
     Malformed,
     /// A pickle that cannot be read without executing something or knowing more than its bytes.
     Unsupported,
-    /// One of the [`Limits`](crate::Limits), or of the nesting.
+    /// One of the [`Limits`](crate::Limits) was exceeded, or the nesting limit.
     Limit,
     /// An object that contains itself.
     Recursive,
-    /// The value is none of the type asked for, or of none that a pickle can hold.
+    /// The value is not of the requested type, or of a type that a pickle cannot hold.
     Type,
 }
 
@@ -60,14 +60,14 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
-/// Without a type's own words, which may quote the value.
+/// Drops a type's own words, which may quote the value.
 impl serde::ser::Error for Error {
     fn custom<T: fmt::Display>(message: T) -> Self {
         own::error(&message.to_string()).unwrap_or_else(|| Flaw::UNWRITTEN.into())
     }
 }
 
-/// Without what was found: serde would quote it, and so would most types in a message of their own.
+/// Drops what was found: serde would quote it, and so would most types in a message of their own.
 impl serde::de::Error for Error {
     fn custom<T: fmt::Display>(message: T) -> Self {
         own::error(&message.to_string()).unwrap_or_else(|| Flaw::UNREAD.into())
@@ -102,7 +102,7 @@ impl serde::de::Error for Error {
     }
 }
 
-/// An [`Error`] of the reader's inner loop, where its size matters. The position is added outside.
+/// An [`Error`] of the reader's inner loop, where its size matters. The outer layer adds the position.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Flaw {
     pub(crate) kind: ErrorKind,

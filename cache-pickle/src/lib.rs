@@ -1,15 +1,15 @@
-//! Python's pickle for Rust, to share a cache with Django: a [codec](Pickle) for the cache
-//! framework, and reading and writing by itself.
+//! Reads and writes Python's pickle in Rust, to share a cache with Django: as a [codec](Pickle) of the cache
+//! framework, or on its own.
 //!
 //! **A Python reader executes what it unpickles.** Nothing is executed here; but anyone who can write to a
 //! cache that a Python program reads as pickle can run code in that program. Such a cache trusts all its
 //! writers. JSON on both sides is safer.
 //!
 //! # serde
-//! [`to_vec`] and [`from_slice`] work as `serde_json` does: a struct is a dict with its fields'
-//! names as keys; fields that are missing, too many or renamed, and enums, are treated as there.
-//! Beyond JSON: NaN and the infinities, integers of 128 bits, bytes, tuples, which Python reads as tuples, and keys of any
-//! type that Python can hash. A sequence that is a key is a tuple; a struct or a map is none.
+//! [`to_vec`] and [`from_slice`] work as `serde_json` does: a struct is a dict with its fields' names as keys;
+//! missing, extra and renamed fields, and enums, are treated as there. Beyond JSON: NaN and the infinities, integers
+//! of 128 bits, bytes, tuples, which Python reads as tuples, and keys of any type that Python can hash. A sequence
+//! that is a key becomes a tuple; a struct or a map cannot be a key.
 //!
 //! ```
 //! use serde::{Deserialize, Serialize};
@@ -26,11 +26,10 @@
 //! # Ok::<(), cache_pickle::Error>(())
 //! ```
 //!
-//! What Python has and serde has not is text: `Decimal`, `UUID`, and in ISO 8601 dates and times, as
-//! `isoformat` writes them, and durations. Django's JSON has other forms of the same: milliseconds,
-//! `Z`, and days in durations. An object of any other class is an error, and never a guess. So is a
-//! time whose text would be another time: of the two that a clock set back has, the second
-//! (`fold=1`) in a named zone.
+//! Python types that serde lacks become text: `Decimal`, `UUID`, and in ISO 8601 dates and times, as `isoformat`
+//! writes them, and durations. Django's JSON writes the same in other forms: milliseconds, `Z`, and days in
+//! durations. An object of any other class is an error, and never a guess. So is a time whose text would mean
+//! another time: when a clock is set back, the second of two equal times (`fold=1`) in a named zone.
 //!
 //! # Any value
 //! [`Value`] holds every value that Python pickles, except strings with lone surrogates and objects that
@@ -41,11 +40,11 @@
 //! The features `jiff`, `uuid` and `rust_decimal` convert a [`Value`] from and into the types of
 //! those crates.
 //!
-//! # Reading what others wrote
+//! # Reading other programs' pickles
 //! All protocols, 0 to 5, are read; protocol 4 is written. Reading never recurses, and its time and
 //! memory are bounded by the input and by [`Limits`]: a megabyte of nesting, 84 bytes that name
-//! 2⁴⁰ objects, and a length of 2⁶³ are errors. So is all that would need a call: persistent ids,
-//! extension codes, buffers out of band. The same [`Limits`] hold on writing, so that what is written
+//! 2⁴⁰ objects, and a length of 2⁶³ are errors. So is everything that would need a call: persistent ids,
+//! extension codes, buffers out of band. The same [`Limits`] hold on writing, so that a written value
 //! can be read. An [`Error`] holds no part of a value.
 
 mod codec;

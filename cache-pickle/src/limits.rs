@@ -1,11 +1,11 @@
-//! [`Limits`]: what one document may cost.
+//! [`Limits`]: the limits for one document.
 
-/// How deep a value nests at most, on reading and on writing. Fixed, because serde's visitors call
-/// one another once a level.
+/// How deep a value may nest, on reading and on writing. Fixed, because serde's visitors call one another
+/// once per level.
 pub const MAX_DEPTH: usize = 200;
 
-/// What one document may cost, on reading and on writing: what is written within some limits can
-/// be read within them. The defaults hold any value that belongs into a cache.
+/// The limits for one document, on reading and on writing: a value written within some limits can be read
+/// within them. The defaults fit any value that belongs in a cache.
 ///
 /// ```
 /// use cache_pickle::{ErrorKind, Limits, Value};
@@ -19,14 +19,14 @@ pub const MAX_DEPTH: usize = 200;
 pub struct Limits {
     /// The longest document, in bytes; 64 MiB. At most 2 GiB.
     pub input: usize,
-    /// The most values inside it, counted once for each place where they appear; 1,000,000. What
-    /// has a type of its own in [`Value`](crate::Value), a datetime in a zone, say, is one.
+    /// The most values inside it, counted once for each place where they appear; 1,000,000. A value with a
+    /// type of its own in [`Value`](crate::Value), such as a datetime in a zone, counts as one.
     pub nodes: usize,
     /// The largest integer, in bytes; 1,024. Its cost as decimal digits grows with the square.
     pub integer: usize,
-    /// What a value in which objects are shared may grow to once each place has a copy of its own,
-    /// in bytes for each byte of the document, besides 4 MiB; 64. 84 bytes can name 2⁴⁰ objects.
-    /// On writing, only strings and classes are shared, and only as far as that.
+    /// How large a value with shared objects may grow once each place has its own copy, in bytes for each
+    /// byte of the document, besides 4 MiB; 64. 84 bytes can name 2⁴⁰ objects. On writing, only strings and
+    /// classes are shared, and only within this limit.
     pub growth: usize,
 }
 
@@ -41,46 +41,46 @@ impl Limits {
     pub(crate) const NONE: Self =
         Self { input: usize::MAX, nodes: usize::MAX, integer: usize::MAX, growth: usize::MAX };
 
-    /// The same with another [`input`](Self::input).
+    /// Returns these limits with another [`input`](Self::input).
     #[must_use]
     pub const fn with_input(mut self, bytes: usize) -> Self {
         self.input = bytes;
         self
     }
 
-    /// The same with other [`nodes`](Self::nodes).
+    /// Returns these limits with other [`nodes`](Self::nodes).
     #[must_use]
     pub const fn with_nodes(mut self, values: usize) -> Self {
         self.nodes = values;
         self
     }
 
-    /// The same with another [`integer`](Self::integer).
+    /// Returns these limits with another [`integer`](Self::integer).
     #[must_use]
     pub const fn with_integer(mut self, bytes: usize) -> Self {
         self.integer = bytes;
         self
     }
 
-    /// The same with another [`growth`](Self::growth).
+    /// Returns these limits with another [`growth`](Self::growth).
     #[must_use]
     pub const fn with_growth(mut self, bytes: usize) -> Self {
         self.growth = bytes;
         self
     }
 
-    /// The longest document. The reader counts in 32 bits, and a byte of Latin-1 may be two of its text.
+    /// The longest document. The reader counts in 32 bits, and a byte of Latin-1 may become two bytes of text.
     pub(crate) fn longest(&self) -> usize {
         self.input.min(1 << 31)
     }
 
-    /// What a value read from `input` bytes may take once shared objects are copies, in bytes.
+    /// How many bytes a value read from `input` bytes may take once shared objects are copies.
     pub(crate) fn expanded(&self, input: usize) -> u64 {
         (4_u64 << 20).saturating_add((self.growth as u64).saturating_mul(input as u64))
     }
 
-    /// The most objects, and the most containers, before it is known which of them are one value: of
-    /// all, a datetime of protocol 2 has the most, four each.
+    /// The most objects, and the most containers, before it is known which of them form one value. A datetime of
+    /// protocol 2 has the most of all values: four each.
     pub(crate) fn rows(&self) -> usize {
         self.nodes.saturating_mul(4)
     }
@@ -90,8 +90,8 @@ impl Limits {
         self.nodes.saturating_mul(10)
     }
 
-    /// The most items on the machine's stack: values that are to go into containers, and a few at
-    /// each level that are part of an object.
+    /// The most items on the machine's stack: values that will go into containers, and at each level a few
+    /// that are part of an object.
     pub(crate) fn stack(&self) -> usize {
         self.nodes.saturating_add(16 * MAX_DEPTH)
     }

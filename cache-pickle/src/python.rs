@@ -1,9 +1,9 @@
-//! A field as Python's own type, where serde would make text of it:
-//! `#[serde(with = "cache_pickle::python")]`.
+//! Writes a field as Python's own type, where serde would write text: `#[serde(with =
+//! "cache_pickle::python")]`.
 //!
-//! For any type that is convertible from and into [`Value`]: this crate's own
-//! ([`DateTime`](crate::DateTime) and the like), the features' types, and `Option`s of both. By itself a `Uuid` is text, as in JSON. Only for what is pickled: another
-//! format cannot read such a field back.
+//! For any type that converts from and into [`Value`]: this crate's own ([`DateTime`](crate::DateTime) and the like),
+//! the features' types, and `Option`s of both. Without this a `Uuid` is text, as in JSON. Use it only in pickles: no
+//! other format can read such a field back.
 //!
 #![cfg_attr(feature = "uuid", doc = "```")]
 #![cfg_attr(not(feature = "uuid"), doc = "```ignore")]

@@ -1,5 +1,5 @@
-//! serde's data model as pickle: structs and maps are dicts, sequences lists, tuples tuples; enums
-//! are what `serde_json` makes of them.
+//! Writes serde's data model as pickle: structs and maps are dicts, sequences lists, tuples tuples; enums are
+//! as in `serde_json`.
 
 use serde::ser::{
     SerializeMap, SerializeSeq, SerializeStruct, SerializeStructVariant, SerializeTuple,
@@ -13,18 +13,18 @@ use crate::opcode as op;
 use crate::value;
 use crate::write::Writer;
 
-/// `value` as a pickle of protocol 4.
+/// Writes `value` as a pickle of protocol 4.
 ///
-/// A sequence that is a key, or a part of one, is a tuple, which Python can hash.
+/// A sequence that is a key, or a part of one, becomes a tuple, which Python can hash.
 ///
 /// # Errors
-/// When the value nests deeper than [`MAX_DEPTH`], holds more than [`Limits`] allow to read again,
-/// has a key that Python cannot hash (a struct or a map), or refuses to be serialized.
+/// If the value nests deeper than [`MAX_DEPTH`], holds more than [`Limits`] allow to read again, has a key
+/// that Python cannot hash (a struct or a map), or refuses to be serialized.
 pub fn to_vec<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, Error> {
     to_vec_with(value, &Limits::default())
 }
 
-/// The same with other limits.
+/// [`to_vec`] with other limits.
 ///
 /// # Errors
 /// As [`to_vec`].
@@ -45,7 +45,7 @@ struct Ser<'a> {
 #[derive(Clone, Copy, PartialEq)]
 enum Form {
     Plain,
-    /// The key of a dict, or a part of one: text is likely to come again, and Python hashes it.
+    /// The key of a dict, or a part of one: text is likely to be repeated, and Python hashes it.
     Key,
     /// Bytes are a [fragment](value::Opcodes).
     Opcodes,
@@ -76,7 +76,7 @@ impl<'a> Ser<'a> {
         if self.form == Form::Key { Err(Flaw::UNHASHABLE.into()) } else { Ok(()) }
     }
 
-    /// A dict of one key, which is the name of an enum's variant, and what its value begins with.
+    /// Begins a dict of one key, the name of an enum's variant, and its value.
     fn variant(
         self,
         name: &'static str,

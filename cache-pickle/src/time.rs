@@ -1,5 +1,5 @@
-//! Python's dates and times. Each displays in ISO 8601 as its `isoformat` has it, with a zone's name in
-//! brackets after it. Django's JSON has milliseconds and `Z` instead, and spans in days.
+//! Python's dates and times. Each displays in ISO 8601 as its `isoformat` does, with a zone's name in brackets
+//! after it. Django's JSON has milliseconds and `Z` instead, and spans in days.
 
 use std::fmt;
 
@@ -12,7 +12,7 @@ pub struct Date {
 }
 
 impl Date {
-    /// A day in the years 1 to 9999, or nothing if there is none.
+    /// Makes a day in the years 1 to 9999. Returns `None` if it does not exist.
     #[must_use]
     pub fn new(year: u16, month: u8, day: u8) -> Option<Self> {
         let leap = year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
@@ -26,25 +26,25 @@ impl Date {
         ((1..=9999).contains(&year) && (1..=days).contains(&day)).then_some(Self { year, month, day })
     }
 
-    /// The year, 1 to 9999.
+    /// Returns the year, 1 to 9999.
     #[must_use]
     pub fn year(&self) -> u16 {
         self.year
     }
 
-    /// The month, from 1.
+    /// Returns the month, from 1.
     #[must_use]
     pub fn month(&self) -> u8 {
         self.month
     }
 
-    /// The day of the month, from 1.
+    /// Returns the day of the month, from 1.
     #[must_use]
     pub fn day(&self) -> u8 {
         self.day
     }
 
-    /// What Python's constructor takes.
+    /// Returns the bytes that Python's constructor takes.
     pub(crate) fn to_bytes(self) -> [u8; 4] {
         let [high, low] = self.year.to_be_bytes();
         [high, low, self.month, self.day]
@@ -73,64 +73,65 @@ pub struct Time {
 }
 
 impl Time {
-    /// A time of day without a zone, or nothing if there is none.
+    /// Makes a time of day without a zone. Returns `None` if it does not exist.
     #[must_use]
     pub fn new(hour: u8, minute: u8, second: u8, microsecond: u32) -> Option<Self> {
         let fits = hour < 24 && minute < 60 && second < 60 && microsecond < 1_000_000;
         fits.then_some(Self { hour, minute, second, fold: false, microsecond, zone: None })
     }
 
-    /// The same in a zone, or without one.
+    /// Returns the same time in a zone, or without one.
     #[must_use]
     pub fn with_zone(mut self, zone: Option<TimeZone>) -> Self {
         self.zone = zone.map(Box::new);
         self
     }
 
-    /// The same, as the second of the two times that a clock set back has (`fold=1`), or the first.
+    /// Returns the same time as the second (`fold=1`) or the first of the two times that exist when a clock is set
+    /// back.
     #[must_use]
     pub fn with_fold(mut self, fold: bool) -> Self {
         self.fold = fold;
         self
     }
 
-    /// The hour, 0 to 23.
+    /// Returns the hour, 0 to 23.
     #[must_use]
     pub fn hour(&self) -> u8 {
         self.hour
     }
 
-    /// The minute.
+    /// Returns the minute.
     #[must_use]
     pub fn minute(&self) -> u8 {
         self.minute
     }
 
-    /// The second, 0 to 59.
+    /// Returns the second, 0 to 59.
     #[must_use]
     pub fn second(&self) -> u8 {
         self.second
     }
 
-    /// The microsecond within the second.
+    /// Returns the microsecond within the second.
     #[must_use]
     pub fn microsecond(&self) -> u32 {
         self.microsecond
     }
 
-    /// Whether this is the second of the two times that a clock set back has.
+    /// Returns whether this is the second of the two times that exist when a clock is set back.
     #[must_use]
     pub fn fold(&self) -> bool {
         self.fold
     }
 
-    /// The zone, if there is one.
+    /// Returns the zone, if it has one.
     #[must_use]
     pub fn zone(&self) -> Option<&TimeZone> {
         self.zone.as_deref()
     }
 
-    /// What Python's constructor takes, without the fold, which is a bit elsewhere.
+    /// Returns the bytes that Python's constructor takes, without the fold, whose bit is elsewhere.
     pub(crate) fn to_bytes(&self) -> [u8; 6] {
         let [_, high, middle, low] = self.microsecond.to_be_bytes();
         [self.hour, self.minute, self.second, high, middle, low]
@@ -180,15 +181,15 @@ const MICROSECONDS: i128 = 1_000_000;
 const DAY: i128 = 86_400 * MICROSECONDS;
 
 impl TimeDelta {
-    /// Days (at most 999,999,999 of either sign), seconds of a day and microseconds of a second,
-    /// as Python keeps them: only the days have a sign. Nothing where one is out of its range.
+    /// Makes a span from days (at most 999,999,999 of either sign), seconds of a day and microseconds of a
+    /// second, as Python keeps them: only the days have a sign. Returns `None` if one is out of its range.
     #[must_use]
     pub fn new(days: i32, seconds: u32, microseconds: u32) -> Option<Self> {
         let fits = days.unsigned_abs() <= 999_999_999 && seconds < 86_400 && microseconds < 1_000_000;
         fits.then_some(Self { days, seconds, microseconds })
     }
 
-    /// A span of this many microseconds, or `None` if Python has no such span.
+    /// Makes a span of this many microseconds. Returns `None` if Python has no such span.
     #[must_use]
     pub fn from_microseconds(total: i128) -> Option<Self> {
         let days = i32::try_from(total.div_euclid(DAY)).ok()?;
@@ -196,30 +197,30 @@ impl TimeDelta {
         Self::new(days, (rest / MICROSECONDS) as u32, (rest % MICROSECONDS) as u32)
     }
 
-    /// All of it in microseconds.
+    /// Returns the whole span in microseconds.
     #[must_use]
     pub fn total_microseconds(&self) -> i128 {
         i128::from(self.days) * DAY + i128::from(self.seconds) * MICROSECONDS + i128::from(self.microseconds)
     }
 
-    /// Whether a zone may be so far away from UTC: less than a day.
+    /// Whether a zone may be this far from UTC: less than a day.
     pub(crate) fn is_an_offset(&self) -> bool {
         self.total_microseconds().abs() < DAY
     }
 
-    /// The days; below zero for a span below zero.
+    /// Returns the days, negative for a negative span.
     #[must_use]
     pub fn days(&self) -> i32 {
         self.days
     }
 
-    /// The seconds of the last day.
+    /// Returns the seconds of the last day.
     #[must_use]
     pub fn seconds(&self) -> u32 {
         self.seconds
     }
 
-    /// The microseconds of the last second.
+    /// Returns the microseconds of the last second.
     #[must_use]
     pub fn microseconds(&self) -> u32 {
         self.microseconds
