@@ -48,12 +48,12 @@ impl<'a> Key<'a> {
     /// memcached would refuse the key. With [`KeyPolicy::Warn`] such a key is a `tracing` warning.
     pub fn new(text: &'a str, policy: KeyPolicy) -> Result<Self> {
         policy.check(text)?;
-        Ok(Self::with_head(text, split(text)))
+        Ok(Self::with_prefix(text, split(text)))
     }
 
-    /// A key whose head ends at `head`.
-    fn with_head(text: &'a str, head: usize) -> Self {
-        Self { text, parts: text.split_at_checked(head).unwrap_or(("", text)).into() }
+    /// A key whose prefix has `prefix_len` bytes.
+    fn with_prefix(text: &'a str, prefix_len: usize) -> Self {
+        Self { text, parts: text.split_at_checked(prefix_len).unwrap_or(("", text)).into() }
     }
 
     /// Returns the key as text.
@@ -111,7 +111,7 @@ impl fmt::Display for Key<'_> {
     }
 }
 
-/// Where the head of a made key ends: behind the first `:version:`. [`check_prefix`] ensures that the prefix does
+/// Where the prefix of a made key ends: behind the first `:version:`. [`check_prefix`] ensures that the prefix does
 /// not contain one, so every handle that makes a key finds the same place.
 fn split(key: &str) -> usize {
     let mut start = match key.find(':') {
@@ -133,15 +133,15 @@ pub struct KeyBuf {
     short: ArrayString<256>,
     /// Used instead of `short` if the key does not fit there.
     long: Option<String>,
-    /// Where its head ends.
-    head: usize,
+    /// The length of its prefix.
+    prefix_len: usize,
 }
 
 impl KeyBuf {
     /// Returns the key as backends take it.
     #[must_use]
     pub fn as_key(&self) -> Key<'_> {
-        Key::with_head(self.text(), self.head)
+        Key::with_prefix(self.text(), self.prefix_len)
     }
 
     #[inline]
@@ -150,17 +150,17 @@ impl KeyBuf {
     }
 
     #[inline]
-    fn fill(&mut self, head: &str, key: &str) {
-        self.head = head.len();
+    fn fill(&mut self, prefix: &str, key: &str) {
+        self.prefix_len = prefix.len();
         self.short.clear();
         self.long = None;
-        if self.short.try_push_str(head).is_err() || self.short.try_push_str(key).is_err() {
-            self.long = Some([head, key].concat());
+        if self.short.try_push_str(prefix).is_err() || self.short.try_push_str(key).is_err() {
+            self.long = Some([prefix, key].concat());
         }
     }
 
     fn replace(&mut self, text: String) {
-        self.head = split(&text);
+        self.prefix_len = split(&text);
         self.long = Some(text);
     }
 }
@@ -169,7 +169,7 @@ impl KeyBuf {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct KeyList {
     text: String,
-    /// Where the head of each key ends, and the key.
+    /// Where the prefix of each key ends, and the key.
     ends: Vec<(usize, usize)>,
 }
 
@@ -185,8 +185,8 @@ impl KeyList {
 
     pub(crate) fn get(&self, index: usize) -> Key<'_> {
         let start = if index == 0 { 0 } else { self.ends[index - 1].1 };
-        let (head, end) = self.ends[index];
-        Key::with_head(&self.text[start..end], head)
+        let (prefix_len, end) = self.ends[index];
+        Key::with_prefix(&self.text[start..end], prefix_len)
     }
 
     pub(crate) fn range(&self, range: std::ops::Range<usize>) -> Vec<Key<'_>> {
@@ -280,9 +280,9 @@ pub(crate) struct KeyMaker {
     pub(crate) policy: KeyPolicy,
 }
 
-/// What stands before the caller's key in all keys of one version: made once for each handle.
+/// What precedes the caller's key in all keys of one version: `prefix:version:`. Each handle makes it once.
 #[derive(Clone)]
-pub(crate) struct Head {
+pub(crate) struct KeyPrefix {
     pub(crate) version: i64,
     /// `prefix:version:`
     text: Arc<str>,
@@ -292,22 +292,22 @@ pub(crate) struct Head {
 }
 
 impl KeyMaker {
-    pub(crate) fn head(&self, version: i64) -> Head {
+    pub(crate) fn prefix_of(&self, version: i64) -> KeyPrefix {
         let text = default_key_func("", &self.prefix, version);
         let plain = has_good_bytes(&text) && self.function.is_none() && self.validator.is_none();
-        Head { version, plain, text: text.into() }
+        KeyPrefix { version, plain, text: text.into() }
     }
 
     /// Django's `make_key`, into the caller's place: a made key is large, and moving it costs more than
     /// making it.
     #[inline]
-    pub(crate) fn make(&self, made: &mut KeyBuf, head: &Head, key: &str) -> Result<()> {
+    pub(crate) fn make(&self, made: &mut KeyBuf, prefix: &KeyPrefix, key: &str) -> Result<()> {
         if let Some(function) = &self.function {
-            made.replace((function.call)(key, &self.prefix, head.version).map_err(|e| {
+            made.replace((function.call)(key, &self.prefix, prefix.version).map_err(|e| {
                 Error::invalid_cache_key(key, "the key function refused the key").with_source(e)
             })?);
         } else {
-            made.fill(&head.text, key);
+            made.fill(&prefix.text, key);
         }
         Ok(())
     }
@@ -324,23 +324,23 @@ impl KeyMaker {
 
     /// Django's `make_and_validate_key`.
     #[inline]
-    pub(crate) fn make_and_validate(&self, made: &mut KeyBuf, head: &Head, key: &str) -> Result<()> {
+    pub(crate) fn make_and_validate(&self, made: &mut KeyBuf, prefix: &KeyPrefix, key: &str) -> Result<()> {
         // The caller's part is looked at where the caller wrote it: see `Key::parts`.
-        if head.plain && head.text.len() + key.len() <= MEMCACHE_MAX_KEY_LENGTH && has_good_bytes(key) {
-            made.fill(&head.text, key);
+        if prefix.plain && prefix.text.len() + key.len() <= MEMCACHE_MAX_KEY_LENGTH && has_good_bytes(key) {
+            made.fill(&prefix.text, key);
             return Ok(());
         }
-        self.make(made, head, key)?;
+        self.make(made, prefix, key)?;
         self.validate(made.text())
     }
 
     /// What [`KeyMaker::make`] made of `key`, for a call in place.
     #[inline]
-    pub(crate) fn key<'a>(&self, made: &'a KeyBuf, head: &'a Head, key: &'a str) -> Key<'a> {
+    pub(crate) fn key<'a>(&self, made: &'a KeyBuf, prefix: &'a KeyPrefix, key: &'a str) -> Key<'a> {
         if self.function.is_some() {
             return made.as_key();
         }
-        Key { text: made.text(), parts: [&head.text, key] }
+        Key { text: made.text(), parts: [&prefix.text, key] }
     }
 }
 
@@ -375,7 +375,7 @@ mod tests {
         for len in [0, 1, 250, 251, 252, 253, 300, 70_000] {
             let key = "k".repeat(len);
             let mut made = KeyBuf::default();
-            maker.make(&mut made, &maker.head(-7), &key).unwrap();
+            maker.make(&mut made, &maker.prefix_of(-7), &key).unwrap();
             assert_eq!(made.as_key().as_str(), default_key_func(&key, "p", -7));
             assert_eq!(made.long.is_some(), len > 251);
         }
@@ -398,8 +398,9 @@ mod tests {
     #[test]
     fn a_refused_key_says_every_reason() {
         let maker = maker("", KeyPolicy::Refuse);
-        let e =
-            maker.make_and_validate(&mut KeyBuf::default(), &maker.head(1), &" ".repeat(251)).unwrap_err();
+        let e = maker
+            .make_and_validate(&mut KeyBuf::default(), &maker.prefix_of(1), &" ".repeat(251))
+            .unwrap_err();
         assert!(e.to_string().contains("0x20") && e.to_string().contains("250"), "{e}");
     }
 
@@ -407,7 +408,10 @@ mod tests {
     fn a_bad_prefix_and_a_whole_too_long_are_refused_with_a_good_key() {
         for (prefix, key) in [("a b", "key"), ("p", &*"k".repeat(250 - "p:1:".len() + 1))] {
             let maker = maker(prefix, KeyPolicy::Refuse);
-            assert!(maker.make_and_validate(&mut KeyBuf::default(), &maker.head(1), key).is_err(), "{key}");
+            assert!(
+                maker.make_and_validate(&mut KeyBuf::default(), &maker.prefix_of(1), key).is_err(),
+                "{key}"
+            );
         }
     }
 
@@ -435,13 +439,13 @@ mod tests {
         }) {
             check_prefix(prefix).unwrap();
             let maker = maker(prefix, KeyPolicy::Allow);
-            let (mut made, head) = (KeyBuf::default(), maker.head(version));
-            maker.make(&mut made, &head, key).unwrap();
+            let (mut made, key_prefix) = (KeyBuf::default(), maker.prefix_of(version));
+            maker.make(&mut made, &key_prefix, key).unwrap();
             let mut other = KeyBuf::default();
             other.replace(default_key_func(key, prefix, version));
             let mut list = KeyList::default();
             list.push(other.as_key());
-            let in_place = maker.key(&made, &head, key);
+            let in_place = maker.key(&made, &key_prefix, key);
             for same in [made.as_key(), other.as_key(), list.get(0)] {
                 assert_eq!((in_place, hash(in_place)), (same, hash(same)), "{prefix:?} {version} {key:?}");
             }

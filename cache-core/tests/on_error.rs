@@ -180,7 +180,7 @@ fn degraded_too_other_errors_are_errors() {
 fn degraded_a_computed_value_is_given_even_if_its_storing_is_in_doubt() {
     let doubt = cache(ErrorKind::OutcomeUnknown, Some("other"), OnError::Fallback);
     assert_eq!(doubt.get_or_set("k", MINUTE, || 5).unwrap(), 5);
-    let surfaced = cache(ErrorKind::OutcomeUnknown, Some("other"), OnError::Return);
-    let error = surfaced.get_or_set("k", MINUTE, || 5).unwrap_err();
+    let returned = cache(ErrorKind::OutcomeUnknown, Some("other"), OnError::Return);
+    let error = returned.get_or_set("k", MINUTE, || 5).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::OutcomeUnknown);
 }

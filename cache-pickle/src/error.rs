@@ -1,6 +1,6 @@
 //! [`Error`]: why a value cannot be read or written, without any part of the value.
 
-pub(crate) mod own;
+pub(crate) mod texts;
 
 use std::fmt;
 
@@ -63,22 +63,22 @@ impl std::error::Error for Error {}
 /// Drops a type's own words, which may quote the value.
 impl serde::ser::Error for Error {
     fn custom<T: fmt::Display>(message: T) -> Self {
-        own::error(&message.to_string()).unwrap_or_else(|| Flaw::UNWRITTEN.into())
+        texts::error(&message.to_string()).unwrap_or_else(|| Flaw::UNWRITTEN.into())
     }
 }
 
 /// Drops what was found: serde would quote it, and so would most types in a message of their own.
 impl serde::de::Error for Error {
     fn custom<T: fmt::Display>(message: T) -> Self {
-        own::error(&message.to_string()).unwrap_or_else(|| Flaw::UNREAD.into())
+        texts::error(&message.to_string()).unwrap_or_else(|| Flaw::UNREAD.into())
     }
 
     fn invalid_type(found: Unexpected<'_>, expected: &dyn Expected) -> Self {
-        Self::found(own::kind_of(found), expected)
+        Self::found(texts::kind_of(found), expected)
     }
 
     fn invalid_value(found: Unexpected<'_>, expected: &dyn Expected) -> Self {
-        Self::new(ErrorKind::Type, format!("invalid value: {}, expected {expected}", own::kind_of(found)))
+        Self::new(ErrorKind::Type, format!("invalid value: {}, expected {expected}", texts::kind_of(found)))
     }
 
     fn invalid_length(len: usize, expected: &dyn Expected) -> Self {

@@ -8,7 +8,7 @@ use cache_core::{
     poll_now,
 };
 
-use crate::commands::Put;
+use crate::commands::Store;
 use crate::config::Config;
 use crate::operations::{LARGEST_VALUE, Operations};
 
@@ -33,11 +33,11 @@ impl BaseCache for RedisCache {
     }
 
     fn set(&self, key: Key<'_>, value: Payload, expiry: Expiry) -> Result<()> {
-        poll_now(self.operations.put(Mode::Blocking, Put::Set, key, &value, expiry)).map(drop)
+        poll_now(self.operations.store(Mode::Blocking, Store::Always, key, &value, expiry)).map(drop)
     }
 
     fn add(&self, key: Key<'_>, value: Payload, expiry: Expiry) -> Result<bool> {
-        poll_now(self.operations.put(Mode::Blocking, Put::Add, key, &value, expiry))
+        poll_now(self.operations.store(Mode::Blocking, Store::Absent, key, &value, expiry))
     }
 
     fn touch(&self, key: Key<'_>, expiry: Expiry) -> Result<bool> {
@@ -118,11 +118,11 @@ impl AsyncCache for RedisCache {
     }
 
     async fn set(&self, key: Key<'_>, value: Payload, expiry: Expiry) -> Result<()> {
-        self.operations.put(Mode::Async, Put::Set, key, &value, expiry).await.map(drop)
+        self.operations.store(Mode::Async, Store::Always, key, &value, expiry).await.map(drop)
     }
 
     async fn add(&self, key: Key<'_>, value: Payload, expiry: Expiry) -> Result<bool> {
-        self.operations.put(Mode::Async, Put::Add, key, &value, expiry).await
+        self.operations.store(Mode::Async, Store::Absent, key, &value, expiry).await
     }
 
     async fn touch(&self, key: Key<'_>, expiry: Expiry) -> Result<bool> {

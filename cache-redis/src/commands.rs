@@ -45,14 +45,14 @@ pub(crate) fn delete_many(keys: &[Key<'_>]) -> Cmd {
     with_keys("DEL", keys)
 }
 
-/// Whether a write gives way to what is there.
+/// When a write stores its value: always, or if the key is absent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Put {
-    Set,
-    Add,
+pub(crate) enum Store {
+    Always,
+    Absent,
 }
 
-pub(crate) fn set(put: Put, key: Key<'_>, value: &Payload, expiry: Expiry) -> Cmd {
+pub(crate) fn set(store: Store, key: Key<'_>, value: &Payload, expiry: Expiry) -> Cmd {
     let mut digits = itoa::Buffer::new();
     let data = match value {
         Payload::Int(n) => digits.format(*n).as_bytes(),
@@ -60,7 +60,7 @@ pub(crate) fn set(put: Put, key: Key<'_>, value: &Payload, expiry: Expiry) -> Cm
     };
     let mut cmd = Cmd::with_capacity(6, 32 + key.as_bytes().len() + data.len());
     cmd.arg("SET").arg(key.as_bytes()).arg(data);
-    if put == Put::Add {
+    if store == Store::Absent {
         cmd.arg("NX");
     }
     if let Some(ms) = lifetime_ms(expiry) {

@@ -25,7 +25,7 @@ impl fmt::Debug for Servers {
         for url in &self.0 {
             match read(url)
                 .map(|server| server.to_string())
-                .or_else(|_| Watch::read(url).map(|(_, watch)| watch.to_string()))
+                .or_else(|_| SentinelGroup::read(url).map(|(_, group)| group.to_string()))
             {
                 Ok(shown) => list.entry(&format_args!("{shown}")),
                 Err(_) => list.entry(&format_args!("(not a Redis URL)")),
@@ -67,8 +67,8 @@ impl Servers {
         })
     }
 
-    /// The servers; or the one primary, whose address is not known yet, and who watches it.
-    pub(crate) fn parse(&self) -> Result<(Vec<Server>, Option<Watch>)> {
+    /// The servers; or the one primary, whose address is not known yet, and its sentinels.
+    pub(crate) fn parse(&self) -> Result<(Vec<Server>, Option<SentinelGroup>)> {
         if self.0.is_empty() {
             return Err(Error::invalid_cache_backend(
                 "the location names no Redis server; give one such as redis://localhost:6379/0",
@@ -77,13 +77,13 @@ impl Servers {
         if let [url] = self.0.as_slice()
             && is_of_sentinels(url)
         {
-            let (primary, watch) = Watch::read(url).map_err(|problem| {
+            let (primary, group) = SentinelGroup::read(url).map_err(|problem| {
                 Error::invalid_cache_backend(format!(
                     "the Redis location {problem}; write it as \
                      redis+sentinel://[[user]:password@]host[:port][,host[:port]…]/name[/database]"
                 ))
             })?;
-            return Ok((vec![primary], Some(watch)));
+            return Ok((vec![primary], Some(group)));
         }
         let count = self.0.len();
         let read = |(place, url): (usize, &String)| {
@@ -133,15 +133,15 @@ impl fmt::Display for Server {
     }
 }
 
-/// The sentinels that watch a primary. Its [`fmt::Display`] is its name in errors.
+/// The sentinels that watch one primary. Its [`fmt::Display`] is its name in errors.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Watch {
+pub(crate) struct SentinelGroup {
     /// What they call it.
     pub(crate) name: String,
     pub(crate) sentinels: Vec<Server>,
 }
 
-impl fmt::Display for Watch {
+impl fmt::Display for SentinelGroup {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let hosts: Vec<String> =
             self.sentinels.iter().map(|sentinel| format!("{:?}", sentinel.address)).collect();
@@ -154,8 +154,8 @@ fn is_of_sentinels(url: &str) -> bool {
     scheme.ends_with("+sentinel")
 }
 
-impl Watch {
-    /// A primary without an address, and who watches it.
+impl SentinelGroup {
+    /// A primary without an address, and its sentinels.
     fn read(url: &str) -> Result<(Server, Self), Problem> {
         let (scheme, rest) = url.split_once("://").ok_or("is not a Redis URL")?;
         let scheme = scheme.to_ascii_lowercase();

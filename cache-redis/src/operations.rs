@@ -7,7 +7,7 @@ use cache_core::{Error, ErrorKind, Expiry, Info, Key, Mode, Payload, Result};
 use cache_net::{Call, Limits, RetrySafety};
 use redis::{ServerErrorKind, Value};
 
-use crate::commands::{self, Put};
+use crate::commands::{self, Store};
 use crate::config::Config;
 use crate::node::{Node, understand, value};
 use crate::reply::{self, Counted, Wrong};
@@ -114,10 +114,10 @@ impl Operations {
     }
 
     /// Returns false if `put` is `Add` and the key exists.
-    pub(crate) async fn put(
+    pub(crate) async fn store(
         &self,
         mode: Mode,
-        put: Put,
+        store: Store,
         key: Key<'_>,
         value: &Payload,
         expiry: Expiry,
@@ -127,8 +127,8 @@ impl Operations {
             self.forget(call, key).await?;
             return Err(Error::value_too_large(key.as_str(), size, LARGEST_VALUE));
         }
-        let safety = if put == Put::Add { RetrySafety::Once } else { RetrySafety::Idempotent };
-        let request = Request::one(commands::set(put, key, value, expiry), safety);
+        let safety = if store == Store::Absent { RetrySafety::Once } else { RetrySafety::Idempotent };
+        let request = Request::one(commands::set(store, key, value, expiry), safety);
         let stored = self.ask(call, Access::Write, key, &request, reply::stored).await;
         if let Err(e) = &stored
             && e.kind() == ErrorKind::ValueTooLarge
@@ -209,7 +209,7 @@ impl Operations {
         let (sent, mut refused): (Vec<usize>, Vec<usize>) = (0..entries.len()).partition(fits);
         let make = |place: usize| {
             let (key, value) = &entries[sent[place]];
-            commands::set(Put::Set, *key, value, expiry)
+            commands::set(Store::Always, *key, value, expiry)
         };
         let keys: Vec<Key<'_>> = sent.iter().map(|&place| entries[place].0).collect();
         for (reply, &place) in

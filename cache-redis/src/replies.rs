@@ -18,13 +18,13 @@ const FIRST_ELEMENTS: usize = 32;
 
 /// Bytes that are not a reply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Garbled {
+pub(crate) enum ProtocolError {
     /// They begin as a record of TLS does.
     Tls,
     Other,
 }
 
-impl From<Malformed> for Garbled {
+impl From<Malformed> for ProtocolError {
     fn from(_: Malformed) -> Self {
         Self::Other
     }
@@ -56,7 +56,7 @@ impl Answer {
     }
 
     /// Moves what has come into it; true when it is whole.
-    pub(crate) fn read(&mut self, incoming: &mut Incoming) -> Result<bool, Garbled> {
+    pub(crate) fn read(&mut self, incoming: &mut Incoming) -> Result<bool, ProtocolError> {
         while let Some(value) = self.next(incoming)? {
             match &mut self.whole {
                 Whole::One(place) => {
@@ -93,7 +93,7 @@ impl Answer {
     }
 
     /// Returns the next reply if it has arrived whole.
-    fn next(&mut self, incoming: &mut Incoming) -> Result<Option<Value>, Garbled> {
+    fn next(&mut self, incoming: &mut Incoming) -> Result<Option<Value>, ProtocolError> {
         loop {
             let value = if incoming.is_expecting() {
                 match incoming.block()? {
@@ -103,8 +103,8 @@ impl Answer {
             } else {
                 // What is not a reply may go on for long without the end of a line.
                 match incoming.first() {
-                    Some(0x14..=0x17) => return Err(Garbled::Tls),
-                    Some(kind) if !b"+-:$*".contains(&kind) => return Err(Garbled::Other),
+                    Some(0x14..=0x17) => return Err(ProtocolError::Tls),
+                    Some(kind) if !b"+-:$*".contains(&kind) => return Err(ProtocolError::Other),
                     _ => {}
                 }
                 let Some(line) = incoming.line()? else { return Ok(None) };
@@ -114,7 +114,7 @@ impl Answer {
                         incoming.expect(length);
                         continue;
                     }
-                    Head::Array(_) if self.open.len() >= DEEPEST => return Err(Garbled::Other),
+                    Head::Array(_) if self.open.len() >= DEEPEST => return Err(ProtocolError::Other),
                     Head::Array(0) => Value::Array(Vec::new()),
                     Head::Array(count) => {
                         self.open.push((Vec::with_capacity(count.min(FIRST_ELEMENTS)), count));
@@ -153,31 +153,31 @@ enum Head {
 }
 
 impl Head {
-    fn parse(line: &[u8]) -> Result<Self, Garbled> {
-        let line = line.strip_suffix(b"\r").ok_or(Garbled::Other)?;
-        let (kind, rest) = line.split_first().ok_or(Garbled::Other)?;
+    fn parse(line: &[u8]) -> Result<Self, ProtocolError> {
+        let line = line.strip_suffix(b"\r").ok_or(ProtocolError::Other)?;
+        let (kind, rest) = line.split_first().ok_or(ProtocolError::Other)?;
         match kind {
             b'+' if rest == b"OK" => Ok(Self::Whole(Value::Okay)),
             b'+' => Ok(Self::Whole(Value::SimpleString(text(rest)?.to_owned()))),
             b':' => Ok(Self::Whole(Value::Int(number(rest)?))),
             b'$' | b'*' if rest == b"-1" => Ok(Self::Whole(Value::Nil)),
-            b'$' => Ok(Self::Bulk(usize::try_from(number(rest)?).map_err(|_| Garbled::Other)?)),
-            b'*' => Ok(Self::Array(usize::try_from(number(rest)?).map_err(|_| Garbled::Other)?)),
+            b'$' => Ok(Self::Bulk(usize::try_from(number(rest)?).map_err(|_| ProtocolError::Other)?)),
+            b'*' => Ok(Self::Array(usize::try_from(number(rest)?).map_err(|_| ProtocolError::Other)?)),
             // The `redis` crate decides which kinds of errors exist. A server may quote bytes that are not UTF-8.
             b'-' => parse_redis_value((String::from_utf8_lossy(line) + "\r\n").as_bytes())
                 .map(Self::Whole)
-                .map_err(|_| Garbled::Other),
-            _ => Err(Garbled::Other),
+                .map_err(|_| ProtocolError::Other),
+            _ => Err(ProtocolError::Other),
         }
     }
 }
 
-fn text(bytes: &[u8]) -> Result<&str, Garbled> {
-    std::str::from_utf8(bytes).map_err(|_| Garbled::Other)
+fn text(bytes: &[u8]) -> Result<&str, ProtocolError> {
+    std::str::from_utf8(bytes).map_err(|_| ProtocolError::Other)
 }
 
-fn number(digits: &[u8]) -> Result<i64, Garbled> {
-    text(digits)?.parse().map_err(|_| Garbled::Other)
+fn number(digits: &[u8]) -> Result<i64, ProtocolError> {
+    text(digits)?.parse().map_err(|_| ProtocolError::Other)
 }
 
 #[cfg(test)]
@@ -188,7 +188,7 @@ mod tests {
     use super::*;
 
     /// The replies in `bytes`, which come in pieces of `piece` bytes, and whether any is left half.
-    fn read(bytes: &[u8], piece: usize) -> Result<(Vec<Value>, bool), Garbled> {
+    fn read(bytes: &[u8], piece: usize) -> Result<(Vec<Value>, bool), ProtocolError> {
         let (mut incoming, mut answer) =
             (Incoming::default(), Answer::to(&Commands::One(redis::cmd("PING"))));
         let (mut found, mut rest) = (Vec::new(), bytes);
@@ -256,10 +256,10 @@ mod tests {
             b"+\xff\r\n",
             b"\x15\x03\x03\0",
         ] {
-            let kind = if bytes[0] == 0x15 { Garbled::Tls } else { Garbled::Other };
+            let kind = if bytes[0] == 0x15 { ProtocolError::Tls } else { ProtocolError::Other };
             assert_eq!(read(bytes, 5).unwrap_err(), kind, "{}", String::from_utf8_lossy(bytes));
         }
-        assert_eq!(read(&b"*1\r\n".repeat(100), 100).unwrap_err(), Garbled::Other);
+        assert_eq!(read(&b"*1\r\n".repeat(100), 100).unwrap_err(), ProtocolError::Other);
         // An array's memory grows with what comes.
         assert_eq!(read(b"*1000000000000\r\n:1\r\n", 100).unwrap(), (Vec::new(), true));
     }

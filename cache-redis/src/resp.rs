@@ -8,7 +8,7 @@ use redis::{Cmd, Value, cmd};
 
 use crate::error::error;
 use crate::location::Server;
-use crate::replies::{Answer, Garbled};
+use crate::replies::{Answer, ProtocolError};
 use crate::reply::{self, Wrong};
 use crate::request::Request;
 
@@ -77,7 +77,7 @@ impl Resp {
 impl Protocol for Resp {
     type Request = Request;
     type Answer = Answer;
-    type Malformed = Garbled;
+    type Malformed = ProtocolError;
 
     fn write(request: &Request, out: &mut Vec<u8>) {
         request.write(out);
@@ -87,7 +87,7 @@ impl Protocol for Resp {
         Answer::to(&request.commands)
     }
 
-    fn read(incoming: &mut Incoming, answer: &mut Answer) -> Result<bool, Garbled> {
+    fn read(incoming: &mut Incoming, answer: &mut Answer) -> Result<bool, ProtocolError> {
         answer.read(incoming)
     }
 
@@ -113,12 +113,12 @@ impl Protocol for Resp {
         Ok(())
     }
 
-    fn malformed(&self, _: &Request, why: Garbled) -> Error {
+    fn malformed(&self, _: &Request, why: ProtocolError) -> Error {
         Error::rejected(match why {
-            Garbled::Tls => {
+            ProtocolError::Tls => {
                 format!("{self} speaks TLS; write rediss:// in place of redis:// in the location")
             }
-            Garbled::Other => {
+            ProtocolError::Other => {
                 format!("{self} does not speak the Redis protocol; see that the address is a Redis server's")
             }
         })

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::backend::BaseCache;
-use crate::cache::flight::Flights;
 use crate::cache::meters::Observed;
+use crate::cache::singleflight::Flights;
 use crate::cache::stats::Counters;
 use crate::cache::{Cache, OnError, Settings};
 use crate::capabilities::Capabilities;
@@ -77,7 +77,7 @@ impl<B: BaseCache + ?Sized> CacheBuilder<B> {
             backend,
             name: settings.observed.name().to_owned(),
             prefix: settings.keys.prefix.clone(),
-            version: cache.head.version,
+            version: cache.prefix.version,
             timeout: settings.timeout,
             function: settings.keys.function.clone(),
             validator: settings.keys.validator.clone(),
@@ -247,7 +247,7 @@ impl<B: BaseCache + ?Sized> CacheBuilder<B> {
             KeyMaker { prefix: self.prefix, function: self.function, validator: self.validator, policy };
         Cache {
             backend: self.backend,
-            head: keys.head(self.version),
+            prefix: keys.prefix_of(self.version),
             settings: Arc::new(Settings {
                 keys,
                 timeout: self.timeout,

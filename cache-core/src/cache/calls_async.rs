@@ -147,7 +147,7 @@ impl<B: BaseCache + ?Sized> Cache<B> {
     /// # Errors
     /// As [`Cache::incr_version_by`].
     pub async fn aincr_version_by(&self, key: &str, delta: i64) -> Result<i64> {
-        self.move_on(Mode::Async, key, self.head.version.checked_add(delta)).await
+        self.move_on(Mode::Async, key, self.prefix.version.checked_add(delta)).await
     }
 
     /// [`Cache::aincr_version_by`] under Django's name.
@@ -163,7 +163,7 @@ impl<B: BaseCache + ?Sized> Cache<B> {
     /// # Errors
     /// As [`Cache::decr_version_by`].
     pub async fn adecr_version_by(&self, key: &str, delta: i64) -> Result<i64> {
-        self.move_on(Mode::Async, key, self.head.version.checked_sub(delta)).await
+        self.move_on(Mode::Async, key, self.prefix.version.checked_sub(delta)).await
     }
 
     /// [`Cache::adecr_version_by`] under Django's name.

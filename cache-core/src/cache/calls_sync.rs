@@ -153,7 +153,7 @@ impl<B: BaseCache + ?Sized> Cache<B> {
     /// [`KeyNotFound`](crate::ErrorKind::KeyNotFound), and
     /// [`Overflow`](crate::ErrorKind::Overflow) of the version, and then nothing moved.
     pub fn incr_version_by(&self, key: &str, delta: i64) -> Result<i64> {
-        poll_now(self.move_on(Mode::Blocking, key, self.head.version.checked_add(delta)))
+        poll_now(self.move_on(Mode::Blocking, key, self.prefix.version.checked_add(delta)))
     }
 
     /// [`Cache::incr_version_by`] under Django's name.
@@ -169,7 +169,7 @@ impl<B: BaseCache + ?Sized> Cache<B> {
     /// # Errors
     /// As [`Cache::incr_version_by`].
     pub fn decr_version_by(&self, key: &str, delta: i64) -> Result<i64> {
-        poll_now(self.move_on(Mode::Blocking, key, self.head.version.checked_sub(delta)))
+        poll_now(self.move_on(Mode::Blocking, key, self.prefix.version.checked_sub(delta)))
     }
 
     /// [`Cache::decr_version_by`] under Django's name.

@@ -77,7 +77,7 @@ impl<B: BaseCache + ?Sized> Cache<B> {
         CacheConfig {
             name: settings.observed.name(),
             key_prefix: &settings.keys.prefix,
-            version: self.head.version,
+            version: self.prefix.version,
             timeout: settings.timeout,
             key_function: function.as_ref().map_or(DEFAULT_KEY_FUNCTION, |function| &function.name),
             key_validator: validator.as_ref().map(|validator| &*validator.name),

@@ -9,8 +9,7 @@ use serde::de::DeserializeOwned;
 
 use crate::backend::BaseCache;
 use crate::cache::Cache;
-use crate::cache::flight::{Joined, Leader};
-use crate::cache::landing::Landing;
+use crate::cache::singleflight::{Leader, Role, WaitOutcome};
 use crate::error::{Error, ErrorKind, Result};
 use crate::key::KeyBuf;
 use crate::mode::Mode;
@@ -43,40 +42,40 @@ impl<B: BaseCache + ?Sized> Cache<B> {
         let deadline = Instant::now() + flights.wait();
         let mut leader = loop {
             match flights.join(name) {
-                Joined::Leader(leader) => {
+                Role::Leader(leader) => {
                     // Someone may have stored the key between our miss and our lead.
                     if leader.others_ended_since(mark)
                         && let Some(payload) = self.load(mode, &made).await?
                     {
                         let value = self.decode(made.as_key(), payload.clone())?;
-                        leader.land(payload);
+                        leader.complete(payload);
                         return Ok(value);
                     }
                     break leader;
                 }
-                Joined::Waiter(flight) => {
-                    let watch = self.watches();
-                    let landing = flight.wait(mode, deadline).await;
-                    self.waited(watch);
-                    match landing {
-                        Landing::Landed(payload) => {
+                Role::Waiter(flight) => {
+                    let stopwatch = self.stopwatch();
+                    let outcome = flight.wait(mode, deadline).await;
+                    self.waited(stopwatch);
+                    match outcome {
+                        WaitOutcome::Ready(payload) => {
                             self.coalesced();
                             return Ok(self.decode(made.as_key(), payload)?);
                         }
-                        Landing::Failed => {}
-                        Landing::TooLong => break flights.solo(name),
+                        WaitOutcome::Failed => {}
+                        WaitOutcome::TimedOut => break flights.solo(name),
                     }
                 }
-                Joined::Inside => break flights.solo(name),
+                Role::Inside => break flights.solo(name),
             }
         };
         // The function's future has one place in this one: with two, each call within a call doubles it.
         let computing = pin!(async { function().await });
-        let watch = self.watches();
+        let stopwatch = self.stopwatch();
         let computed = leader.run(computing).await;
-        self.computed(watch);
+        self.computed(stopwatch);
         let (value, payload) = self.store(mode, &made, expiry, &mut leader, computed?).await?;
-        leader.land(payload);
+        leader.complete(payload);
         Ok(value)
     }
 

@@ -35,10 +35,10 @@ impl Observed {
         &self.name
     }
 
-    /// Tells what the store has said of itself, where a recorder listens: what it cannot say has no metric.
+    /// Records what the store says of itself, if a recorder listens. What it cannot say has no metric.
     #[cfg(feature = "metrics")]
     #[allow(clippy::cast_precision_loss, reason = "the numbers of a gauge are floats")]
-    pub(super) fn told(&self, info: &Info) {
+    pub(super) fn record_info(&self, info: &Info) {
         if self.meters().is_none() {
             return;
         }
@@ -119,12 +119,12 @@ impl Meters {
         })
     }
 
-    pub(super) fn looked_up(&self, hits: u64, misses: u64) {
+    pub(super) fn record_lookup(&self, hits: u64, misses: u64) {
         self.hits.increment(hits);
         self.misses.increment(misses);
     }
 
-    pub(super) fn answered(&self, operation: Operation, took: Duration, failed: bool) {
+    pub(super) fn finished(&self, operation: Operation, took: Duration, failed: bool) {
         let Some(meter) = self.operations.get(operation as usize) else { return };
         meter.seconds.record(took);
         if failed {

@@ -5,15 +5,14 @@ mod calls_async;
 mod calls_sync;
 mod config;
 mod degrade;
-mod flight;
+mod dispatch;
 mod get_or_set;
-mod landing;
 mod meters;
 #[cfg(feature = "metrics")]
 mod names;
 mod observe;
 mod operations;
-mod reach;
+mod singleflight;
 mod stats;
 
 use std::fmt;
@@ -26,16 +25,16 @@ use serde::de::DeserializeOwned;
 pub use self::builder::CacheBuilder;
 pub use self::config::CacheConfig;
 pub use self::degrade::OnError;
-use self::flight::Flights;
+use self::dispatch::Dispatch;
 use self::meters::Observed;
 #[cfg(feature = "metrics")]
 pub use self::names::SECONDS_BUCKETS;
-use self::reach::Reach;
+use self::singleflight::Flights;
 use self::stats::Counters;
 pub use self::stats::Stats;
 use crate::backend::{AsyncWay, BaseCache};
 use crate::error::Result;
-use crate::key::{Head, Key, KeyBuf, KeyMaker};
+use crate::key::{Key, KeyBuf, KeyMaker, KeyPrefix};
 use crate::mode::Mode;
 use crate::payload::Payload;
 use crate::timeout::{Expiry, Timeout};
@@ -92,7 +91,7 @@ use crate::value::Codecs;
 pub struct Cache<B: ?Sized = dyn BaseCache> {
     settings: Arc<Settings>,
     backend: Arc<B>,
-    head: Head,
+    prefix: KeyPrefix,
 }
 
 /// What all handles of one cache share.
@@ -123,7 +122,7 @@ impl<B: BaseCache> Cache<B> {
     /// time.
     #[must_use]
     pub fn erase(self) -> Cache {
-        Cache { settings: self.settings, backend: self.backend, head: self.head }
+        Cache { settings: self.settings, backend: self.backend, prefix: self.prefix }
     }
 
     /// Returns another handle on the same cache with the backend's type erased, for functions that take `&Cache`.
@@ -146,7 +145,7 @@ impl<B: BaseCache + ?Sized> Cache<B> {
     /// every call instead. Costs one allocation: keep a handle that is used often.
     #[must_use]
     pub fn with_version(&self, version: i64) -> Self {
-        Self { head: self.settings.keys.head(version), ..self.clone() }
+        Self { prefix: self.settings.keys.prefix_of(version), ..self.clone() }
     }
 
     /// Returns the version that this handle's keys have.
@@ -159,7 +158,7 @@ impl<B: BaseCache + ?Sized> Cache<B> {
     /// ```
     #[must_use]
     pub const fn version(&self) -> i64 {
-        self.head.version
+        self.prefix.version
     }
 
     /// The backend behind this cache.
@@ -174,7 +173,7 @@ impl<B: BaseCache + ?Sized> Cache<B> {
     /// When the key function refuses the key.
     pub fn make_key(&self, key: &str) -> Result<String> {
         let mut made = KeyBuf::default();
-        self.settings.keys.make(&mut made, &self.head, key)?;
+        self.settings.keys.make(&mut made, &self.prefix, key)?;
         Ok(made.as_key().as_str().to_owned())
     }
 
@@ -203,18 +202,18 @@ impl<B: BaseCache + ?Sized> Cache<B> {
 
     #[inline]
     fn key(&self, made: &mut KeyBuf, key: &str) -> Result<()> {
-        self.settings.keys.make_and_validate(made, &self.head, key)
+        self.settings.keys.make_and_validate(made, &self.prefix, key)
     }
 
     /// What [`Cache::key`] made of `key`, for a call in place.
     #[inline]
     fn made<'a>(&'a self, made: &'a KeyBuf, key: &'a str) -> Key<'a> {
-        self.settings.keys.key(made, &self.head, key)
+        self.settings.keys.key(made, &self.prefix, key)
     }
 
     #[inline]
-    const fn reach(&self, mode: Mode) -> Reach<'_, B> {
-        Reach { backend: &self.backend, mode }
+    const fn dispatch(&self, mode: Mode) -> Dispatch<'_, B> {
+        Dispatch { backend: &self.backend, mode }
     }
 
     /// Whether an async caller, too, is answered without suspending.
@@ -250,7 +249,7 @@ impl<B: ?Sized> Clone for Cache<B> {
         Self {
             settings: Arc::clone(&self.settings),
             backend: Arc::clone(&self.backend),
-            head: self.head.clone(),
+            prefix: self.prefix.clone(),
         }
     }
 }
@@ -260,7 +259,7 @@ impl<B: ?Sized> fmt::Debug for Cache<B> {
         f.debug_struct("Cache")
             .field("backend", &std::any::type_name::<B>())
             .field("key_prefix", &self.settings.keys.prefix)
-            .field("version", &self.head.version)
+            .field("version", &self.prefix.version)
             .field("timeout", &self.settings.timeout)
             .finish_non_exhaustive()
     }

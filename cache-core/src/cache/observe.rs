@@ -1,4 +1,4 @@
-//! What is counted and told of each call of the store: [`Stats`](crate::Stats) always, `metrics`
+//! What is counted and reported of each call of the store: [`Stats`](crate::Stats) always, `metrics`
 //! and `tracing` with the features of these names, and only while somebody listens.
 
 use std::sync::atomic::Ordering;
@@ -41,8 +41,8 @@ operations! {
     Clear "clear",
 }
 
-/// A call of the store that is under way.
-pub(super) struct Asked {
+/// A call of the store that is under way: what it is, and since when.
+pub(super) struct OpTimer {
     operation: Operation,
     /// `None`: nothing listens, and the clock is not read.
     #[cfg(any(feature = "metrics", feature = "trace"))]
@@ -52,13 +52,13 @@ pub(super) struct Asked {
 }
 
 /// A computation, or the wait for one, that is under way.
-pub(super) struct Watch {
+pub(super) struct Stopwatch {
     /// `None`: no recorder is installed, and the clock is not read.
     #[cfg(feature = "metrics")]
     since: Option<Instant>,
 }
 
-impl Asked {
+impl OpTimer {
     /// Whether somebody wants to know how long it took.
     #[inline]
     #[cfg_attr(
@@ -84,10 +84,10 @@ impl Error {
 }
 
 impl<B: BaseCache + ?Sized> Cache<B> {
-    /// To be called before the store is asked.
+    /// Starts to observe a call of the store. Call it before the store is asked.
     #[inline]
-    pub(super) fn asks(&self, operation: Operation) -> Asked {
-        Asked {
+    pub(super) fn start_op(&self, operation: Operation) -> OpTimer {
+        OpTimer {
             operation,
             #[cfg(any(feature = "metrics", feature = "trace"))]
             since: self.somebody_listens().then(Instant::now),
@@ -99,44 +99,44 @@ impl<B: BaseCache + ?Sized> Cache<B> {
     /// Counts keys that were looked up.
     #[inline]
     #[cfg_attr(not(feature = "trace"), allow(unused_variables, clippy::needless_pass_by_ref_mut))]
-    pub(super) fn looked_up(&self, asked: &mut Asked, hits: u64, misses: u64) {
-        self.settings.counters.looked_up(hits, misses);
+    pub(super) fn record_lookup(&self, timer: &mut OpTimer, hits: u64, misses: u64) {
+        self.settings.counters.record_lookup(hits, misses);
         #[cfg(feature = "metrics")]
         if let Some(meters) = self.settings.observed.meters() {
-            meters.looked_up(hits, misses);
+            meters.record_lookup(hits, misses);
         }
         #[cfg(feature = "trace")]
         {
-            asked.found = Some((hits, misses));
+            timer.found = Some((hits, misses));
         }
     }
 
     /// Counts a key that was found, while nothing listens.
     #[inline]
-    pub(super) fn hit(&self) {
-        self.settings.counters.looked_up(1, 0);
+    pub(super) fn record_hit(&self) {
+        self.settings.counters.record_lookup(1, 0);
         #[cfg(feature = "metrics")]
         if let Some(meters) = self.settings.observed.meters() {
-            meters.looked_up(1, 0);
+            meters.record_lookup(1, 0);
         }
     }
 
-    /// The store's answer, counted; in place of an error that this cache may hide, `instead`.
+    /// Counts the store's answer and returns it. Returns `instead` in place of an error that this cache may hide.
     #[inline]
-    pub(super) fn answered<T>(
+    pub(super) fn finish_or_degrade<T>(
         &self,
-        asked: &Asked,
+        timer: &OpTimer,
         answer: Result<T>,
         instead: impl FnOnce() -> T,
     ) -> Result<T> {
-        match self.surfaced(asked, answer) {
+        match self.finish(timer, answer) {
             Err(error) if self.degrades() && error.is_of_the_store() => {
                 self.settings.counters.degraded.fetch_add(1, Ordering::Relaxed);
                 #[cfg(feature = "metrics")]
                 if let Some(meters) = self.settings.observed.meters() {
-                    meters.degraded(asked.operation);
+                    meters.degraded(timer.operation);
                 }
-                let operation = asked.operation.name();
+                let operation = timer.operation.name();
                 tracing::warn!(operation, %error, "the cache goes on without its store");
                 Ok(instead())
             }
@@ -144,25 +144,25 @@ impl<B: BaseCache + ?Sized> Cache<B> {
         }
     }
 
-    /// The store's answer, counted: for calls that nothing can be answered to in its place.
+    /// Counts the store's answer and returns it: for calls whose errors cannot be hidden.
     #[inline]
     #[cfg_attr(not(any(feature = "metrics", feature = "trace")), allow(unused_variables))]
-    pub(super) fn surfaced<T>(&self, asked: &Asked, answer: Result<T>) -> Result<T> {
+    pub(super) fn finish<T>(&self, timer: &OpTimer, answer: Result<T>) -> Result<T> {
         if let Err(error) = &answer
             && error.is_a_failure()
         {
             self.settings.counters.errors.fetch_add(1, Ordering::Relaxed);
         }
         #[cfg(any(feature = "metrics", feature = "trace"))]
-        if let Some(since) = asked.since {
-            self.tell(asked, since, answer.as_ref().err());
+        if let Some(since) = timer.since {
+            self.report(timer, since, answer.as_ref().err());
         }
         answer
     }
 
-    /// To be called before a computation, or the wait for one, begins.
-    pub(super) fn watches(&self) -> Watch {
-        Watch {
+    /// Starts to measure a computation, or the wait for one.
+    pub(super) fn stopwatch(&self) -> Stopwatch {
+        Stopwatch {
             #[cfg(feature = "metrics")]
             since: self.settings.observed.meters().map(|_| Instant::now()),
         }
@@ -170,10 +170,10 @@ impl<B: BaseCache + ?Sized> Cache<B> {
 
     /// Counts a computation, whatever its end.
     #[cfg_attr(not(feature = "metrics"), allow(unused_variables, clippy::needless_pass_by_value))]
-    pub(super) fn computed(&self, watch: Watch) {
+    pub(super) fn computed(&self, stopwatch: Stopwatch) {
         self.settings.counters.more(|lane| &lane.computed, 1);
         #[cfg(feature = "metrics")]
-        if let (Some(since), Some(meters)) = (watch.since, self.settings.observed.meters()) {
+        if let (Some(since), Some(meters)) = (stopwatch.since, self.settings.observed.meters()) {
             meters.computed(since.elapsed());
         }
     }
@@ -183,9 +183,9 @@ impl<B: BaseCache + ?Sized> Cache<B> {
         not(feature = "metrics"),
         allow(unused_variables, clippy::needless_pass_by_value, clippy::unused_self)
     )]
-    pub(super) fn waited(&self, watch: Watch) {
+    pub(super) fn waited(&self, stopwatch: Stopwatch) {
         #[cfg(feature = "metrics")]
-        if let (Some(since), Some(meters)) = (watch.since, self.settings.observed.meters()) {
+        if let (Some(since), Some(meters)) = (stopwatch.since, self.settings.observed.meters()) {
             meters.waited(since.elapsed());
         }
     }
@@ -228,17 +228,17 @@ impl<B: BaseCache + ?Sized> Cache<B> {
 
     #[cfg(any(feature = "metrics", feature = "trace"))]
     #[cold]
-    fn tell(&self, asked: &Asked, since: Instant, error: Option<&Error>) {
+    fn report(&self, timer: &OpTimer, since: Instant, error: Option<&Error>) {
         let took = since.elapsed();
         #[cfg(feature = "metrics")]
         if let Some(meters) = self.settings.observed.meters() {
-            meters.answered(asked.operation, took, error.is_some_and(Error::is_a_failure));
+            meters.finished(timer.operation, took, error.is_some_and(Error::is_a_failure));
         }
         #[cfg(feature = "trace")]
         {
             let cache = self.settings.observed.name();
-            let operation = asked.operation.name();
-            let (hits, misses) = asked.found.unzip();
+            let operation = timer.operation.name();
+            let (hits, misses) = timer.found.unzip();
             let error = error.map(|error| tracing::field::debug(error.kind()));
             tracing::trace!(
                 target: "cache_core::operation",

@@ -1,4 +1,4 @@
-//! Every operation but `get_or_set`, written once for both ways.
+//! Every operation but `get_or_set`, written once for sync and async callers.
 
 use std::sync::Arc;
 
@@ -8,8 +8,8 @@ use serde::de::DeserializeOwned;
 
 use crate::backend::{BaseCache, MAX_BATCH_LEN};
 use crate::cache::Cache;
-use crate::cache::flight::Place;
-use crate::cache::observe::{Asked, Operation};
+use crate::cache::observe::{OpTimer, Operation};
+use crate::cache::singleflight::Place;
 use crate::error::{Error, ErrorKind, Result};
 use crate::info::{Info, Presence};
 use crate::key::{Key, KeyBuf, KeyList};
@@ -20,34 +20,34 @@ use crate::timeout::{Expiry, Timeout};
 impl<B: BaseCache + ?Sized> Cache<B> {
     /// The payload of a made key.
     pub(super) async fn load(&self, mode: Mode, key: &KeyBuf) -> Result<Option<Payload>> {
-        let asked = self.asks(Operation::Get);
-        let found = self.reach(mode).get(key).await;
-        self.loaded(asked, found)
+        let timer = self.start_op(Operation::Get);
+        let found = self.dispatch(mode).get(key).await;
+        self.loaded(timer, found)
     }
 
     /// [`Cache::load`] and `decode` for calls that never suspend: a hit in memory costs less than the future
     /// around it, and than passing the payload through the error handling.
     #[inline]
     fn load_in_place<T>(&self, key: Key<'_>, decode: impl FnOnce(Payload) -> Result<T>) -> Result<Option<T>> {
-        let asked = self.asks(Operation::Get);
+        let timer = self.start_op(Operation::Get);
         match self.backend.get(key) {
-            Ok(Some(payload)) if !asked.is_timed() => {
-                self.hit();
+            Ok(Some(payload)) if !timer.is_timed() => {
+                self.record_hit();
                 decode(payload).map(Some)
             }
             found => {
                 let found = found.map_err(|e| e.for_key(key.as_str()));
-                self.loaded(asked, found)?.map(decode).transpose()
+                self.loaded(timer, found)?.map(decode).transpose()
             }
         }
     }
 
-    fn loaded(&self, mut asked: Asked, found: Result<Option<Payload>>) -> Result<Option<Payload>> {
+    fn loaded(&self, mut timer: OpTimer, found: Result<Option<Payload>>) -> Result<Option<Payload>> {
         if let Ok(found) = &found {
             let hits = u64::from(found.is_some());
-            self.looked_up(&mut asked, hits, 1 - hits);
+            self.record_lookup(&mut timer, hits, 1 - hits);
         }
-        self.answered(&asked, found, || None)
+        self.finish_or_degrade(&timer, found, || None)
     }
 
     /// Stores a payload if the key has none.
@@ -58,9 +58,9 @@ impl<B: BaseCache + ?Sized> Cache<B> {
         payload: Payload,
         expiry: Expiry,
     ) -> Result<bool> {
-        let asked = self.asks(Operation::Add);
-        let added = self.reach(mode).add(key, payload, expiry).await;
-        self.answered(&asked, added, || false)
+        let timer = self.start_op(Operation::Add);
+        let added = self.dispatch(mode).add(key, payload, expiry).await;
+        self.finish_or_degrade(&timer, added, || false)
     }
 
     /// [`Cache::store_new`] for a flight, which keeps its place until the store has answered.
@@ -72,9 +72,9 @@ impl<B: BaseCache + ?Sized> Cache<B> {
         expiry: Expiry,
         place: Place,
     ) -> Result<bool> {
-        let asked = self.asks(Operation::Add);
-        let added = self.reach(mode).add_in_flight(key, payload, expiry, place).await;
-        self.answered(&asked, added, || false)
+        let timer = self.start_op(Operation::Add);
+        let added = self.dispatch(mode).add_in_flight(key, payload, expiry, place).await;
+        self.finish_or_degrade(&timer, added, || false)
     }
 
     /// Keeps the computations of a key that is about to be removed from storing their values.
@@ -103,15 +103,15 @@ impl<B: BaseCache + ?Sized> Cache<B> {
 
     async fn remove(&self, mode: Mode, key: &KeyBuf) -> Result<bool> {
         self.invalidate(mode, key.as_key()).await;
-        let asked = self.asks(Operation::Delete);
-        let removed = self.reach(mode).delete(key).await;
-        self.answered(&asked, removed, || false)
+        let timer = self.start_op(Operation::Delete);
+        let removed = self.dispatch(mode).delete(key).await;
+        self.finish_or_degrade(&timer, removed, || false)
     }
 
     async fn is_there(&self, mode: Mode, key: &KeyBuf) -> Result<bool> {
-        let asked = self.asks(Operation::HasKey);
-        let found = self.reach(mode).has_key(key).await;
-        self.answered(&asked, found, || false)
+        let timer = self.start_op(Operation::HasKey);
+        let found = self.dispatch(mode).has_key(key).await;
+        self.finish_or_degrade(&timer, found, || false)
     }
 
     pub(super) fn get_in_place<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>> {
@@ -155,12 +155,12 @@ impl<B: BaseCache + ?Sized> Cache<B> {
         let payload = payload(key)?;
         match self.expiry(timeout) {
             Some(expiry) => {
-                let asked = self.asks(Operation::Set);
+                let timer = self.start_op(Operation::Set);
                 let stored = self.backend.set(key, payload, expiry).map_err(|e| e.for_key(key.as_str()));
                 if let Err(error) = &stored {
                     poll_now(self.refused(Mode::Blocking, &made, error));
                 }
-                self.answered(&asked, stored, || ())
+                self.finish_or_degrade(&timer, stored, || ())
             }
             None => poll_now(self.remove(Mode::Blocking, &made)).map(drop),
         }
@@ -177,12 +177,12 @@ impl<B: BaseCache + ?Sized> Cache<B> {
         let payload = payload(made.as_key())?;
         match self.expiry(timeout) {
             Some(expiry) => {
-                let asked = self.asks(Operation::Set);
-                let stored = self.reach(Mode::Async).set(&made, payload, expiry).await;
+                let timer = self.start_op(Operation::Set);
+                let stored = self.dispatch(Mode::Async).set(&made, payload, expiry).await;
                 if let Err(error) = &stored {
                     self.refused(Mode::Async, &made, error).await;
                 }
-                self.answered(&asked, stored, || ())
+                self.finish_or_degrade(&timer, stored, || ())
             }
             None => self.remove(Mode::Async, &made).await.map(drop),
         }
@@ -202,9 +202,9 @@ impl<B: BaseCache + ?Sized> Cache<B> {
         match self.expiry(timeout) {
             Some(expiry) => self.store_new(mode, &made, payload, expiry).await,
             None => {
-                let asked = self.asks(Operation::Add);
-                let absent = self.reach(mode).has_key(&made).await.map(|there| !there);
-                self.answered(&asked, absent, || false)
+                let timer = self.start_op(Operation::Add);
+                let absent = self.dispatch(mode).has_key(&made).await.map(|there| !there);
+                self.finish_or_degrade(&timer, absent, || false)
             }
         }
     }
@@ -214,9 +214,9 @@ impl<B: BaseCache + ?Sized> Cache<B> {
         self.key(&mut made, key)?;
         match self.expiry(timeout) {
             Some(expiry) => {
-                let asked = self.asks(Operation::Touch);
-                let touched = self.reach(mode).touch(&made, expiry).await;
-                self.answered(&asked, touched, || false)
+                let timer = self.start_op(Operation::Touch);
+                let touched = self.dispatch(mode).touch(&made, expiry).await;
+                self.finish_or_degrade(&timer, touched, || false)
             }
             None => self.remove(mode, &made).await,
         }
@@ -241,9 +241,9 @@ impl<B: BaseCache + ?Sized> Cache<B> {
     }
 
     async fn count(&self, mode: Mode, key: &KeyBuf, delta: i64) -> Result<i64> {
-        let asked = self.asks(Operation::Incr);
-        let sum = self.reach(mode).incr(key, delta).await;
-        self.surfaced(&asked, sum)
+        let timer = self.start_op(Operation::Incr);
+        let sum = self.dispatch(mode).incr(key, delta).await;
+        self.finish(&timer, sum)
     }
 
     pub(super) async fn decr_on(&self, mode: Mode, key: &str, delta: i64) -> Result<i64> {
@@ -260,15 +260,15 @@ impl<B: BaseCache + ?Sized> Cache<B> {
         let (mut from, mut to) = (KeyBuf::default(), KeyBuf::default());
         self.key(&mut from, key)?;
         let version = version.ok_or_else(|| Error::overflow(from.as_key().as_str()))?;
-        self.settings.keys.make_and_validate(&mut to, &self.settings.keys.head(version), key)?;
-        let asked = self.asks(Operation::Rename);
+        self.settings.keys.make_and_validate(&mut to, &self.settings.keys.prefix_of(version), key)?;
+        let timer = self.start_op(Operation::Rename);
         let found = if from.as_key() == to.as_key() {
-            self.reach(mode).has_key(&from).await
+            self.dispatch(mode).has_key(&from).await
         } else {
             self.invalidate(mode, from.as_key()).await;
-            self.reach(mode).rename(&from, &to).await
+            self.dispatch(mode).rename(&from, &to).await
         };
-        let found = self.surfaced(&asked, found)?;
+        let found = self.finish(&timer, found)?;
         if found { Ok(version) } else { Err(Error::key_not_found(from.as_key().as_str())) }
     }
 
@@ -292,13 +292,13 @@ impl<B: BaseCache + ?Sized> Cache<B> {
         let mut payloads = Vec::with_capacity(list.len());
         for range in batches(list.len()) {
             let len = range.len();
-            let mut asked = self.asks(Operation::GetMany);
-            let found = self.reach(mode).get_many(&list, range).await;
+            let mut timer = self.start_op(Operation::GetMany);
+            let found = self.dispatch(mode).get_many(&list, range).await;
             if let Ok(found) = &found {
                 let hits = found.iter().flatten().count();
-                self.looked_up(&mut asked, hits as u64, (found.len() - hits) as u64);
+                self.record_lookup(&mut timer, hits as u64, (found.len() - hits) as u64);
             }
-            payloads.append(&mut self.answered(&asked, found, || vec![None; len])?);
+            payloads.append(&mut self.finish_or_degrade(&timer, found, || vec![None; len])?);
         }
         let mut found = Vec::new();
         for (place, (name, payload)) in names.into_iter().zip(payloads).enumerate() {
@@ -338,8 +338,8 @@ impl<B: BaseCache + ?Sized> Cache<B> {
             let rest = payloads.split_off(range.len());
             let batch = std::mem::replace(&mut payloads, rest);
             let (start, len) = (range.start, range.len());
-            let asked = self.asks(Operation::SetMany);
-            let refused = self.reach(mode).set_many(&list, range, batch, expiry).await;
+            let timer = self.start_op(Operation::SetMany);
+            let refused = self.dispatch(mode).set_many(&list, range, batch, expiry).await;
             if let Ok(places) = &refused
                 && !places.is_empty()
                 && !self.settings.flights.is_idle()
@@ -350,7 +350,7 @@ impl<B: BaseCache + ?Sized> Cache<B> {
                 // As in `refused`; boxed, since it is rare.
                 let _ = Box::pin(self.delete_list(mode, gone)).await;
             }
-            for place in self.answered(&asked, refused, || (0..len).collect())? {
+            for place in self.finish_or_degrade(&timer, refused, || (0..len).collect())? {
                 if let Some(failed) = failed.get_mut(start + place) {
                     *failed = true;
                 }
@@ -375,9 +375,9 @@ impl<B: BaseCache + ?Sized> Cache<B> {
         self.invalidate_list(mode, &list).await;
         let list = Arc::new(list);
         for range in batches(list.len()) {
-            let asked = self.asks(Operation::DeleteMany);
-            let removed = self.reach(mode).delete_many(&list, range).await;
-            self.answered(&asked, removed, || ())?;
+            let timer = self.start_op(Operation::DeleteMany);
+            let removed = self.dispatch(mode).delete_many(&list, range).await;
+            self.finish_or_degrade(&timer, removed, || ())?;
         }
         Ok(())
     }
@@ -385,28 +385,28 @@ impl<B: BaseCache + ?Sized> Cache<B> {
     pub(super) async fn clear_on(&self, mode: Mode) -> Result<()> {
         let flights = self.settings.flights.invalidate_all(mode).await;
         self.invalidated(flights);
-        let asked = self.asks(Operation::Clear);
-        let cleared = self.reach(mode).clear().await;
-        self.surfaced(&asked, cleared)
+        let timer = self.start_op(Operation::Clear);
+        let cleared = self.dispatch(mode).clear().await;
+        self.finish(&timer, cleared)
     }
 
     pub(super) async fn ping_on(&self, mode: Mode) -> Result<Presence> {
-        self.reach(mode).ping().await
+        self.dispatch(mode).ping().await
     }
 
     pub(super) async fn info_on(&self, mode: Mode) -> Result<Info> {
-        let info = self.reach(mode).info().await?;
+        let info = self.dispatch(mode).info().await?;
         #[cfg(feature = "metrics")]
-        self.settings.observed.told(&info);
+        self.settings.observed.record_info(&info);
         Ok(info)
     }
 
     pub(super) async fn purge_expired_on(&self, mode: Mode) -> Result<Option<u64>> {
-        self.reach(mode).purge_expired().await
+        self.dispatch(mode).purge_expired().await
     }
 
     pub(super) async fn close_on(&self, mode: Mode) -> Result<()> {
-        self.reach(mode).close().await
+        self.dispatch(mode).close().await
     }
 }
 

@@ -106,7 +106,7 @@ impl Default for Counters {
 
 impl Counters {
     #[inline]
-    pub(super) fn looked_up(&self, hits: u64, misses: u64) {
+    pub(super) fn record_lookup(&self, hits: u64, misses: u64) {
         let number = lane_of_thread();
         let Some(lane) = self.lanes.get(number) else { return };
         add(number, &lane.hits, hits);
@@ -194,7 +194,7 @@ mod tests {
         for _ in 0..2 {
             std::thread::scope(|scope| {
                 for _ in 0..2 * OWN_LANES {
-                    scope.spawn(|| (0..1_000).for_each(|_| counters.looked_up(1, 2)));
+                    scope.spawn(|| (0..1_000).for_each(|_| counters.record_lookup(1, 2)));
                 }
             });
         }

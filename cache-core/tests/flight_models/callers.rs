@@ -9,8 +9,7 @@ use cache_core::{Mode, Payload};
 use shuttle::sync::Mutex;
 use shuttle::{future, thread};
 
-use crate::flight::{Flights, Joined};
-use crate::landing::Landing;
+use crate::singleflight::{Flights, Role, WaitOutcome};
 
 const KEY: &str = "k";
 /// Far away: nobody is released by it.
@@ -58,7 +57,7 @@ impl Callers {
             })
             .collect();
         let got = threads.into_iter().map(|thread| thread.join().unwrap()).collect();
-        assert!(matches!(self.0.flights.join(KEY), Joined::Leader(_)), "a flight was left behind");
+        assert!(matches!(self.0.flights.join(KEY), Role::Leader(_)), "a flight was left behind");
         got
     }
 
@@ -85,11 +84,11 @@ impl Callers {
         let deadline = Instant::now() + flights.wait();
         loop {
             match flights.join(KEY) {
-                Joined::Leader(mut leader) => {
+                Role::Leader(mut leader) => {
                     if leader.others_ended_since(mark)
                         && let Some(value) = self.load()
                     {
-                        leader.land(Payload::Int(value));
+                        leader.complete(Payload::Int(value));
                         return Some(value);
                     }
                     let value = leader.run(self.function(end)).await?;
@@ -97,16 +96,16 @@ impl Callers {
                     assert!(place.is_some(), "nobody removes the key");
                     *self.0.stored.lock().unwrap() = Some(value);
                     drop(place);
-                    leader.land(Payload::Int(value));
+                    leader.complete(Payload::Int(value));
                     return Some(value);
                 }
-                Joined::Waiter(flight) => match flight.wait(mode, deadline).await {
-                    Landing::Landed(Payload::Int(value)) => return Some(value),
-                    Landing::Landed(_) => unreachable!("a payload that nobody made"),
-                    Landing::Failed => {}
-                    Landing::TooLong => unreachable!("a minute has passed"),
+                Role::Waiter(flight) => match flight.wait(mode, deadline).await {
+                    WaitOutcome::Ready(Payload::Int(value)) => return Some(value),
+                    WaitOutcome::Ready(_) => unreachable!("a payload that nobody made"),
+                    WaitOutcome::Failed => {}
+                    WaitOutcome::TimedOut => unreachable!("a minute has passed"),
                 },
-                Joined::Inside => unreachable!("nobody calls from inside"),
+                Role::Inside => unreachable!("nobody calls from inside"),
             }
         }
     }

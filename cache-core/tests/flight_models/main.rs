@@ -7,10 +7,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-#[path = "../../src/cache/flight.rs"]
-mod flight;
-#[path = "../../src/cache/landing.rs"]
-mod landing;
+#[path = "../../src/cache/singleflight/mod.rs"]
+mod singleflight;
 
 /// The library's modules that the flights use.
 mod payload {
@@ -34,8 +32,7 @@ use cache_core::Mode;
 use conformance_tests::faults::{effort, record};
 
 use crate::callers::{Callers, End};
-use crate::flight::{Flights, Joined, Leader};
-use crate::landing::Flight;
+use crate::singleflight::{Flight, Flights, Leader, Role};
 
 /// As in the models of the memory store.
 fn check(figure: &str, model: impl Fn() + Send + Sync + Copy + std::panic::RefUnwindSafe + 'static) {
@@ -94,8 +91,8 @@ fn all_but_the_last_may_fail() {
 
 fn leads<'a>(flights: &'a Arc<Flights>, key: &'a str) -> Option<Leader<'a>> {
     match flights.join(key) {
-        Joined::Leader(leader) => Some(leader),
-        Joined::Waiter(_) | Joined::Inside => None,
+        Role::Leader(leader) => Some(leader),
+        Role::Waiter(_) | Role::Inside => None,
     }
 }
 
@@ -108,7 +105,7 @@ fn a_flight_of_another_cache_is_not_the_one_inside() {
         let _elsewhere = leads(&other, "k").unwrap();
         let inside = || (one.join("k"), other.join("k"));
         let joined = shuttle::future::block_on(outer.run(async { inside() }));
-        assert!(matches!(joined, (Joined::Inside, Joined::Waiter(_))));
+        assert!(matches!(joined, (Role::Inside, Role::Waiter(_))));
     };
     shuttle::check_random(model, 1);
 }

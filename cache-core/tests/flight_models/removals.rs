@@ -10,8 +10,7 @@ use shuttle::sync::Mutex;
 use shuttle::{Config, Runner, future, thread};
 
 use crate::check;
-use crate::flight::{Flights, Joined, Leader};
-use crate::landing::Landing;
+use crate::singleflight::{Flights, Leader, Role, WaitOutcome};
 
 const KEY: &str = "k";
 const OTHER: &str = "another";
@@ -73,26 +72,26 @@ impl World {
         }
         let deadline = Instant::now() + flights.wait();
         let (mut leader, is_solo) = match flights.join(KEY) {
-            Joined::Leader(leader) => {
+            Role::Leader(leader) => {
                 if leader.others_ended_since(mark)
                     && let Some(value) = self.load()
                 {
-                    leader.land(Payload::Int(value));
+                    leader.complete(Payload::Int(value));
                     return value;
                 }
                 (leader, false)
             }
-            Joined::Waiter(_) if !waits => (flights.solo(KEY), true),
-            Joined::Waiter(flight) => match flight.wait(mode, deadline).await {
-                Landing::Landed(Payload::Int(value)) => return value,
+            Role::Waiter(_) if !waits => (flights.solo(KEY), true),
+            Role::Waiter(flight) => match flight.wait(mode, deadline).await {
+                WaitOutcome::Ready(Payload::Int(value)) => return value,
                 _ => unreachable!("a caller that waited was sent away"),
             },
-            Joined::Inside => unreachable!("nobody calls from inside"),
+            Role::Inside => unreachable!("nobody calls from inside"),
         };
         let computed = leader.run(async { self.function() }).await;
         let value = self.store(&mut leader, is_solo, computed);
         if let Some(value) = value {
-            leader.land(Payload::Int(value));
+            leader.complete(Payload::Int(value));
         }
         value.unwrap_or(computed)
     }
@@ -154,7 +153,7 @@ impl World {
         threads.into_iter().for_each(|thread| thread.join().unwrap());
         self.is_new();
         assert!(self.0.flights.is_idle(), "a flight was left behind");
-        assert!(matches!(self.0.flights.join(KEY), Joined::Leader(_)), "a flight was left behind");
+        assert!(matches!(self.0.flights.join(KEY), Role::Leader(_)), "a flight was left behind");
     }
 }
 
@@ -189,7 +188,7 @@ fn removed_and(bug: Bug, modes: [Mode; 3], waits: bool, asks: bool) {
 fn cancelled_while_storing(bug: Bug, mode: Mode) {
     let world = World::new(bug);
     let leads = move |world: World| async move {
-        let Joined::Leader(mut leader) = world.0.flights.join(KEY) else { return };
+        let Role::Leader(mut leader) = world.0.flights.join(KEY) else { return };
         let computed = leader.run(async { world.function() }).await;
         let Some(mut place) = leader.begin_storing().map(Some) else { return };
         if bug == Bug::StoreForgottenWithLeader {
@@ -208,13 +207,13 @@ fn cancelled_while_storing(bug: Bug, mode: Mode) {
     let next = move |world: World| async move {
         let flights = &world.0.flights;
         match flights.join(KEY) {
-            Joined::Waiter(flight) => {
+            Role::Waiter(flight) => {
                 let deadline = Instant::now() + flights.wait();
-                assert!(matches!(flight.wait(mode, deadline).await, Landing::Failed), "it was cancelled");
+                assert!(matches!(flight.wait(mode, deadline).await, WaitOutcome::Failed), "it was cancelled");
                 let next = flights.join(KEY);
-                assert!(!matches!(next, Joined::Waiter(_)), "the next waits for a leader that is gone");
+                assert!(!matches!(next, Role::Waiter(_)), "the next waits for a leader that is gone");
             }
-            Joined::Leader(_) | Joined::Inside => {}
+            Role::Leader(_) | Role::Inside => {}
         }
     };
     let removes = move |world: World| async move { world.remove(mode).await };
@@ -227,7 +226,7 @@ fn cleared(bug: Bug, mode: Mode) {
     let world = World::new(bug);
     let computes = |key: &'static str| {
         move |world: World| async move {
-            let Joined::Leader(mut leader) = world.0.flights.join(key) else {
+            let Role::Leader(mut leader) = world.0.flights.join(key) else {
                 unreachable!("one for each key")
             };
             let computed = leader.run(async { world.function() }).await;

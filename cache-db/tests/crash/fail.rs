@@ -1,6 +1,6 @@
 //! One system call that does nothing and fails.
 
-use conformance_tests::faults::{Call, Injection, Strace, effort, record};
+use conformance_tests::faults::{Injection, Strace, SystemCall, effort, record};
 
 use crate::state::{Store, Undisturbed};
 use crate::steps::WORKS;
@@ -25,7 +25,7 @@ const SPARED: [&str; 10] = [
 /// One of this many lock releases is tried. A disk does not make a release fail, and SQLite then waits 10 s.
 const UNLOCKS: u64 = 32;
 
-fn can_fail(call: &Call) -> bool {
+fn can_fail(call: &SystemCall) -> bool {
     if call.text.contains("F_UNLCK") && !call.nth.is_multiple_of(UNLOCKS) {
         return false;
     }
@@ -69,7 +69,7 @@ pub(crate) fn each_call(strace: &Strace, store: Store) {
 fn look(
     store: Store,
     place: &Place,
-    point: &Call,
+    point: &SystemCall,
     undisturbed: &Undisturbed,
     seen: &mut u64,
 ) -> Option<String> {

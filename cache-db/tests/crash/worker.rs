@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use cache_core::{Error, ErrorKind};
-use conformance_tests::faults::{Call, again};
+use conformance_tests::faults::{SystemCall, again};
 use rustix::fs::Mode;
 use rustix::process::umask;
 use tempfile::TempDir;
@@ -56,8 +56,8 @@ impl Place {
 }
 
 /// Of what a worker called, what lies between its first note and [`END`], without the notes.
-pub(crate) fn of_the_steps(calls: Vec<Call>) -> Vec<Call> {
-    let is_note = |call: &Call| call.name == "write" && call.text.contains("/notes>");
+pub(crate) fn of_the_steps(calls: Vec<SystemCall>) -> Vec<SystemCall> {
+    let is_note = |call: &SystemCall| call.name == "write" && call.text.contains("/notes>");
     let notes: Vec<usize> = (0..calls.len()).filter(|&i| is_note(&calls[i])).collect();
     // The last note of all tells of the files left open, which the worker has to look at first.
     let (first, last) = (notes[0], notes[notes.len() - 2]);

@@ -5,7 +5,7 @@ use std::process::{Command, ExitCode};
 use std::time::{Duration, Instant};
 
 use cache_core::{BaseCache as _, Clock, ErrorKind};
-use conformance_tests::faults::{Call, Injection, Strace, again, effort, mark, record};
+use conformance_tests::faults::{Injection, Strace, SystemCall, again, effort, mark, record};
 
 use crate::common::dir;
 use crate::operations::{OPERATIONS, Operation, named};
@@ -109,7 +109,7 @@ fn disturb(row: u8, kind: Kind, step: u64, injections: impl Fn(usize, &str) -> V
         let points = strace.points(&begun.command).unwrap();
         assert!(!points.iter().any(|point| point.name.contains("chmod")), "made so, not changed afterwards");
         let first = fastrand::usize(..step as usize);
-        for (place, Call { name: call, nth, .. }) in
+        for (place, SystemCall { name: call, nth, .. }) in
             points.iter().enumerate().skip(first).step_by(step as usize)
         {
             for injection in injections(place / step as usize, call) {

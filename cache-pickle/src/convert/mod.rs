@@ -1,8 +1,8 @@
 //! The ecosystem's types, from and into Python's, and this crate's own out of a `Value`.
 
+mod datetime;
 #[cfg(feature = "jiff")]
 mod jiff;
-mod own;
 #[cfg(feature = "rust_decimal")]
 mod rust_decimal;
 #[cfg(feature = "uuid")]

@@ -5,7 +5,7 @@ use cache_net::{Incoming, RetrySafety};
 use conformance_tests::faults::record;
 use redis::Value;
 
-use super::{Answer, Garbled};
+use super::{Answer, ProtocolError};
 use crate::error::error;
 use crate::fuzz::fuzz;
 use crate::location::Servers;
@@ -24,7 +24,7 @@ const fn piece(bytes: &[u8], piece: usize) -> usize {
 }
 
 /// The replies in `bytes`, which come in pieces of `piece` bytes.
-fn read(bytes: &[u8], piece: usize) -> Result<Vec<Value>, Garbled> {
+fn read(bytes: &[u8], piece: usize) -> Result<Vec<Value>, ProtocolError> {
     let (mut incoming, mut answer) = (Incoming::default(), Answer::to(&Commands::One(redis::cmd("PING"))));
     let (mut found, mut rest) = (Vec::new(), bytes);
     loop {

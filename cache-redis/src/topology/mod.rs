@@ -22,7 +22,7 @@ pub(crate) use self::cluster::Cluster;
 pub(crate) use self::sentinel::Sentinel;
 pub(crate) use self::server_list::ServerList;
 use crate::config::Config;
-use crate::location::Watch;
+use crate::location::SentinelGroup;
 use crate::node::{Node, Replied, understand};
 use crate::reply;
 use crate::request::Request;
@@ -52,7 +52,7 @@ impl Topology {
             return Self::Cluster(Cluster::new(config));
         }
         match config.sentinel.clone() {
-            Some(Watch { name, sentinels }) => Self::Sentinel(Sentinel::new(config, name, sentinels)),
+            Some(SentinelGroup { name, sentinels }) => Self::Sentinel(Sentinel::new(config, name, sentinels)),
             None => Self::List(ServerList::new(&config)),
         }
     }

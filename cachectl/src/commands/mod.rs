@@ -1,5 +1,6 @@
 //! The commands, a file for each family.
 
+mod batch;
 mod bench;
 mod check;
 mod completions;
@@ -8,7 +9,6 @@ pub(crate) mod conformance;
 mod counters;
 mod decode;
 mod keys;
-mod many;
 mod store;
 
 use crate::answer::CommandResult;
@@ -26,9 +26,9 @@ pub(crate) fn run(cli: Cli) -> CommandResult {
         Command::Delete(key) => keys::delete(&chosen, &key),
         Command::HasKey(key) => keys::has_key(&chosen, &key),
         Command::MakeKey(key) => keys::make_key(&chosen, &key),
-        Command::GetMany(keys) => many::get(&chosen, &keys),
-        Command::SetMany { version, lifetime } => many::set(&chosen, version, lifetime),
-        Command::DeleteMany(keys) => many::delete(&chosen, &keys, cli.yes),
+        Command::GetMany(keys) => batch::get(&chosen, &keys),
+        Command::SetMany { version, lifetime } => batch::set(&chosen, version, lifetime),
+        Command::DeleteMany(keys) => batch::delete(&chosen, &keys, cli.yes),
         Command::Incr(step) => counters::incr(&chosen, &step),
         Command::Decr(step) => counters::decr(&chosen, &step),
         Command::IncrVersion(step) => counters::incr_version(&chosen, &step),

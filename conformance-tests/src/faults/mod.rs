@@ -59,7 +59,7 @@ pub use record::{effort, record};
 pub use rerun::{again, in_own_process, job, test_again};
 pub use retry::{quickest, until_ok};
 pub use small_disk::SmallDisk;
-pub use strace::{Call, Injection, Strace, mark};
+pub use strace::{Injection, Strace, SystemCall, mark};
 
 /// A runtime with two workers, for the async half of a cache.
 #[allow(clippy::expect_used, reason = "a test fails by panicking")]

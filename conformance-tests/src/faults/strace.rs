@@ -34,7 +34,7 @@ pub enum Injection {
 
 /// A system call that a program made.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Call {
+pub struct SystemCall {
     /// Its name, such as `openat`.
     pub name: String,
     /// The number among those of its name, from 1: what [`Strace::run`] takes.
@@ -97,7 +97,7 @@ impl Strace {
     ///
     /// # Errors
     /// As [`Strace::run`], and when the command fails.
-    pub fn calls(&self, command: &Command) -> io::Result<Vec<Call>> {
+    pub fn calls(&self, command: &Command) -> io::Result<Vec<SystemCall>> {
         let (status, said) = traced(command, &["-y", "-s", "256"])?;
         if !status.success() {
             return Err(io::Error::other(format!("the program traced ended with {status}")));
@@ -107,7 +107,7 @@ impl Strace {
         for text in said.lines().filter_map(|line| Some(line.split_once(' ')?.1.trim_start())) {
             let Some((name, _)) = text.split_once('(') else { continue };
             let nth = made.entry(name.to_owned()).and_modify(|count| *count += 1).or_insert(1);
-            calls.push(Call { name: name.to_owned(), nth: *nth, text: text.to_owned() });
+            calls.push(SystemCall { name: name.to_owned(), nth: *nth, text: text.to_owned() });
         }
         Ok(calls)
     }
@@ -116,7 +116,7 @@ impl Strace {
     ///
     /// # Errors
     /// As [`Strace::calls`], and when it makes no two marks.
-    pub fn points(&self, command: &Command) -> io::Result<Vec<Call>> {
+    pub fn points(&self, command: &Command) -> io::Result<Vec<SystemCall>> {
         let calls = self.calls(command)?;
         // As an argument of its own, and not a part of one.
         let mark = format!("{MARK:?}");

@@ -25,7 +25,7 @@ pub(crate) struct Flight {
 }
 
 enum State {
-    Flying(Tasks),
+    Running(Tasks),
     /// The payload it ended with; `None` if it failed, panicked or was cancelled.
     Ended(Option<Payload>),
 }
@@ -48,15 +48,15 @@ struct Alarm {
 }
 
 /// How a wait ended.
-pub(crate) enum Landing {
-    Landed(Payload),
+pub(crate) enum WaitOutcome {
+    Ready(Payload),
     Failed,
-    TooLong,
+    TimedOut,
 }
 
 impl Flight {
     pub(crate) fn new(id: u64) -> Self {
-        let state = Mutex::new(State::Flying(Tasks::default()));
+        let state = Mutex::new(State::Running(Tasks::default()));
         Self { id, state, ended: Condvar::new(), overtaken: AtomicBool::new(false) }
     }
 
@@ -74,7 +74,7 @@ impl Flight {
         let before = std::mem::replace(&mut *self.lock(), State::Ended(outcome));
         // With the lock free, which each of them takes; and tasks first, since a thread that wakes may take this one's
         // processor.
-        let State::Flying(tasks) = before else { return self.ended.notify_all() };
+        let State::Running(tasks) = before else { return self.ended.notify_all() };
         let mut first = None;
         for waker in tasks.wakers.into_iter().filter_map(|(_, waker)| waker) {
             // One that panics must not leave the others asleep.
@@ -92,7 +92,7 @@ impl Flight {
     }
 
     /// Waits for the end of the flight, until `deadline` at the longest.
-    pub(crate) async fn wait(self: &Arc<Self>, mode: Mode, deadline: Instant) -> Landing {
+    pub(crate) async fn wait(self: &Arc<Self>, mode: Mode, deadline: Instant) -> WaitOutcome {
         match mode {
             Mode::Blocking => self.wait_in_place(deadline),
             Mode::Async => {
@@ -102,12 +102,12 @@ impl Flight {
         }
     }
 
-    fn wait_in_place(&self, deadline: Instant) -> Landing {
+    fn wait_in_place(&self, deadline: Instant) -> WaitOutcome {
         let mut state = self.lock();
         loop {
             let left = left(deadline);
-            if let Some(landing) = state.landing(left) {
-                return landing;
+            if let Some(outcome) = state.outcome(left) {
+                return outcome;
             }
             state = self.ended.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
         }
@@ -122,7 +122,7 @@ impl Flight {
 impl Wake for Flight {
     fn wake(self: Arc<Self>) {
         let mut wakers = Vec::new();
-        if let State::Flying(tasks) = &mut *self.lock() {
+        if let State::Running(tasks) = &mut *self.lock() {
             tasks.alarm = None;
             wakers.extend(tasks.wakers.iter_mut().filter_map(|(_, waker)| waker.take()));
         }
@@ -131,11 +131,11 @@ impl Wake for Flight {
 }
 
 impl State {
-    fn landing(&self, left: Duration) -> Option<Landing> {
+    fn outcome(&self, left: Duration) -> Option<WaitOutcome> {
         match self {
-            Self::Ended(outcome) => Some(outcome.clone().map_or(Landing::Failed, Landing::Landed)),
-            Self::Flying(_) if left.is_zero() => Some(Landing::TooLong),
-            Self::Flying(_) => None,
+            Self::Ended(outcome) => Some(outcome.clone().map_or(WaitOutcome::Failed, WaitOutcome::Ready)),
+            Self::Running(_) if left.is_zero() => Some(WaitOutcome::TimedOut),
+            Self::Running(_) => None,
         }
     }
 }
@@ -148,15 +148,15 @@ struct Waiting<'a> {
 }
 
 impl Waiting<'_> {
-    fn poll(&mut self, cx: &Context<'_>, deadline: Instant) -> Poll<Landing> {
+    fn poll(&mut self, cx: &Context<'_>, deadline: Instant) -> Poll<WaitOutcome> {
         let left = left(deadline);
         let waker = cx.waker().clone();
         let (mut before, mut alarm, mut over) = (None, None, None);
         let mut state = self.flight.lock();
-        if let Some(landing) = state.landing(left) {
-            return Poll::Ready(landing);
+        if let Some(outcome) = state.outcome(left) {
+            return Poll::Ready(outcome);
         }
-        if let State::Flying(tasks) = &mut *state {
+        if let State::Running(tasks) = &mut *state {
             match self.place.and_then(|place| tasks.wakers.get_mut(place)) {
                 Some(place) => before = place.replace(waker),
                 None => self.place = Some(tasks.wakers.insert(Some(waker))),
@@ -183,7 +183,7 @@ impl Drop for Waiting<'_> {
         let Some(place) = self.place else { return };
         let mut state = self.flight.lock();
         let waker = match &mut *state {
-            State::Flying(tasks) => tasks.wakers.try_remove(place).flatten(),
+            State::Running(tasks) => tasks.wakers.try_remove(place).flatten(),
             State::Ended(_) => None,
         };
         drop(state);

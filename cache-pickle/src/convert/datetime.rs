@@ -1,6 +1,6 @@
 use crate::{Date, DateTime, Error, Time, TimeDelta, TimeZone, Value};
 
-macro_rules! own {
+macro_rules! from_value {
     ($($type:ident: $class:literal;)*) => {$(
         /// Of that class only.
         impl TryFrom<Value> for $type {
@@ -18,7 +18,7 @@ macro_rules! own {
     )*};
 }
 
-own! {
+from_value! {
     Date: "a datetime.date";
     Time: "a datetime.time";
     DateTime: "a datetime.datetime";

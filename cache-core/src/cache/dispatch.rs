@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use crate::backend::{AsyncCache, AsyncWay, BaseCache};
-use crate::cache::flight::Place;
+use crate::cache::singleflight::Place;
 use crate::error::Result;
 use crate::info::{Info, Presence};
 use crate::key::{Key, KeyBuf, KeyList};
@@ -14,7 +14,7 @@ use crate::payload::Payload;
 use crate::timeout::Expiry;
 
 /// A backend as one call sees it.
-pub(crate) struct Reach<'a, B: ?Sized> {
+pub(crate) struct Dispatch<'a, B: ?Sized> {
     pub(crate) backend: &'a Arc<B>,
     pub(crate) mode: Mode,
 }
@@ -53,7 +53,7 @@ macro_rules! no_key {
     )*};
 }
 
-impl<B: BaseCache + ?Sized> Reach<'_, B> {
+impl<B: BaseCache + ?Sized> Dispatch<'_, B> {
     one_key! {
         get() -> Option<Payload>;
         set(value: Payload, expiry: Expiry) -> ();

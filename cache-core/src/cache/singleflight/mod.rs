@@ -5,6 +5,8 @@
 //! of its shard. A removal ([`Flights::invalidate`]) takes a computing flight out of the shard, so that
 //! its leader stores nothing, and waits for a storing one.
 
+mod wait;
+
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::future::{Future, poll_fn};
@@ -14,7 +16,7 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::landing::{Flight, Landing};
+pub(crate) use self::wait::{Flight, WaitOutcome};
 use crate::mode::Mode;
 use crate::payload::Payload;
 use crate::sync::{AtomicU64, Mutex, MutexGuard, thread_local};
@@ -39,13 +41,13 @@ pub(crate) struct Flights {
 
 #[derive(Default)]
 struct Shard {
-    flying: Mutex<Flying>,
+    in_flight: Mutex<InFlight>,
     /// How many flights have ended here.
     ended: AtomicU64,
 }
 
 /// The flights of each key: one that callers may join, and any number of others.
-type Flying = HashMap<Arc<str>, Vec<Entry>>;
+type InFlight = HashMap<Arc<str>, Vec<Entry>>;
 
 struct Entry {
     flight: Arc<Flight>,
@@ -60,8 +62,8 @@ enum Phase {
     Storing(Option<Arc<Flight>>),
 }
 
-/// What a caller is, once it has joined.
-pub(crate) enum Joined<'a> {
+/// What a caller has to do, once it has joined.
+pub(crate) enum Role<'a> {
     /// It computes; the others wait for it.
     Leader(Leader<'a>),
     /// Another caller computes.
@@ -96,28 +98,28 @@ impl Flights {
     }
 
     /// Leads a flight for `key`, or waits for the current one.
-    pub(crate) fn join<'a>(self: &'a Arc<Self>, key: &'a str) -> Joined<'a> {
-        let mut flying = self.shard(key).lock();
-        if let Some(entry) = flying.get(key).and_then(|all| all.iter().find(|one| one.is_shared)) {
+    pub(crate) fn join<'a>(self: &'a Arc<Self>, key: &'a str) -> Role<'a> {
+        let mut in_flight = self.shard(key).lock();
+        if let Some(entry) = in_flight.get(key).and_then(|all| all.iter().find(|one| one.is_shared)) {
             if is_inside(&entry.flight) {
-                return Joined::Inside;
+                return Role::Inside;
             }
-            return Joined::Waiter(Arc::clone(&entry.flight));
+            return Role::Waiter(Arc::clone(&entry.flight));
         }
-        Joined::Leader(self.takes_off(&mut flying, key, true))
+        Role::Leader(self.start(&mut in_flight, key, true))
     }
 
     /// Leads a flight that nobody joins: for a caller that computes despite a current flight.
     pub(crate) fn solo<'a>(self: &'a Arc<Self>, key: &'a str) -> Leader<'a> {
-        self.takes_off(&mut self.shard(key).lock(), key, false)
+        self.start(&mut self.shard(key).lock(), key, false)
     }
 
-    fn takes_off<'a>(self: &'a Arc<Self>, flying: &mut Flying, key: &'a str, is_shared: bool) -> Leader<'a> {
+    fn start<'a>(self: &'a Arc<Self>, in_flight: &mut InFlight, key: &'a str, is_shared: bool) -> Leader<'a> {
         self.under_way.fetch_add(1, Ordering::Relaxed);
         let flight = Arc::new(Flight::new(NEXT_ID.fetch_add(1, Ordering::Relaxed)));
         let name: Arc<str> = key.into();
         let entry = Entry { flight: Arc::clone(&flight), is_shared, phase: Phase::Computing };
-        flying.entry(Arc::clone(&name)).or_default().push(entry);
+        in_flight.entry(Arc::clone(&name)).or_default().push(entry);
         let place = Place { flights: Arc::clone(self), key: name, flight: Arc::clone(&flight) };
         Leader { flights: self, key, flight, place: Some(place), outcome: None }
     }
@@ -175,8 +177,8 @@ impl Flights {
 }
 
 impl Shard {
-    fn lock(&self) -> MutexGuard<'_, Flying> {
-        self.flying.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, InFlight> {
+        self.in_flight.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -207,7 +209,7 @@ async fn outlast(mode: Mode, storing: Vec<(Arc<Flight>, Arc<Flight>)>) {
     let deadline = Instant::now() + STORE_WAIT;
     for (flight, answered) in storing {
         // It would wait for itself: the store has called the cache.
-        if is_inside(&flight) || matches!(answered.wait(mode, deadline).await, Landing::TooLong) {
+        if is_inside(&flight) || matches!(answered.wait(mode, deadline).await, WaitOutcome::TimedOut) {
             flight.overtake();
         }
     }
@@ -230,26 +232,26 @@ impl Place {
         self.flight.is_overtaken()
     }
 
-    fn entry<'a>(&self, flying: &'a mut Flying) -> Option<&'a mut Entry> {
-        flying.get_mut(&self.key)?.iter_mut().find(|one| one.flight.id == self.flight.id)
+    fn entry<'a>(&self, in_flight: &'a mut InFlight) -> Option<&'a mut Entry> {
+        in_flight.get_mut(&self.key)?.iter_mut().find(|one| one.flight.id == self.flight.id)
     }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
         let shard = self.flights.shard(&self.key);
-        let mut flying = shard.lock();
+        let mut in_flight = shard.lock();
         // Counted under the lock, so that a caller who finds no flight sees that one has ended.
         shard.ended.fetch_add(1, Ordering::Release);
         let mut own = None;
-        if let Some(entries) = flying.get_mut(&self.key) {
+        if let Some(entries) = in_flight.get_mut(&self.key) {
             let place = entries.iter().position(|one| one.flight.id == self.flight.id);
             own = place.map(|place| entries.swap_remove(place));
             if entries.is_empty() {
-                flying.remove(&self.key);
+                in_flight.remove(&self.key);
             }
         }
-        drop(flying);
+        drop(in_flight);
         let Some(own) = own else { return };
         self.flights.under_way.fetch_sub(1, Ordering::Relaxed);
         if let Phase::Storing(Some(answered)) = own.phase {
@@ -258,7 +260,7 @@ impl Drop for Place {
     }
 }
 
-/// The right, and the duty, to end a flight. Dropped without [`Leader::land`] it fails the
+/// The right, and the duty, to end a flight. Dropped without [`Leader::complete`] it fails the
 /// flight, so that an error, a panic or a cancelled task lets the next waiter lead.
 pub(crate) struct Leader<'a> {
     flights: &'a Flights,
@@ -266,7 +268,7 @@ pub(crate) struct Leader<'a> {
     flight: Arc<Flight>,
     /// Until it begins to store.
     place: Option<Place>,
-    /// What it lands with.
+    /// What its callers get.
     outcome: Option<Payload>,
 }
 
@@ -292,14 +294,14 @@ impl Leader<'_> {
     pub(crate) fn begin_storing(&mut self) -> Option<Place> {
         let place = self.place.take()?;
         let was_there = {
-            let mut flying = self.flights.shard(self.key).lock();
-            place.entry(&mut flying).map(|own| own.phase = Phase::Storing(None)).is_some()
+            let mut in_flight = self.flights.shard(self.key).lock();
+            place.entry(&mut in_flight).map(|own| own.phase = Phase::Storing(None)).is_some()
         };
         was_there.then_some(place)
     }
 
     /// Ends the flight with what its callers get.
-    pub(crate) fn land(mut self, payload: Payload) {
+    pub(crate) fn complete(mut self, payload: Payload) {
         self.outcome = Some(payload);
     }
 }
@@ -311,13 +313,13 @@ impl Drop for Leader<'_> {
             Some(place) => drop(place),
             // The call of the store may go on without its caller, on another thread. Nobody joins it: it has failed.
             None if outcome.is_none() => {
-                let mut flying = self.flights.shard(self.key).lock();
-                let entries = flying.get_mut(self.key).into_iter().flatten();
+                let mut in_flight = self.flights.shard(self.key).lock();
+                let entries = in_flight.get_mut(self.key).into_iter().flatten();
                 entries.filter(|one| one.flight.id == self.flight.id).for_each(|one| one.is_shared = false);
             }
             None => {}
         }
-        // Without a landing it has failed.
+        // Not completed: it has failed.
         self.flight.end(outcome);
     }
 }
