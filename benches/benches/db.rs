@@ -163,7 +163,7 @@ fn run(cache: &Db, operation: Operation, picks: &mut Picks, calls: u64, gate: &G
                 assert!(found.is_some());
             }
             Operation::Set => cache.set(&picks.text().key(), &Row::value(call), TIMEOUT).unwrap(),
-            Operation::Incr => assert!(cache.incr(&picks.number().key(), 1).unwrap() > 0),
+            Operation::Incr => assert!(cache.incr(&picks.number().key()).unwrap() > 0),
             Operation::GetMany => {
                 let found: Vec<(String, String)> =
                     cache.get_many(picks.hundred().map(|row| row.key())).unwrap();

@@ -116,7 +116,7 @@ use crate::timeout::Expiry;
 ///
 /// let cache = Cache::new(MapCache::default());
 /// cache.set("views", &1, std::time::Duration::from_secs(60))?;
-/// assert_eq!(cache.incr("views", 2)?, 3);
+/// assert_eq!(cache.incr_by("views", 2)?, 3);
 /// assert_eq!(cache.get_or_set("name", cache_core::DEFAULT_TIMEOUT, || "Ada".to_owned())?, "Ada");
 /// # Ok::<(), Error>(())
 /// ```

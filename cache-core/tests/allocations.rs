@@ -50,7 +50,7 @@ fn a_miss_and_a_count_allocate_nothing() {
         let (absent, number) = ("x".repeat(length), "n".repeat(length));
         none("a miss", || assert!(cache.get_bytes(&absent).unwrap().is_none()));
         none("has_key", || assert!(!cache.has_key(&absent).unwrap()));
-        none("incr", || assert!(cache.incr(&number, 1).unwrap() > 1));
+        none("incr", || assert!(cache.incr(&number).unwrap() > 1));
         none("get of an integer", || assert!(cache.get::<i64>(&number).unwrap().is_some()));
         none("delete", || assert!(!cache.delete(&absent).unwrap()));
         none("touch", || assert!(!cache.touch(&absent, DEFAULT_TIMEOUT).unwrap()));

@@ -83,10 +83,10 @@ fn no_version_wraps_around() {
                 cache.clear().unwrap();
                 cache.set("versioned", &1, Duration::MAX).unwrap();
                 let moved = match (half, up) {
-                    ("sync", true) => cache.incr_version("versioned", delta),
-                    ("sync", false) => cache.decr_version("versioned", delta),
-                    (_, true) => futures_lite::future::block_on(cache.aincr_version("versioned", delta)),
-                    (_, false) => futures_lite::future::block_on(cache.adecr_version("versioned", delta)),
+                    ("sync", true) => cache.incr_version_by("versioned", delta),
+                    ("sync", false) => cache.decr_version_by("versioned", delta),
+                    (_, true) => futures_lite::future::block_on(cache.aincr_version_by("versioned", delta)),
+                    (_, false) => futures_lite::future::block_on(cache.adecr_version_by("versioned", delta)),
                 };
                 let to = if up { version.checked_add(delta) } else { version.checked_sub(delta) };
                 let what = format!("{half}, from {version} by {delta}, up: {up}");

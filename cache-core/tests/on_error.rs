@@ -106,10 +106,10 @@ fn an_error_names_the_key_that_the_call_was_about() {
         cache.touch("k", MINUTE).unwrap_err(),
         cache.delete("k").unwrap_err(),
         cache.has_key("k").unwrap_err(),
-        cache.incr("k", 1).unwrap_err(),
-        cache.incr_version("k", 1).unwrap_err(),
-        cache.incr_version("k", 0).unwrap_err(),
-        block_on(cache.aincr_version("k", 1)).unwrap_err(),
+        cache.incr("k").unwrap_err(),
+        cache.incr_version("k").unwrap_err(),
+        cache.incr_version_by("k", 0).unwrap_err(),
+        block_on(cache.aincr_version("k")).unwrap_err(),
         cache.get_or_set("k", MINUTE, || 1).unwrap_err(),
     ];
     for error in errors {
@@ -147,11 +147,11 @@ fn degraded_it_answers_as_an_empty_cache_that_stores_nothing() {
 fn degraded_too_what_has_no_such_answer_fails() {
     let cache = cache(ErrorKind::Unavailable, None, OnError::Fallback);
     let failed = |result: Result<i64>| assert_eq!(result.unwrap_err().kind(), ErrorKind::Unavailable);
-    failed(cache.incr("k", 1));
-    failed(cache.decr("k", 1));
-    failed(block_on(cache.aincr("k", 1)));
-    failed(cache.incr_version("k", 1));
-    failed(cache.decr_version("k", 1));
+    failed(cache.incr("k"));
+    failed(cache.decr("k"));
+    failed(block_on(cache.aincr("k")));
+    failed(cache.incr_version("k"));
+    failed(cache.decr_version("k"));
     failed(cache.clear().map(|()| 0));
     assert_eq!(cache.degraded(), 0);
 }

@@ -152,7 +152,7 @@ fn values() -> Vec<String> {
             cache.get::<u8>("list").err(),
             cache.get::<u8>("number").err(),
             cache.get::<std::net::IpAddr>("text").err(),
-            cache.incr("text", 1).err(),
+            cache.incr("text").err(),
             cache.get_or_set("text", DEFAULT_TIMEOUT, || 1_u8).err(),
         ];
         outputs.extend(errors.iter().map(|error| shown(error.as_ref().unwrap())));

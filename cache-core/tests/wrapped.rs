@@ -181,7 +181,7 @@ fn a_wrapper_makes_only_keys_that_the_cache_would() {
 fn a_function_that_takes_any_cache_takes_a_concrete_one() {
     fn visit(cache: &Cache) -> i64 {
         cache.get_or_set_value("visits", None, 0).unwrap();
-        cache.incr("visits", 1).unwrap()
+        cache.incr("visits").unwrap()
     }
     let cache = Cache::builder(LocMemCache::default()).key_prefix("p").build().unwrap();
     assert_eq!(visit(&cache.with_version(2).to_dyn()), 1);
@@ -217,18 +217,23 @@ fn no_timeout_is_never() {
 }
 
 #[test]
-fn counting_by_a_number_is_one_operation_under_both_names() {
+fn counting_goes_by_one_or_by_a_number() {
     let cache = Cache::new(LocMemCache::default());
     cache.set("n", &10, Timeout::Never).unwrap();
     assert_eq!((cache.incr_by("n", 5).unwrap(), cache.decr_by("n", 7).unwrap()), (15, 8));
-    assert_eq!((cache.incr("n", 5).unwrap(), cache.decr("n", 7).unwrap()), (13, 6));
+    assert_eq!((cache.incr("n").unwrap(), cache.incr("n").unwrap(), cache.decr("n").unwrap()), (9, 10, 9));
     futures_lite::future::block_on(async {
-        assert_eq!((cache.aincr_by("n", 5).await.unwrap(), cache.adecr_by("n", 7).await.unwrap()), (11, 4));
+        assert_eq!((cache.aincr("n").await.unwrap(), cache.adecr("n").await.unwrap()), (10, 9));
+        assert_eq!((cache.aincr_by("n", 2).await.unwrap(), cache.adecr_by("n", 7).await.unwrap()), (11, 4));
+        assert_eq!(cache.aincr_version("n").await.unwrap(), 2);
+        assert_eq!(cache.with_version(2).adecr_version("n").await.unwrap(), 1);
         assert_eq!(cache.aincr_version_by("n", 2).await.unwrap(), 3);
         assert_eq!(cache.with_version(3).adecr_version_by("n", 1).await.unwrap(), 2);
     });
     assert_eq!(cache.with_version(2).incr_version_by("n", 2).unwrap(), 4);
     assert_eq!(cache.with_version(4).decr_version_by("n", 3).unwrap(), 1);
+    assert_eq!(cache.incr_version("n").unwrap(), 2);
+    assert_eq!(cache.with_version(2).decr_version("n").unwrap(), 1);
     assert_eq!(cache.get("n").unwrap(), Some(4));
     assert_eq!(cache.incr_by("absent", 1).unwrap_err().kind(), ErrorKind::KeyNotFound);
 }

@@ -81,7 +81,7 @@ fn steps_of_an_hour_move_deadlines_by_no_more() {
                 known.values_mut().for_each(|entry| entry.latest = entry.latest.max(now));
                 problems.extend(differences(&cache, &known, now));
                 cache
-                    .incr(&format!("n{by}"), 1)
+                    .incr(&format!("n{by}"))
                     .or_else(|_| cache.set(&format!("n{by}"), &1, Timeout::Never).map(|()| 1))
                     .unwrap();
             }

@@ -24,7 +24,7 @@ fn eight_processes_count_to_the_last_one() {
         let options = DatabaseCache::builder(&job[0]).layout(layout(&job[1]));
         let cache = build(options.busy_timeout(Duration::from_secs(60)));
         for _ in 0..1_000 {
-            cache.incr("n", 1).unwrap();
+            cache.incr("n").unwrap();
         }
         return;
     }
@@ -162,7 +162,7 @@ fn threads_lose_no_set_and_no_incr() {
                     let key = format!("{thread}-{i}");
                     cache.set(&key, &i, Timeout::Never).unwrap();
                     assert_eq!(cache.get::<i64>(&key).unwrap(), Some(i));
-                    cache.incr("n", 1).unwrap();
+                    cache.incr("n").unwrap();
                 }
             });
         }
@@ -241,10 +241,10 @@ fn a_lock_held_too_long_is_a_typed_error_in_time() {
         ("set present", &|c| c.set("k", &2, Timeout::Never)),
         ("set absent", &|c| c.set("absent", &2, Timeout::Never)),
         ("add", &|c| c.add("absent", &2, Timeout::Never).map(drop)),
-        ("incr", &|c| c.incr("k", 1).map(drop)),
+        ("incr", &|c| c.incr("k").map(drop)),
         ("delete", &|c| c.delete("k").map(drop)),
         ("set_many", &|c| c.set_many(keys.iter().map(|k| (k, 1)), Timeout::Never).map(drop)),
-        ("incr_version", &|c| c.incr_version("k", 1).map(drop)),
+        ("incr_version", &|c| c.incr_version("k").map(drop)),
         ("clear", &|c| c.clear()),
     ];
     for (name, write) in writes {

@@ -172,7 +172,7 @@ fn the_limit_holds_at_every_moment_for_everybody() {
                         match i % 4 {
                             0 => drop(cache.add(&key, &i, Timeout::Never).unwrap()),
                             1 => drop(cache.set_many([(&key, i), (&format!("{key}b"), i)], SECOND).unwrap()),
-                            2 => drop(cache.incr_version(&format!("{thread}-{}", i - 1), 1)),
+                            2 => drop(cache.incr_version(&format!("{thread}-{}", i - 1))),
                             _ => cache.set(&key, &i, Duration::from_millis(5)).unwrap(),
                         }
                     }
@@ -207,7 +207,7 @@ fn the_table_remembers_how_many_rows_had_to_make_room_and_counts_nothing_else() 
         // Only what has expired makes room here; an overwritten, a removed and a moved row make none.
         cache.set("k", &1, Timeout::Never).unwrap();
         cache.set("k", &2, Timeout::Never).unwrap();
-        cache.incr_version("k", 1).unwrap();
+        cache.incr_version("k").unwrap();
         assert!(cache.with_version(2).delete("k").unwrap());
         cache.clear().unwrap();
         assert_eq!(evictions(&cache), Some(0), "evictions of {what} where nothing had to make room");

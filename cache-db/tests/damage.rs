@@ -136,14 +136,14 @@ impl Seen {
             self.judge((0..KEYS).find(|n| key(*n) == name), Some(found));
         }
         self.note("add", cache.add("another", &1, Timeout::Never));
-        if let Some(sum) = self.note("incr", cache.incr("n", 1)) {
+        if let Some(sum) = self.note("incr", cache.incr("n")) {
             self.wrong += u64::from(sum != 8);
         }
         self.note("touch", cache.touch(&key(0), Duration::from_secs(60)));
         self.note("set", cache.set(&key(1), &value(1), Timeout::Never));
         self.note("set_many", cache.set_many([(key(2), "x"), ("a third".into(), "x")], Timeout::Never));
         self.note("delete", cache.delete(&key(3)));
-        self.note("incr_version", cache.incr_version(&key(4), 1));
+        self.note("incr_version", cache.incr_version(&key(4)));
         if let Some(Some(found)) = self.note("get", cache.with_version(2).get::<String>(&key(4))) {
             self.judge(Some(4), Some(found));
         }

@@ -93,10 +93,10 @@ const MISSES: [(&str, Answer); 11] = [
     ("set_many", |cache| {
         cache.set_many([("k", 4), ("l", 5)], HOUR).unwrap().is_empty() && cache.get("k").unwrap() == Some(4)
     }),
-    ("incr", |cache| cache.incr("k", 1).unwrap_err().kind() == ErrorKind::KeyNotFound),
-    ("decr", |cache| cache.decr("k", 1).unwrap_err().kind() == ErrorKind::KeyNotFound),
+    ("incr", |cache| cache.incr("k").unwrap_err().kind() == ErrorKind::KeyNotFound),
+    ("decr", |cache| cache.decr("k").unwrap_err().kind() == ErrorKind::KeyNotFound),
     ("incr_version", |cache| {
-        cache.incr_version("k", 1).unwrap_err().kind() == ErrorKind::KeyNotFound
+        cache.incr_version("k").unwrap_err().kind() == ErrorKind::KeyNotFound
             && cache.with_version(2).get::<i64>("k").unwrap().is_none()
     }),
     ("touch, then get", |cache| {
@@ -225,7 +225,7 @@ fn the_sum_is_that_of_the_row() {
     assert!(cache.add("added", &-5, HOUR).unwrap());
     for n in [-1, i64::MAX, i64::MIN, 6, -3] {
         cache.set("counted", &(if n < 0 { 9 } else { -9 }), HOUR).unwrap();
-        cache.incr("counted", n).unwrap();
+        cache.incr_by("counted", n).unwrap();
         all_fit(&path, 8);
     }
     for key in ["text", "added", "least"] {
@@ -233,7 +233,7 @@ fn the_sum_is_that_of_the_row() {
         assert!(cache.touch("bytes", Timeout::Never).unwrap());
     }
     for key in ["text", "moved", "bytes"] {
-        cache.incr_version(key, 1).unwrap();
+        cache.incr_version(key).unwrap();
     }
     all_fit(&path, 8);
 }

@@ -178,11 +178,11 @@ fn incr_and_versions_keep_the_expiry_to_the_letter() {
     let conn = look(&path);
     for expires in ["2023-11-14 22:18:20", "2033-11-14T22:18:20.250000+00:00"] {
         write(&conn, "n", "gAVLAS4=", expires);
-        assert_eq!(cache.incr("n", 41).unwrap(), 42);
+        assert_eq!(cache.incr_by("n", 41).unwrap(), 42);
         let (value, kept) = row(&conn, "n");
         assert_eq!(Value::read(&STANDARD.decode(value).unwrap()).unwrap(), Value::Int(42));
         assert_eq!(kept, expires);
-        cache.incr_version("n", 1).unwrap();
+        cache.incr_version("n").unwrap();
         let moved: String = conn
             .query_row("SELECT expires FROM cache WHERE cache_key = ':2:n'", [], |row| row.get(0))
             .unwrap();
@@ -194,7 +194,7 @@ fn incr_and_versions_keep_the_expiry_to_the_letter() {
         ("not base64", ErrorKind::KeyNotFound),
     ] {
         write(&conn, "n", value, NEVER);
-        assert_eq!(cache.incr("n", 1).unwrap_err().kind(), kind);
+        assert_eq!(cache.incr("n").unwrap_err().kind(), kind);
         assert_eq!(row(&conn, "n").0, value, "unchanged");
     }
 }
@@ -272,7 +272,7 @@ fn a_value_of_ours_is_a_miss_once_it_is_damaged() {
     assert_eq!(cache.get::<Vec<String>>("k").unwrap(), None);
     let left: i64 = conn.query_row("SELECT count(*) FROM cache", [], |row| row.get(0)).unwrap();
     assert_eq!(left, 1);
-    cache.incr_version("other", 1).unwrap();
+    cache.incr_version("other").unwrap();
     assert_eq!(cache.with_version(2).get("other").unwrap(), Some(vec!["of another".to_owned()]));
     // Django's touch.
     conn.execute("UPDATE cache SET expires = '2099-01-01 00:00:00'", []).unwrap();

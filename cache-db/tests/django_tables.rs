@@ -239,7 +239,7 @@ fn threads_lose_no_incr_whatever_the_journal() {
                 let cache = &caches[thread % 2];
                 scope.spawn(move || {
                     for i in 0..50 {
-                        cache.incr("n", 1).unwrap();
+                        cache.incr("n").unwrap();
                         assert!(cache.get::<i64>("n").unwrap().is_some(), "{mode}");
                         cache.set(&format!("{thread} {i}"), &i, Timeout::Never).unwrap();
                     }
@@ -257,7 +257,7 @@ fn processes_lose_no_incr_whatever_the_journal() {
     if let Some(job) = job() {
         let cache = build(options(Path::new(&job[0])).busy_timeout(Duration::from_secs(60)));
         for _ in 0..50 {
-            cache.incr("n", 1).unwrap();
+            cache.incr("n").unwrap();
         }
         return;
     }
@@ -287,7 +287,7 @@ fn a_locked_database_is_unavailable_in_time() {
         assert_eq!(set, expected, "{mode}");
         assert_eq!(cache.get("k").unwrap(), Some(if mode == "wal" { 2 } else { 1 }), "{mode}");
         stranger.execute_batch("COMMIT; BEGIN IMMEDIATE").unwrap();
-        assert_eq!(cache.incr("k", 1).unwrap_err().kind(), ErrorKind::Unavailable);
+        assert_eq!(cache.incr("k").unwrap_err().kind(), ErrorKind::Unavailable);
         stranger.execute_batch("COMMIT").unwrap();
         cache.set("k", &3, Timeout::Never).unwrap();
         assert_eq!(cache.get("k").unwrap(), Some(3));

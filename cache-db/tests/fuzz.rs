@@ -58,10 +58,10 @@ fn use_row(cache: &Cache<DatabaseCache>) -> bool {
     fine(cache.get::<i64>("k"));
     fine(cache.get::<Vec<(String, u64)>>("k"));
     fine(cache.get_many::<String, _>(["k", "absent"]));
-    fine(cache.incr("k", i64::MAX));
-    fine(cache.incr("k", i64::MIN));
+    fine(cache.incr_by("k", i64::MAX));
+    fine(cache.incr_by("k", i64::MIN));
     fine(cache.touch("k", HOUR)).unwrap();
-    fine(cache.incr_version("k", 1));
+    fine(cache.incr_version("k"));
     fine(cache.with_version(2).delete("k")).unwrap();
     cache.set("k", &1, HOUR).unwrap();
     assert_eq!(cache.get::<i64>("k").unwrap(), Some(1));

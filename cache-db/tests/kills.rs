@@ -112,7 +112,7 @@ fn write(name: &str, path: &Path, writer: u64, from: u64) {
                 drop(kept.set_many(pairs, Timeout::Never).unwrap());
             }
             Op::Culled(key) => culled.set(&key, &of(&key), Duration::from_secs(1 + i % 3)).unwrap(),
-            Op::Incr => drop(kept.incr("n", 1).unwrap()),
+            Op::Incr => drop(kept.incr("n").unwrap()),
         }
         notes.write_all(b".").unwrap();
     }

@@ -38,8 +38,8 @@ fn a_handle_that_names_no_limit_adopts_it_whatever_it_writes() {
     other.set("probe", &1, Timeout::Never).unwrap();
     assert!(other.add("added", &1, Timeout::Never).unwrap());
     fill(&other, 2_000..2_100);
-    other.incr("probe", 1).unwrap();
-    other.incr_version("added", 1).unwrap();
+    other.incr("probe").unwrap();
+    other.incr_version("added").unwrap();
     other.get_or_set("computed", Timeout::Never, || 1).unwrap();
     assert_eq!((rows(&path), limit_shown(&other)), (2_103, Some(100_000)));
 }

@@ -75,9 +75,9 @@ fn an_expired_entry_is_absent_to_everything() {
     expired("delete");
     assert!(!cache.delete("delete").unwrap());
     expired("incr");
-    assert_eq!(cache.incr("incr", 1).unwrap_err().kind(), ErrorKind::KeyNotFound);
+    assert_eq!(cache.incr("incr").unwrap_err().kind(), ErrorKind::KeyNotFound);
     expired("version");
-    assert_eq!(cache.incr_version("version", 1).unwrap_err().kind(), ErrorKind::KeyNotFound);
+    assert_eq!(cache.incr_version("version").unwrap_err().kind(), ErrorKind::KeyNotFound);
     expired("add");
     assert!(cache.add("add", &2, SECOND).unwrap());
     assert!(!cache.add("add", &3, SECOND).unwrap());
@@ -97,11 +97,11 @@ fn touch_and_incr_keep_what_they_should() {
     let cache = build(DatabaseCache::builder(&path).clock(clock));
     cache.set("n", &5, SECOND * 10).unwrap();
     hands.advance(SECOND * 9);
-    assert_eq!(cache.incr("n", 1).unwrap(), 6);
-    assert_eq!(cache.decr("n", 10).unwrap(), -4);
+    assert_eq!(cache.incr("n").unwrap(), 6);
+    assert_eq!(cache.decr_by("n", 10).unwrap(), -4);
     assert!(cache.touch("n", SECOND * 5).unwrap());
     hands.advance(SECOND * 4);
-    assert_eq!(cache.incr("n", 1).unwrap(), -3, "the touch did not hold");
+    assert_eq!(cache.incr("n").unwrap(), -3, "the touch did not hold");
     hands.advance(SECOND * 2);
     assert_eq!(cache.get::<i64>("n").unwrap(), None, "incr made it live longer");
 }
@@ -113,19 +113,19 @@ fn counting_ends_at_the_last_number() {
     for (start, delta) in [(i64::MAX, 1), (i64::MAX - 5, 6), (0, i64::MIN), (i64::MIN, -1), (-1, i64::MIN)] {
         cache.set("n", &start, Timeout::Never).unwrap();
         if start == 0 {
-            assert_eq!(cache.incr("n", delta).unwrap(), i64::MIN);
+            assert_eq!(cache.incr_by("n", delta).unwrap(), i64::MIN);
             continue;
         }
-        assert_eq!(cache.incr("n", delta).unwrap_err().kind(), ErrorKind::Overflow, "{start} + {delta}");
+        assert_eq!(cache.incr_by("n", delta).unwrap_err().kind(), ErrorKind::Overflow, "{start} + {delta}");
         assert_eq!(cache.get::<i64>("n").unwrap(), Some(start));
     }
     cache.set("n", &i64::MAX, Timeout::Never).unwrap();
-    assert_eq!(cache.incr("n", i64::MIN).unwrap(), -1);
+    assert_eq!(cache.incr_by("n", i64::MIN).unwrap(), -1);
     for other in ["7", "x"] {
         cache.set("s", other, Timeout::Never).unwrap();
-        assert_eq!(cache.incr("s", 1).unwrap_err().kind(), ErrorKind::NotAnInteger);
+        assert_eq!(cache.incr("s").unwrap_err().kind(), ErrorKind::NotAnInteger);
     }
-    assert_eq!(cache.incr("absent", 1).unwrap_err().kind(), ErrorKind::KeyNotFound);
+    assert_eq!(cache.incr("absent").unwrap_err().kind(), ErrorKind::KeyNotFound);
 }
 
 #[test]
@@ -136,7 +136,7 @@ fn incr_version_moves_value_and_lifetime() {
     cache.set("k", "v", SECOND * 10).unwrap();
     cache.with_version(2).set("k", "older", Timeout::Never).unwrap();
     hands.advance(SECOND * 9);
-    assert_eq!(cache.incr_version("k", 1).unwrap(), 2);
+    assert_eq!(cache.incr_version("k").unwrap(), 2);
     assert_eq!(cache.get::<String>("k").unwrap(), None);
     assert_eq!(cache.with_version(2).get::<String>("k").unwrap().as_deref(), Some("v"));
     assert_eq!(rows_and_count(&path, "cache"), (1, 1));

@@ -34,7 +34,7 @@ fn refused<B: cache_core::BaseCache>(cache: &Cache<B>) -> Vec<String> {
     let said = [
         cache.get::<String>("k").map(drop),
         cache.set("k", "mine", Timeout::Never),
-        cache.incr("k", 1).map(drop),
+        cache.incr("k").map(drop),
         cache.delete("k").map(drop),
         cache.clear(),
         cache.ping().map(drop),

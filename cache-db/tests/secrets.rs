@@ -29,10 +29,10 @@ fn use_all(cache: &Cache<DatabaseCache>) -> Vec<Option<Error>> {
         cache.get::<i64>("text").err(),
         cache.get::<String>("number").err(),
         cache.get::<i64>("list").err(),
-        cache.incr("list", 1).err(),
-        cache.incr("number", i64::MAX).err(),
+        cache.incr("list").err(),
+        cache.incr_by("number", i64::MAX).err(),
         cache.get_many::<i64, _>(["text", "number", "bytes"]).err(),
-        cache.incr_version("text", 1).err(),
+        cache.incr_version("text").err(),
         cache.purge_expired().err(),
     ]
 }

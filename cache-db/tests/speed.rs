@@ -52,7 +52,7 @@ fn measure(cache: &Cache<DatabaseCache>, rows: usize) -> Vec<(&'static str, f64)
                 assert!(cache.touch(&key(i * 7_919 % rows), Timeout::from_secs(3_600 + i as i64)).unwrap())
             }),
         ),
-        ("incr", time(5_000, |i| assert!(cache.incr(&format!("n{}", i % 100), 1).unwrap() > 0))),
+        ("incr", time(5_000, |i| assert!(cache.incr(&format!("n{}", i % 100)).unwrap() > 0))),
         (
             "get_many(100)",
             time(200, |i| assert_eq!(cache.get_many::<String, _>(hundred(i)).unwrap().len(), 100)),

@@ -90,7 +90,7 @@ fn a_lifetime_made_shorter_is_known_to_the_next_cull() {
     cache.touch("k3", soon).unwrap();
     cache.set("k4", &4, soon).unwrap();
     cache.set("k5", &4, soon).unwrap();
-    cache.incr_version("k5", 1).unwrap();
+    cache.incr_version("k5").unwrap();
     cache.with_version(2).touch("k5", soon).unwrap();
     hands.advance(Duration::from_secs(6));
     for n in 0..3 {
@@ -164,7 +164,7 @@ fn a_move_takes_no_place_and_evicts_nothing() {
             cache.set(&format!("k{n}"), &n, HOUR).unwrap();
         }
         for n in 0..limit {
-            assert_eq!(cache.incr_version(&format!("k{n}"), 1).unwrap(), 2);
+            assert_eq!(cache.incr_version(&format!("k{n}")).unwrap(), 2);
         }
         let moved = cache.with_version(2);
         assert_eq!((live(&cache, 0..limit), live(&moved, 0..limit)), (0, limit as usize));
@@ -172,7 +172,7 @@ fn a_move_takes_no_place_and_evicts_nothing() {
         // Over a full target. A place is free, so nothing is culled.
         moved.delete("k1").unwrap();
         cache.set("k0", "other", HOUR).unwrap();
-        moved.decr_version("k0", 1).unwrap();
+        moved.decr_version("k0").unwrap();
         assert_eq!(cache.get::<i32>("k0").unwrap(), Some(0));
         assert_eq!(entry_files(backend.dir()).len() as u64, backend.entries().unwrap().unwrap());
     }
@@ -213,7 +213,7 @@ fn the_store_remembers_how_many_entries_had_to_make_room_and_counts_nothing_else
         // Only what has expired makes room here; an overwritten, a removed and a moved entry make none.
         cache.set("k", &1, HOUR).unwrap();
         cache.set("k", &2, HOUR).unwrap();
-        cache.incr_version("k", 1).unwrap();
+        cache.incr_version("k").unwrap();
         assert!(cache.with_version(2).delete("k").unwrap());
         cache.clear().unwrap();
         assert_eq!(evictions(&cache), Some(0), "evictions of {what} where nothing had to make room");

@@ -40,8 +40,8 @@ fn a_handle_that_names_no_limit_adopts_it_whatever_it_writes() {
     other.set("probe", &1, Timeout::Never).unwrap();
     assert!(other.add("added", &1, Timeout::Never).unwrap());
     fill(&other, 1_000..1_050);
-    other.incr("probe", 1).unwrap();
-    other.incr_version("added", 1).unwrap();
+    other.incr("probe").unwrap();
+    other.incr_version("added").unwrap();
     other.get_or_set("computed", Timeout::Never, || 1).unwrap();
     assert_eq!((entries(&other), shown(&other)), (1_053, Some(100_000)));
 }

@@ -33,8 +33,8 @@ fn worker() {
         for n in 0..50 {
             cache.set(&format!("k{n}"), &n, HOUR).unwrap();
         }
-        cache.incr("k49", 1).unwrap();
-        cache.incr_version("k49", 1).unwrap();
+        cache.incr("k49").unwrap();
+        cache.incr_version("k49").unwrap();
     }
 }
 

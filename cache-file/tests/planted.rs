@@ -22,7 +22,7 @@ fn is_a_miss_until_set(cache: &Cache<FileCache>, backend: &FileCache, what: &str
     assert_eq!(cache.get::<String>("k").unwrap(), None, "{what}");
     assert!(!cache.has_key("k").unwrap() && !cache.touch("k", HOUR).unwrap(), "{what}");
     assert!(!cache.delete("k").unwrap(), "{what}");
-    assert_eq!(cache.incr("k", 1).unwrap_err().kind(), ErrorKind::KeyNotFound, "{what}");
+    assert_eq!(cache.incr("k").unwrap_err().kind(), ErrorKind::KeyNotFound, "{what}");
     cache.set("k", "mine", HOUR).unwrap();
     assert_eq!(cache.get::<String>("k").unwrap().as_deref(), Some("mine"), "{what}");
     assert!(fs::symlink_metadata(only_file(backend.dir())).unwrap().is_file(), "{what}");

@@ -31,7 +31,7 @@ fn worker() {
         "incr" => {
             let (_, cache) = open(&dir, 10);
             for _ in 0..INCRS {
-                cache.incr("n", 1).unwrap();
+                cache.incr("n").unwrap();
             }
         }
         "add" => add_in_rounds(&dir, number),

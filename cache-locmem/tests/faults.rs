@@ -48,7 +48,7 @@ fn eight_threads_count_exactly() {
                 scope.spawn(|| {
                     gather(&arrived, 1);
                     for _ in 0..1_000 {
-                        cache.incr(&key, 1).unwrap();
+                        cache.incr(&key).unwrap();
                     }
                 });
             }
@@ -97,7 +97,7 @@ fn call(cache: &Cache<LocMemCache>, hands: &ManualClock, random: &mut Random) ->
         0 | 1 => format!("{:?}", cache.set(&key, &random.below(100), lifetime)),
         2 => format!("{:?}", cache.add(&key, &1, lifetime)),
         3 => format!("{:?}", cache.touch(&key, lifetime)),
-        4 => format!("{:?}", cache.incr(&key, 1).map_err(|e| e.kind())),
+        4 => format!("{:?}", cache.incr(&key).map_err(|e| e.kind())),
         5 => format!("{:?}", cache.delete(&key)),
         6 => format!("{:?}", cache.has_key(&key)),
         7 => format!("{:?}", cache.get_or_set(&key, lifetime, || 7)),
@@ -172,7 +172,7 @@ fn write_without_end() {
                                     0 => assert!(cache.add(&key, &[n; 8], lifetime).unwrap()),
                                     // One key whose deadline moves for ever.
                                     1 => drop(cache.touch("hot", Duration::from_secs(n))),
-                                    2 => drop(cache.incr_version(&format!("w{writer}-{}", n - 1), 1)),
+                                    2 => drop(cache.incr_version(&format!("w{writer}-{}", n - 1))),
                                     _ => cache.set(&key, &[n; 8], lifetime).unwrap(),
                                 }
                                 cache.set("hot", &n, Timeout::Never).unwrap();

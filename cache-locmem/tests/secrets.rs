@@ -29,9 +29,9 @@ fn no_formatting_no_error_and_no_log_shows_a_value() {
             cache.get::<i64>("19").err(),
             cache.get::<String>("a number").err(),
             cache.get::<i64>("list").err(),
-            cache.incr("list", 1).err(),
-            cache.incr("a number", i64::MAX).err(),
-            cache.incr("absent", number).err(),
+            cache.incr("list").err(),
+            cache.incr_by("a number", i64::MAX).err(),
+            cache.incr_by("absent", number).err(),
         ];
         outputs.extend(errors.iter().map(|error| shown(error.as_ref().unwrap())));
         outputs.push(format!(

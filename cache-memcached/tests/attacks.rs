@@ -47,8 +47,8 @@ fn hostile_keys_send_nothing() {
                         cache.atouch(key, MINUTE).await.map(drop),
                         cache.adelete(key).await.map(drop),
                         cache.ahas_key(key).await.map(drop),
-                        cache.aincr(key, 1).await.map(drop),
-                        cache.aincr_version(key, 1).await.map(drop),
+                        cache.aincr(key).await.map(drop),
+                        cache.aincr_version(key).await.map(drop),
                         cache.aget_many::<i64, _>(["good", key]).await.map(drop),
                         cache.aset_many([("good", 1), (key, 1)], MINUTE).await.map(drop),
                         cache.adelete_many(["good", key]).await,
@@ -62,8 +62,8 @@ fn hostile_keys_send_nothing() {
                     cache.touch(key, MINUTE).map(drop),
                     cache.delete(key).map(drop),
                     cache.has_key(key).map(drop),
-                    cache.incr(key, 1).map(drop),
-                    cache.incr_version(key, 1).map(drop),
+                    cache.incr(key).map(drop),
+                    cache.incr_version(key).map(drop),
                     cache.get_many::<i64, _>(["good", key]).map(drop),
                     cache.set_many([("good", 1), (key, 1)], MINUTE).map(drop),
                     cache.delete_many(["good", key]),
@@ -155,7 +155,11 @@ fn a_clock_that_steps_changes_lifetimes_by_no_more_than_its_step() {
             let cache = Cache::new(options(server.address()).clock(clock).build().unwrap());
             hands.step_wall_ms(step * 1_000);
             let count = |delta| {
-                if is_async { runtime.block_on(cache.aincr("n", delta)) } else { cache.incr("n", delta) }
+                if is_async {
+                    runtime.block_on(cache.aincr_by("n", delta))
+                } else {
+                    cache.incr_by("n", delta)
+                }
             };
             for lifetime in [60, 29 * DAY, 31 * DAY, 400 * DAY] {
                 let mut look = |what: &str, key: &str| {
@@ -183,9 +187,9 @@ fn a_clock_that_steps_changes_lifetimes_by_no_more_than_its_step() {
                 for version in 1..=5 {
                     let cache = cache.with_version(version);
                     if is_async {
-                        runtime.block_on(cache.aincr_version("n", 1)).unwrap();
+                        runtime.block_on(cache.aincr_version("n")).unwrap();
                     } else {
-                        cache.incr_version("n", 1).unwrap();
+                        cache.incr_version("n").unwrap();
                     }
                 }
                 look("incr_version", ":6:n");
@@ -247,7 +251,7 @@ fn nothing_shows_a_value() {
         note(cache.get::<i64>("k").map(drop));
         note(cache.set("k", VALUE, MINUTE));
         note(cache.add("k2", VALUE, MINUTE).map(drop));
-        note(cache.incr("k", 1).map(drop));
+        note(cache.incr("k").map(drop));
         note(cache.set_many([("k", VALUE), ("l", VALUE)], MINUTE).map(drop));
         note(cache.get_many::<i64, _>(["k", "l"]).map(drop));
         note(cache.set("large", &large, MINUTE));
@@ -255,7 +259,7 @@ fn nothing_shows_a_value() {
             note(cache.aget::<i64>("k").await.map(drop));
             note(cache.aset("k", VALUE, MINUTE).await);
             note(cache.aadd("k2", VALUE, MINUTE).await.map(drop));
-            note(cache.aincr("k", 1).await.map(drop));
+            note(cache.aincr("k").await.map(drop));
             note(cache.aset_many([("k", VALUE), ("l", VALUE)], MINUTE).await.map(drop));
             note(cache.aget_many::<i64, _>(["k", "l"]).await.map(drop));
             note(cache.aset("large", &large, MINUTE).await);

@@ -215,7 +215,7 @@ fn no_cut_makes_a_truncated_value() {
         let (mut done, mut unknown) = (0, 0);
         for cut in cuts.clone() {
             proxy.set(Fault::CutReply(cut));
-            let counted = if is_async { runtime.block_on(cache.aincr("n", 1)) } else { cache.incr("n", 1) };
+            let counted = if is_async { runtime.block_on(cache.aincr("n")) } else { cache.incr("n") };
             proxy.set(Fault::None);
             let now = cache.get::<i64>("n").unwrap().unwrap();
             wrong += match counted {

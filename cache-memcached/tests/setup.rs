@@ -229,7 +229,7 @@ fn an_old_value_with_a_new_number_is_read_again() {
             _ => String::new(),
         }
     });
-    assert_eq!(cache(address).incr("n", 1).unwrap(), 6);
+    assert_eq!(cache(address).incr("n").unwrap(), 6);
     let lines = lines.lock().unwrap();
     assert_eq!(lines.iter().filter(|line| line.starts_with("mg")).count(), 6, "{lines:?}");
     assert_eq!(lines.last().unwrap(), "ma :1:n MI D1 C8", "{lines:?}");
@@ -257,7 +257,7 @@ fn one_cache_in_many_runtimes() {
     // The sync half inside of a runtime.
     a.block_on(async {
         cache.set("k", &1, MINUTE).unwrap();
-        assert_eq!(cache.incr("k", 1).unwrap(), 2);
+        assert_eq!(cache.incr("k").unwrap(), 2);
         assert_eq!(cache.aget::<i32>("k").await.unwrap(), Some(2));
     });
     let connections = raw(server.address(), b"stats\r\n", "END\r\n");

@@ -43,17 +43,17 @@ fn what_a_python_client_stored_is_found() {
         raw(at, format!("{line}\r\n{data}\r\n").as_bytes(), "STORED\r\n");
     }
     assert_eq!(cache.get::<i64>("n").unwrap(), Some(9));
-    assert_eq!(cache.incr("n", 2).unwrap(), 11);
+    assert_eq!(cache.incr_by("n", 2).unwrap(), 11);
     assert_eq!(cache.get::<i64>("long").unwrap(), Some(77));
-    assert_eq!(cache.incr("long", -80).unwrap(), -3);
+    assert_eq!(cache.incr_by("long", -80).unwrap(), -3);
     assert_eq!(cache.get::<i64>("long").unwrap(), Some(-3));
     assert_eq!(cache.get::<String>("t").unwrap().as_deref(), Some("hello"));
     assert_eq!(cache.get_bytes("b").unwrap().as_deref(), Some(&b"\0x"[..]));
-    assert_eq!(cache.incr("text42", 1).unwrap_err().kind(), ErrorKind::NotAnInteger);
+    assert_eq!(cache.incr("text42").unwrap_err().kind(), ErrorKind::NotAnInteger);
     assert_eq!(cache.get::<String>("text42").unwrap().as_deref(), Some("42"));
     assert_eq!(cache.get::<i64>("damaged").unwrap(), None);
     assert_eq!(cache.get::<u64>("big").unwrap(), Some(u64::MAX));
-    assert_eq!(cache.incr("big", 1).unwrap_err().kind(), ErrorKind::NotAnInteger);
+    assert_eq!(cache.incr("big").unwrap_err().kind(), ErrorKind::NotAnInteger);
 }
 
 /// Python's integers have no end.
@@ -153,7 +153,7 @@ fn counting_and_moving_keep_the_lifetime() {
         let before = seconds(&server, ":1:n");
         // Up, below zero, there, and back: both ways of counting.
         for (delta, sum) in [(4, 5), (-7, -2), (-1, -3), (10, 7), (-7, 0)] {
-            assert_eq!(cache.incr("n", delta).unwrap(), sum);
+            assert_eq!(cache.incr_by("n", delta).unwrap(), sum);
             let after = seconds(&server, ":1:n");
             // A date, which is what more than a month is, may come out a second or two later.
             let later = if before > 30 * 86_400 { 10 } else { 2 };
@@ -161,7 +161,7 @@ fn counting_and_moving_keep_the_lifetime() {
             assert_eq!(before < 0, after < 0);
         }
         let before = seconds(&server, ":1:n");
-        assert_eq!(cache.incr_version("n", 1).unwrap(), 2);
+        assert_eq!(cache.incr_version("n").unwrap(), 2);
         let after = seconds(&server, ":2:n");
         assert!(
             (before - 2..=before + 3).contains(&after),
@@ -191,7 +191,7 @@ fn a_moved_value_never_lives_shorter_on_another_server() {
         let key = format!("k{n}");
         cache.set(&key, "value", Duration::from_secs(50)).unwrap();
         let before = left(&format!(":1:{key}")).unwrap();
-        assert_eq!(cache.incr_version(&key, 1).unwrap(), 2);
+        assert_eq!(cache.incr_version(&key).unwrap(), 2);
         let after = left(&format!(":2:{key}")).unwrap();
         // The clock may have ticked in between, once at most on a machine that is not stuck.
         assert!((before - 1..=before + 2).contains(&after), "{before} s, then {after}");
@@ -256,7 +256,7 @@ fn a_server_without_numbers_cannot_count() {
     let cache = cache(server.address());
     cache.set("n", &1, MINUTE).unwrap();
     assert_eq!(cache.get::<i64>("n").unwrap(), Some(1));
-    for e in [cache.incr("n", 1).unwrap_err(), cache.incr_version("n", 1).unwrap_err()] {
+    for e in [cache.incr("n").unwrap_err(), cache.incr_version("n").unwrap_err()] {
         assert_eq!(e.kind(), ErrorKind::Storage);
         assert!(e.to_string().contains("-C"), "{e}");
     }

@@ -92,7 +92,7 @@ fn keys_are_asked_for_where_they_are() {
         assert_eq!(cache.aget_many::<u32, _>(&keys).await.unwrap().len(), 3000);
         for (n, key) in keys.iter().take(50).enumerate() {
             assert_eq!(cache.aget::<usize>(key).await.unwrap(), Some(n));
-            assert_eq!(cache.aincr(key, 1).await.unwrap(), n as i64 + 1);
+            assert_eq!(cache.aincr(key).await.unwrap(), n as i64 + 1);
         }
         cache.adelete_many(&keys[..1000]).await.unwrap();
     });
@@ -112,19 +112,19 @@ fn a_version_moves_across_members() {
         let key = format!("k{n}");
         cache.set(&key, &n, MINUTE).unwrap();
         cache.with_version(2).set(&key, "in the way", Timeout::Never).unwrap();
-        assert_eq!(cache.incr_version(&key, 1).unwrap(), 2);
+        assert_eq!(cache.incr_version(&key).unwrap(), 2);
         assert!(!cache.has_key(&key).unwrap());
         assert_eq!(cache.with_version(2).get::<i32>(&key).unwrap(), Some(n));
-        assert_eq!(run(cache.with_version(2).aincr_version(&key, 3)).unwrap(), 5);
-        assert_eq!(cache.with_version(5).incr(&key, 1).unwrap(), i64::from(n) + 1);
+        assert_eq!(run(cache.with_version(2).aincr_version_by(&key, 3)).unwrap(), 5);
+        assert_eq!(cache.with_version(5).incr(&key).unwrap(), i64::from(n) + 1);
     }
     // The lifetime moves along, with and without an end.
     let short = Duration::from_millis(700);
     for n in 0..10 {
         cache.set(&format!("short{n}"), &n, short).unwrap();
         cache.set(&format!("never{n}"), &n, Timeout::Never).unwrap();
-        cache.incr_version(&format!("short{n}"), 1).unwrap();
-        cache.incr_version(&format!("never{n}"), 1).unwrap();
+        cache.incr_version(&format!("short{n}")).unwrap();
+        cache.incr_version(&format!("never{n}")).unwrap();
         assert!(cache.with_version(2).has_key(&format!("short{n}")).unwrap());
     }
     std::thread::sleep(short + Duration::from_millis(50));
@@ -132,19 +132,19 @@ fn a_version_moves_across_members() {
         assert!(!cache.with_version(2).has_key(&format!("short{n}")).unwrap());
         assert!(cache.with_version(2).has_key(&format!("never{n}")).unwrap());
     }
-    assert_eq!(cache.incr_version("absent", 1).unwrap_err().kind(), ErrorKind::KeyNotFound);
+    assert_eq!(cache.incr_version("absent").unwrap_err().kind(), ErrorKind::KeyNotFound);
     // What changes while it moves is not lost.
     cache.set("n", &0, MINUTE).unwrap();
     let total: i64 = std::thread::scope(|scope| {
         let counting = scope.spawn(|| {
             let mut done = 0;
             for version in (1..=20).cycle().take(4000) {
-                done += i64::from(cache.with_version(version).incr("n", 1).is_ok());
+                done += i64::from(cache.with_version(version).incr("n").is_ok());
             }
             done
         });
         for version in 1..20 {
-            assert_eq!(cache.with_version(version).incr_version("n", 1).unwrap(), version + 1);
+            assert_eq!(cache.with_version(version).incr_version("n").unwrap(), version + 1);
         }
         counting.join().unwrap()
     });
@@ -171,16 +171,16 @@ fn slots_that_move_are_followed() {
     let ids = [members.id(0), members.id(1)];
     inline(to, &format!("CLUSTER SETSLOT {slot} IMPORTING {}", ids[0]), "OK");
     inline(from, &format!("CLUSTER SETSLOT {slot} MIGRATING {}", ids[1]), "OK");
-    assert_eq!(cache.incr(&key, 1).unwrap(), 2, "still there");
+    assert_eq!(cache.incr(&key).unwrap(), 2, "still there");
     inline(from, &format!("MIGRATE 127.0.0.1 {} :1:{key} 0 1000", to.port()), "OK");
-    assert_eq!(cache.incr(&key, 1).unwrap(), 3, "asked for at the other");
-    assert_eq!(run(cache.aincr(&key, 1)).unwrap(), 4);
+    assert_eq!(cache.incr(&key).unwrap(), 3, "asked for at the other");
+    assert_eq!(run(cache.aincr(&key)).unwrap(), 4);
     assert_eq!(cache.get_many::<i64, _>([key.as_str(), "absent"]).unwrap(), [(key.as_str(), 4)]);
     for server in [to, from] {
         inline(server, &format!("CLUSTER SETSLOT {slot} NODE {}", ids[1]), "OK");
     }
-    assert_eq!(cache.incr(&key, 1).unwrap(), 5, "moved for good");
-    assert_eq!(run(cache.aincr(&key, 1)).unwrap(), 6);
+    assert_eq!(cache.incr(&key).unwrap(), 5, "moved for good");
+    assert_eq!(run(cache.aincr(&key)).unwrap(), 6);
     assert_eq!(cache.get_many::<i64, _>([key.as_str()]).unwrap(), [(key.as_str(), 6)]);
 }
 
@@ -329,7 +329,7 @@ fn a_member_that_is_down_for_a_slot_is_left_for_its_owner() {
     for (what, done) in [
         ("set", set.set(&key, &1, MINUTE)),
         ("aset", runtime.block_on(aset.aset(&key, &2, MINUTE))),
-        ("incr", incr.incr(&key, 1).map(|sum| assert_eq!(sum, 3))),
+        ("incr", incr.incr(&key).map(|sum| assert_eq!(sum, 3))),
         ("aget", runtime.block_on(aget.aget(&key)).map(|found| assert_eq!(found, Some(3)))),
         ("set_many", many.set_many([(&key, 4)], MINUTE).map(|refused| assert!(refused.is_empty()))),
         (
@@ -374,7 +374,7 @@ fn members_without_a_name_are_found_by_their_address() {
         let answer = inline(members.0[0].address(), &format!("GET :1:{key}"), "\r\n");
         assert!(answer.starts_with("-MOVED"), "{answer}");
         cache.set(&key, &1, MINUTE).unwrap_or_else(|e| panic!("{kind}: {e}"));
-        assert_eq!(runtime.block_on(cache.aincr(&key, 1)).unwrap(), 2);
+        assert_eq!(runtime.block_on(cache.aincr(&key)).unwrap(), 2);
     }
 }
 

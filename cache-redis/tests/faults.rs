@@ -49,8 +49,8 @@ fn call(cache: &Cache<RedisCache>, name: &str) -> Result<(), Error> {
         "touch" => cache.touch("k", MINUTE).map(drop),
         "persist" => cache.touch("k", Timeout::Never).map(drop),
         "delete" => cache.delete("k").map(drop),
-        "incr" => cache.incr("k", 1).map(drop),
-        "incr_version" => cache.incr_version("k", 1).map(drop),
+        "incr" => cache.incr("k").map(drop),
+        "incr_version" => cache.incr_version("k").map(drop),
         "has_key" => cache.has_key("k").map(drop),
         "get_many" => cache.get_many::<i64, _>(["k", "l"]).map(drop),
         "set_many" => cache.set_many([("k", 1), ("l", 2)], MINUTE).map(drop),
@@ -67,8 +67,8 @@ async fn call_async(cache: &Cache<RedisCache>, name: &str) -> Result<(), Error> 
         "touch" => cache.atouch("k", MINUTE).await.map(drop),
         "persist" => cache.atouch("k", Timeout::Never).await.map(drop),
         "delete" => cache.adelete("k").await.map(drop),
-        "incr" => cache.aincr("k", 1).await.map(drop),
-        "incr_version" => cache.aincr_version("k", 1).await.map(drop),
+        "incr" => cache.aincr("k").await.map(drop),
+        "incr_version" => cache.aincr_version("k").await.map(drop),
         "has_key" => cache.ahas_key("k").await.map(drop),
         "get_many" => cache.aget_many::<i64, _>(["k", "l"]).await.map(drop),
         "set_many" => cache.aset_many([("k", 1), ("l", 2)], MINUTE).await.map(drop),
@@ -272,7 +272,7 @@ fn a_reply_cut_anywhere_is_no_value() {
     direct.set_many(whole.clone(), MINUTE).unwrap();
     // The server knows the scripts: what is cut are the answers to them.
     direct.set("n", &0, MINUTE).unwrap();
-    direct.incr("n", 0).unwrap();
+    direct.incr_by("n", 0).unwrap();
     let runtime = runtime();
     for (backend, is_async) in HALVES {
         let (mut tried, mut wrong, mut unknown) = (0, Vec::new(), 0);
@@ -300,7 +300,7 @@ fn a_reply_cut_anywhere_is_no_value() {
             };
             let before = direct.get::<i64>("n").unwrap().unwrap();
             let fresh = cut_one();
-            let sum = if is_async { runtime.block_on(fresh.aincr("n", 1)) } else { fresh.incr("n", 1) };
+            let sum = if is_async { runtime.block_on(fresh.aincr("n")) } else { fresh.incr("n") };
             let after = direct.get::<i64>("n").unwrap().unwrap();
             let fresh = cut_one();
             let kept = if is_async {
@@ -367,16 +367,16 @@ fn a_count_without_a_reply_is_unknown() {
     direct.set("n", &0, MINUTE).unwrap();
     let runtime = runtime();
     let cache = cache(proxy.address());
-    assert_eq!(cache.incr("n", 1).unwrap(), 1);
-    assert_eq!(runtime.block_on(cache.aincr("n", 1)).unwrap(), 2);
+    assert_eq!(cache.incr("n").unwrap(), 1);
+    assert_eq!(runtime.block_on(cache.aincr("n")).unwrap(), 2);
     for (round, cut) in [0, 1, 3].into_iter().enumerate() {
         let before = direct.get::<i64>("n").unwrap().unwrap();
         proxy.set(Fault::CutReply(cut));
-        let error = cache.incr("n", 1).unwrap_err();
+        let error = cache.incr("n").unwrap_err();
         assert_eq!(error.kind(), ErrorKind::OutcomeUnknown, "{error}");
         assert_eq!(error.key(), Some(":1:n"));
         proxy.set(Fault::CutReply(cut));
-        let error = runtime.block_on(cache.aincr("n", 1)).unwrap_err();
+        let error = runtime.block_on(cache.aincr("n")).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::OutcomeUnknown, "{error}");
         assert_eq!(direct.get::<i64>("n").unwrap(), Some(before + 2), "round {round}: once each");
         proxy.set(Fault::CutReply(cut));
@@ -424,7 +424,7 @@ fn an_exhausted_pool_says_so_and_loses_no_place() {
                 proxy.set(fault);
                 // Some succeed on the second attempt.
                 let _ = cache.get::<i64>("k");
-                let _ = cache.incr("k", 1);
+                let _ = cache.incr("k");
             }
         }
         proxy.set(Fault::None);

@@ -42,9 +42,9 @@ fn a_value_beyond_the_servers_limit_is_too_large() {
         assert_eq!(cache.get::<String>("k").unwrap(), None);
         cache.set("n", &1, MINUTE).unwrap();
         assert!(cache.set("k", &large, MINUTE).is_err());
-        assert_eq!(cache.incr("n", 1).unwrap(), 2);
+        assert_eq!(cache.incr("n").unwrap(), 2);
         assert!(runtime.block_on(cache.aset("k", &large, MINUTE)).is_err());
-        assert_eq!(runtime.block_on(cache.aincr("n", 1)).unwrap(), 3);
+        assert_eq!(runtime.block_on(cache.aincr("n")).unwrap(), 3);
     }
     // Right up to it is stored.
     let fits = "x".repeat(1_000_000);

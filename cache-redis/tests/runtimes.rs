@@ -17,12 +17,12 @@ fn sync_needs_no_runtime_and_may_be_called_within_one() {
     let cache = cache(server.address());
     cache.set("n", &0, MINUTE).unwrap();
     run(async {
-        assert_eq!(cache.incr("n", 1).unwrap(), 1);
-        assert_eq!(cache.aincr("n", 1).await.unwrap(), 2);
-        assert_eq!(cache.incr("n", 1).unwrap(), 3);
+        assert_eq!(cache.incr("n").unwrap(), 1);
+        assert_eq!(cache.aincr("n").await.unwrap(), 2);
+        assert_eq!(cache.incr("n").unwrap(), 3);
     });
     Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
-        assert_eq!(cache.incr("n", 1).unwrap(), 4);
+        assert_eq!(cache.incr("n").unwrap(), 4);
     });
 }
 
@@ -34,9 +34,9 @@ fn one_cache_on_many_runtimes() {
     let begun = Instant::now();
     for round in 0..10 {
         // Ended with its connection before the next one begins.
-        run(async { assert_eq!(cache.aincr("n", 1).await.unwrap(), 2 * round + 1) });
+        run(async { assert_eq!(cache.aincr("n").await.unwrap(), 2 * round + 1) });
         let one = Builder::new_current_thread().enable_all().build().unwrap();
-        one.block_on(async { assert_eq!(cache.aincr("n", 1).await.unwrap(), 2 * round + 2) });
+        one.block_on(async { assert_eq!(cache.aincr("n").await.unwrap(), 2 * round + 2) });
     }
     assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
     // At once, one of them left alone in between.
@@ -45,11 +45,11 @@ fn one_cache_on_many_runtimes() {
         tokio::runtime::Runtime::new().unwrap(),
     );
     for round in 0..10 {
-        assert_eq!(one.block_on(cache.aincr("n", 1)).unwrap(), 20 + 2 * round + 1);
-        assert_eq!(two.block_on(cache.aincr("n", 1)).unwrap(), 20 + 2 * round + 2);
+        assert_eq!(one.block_on(cache.aincr("n")).unwrap(), 20 + 2 * round + 1);
+        assert_eq!(two.block_on(cache.aincr("n")).unwrap(), 20 + 2 * round + 2);
     }
     two.shutdown_background();
-    assert_eq!(one.block_on(cache.aincr("n", 1)).unwrap(), 41);
+    assert_eq!(one.block_on(cache.aincr("n")).unwrap(), 41);
 }
 
 /// A runtime ends with calls under way, perhaps with one that was connecting.

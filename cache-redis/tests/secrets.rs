@@ -27,14 +27,14 @@ fn errors(cache: &Cache<RedisCache>) -> String {
     note(cache.set("k", VALUE, MINUTE));
     note(cache.get::<i64>("k").map(drop));
     note(cache.add("k", VALUE, MINUTE).map(drop));
-    note(cache.incr("k", 1).map(drop));
+    note(cache.incr("k").map(drop));
     note(cache.set_many([("k", VALUE)], MINUTE).map(drop));
     note(cache.get_many::<i64, _>(["k"]).map(drop));
     run(async {
         note(cache.aset("k", VALUE, MINUTE).await);
         note(cache.aget::<i64>("k").await.map(drop));
         note(cache.aadd("k", VALUE, MINUTE).await.map(drop));
-        note(cache.aincr("k", 1).await.map(drop));
+        note(cache.aincr("k").await.map(drop));
         note(cache.aset_many([("k", VALUE)], MINUTE).await.map(drop));
         note(cache.aget_many::<i64, _>(["k"]).await.map(drop));
     });

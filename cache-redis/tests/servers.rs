@@ -21,9 +21,9 @@ fn works(cache: &Cache<RedisCache>) {
     assert_eq!(cache.get::<String>("k").unwrap().as_deref(), Some("text"));
     run(async {
         cache.aset("n", &1, MINUTE).await.unwrap();
-        assert_eq!(cache.aincr("n", 41).await.unwrap(), 42);
+        assert_eq!(cache.aincr_by("n", 41).await.unwrap(), 42);
     });
-    assert_eq!(cache.incr("n", 1).unwrap(), 43);
+    assert_eq!(cache.incr("n").unwrap(), 43);
 }
 
 /// The kinds of the errors of both halves, whose messages do not hold `secret`.
@@ -242,11 +242,11 @@ fn reads_go_to_replicas() {
     };
     assert_eq!(gets(&primary), 0);
     assert!(gets(&first) > 0 && gets(&second) > 0 && gets(&first) + gets(&second) == 40);
-    assert_eq!(cache.incr("n", 1).unwrap(), 8);
+    assert_eq!(cache.incr("n").unwrap(), 8);
     let read_only = self::cache(first.address());
     let error = read_only.set("n", &1, MINUTE).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unavailable, "{error}");
-    assert_eq!(read_only.incr("n", 1).unwrap_err().kind(), ErrorKind::Unavailable);
+    assert_eq!(read_only.incr("n").unwrap_err().kind(), ErrorKind::Unavailable);
 }
 
 /// What Django and `redis-cli` find: decimal integers, the codec's bytes, Redis' own lifetimes.
@@ -271,11 +271,11 @@ fn the_bytes_on_the_wire() {
     ask("SET :1:text hello");
     assert_eq!(cache.get::<i64>("list").unwrap(), None);
     assert_eq!(cache.get_many::<i64, _>(["list", "n"]).unwrap(), [("n", -42)]);
-    assert_eq!(cache.incr("list", 1).unwrap_err().kind(), ErrorKind::NotAnInteger);
-    assert_eq!(cache.incr("text", 1).unwrap_err().kind(), ErrorKind::NotAnInteger);
+    assert_eq!(cache.incr("list").unwrap_err().kind(), ErrorKind::NotAnInteger);
+    assert_eq!(cache.incr("text").unwrap_err().kind(), ErrorKind::NotAnInteger);
     // A double would round this.
     ask("SET :1:big 9007199254740993");
-    assert_eq!(cache.incr("big", 0).unwrap(), 9_007_199_254_740_993);
+    assert_eq!(cache.incr_by("big", 0).unwrap(), 9_007_199_254_740_993);
     // Far beyond what Redis can add to its clock.
     for days in [365_u64 * 100, 365 * 1_000_000, u64::MAX / 86_400] {
         cache.set("long", &1, Duration::from_secs(days * 86_400)).unwrap();
@@ -292,12 +292,12 @@ fn scripts_are_sent_again() {
     cache.set("n", &0, MINUTE).unwrap();
     for round in 1..=3 {
         inline(server.address(), "SCRIPT FLUSH", "OK");
-        assert_eq!(cache.incr("n", 1).unwrap(), 2 * round - 1);
+        assert_eq!(cache.incr("n").unwrap(), 2 * round - 1);
         inline(server.address(), "SCRIPT FLUSH", "OK");
-        assert_eq!(run(cache.aincr("n", 1)).unwrap(), 2 * round);
+        assert_eq!(run(cache.aincr("n")).unwrap(), 2 * round);
         inline(server.address(), "SCRIPT FLUSH", "OK");
-        assert_eq!(cache.incr_version("n", 1).unwrap(), 2);
-        assert_eq!(cache.with_version(2).decr_version("n", 1).unwrap(), 1);
+        assert_eq!(cache.incr_version("n").unwrap(), 2);
+        assert_eq!(cache.with_version(2).decr_version("n").unwrap(), 1);
     }
 }
 
@@ -310,7 +310,7 @@ fn a_server_out_of_memory() {
     for error in [
         cache.set("k", "hunter2", MINUTE).unwrap_err(),
         cache.set_many([("k", "hunter2")], MINUTE).unwrap_err(),
-        cache.incr("n", 1).unwrap_err(),
+        cache.incr("n").unwrap_err(),
         run(cache.aset("k", "hunter2", MINUTE)).unwrap_err(),
     ] {
         assert_eq!(error.kind(), ErrorKind::Storage, "{error}");
@@ -318,7 +318,7 @@ fn a_server_out_of_memory() {
     }
     assert_eq!(cache.get::<i64>("n").unwrap(), Some(1));
     inline(server.address(), "CONFIG SET maxmemory 0", "OK");
-    assert_eq!(cache.incr("n", 1).unwrap(), 2);
+    assert_eq!(cache.incr("n").unwrap(), 2);
 }
 
 /// Something else listens there.
@@ -345,8 +345,8 @@ fn nobody_is_there() {
     let cache = cache(free);
     let begun = Instant::now();
     assert_eq!(refused(&cache, "hunter2"), [ErrorKind::Unavailable; 2]);
-    assert_eq!(cache.incr("n", 1).unwrap_err().kind(), ErrorKind::Unavailable, "nothing was sent");
-    assert_eq!(run(cache.aincr("n", 1)).unwrap_err().kind(), ErrorKind::Unavailable, "nothing was sent");
+    assert_eq!(cache.incr("n").unwrap_err().kind(), ErrorKind::Unavailable, "nothing was sent");
+    assert_eq!(run(cache.aincr("n")).unwrap_err().kind(), ErrorKind::Unavailable, "nothing was sent");
     assert!(begun.elapsed() < Duration::from_secs(1));
     assert!(cache.get::<i64>("n").unwrap_err().to_string().contains(&free.to_string()));
 }

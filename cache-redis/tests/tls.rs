@@ -128,7 +128,7 @@ fn a_self_signed_certificate_is_its_own_root() {
         let Some(server) = start_with(both, root.clone(), "no") else { return };
         let cache = build(at(&server).root_certificates(root.as_str()));
         cache.set("n", &1, MINUTE).unwrap_or_else(|e| panic!("is_ca {is_ca}: {e}"));
-        assert_eq!(run(cache.aincr("n", 1)).unwrap(), 2);
+        assert_eq!(run(cache.aincr("n")).unwrap(), 2);
         // Its name is looked at,
         let by_name = to(format!("rediss://localhost:{}", server.address().port()));
         are_rejected(by_name.root_certificates(root.as_str()), &["other hosts"]);
@@ -219,7 +219,7 @@ fn both_halves_speak_it() {
     cache.set("n", &1, MINUTE).unwrap();
     run(async {
         assert_eq!(cache.aget::<String>("k").await.unwrap().as_deref(), Some(&*big));
-        assert_eq!(cache.aincr("n", 1).await.unwrap(), 2);
+        assert_eq!(cache.aincr("n").await.unwrap(), 2);
     });
     let keys: Vec<String> = (0..2000).map(|n| format!("k{n}")).collect();
     cache.set_many(keys.iter().map(|key| (key, 1)), MINUTE).unwrap();
@@ -255,7 +255,7 @@ fn clients_may_show_a_certificate() {
     let (certificate, key) = authority.sign("client");
     let cache = build(options.client_certificate(certificate, key));
     cache.set("n", &1, MINUTE).unwrap();
-    assert_eq!(run(cache.aincr("n", 1)).unwrap(), 2);
+    assert_eq!(run(cache.aincr("n")).unwrap(), 2);
 }
 
 #[test]

@@ -126,13 +126,21 @@ impl TestCache {
         /// `has_key`.
         has_key(key: &'a str) -> bool, ahas_key;
         /// `incr`.
-        incr(key: &'a str, delta: i64) -> i64, aincr;
+        incr(key: &'a str) -> i64, aincr;
+        /// `incr_by`.
+        incr_by(key: &'a str, delta: i64) -> i64, aincr_by;
         /// `decr`.
-        decr(key: &'a str, delta: i64) -> i64, adecr;
+        decr(key: &'a str) -> i64, adecr;
+        /// `decr_by`.
+        decr_by(key: &'a str, delta: i64) -> i64, adecr_by;
         /// `incr_version`.
-        incr_version(key: &'a str, delta: i64) -> i64, aincr_version;
+        incr_version(key: &'a str) -> i64, aincr_version;
+        /// `incr_version_by`.
+        incr_version_by(key: &'a str, delta: i64) -> i64, aincr_version_by;
         /// `decr_version`.
-        decr_version(key: &'a str, delta: i64) -> i64, adecr_version;
+        decr_version(key: &'a str) -> i64, adecr_version;
+        /// `decr_version_by`.
+        decr_version_by(key: &'a str, delta: i64) -> i64, adecr_version_by;
         /// `clear`.
         clear() -> (), aclear;
         /// `close`.

@@ -118,12 +118,12 @@ impl<B: BaseCache + ?Sized> Cache<B> {
         self.incr_on(Mode::Async, key, delta).await
     }
 
-    /// [`Cache::aincr_by`] under Django's name.
+    /// [`Cache::incr`] for async callers.
     ///
     /// # Errors
-    /// As [`Cache::incr_by`].
-    pub async fn aincr(&self, key: &str, delta: i64) -> Result<i64> {
-        self.aincr_by(key, delta).await
+    /// As [`Cache::incr`].
+    pub async fn aincr(&self, key: &str) -> Result<i64> {
+        self.aincr_by(key, 1).await
     }
 
     /// [`Cache::decr_by`] for async callers.
@@ -134,12 +134,12 @@ impl<B: BaseCache + ?Sized> Cache<B> {
         self.decr_on(Mode::Async, key, delta).await
     }
 
-    /// [`Cache::adecr_by`] under Django's name.
+    /// [`Cache::decr`] for async callers.
     ///
     /// # Errors
-    /// As [`Cache::decr_by`].
-    pub async fn adecr(&self, key: &str, delta: i64) -> Result<i64> {
-        self.adecr_by(key, delta).await
+    /// As [`Cache::decr`].
+    pub async fn adecr(&self, key: &str) -> Result<i64> {
+        self.adecr_by(key, 1).await
     }
 
     /// [`Cache::incr_version_by`] for async callers.
@@ -150,12 +150,12 @@ impl<B: BaseCache + ?Sized> Cache<B> {
         self.move_on(Mode::Async, key, self.prefix.version.checked_add(delta)).await
     }
 
-    /// [`Cache::aincr_version_by`] under Django's name.
+    /// [`Cache::incr_version`] for async callers.
     ///
     /// # Errors
-    /// As [`Cache::incr_version_by`].
-    pub async fn aincr_version(&self, key: &str, delta: i64) -> Result<i64> {
-        self.aincr_version_by(key, delta).await
+    /// As [`Cache::incr_version`].
+    pub async fn aincr_version(&self, key: &str) -> Result<i64> {
+        self.aincr_version_by(key, 1).await
     }
 
     /// [`Cache::decr_version_by`] for async callers.
@@ -166,12 +166,12 @@ impl<B: BaseCache + ?Sized> Cache<B> {
         self.move_on(Mode::Async, key, self.prefix.version.checked_sub(delta)).await
     }
 
-    /// [`Cache::adecr_version_by`] under Django's name.
+    /// [`Cache::decr_version`] for async callers.
     ///
     /// # Errors
-    /// As [`Cache::decr_version_by`].
-    pub async fn adecr_version(&self, key: &str, delta: i64) -> Result<i64> {
-        self.adecr_version_by(key, delta).await
+    /// As [`Cache::decr_version`].
+    pub async fn adecr_version(&self, key: &str) -> Result<i64> {
+        self.adecr_version_by(key, 1).await
     }
 
     /// [`Cache::get_many`] for async callers.

@@ -122,12 +122,13 @@ impl<B: BaseCache + ?Sized> Cache<B> {
         poll_now(self.incr_on(Mode::Blocking, key, delta))
     }
 
-    /// [`Cache::incr_by`] under Django's name.
+    /// Adds 1 to the integer under `key` and returns the sum: Django's `incr` with its default.
+    /// [`Cache::incr_by`] takes another delta.
     ///
     /// # Errors
     /// As [`Cache::incr_by`].
-    pub fn incr(&self, key: &str, delta: i64) -> Result<i64> {
-        self.incr_by(key, delta)
+    pub fn incr(&self, key: &str) -> Result<i64> {
+        self.incr_by(key, 1)
     }
 
     /// Subtracts `delta` from the integer under `key` and returns the difference. Otherwise like `incr_by`.
@@ -138,12 +139,13 @@ impl<B: BaseCache + ?Sized> Cache<B> {
         poll_now(self.decr_on(Mode::Blocking, key, delta))
     }
 
-    /// [`Cache::decr_by`] under Django's name.
+    /// Subtracts 1 from the integer under `key` and returns the difference: Django's `decr` with its default.
+    /// [`Cache::decr_by`] takes another delta.
     ///
     /// # Errors
     /// As [`Cache::decr_by`].
-    pub fn decr(&self, key: &str, delta: i64) -> Result<i64> {
-        self.decr_by(key, delta)
+    pub fn decr(&self, key: &str) -> Result<i64> {
+        self.decr_by(key, 1)
     }
 
     /// Moves `key`, with its value and remaining lifetime, from this handle's version to that plus `delta`,
@@ -156,12 +158,12 @@ impl<B: BaseCache + ?Sized> Cache<B> {
         poll_now(self.move_on(Mode::Blocking, key, self.prefix.version.checked_add(delta)))
     }
 
-    /// [`Cache::incr_version_by`] under Django's name.
+    /// Moves `key` to the next version, as [`Cache::incr_version_by`] does with 1.
     ///
     /// # Errors
     /// As [`Cache::incr_version_by`].
-    pub fn incr_version(&self, key: &str, delta: i64) -> Result<i64> {
-        self.incr_version_by(key, delta)
+    pub fn incr_version(&self, key: &str) -> Result<i64> {
+        self.incr_version_by(key, 1)
     }
 
     /// Moves `key` to this handle's version minus `delta`, as `incr_version_by` does.
@@ -172,12 +174,12 @@ impl<B: BaseCache + ?Sized> Cache<B> {
         poll_now(self.move_on(Mode::Blocking, key, self.prefix.version.checked_sub(delta)))
     }
 
-    /// [`Cache::decr_version_by`] under Django's name.
+    /// Moves `key` to the previous version, as [`Cache::decr_version_by`] does with 1.
     ///
     /// # Errors
     /// As [`Cache::decr_version_by`].
-    pub fn decr_version(&self, key: &str, delta: i64) -> Result<i64> {
-        self.decr_version_by(key, delta)
+    pub fn decr_version(&self, key: &str) -> Result<i64> {
+        self.decr_version_by(key, 1)
     }
 
     /// Returns the keys that were found with their values, in request order. Duplicate keys yield duplicate

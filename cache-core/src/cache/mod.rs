@@ -54,7 +54,7 @@ use crate::value::Codecs;
 /// # use cache_locmem::LocMemCache;
 /// fn visit(cache: &Cache) -> Result<i64> {
 ///     cache.add("visits", &0, DEFAULT_TIMEOUT)?;
-///     cache.incr("visits", 1)
+///     cache.incr("visits")
 /// }
 ///
 /// let cache: Cache<LocMemCache> = Cache::new(LocMemCache::default());
@@ -80,7 +80,7 @@ use crate::value::Codecs;
 /// assert_eq!(user.unwrap().name, "Ada");
 ///
 /// cache.set("views", &0, Timeout::Never)?;
-/// assert_eq!(cache.incr("views", 1)?, 1);
+/// assert_eq!(cache.incr("views")?, 1);
 ///
 /// let stats: String = cache.get_or_set("stats", DEFAULT_TIMEOUT, || "computed".to_owned())?;
 /// assert_eq!(stats, "computed");

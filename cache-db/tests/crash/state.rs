@@ -159,7 +159,7 @@ impl Store {
                 return Some(format!("the application's table or settings: {sum} {mode}"));
             }
         }
-        let works = cache.set("next", &1, Timeout::Never).and_then(|()| cache.incr("next", 1));
+        let works = cache.set("next", &1, Timeout::Never).and_then(|()| cache.incr("next"));
         match works {
             Ok(2) => None,
             other => Some(format!("the next write: {other:?}")),

@@ -33,11 +33,11 @@ pub(crate) const STEPS: [(&str, Step); 22] = [
     ("add", |c, _| said(c.add("b", &text("b", 100), secs(60)))),
     ("add where it is", |c, _| said(c.add("b", &text("B", 100), secs(60)))),
     ("set of a number", |c, _| said(c.set("n", &5, secs(60)))),
-    ("incr", |c, _| said(c.incr("n", 3))),
+    ("incr", |c, _| said(c.incr_by("n", 3))),
     ("touch", |c, _| said(c.touch("a", secs(120)))),
     ("set_many", |c, _| said(c.set_many(["b", "c", "d", "e"].map(|k| (k, text(k, 2_000))), secs(60)))),
     ("get_many", |c, _| said(c.get_many::<String, _>(["a", "b", "no"]).map(|found| found.len()))),
-    ("incr_version", |c, _| said(c.incr_version("e", 1))),
+    ("incr_version", |c, _| said(c.incr_version("e"))),
     ("delete", |c, _| said(c.delete("b"))),
     ("delete_many", |c, _| said(c.delete_many(["c", "no"]))),
     ("set_many, which fills the table", |c, _| {
@@ -51,7 +51,7 @@ pub(crate) const STEPS: [(&str, Step); 22] = [
     }),
     ("set, which culls the expired", |c, _| said(c.set("k", &text("k", 500), secs(60)))),
     ("close", |c, _| said(c.close())),
-    ("decr after that", |c, _| said(c.decr("m", 2))),
+    ("decr after that", |c, _| said(c.decr_by("m", 2))),
     ("clear", |c, _| said(c.clear())),
     ("add in the empty table", |c, _| said(c.add("a", &text("a", 10), secs(60)))),
 ];
@@ -62,7 +62,7 @@ pub(crate) const WORKS: &str = "works";
 /// What a handle is asked to do after a call that failed.
 pub(crate) fn afterwards(cache: &Cache<DatabaseCache>) -> Result<String> {
     cache.set("next", &1, Timeout::Never)?;
-    let sum = cache.incr("next", 1)?;
+    let sum = cache.incr("next")?;
     let found = cache.get::<i64>("next")?;
     let gone = cache.delete("next")?;
     let works = (sum, found, gone) == (2, Some(2), true);

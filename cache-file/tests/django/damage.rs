@@ -20,8 +20,8 @@ fn is_a_miss_until_set(cache: &Cache<FileCache>, backend: &FileCache, what: &str
     let absent: [(&str, &dyn Fn() -> bool); 6] = [
         ("get", &|| cache.get::<String>("k").unwrap().is_none()),
         ("touch", &|| !cache.touch("k", HOUR).unwrap()),
-        ("incr", &|| cache.incr("k", 1).unwrap_err().kind() == ErrorKind::KeyNotFound),
-        ("incr_version", &|| cache.incr_version("k", 1).unwrap_err().kind() == ErrorKind::KeyNotFound),
+        ("incr", &|| cache.incr("k").unwrap_err().kind() == ErrorKind::KeyNotFound),
+        ("incr_version", &|| cache.incr_version("k").unwrap_err().kind() == ErrorKind::KeyNotFound),
         ("get_many", &|| cache.get_many::<String, _>(["k"]).unwrap().is_empty()),
         ("add", &|| cache.add("k", "added", HOUR).unwrap()),
     ];
@@ -139,7 +139,7 @@ fn a_file_torn_a_moment_ago_is_missed_and_left_alone() {
     assert_eq!(cache.get::<String>("k").unwrap(), None);
     assert!(cache.get_many::<String, _>(["k"]).unwrap().is_empty());
     assert!(!cache.touch("k", HOUR).unwrap());
-    assert_eq!(cache.incr("k", 1).unwrap_err().kind(), ErrorKind::KeyNotFound);
+    assert_eq!(cache.incr("k").unwrap_err().kind(), ErrorKind::KeyNotFound);
     backend.purge_expired().unwrap();
     fs::write(&path, &whole).unwrap();
     assert_eq!(cache.get::<String>("k").unwrap().as_deref(), Some("text"));
@@ -190,7 +190,7 @@ fn a_value_longer_than_the_limit_is_an_error_and_left_alone() {
         assert_eq!(error.kind(), ErrorKind::Decode);
         assert!(error.to_string().contains("max_inflated"), "{error}");
         assert_eq!(small.touch("k", HOUR).unwrap_err().kind(), ErrorKind::Decode);
-        assert_eq!(small.incr("k", 1).unwrap_err().kind(), ErrorKind::NotAnInteger);
+        assert_eq!(small.incr("k").unwrap_err().kind(), ErrorKind::NotAnInteger);
         assert!(!small.add("k", "mine", HOUR).unwrap() && small.has_key("k").unwrap());
         assert_eq!(fs::read(&path).unwrap(), whole);
     }
@@ -293,6 +293,6 @@ fn a_directory_deleted_underneath_is_made_again() {
         assert_eq!(info.bytes, Some(fs::metadata(only_file(backend.dir())).unwrap().len()));
         fs::remove_dir_all(backend.dir()).unwrap();
         assert!(!cache.has_key("k").unwrap() && !cache.touch("k", HOUR).unwrap());
-        assert_eq!(cache.incr("k", 1).unwrap_err().kind(), ErrorKind::KeyNotFound);
+        assert_eq!(cache.incr("k").unwrap_err().kind(), ErrorKind::KeyNotFound);
     }
 }

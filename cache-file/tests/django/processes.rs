@@ -27,7 +27,7 @@ pub(crate) fn work() {
     match job.as_str() {
         "incr" => {
             for _ in 0..INCRS {
-                cache.incr("n", 1).unwrap();
+                cache.incr("n").unwrap();
             }
         }
         "add" => {
@@ -68,7 +68,7 @@ fn threads_and_processes_count_exactly_and_keep_the_lifetime() {
         for _ in 0..2 {
             scope.spawn(|| {
                 for _ in 0..INCRS {
-                    cache.incr("n", 1).unwrap();
+                    cache.incr("n").unwrap();
                 }
             });
         }

@@ -41,7 +41,7 @@ fn every_value_of_djangos_is_read() {
         assert!(cache.has_key("k").unwrap() && !cache.add("k", &1, HOUR).unwrap(), "{name}");
         assert!(cache.touch("k", HOUR).unwrap(), "{name}");
         // Moved and moved back, it is the same file.
-        assert_eq!(cache.incr_version("k", 1).unwrap(), 2, "{name}");
+        assert_eq!(cache.incr_version("k").unwrap(), 2, "{name}");
         assert!(
             cache.with_version(2).has_key("k").unwrap() && cache.with_version(2).delete("k").unwrap(),
             "{name}"
@@ -60,14 +60,14 @@ fn typed_values_cross() {
         bytes(values.iter().find(|value| value["name"] == name).unwrap()["file"].as_str().unwrap())
     };
     plant(&backend, &file("int_42"));
-    assert_eq!((cache.get::<i64>("k").unwrap(), cache.incr("k", 5).unwrap()), (Some(42), 47));
+    assert_eq!((cache.get::<i64>("k").unwrap(), cache.incr_by("k", 5).unwrap()), (Some(42), 47));
     plant(&backend, &file("str_cjk"));
     assert!(cache.get::<String>("k").unwrap().is_some_and(|text| !text.is_ascii()));
     plant(&backend, &file("bytes_all"));
     assert_eq!(cache.get_bytes("k").unwrap().map(|all| all.len()), Some(256));
     plant(&backend, &file("true"));
     assert_eq!(cache.get::<bool>("k").unwrap(), Some(true));
-    assert!(cache.incr("k", 1).is_err());
+    assert!(cache.incr("k").is_err());
 }
 
 #[test]
@@ -98,7 +98,7 @@ fn djangos_expiries_are_kept_to_the_millisecond() {
             continue;
         }
         // A counter keeps it, whatever its bytes.
-        cache.incr("k", 1).unwrap();
+        cache.incr("k").unwrap();
         let Some(seconds) = timeout else {
             hands.advance(HOUR * 100_000);
             assert!(cache.has_key("k").unwrap(), "{label}");

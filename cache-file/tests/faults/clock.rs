@@ -86,7 +86,7 @@ fn no_live_entry_goes(kind: Kind) -> Vec<String> {
             hands.step_wall_ms(step * MINUTE_MS);
             store.backend.purge_expired().unwrap();
             let expected = lives || step < 0;
-            let counted = match store.cache.incr("n", 1) {
+            let counted = match store.cache.incr("n") {
                 Ok(_) => true,
                 Err(e) if e.kind() == ErrorKind::KeyNotFound => false,
                 Err(e) => panic!("{e}"),

@@ -18,7 +18,7 @@ fn put(store: &Store, sample: &str) {
         "never" => store.cache.set("k", "some text", Timeout::Never).unwrap(),
         "number" => {
             store.cache.set("k", &41, HOUR).unwrap();
-            store.cache.incr("k", 1).unwrap();
+            store.cache.incr("k").unwrap();
             store.cache.touch("k", HOUR).unwrap();
         }
         _ => store.cache.set("k", &pages(), HOUR).unwrap(),
@@ -109,7 +109,7 @@ fn judge(
         return Err("touch found it".to_owned());
     }
     plant();
-    match store.cache.incr("k", 1) {
+    match store.cache.incr("k") {
         Err(e) if e.kind() == ErrorKind::KeyNotFound => {}
         other => return Err(format!("incr: {other:?}")),
     }

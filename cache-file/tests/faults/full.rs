@@ -91,7 +91,7 @@ fn full_later(disk: &SmallDisk, store: &Store) -> Result<(), String> {
         return Err("the old value is not there".to_owned());
     }
     // In place, or by another file: done or not done.
-    let counted = match cache.incr("n", 1) {
+    let counted = match cache.incr("n") {
         Ok(42) => 42,
         Err(e) if e.kind() == ErrorKind::Storage => 41,
         other => return Err(format!("incr: {other:?}")),

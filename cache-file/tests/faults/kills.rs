@@ -43,7 +43,7 @@ pub(crate) fn write_for_ever(kind: Kind, number: u64, dir: &Path) -> ExitCode {
         let (value, key) = &stays[(round % (KEYS * 4)) as usize];
         cache.set(key, value, HOUR).unwrap();
         cache.touch(key, Timeout::Never).unwrap();
-        match cache.incr("count", 1) {
+        match cache.incr("count") {
             Err(e) if e.kind() == ErrorKind::KeyNotFound => {
                 cache.add("count", &0, Timeout::Never).unwrap();
             }
@@ -53,7 +53,7 @@ pub(crate) fn write_for_ever(kind: Kind, number: u64, dir: &Path) -> ExitCode {
         cache.add(&filler, &value_of(&filler, round % 3), HOUR).unwrap();
         let (value, key_to_move) = &moves[(round % (KEYS * 4)) as usize];
         cache.set(key_to_move, value, HOUR).unwrap();
-        match cache.incr_version(key_to_move, 1) {
+        match cache.incr_version(key_to_move) {
             Err(e) if e.kind() == ErrorKind::KeyNotFound => {}
             moved => drop(moved.unwrap()),
         }

@@ -18,7 +18,7 @@ const CHANGES: [(&str, Change); 6] = [
     ("set", |s| s.cache.set("k", &2, HOUR)),
     ("set-new", |s| s.cache.set("new", &2, HOUR)),
     ("add", |s| s.cache.add("new", &2, HOUR).map(drop)),
-    ("incr", |s| s.cache.incr("k", 1).map(drop)),
+    ("incr", |s| s.cache.incr("k").map(drop)),
     ("delete", |s| s.cache.delete("k").map(drop)),
     ("clear", |s| s.cache.clear()),
 ];

@@ -109,7 +109,7 @@ pub(crate) const OPERATIONS: &[Operation] = &[
     Operation {
         name: "incr",
         prepare: |store| store.cache.set("n", &41, HOUR).unwrap(),
-        run: |store| Ok(store.cache.incr("n", 1)? == 42),
+        run: |store| Ok(store.cache.incr("n")? == 42),
         expect: &[expect("n", Some(41), &[Some(42)])],
         conserves: true,
         ..NOTHING
@@ -144,7 +144,7 @@ pub(crate) const OPERATIONS: &[Operation] = &[
     Operation {
         name: "rename",
         prepare: |store| put_all(store, &["a"]),
-        run: |store| store.cache.incr_version("a", 1).map(|version| version == 2),
+        run: |store| store.cache.incr_version("a").map(|version| version == 2),
         expect: &[
             expect("a", Some(SMALL), &[None]),
             Expect { version: 2, ..expect("a", None, &[Some(SMALL)]) },
@@ -157,7 +157,7 @@ pub(crate) const OPERATIONS: &[Operation] = &[
         // Of two shards: this key's versions are in different ones.
         limit: 600,
         prepare: |store| put_all(store, &["c"]),
-        run: |store| store.cache.incr_version("c", 1).map(|version| version == 2),
+        run: |store| store.cache.incr_version("c").map(|version| version == 2),
         expect: &[
             expect("c", Some(SMALL), &[None]),
             Expect { version: 2, ..expect("c", None, &[Some(SMALL)]) },

@@ -114,7 +114,7 @@ impl Store {
         cache.set("works", &value_of("works", 3), HOUR).map_err(said)?;
         cache.delete("works too").map_err(said)?;
         let added = cache.add("works too", &1, HOUR).map_err(said)?;
-        let number = cache.incr("works too", 2).map_err(said)?;
+        let number = cache.incr_by("works too", 2).map_err(said)?;
         let touched = cache.touch("works too", HOUR).map_err(said)?;
         // A store of few entries may have had to make room.
         let seen = self.number("works", 1)?;

@@ -13,10 +13,10 @@ fn moves_in_both_directions_end_and_lose_nothing() {
             model.set("up", 1);
             later.set("down", &2, cache_core::Timeout::Never).unwrap();
             model.race(4, |number, model| match number {
-                0 => drop(model.incr_version("up", 1)),
-                1 => drop(model.with_version(2).decr_version("down", 1)),
-                2 => drop(model.incr_version("down", 1)),
-                _ => drop(model.with_version(2).decr_version("up", 1)),
+                0 => drop(model.incr_version("up")),
+                1 => drop(model.with_version(2).decr_version("down")),
+                2 => drop(model.incr_version("down")),
+                _ => drop(model.with_version(2).decr_version("up")),
             });
             for (key, value) in [("up", 1), ("down", 2)] {
                 let found: Vec<i64> =
@@ -35,7 +35,7 @@ fn a_move_onto_a_key_that_others_write_counts_right() {
             let model = Model::new(eviction, 2, 3);
             model.set("k", 1);
             model.race(3, |number, model| match number {
-                0 => drop(model.incr_version("k", 1)),
+                0 => drop(model.incr_version("k")),
                 1 => model.with_version(2).set("k", &2, cache_core::Timeout::Never).unwrap(),
                 _ => drop(model.delete("k").unwrap()),
             });

@@ -46,7 +46,7 @@ fn call(model: &Model, value: i64) -> Call {
             Call::Set(value)
         }
         4 => Call::Add(value, model.add(key, &value, Timeout::Never).unwrap()),
-        5 => Call::Incr(1, model.incr(key, 1).ok()),
+        5 => Call::Incr(1, model.incr(key).ok()),
         6 => Call::Delete(model.delete(key).unwrap()),
         _ => Call::Touch(model.touch(key, Timeout::Never).unwrap()),
     }

@@ -30,7 +30,7 @@ const CALLS: [(&str, &str, Call); 6] = [
     ("get, a miss", "get_miss", |cache, keys, _, _| cache.get_bytes(&keys[KEYS]).map(drop)),
     ("has-key", "has_key", |cache, keys, n, _| cache.has_key(&keys[n % KEYS]).map(drop)),
     ("touch", "touch", |cache, keys, n, _| cache.touch(&keys[n % KEYS], LIFETIME).map(drop)),
-    ("incr", "incr", |cache, keys, _, _| cache.incr(&keys[KEYS + 1], 1).map(drop)),
+    ("incr", "incr", |cache, keys, _, _| cache.incr(&keys[KEYS + 1]).map(drop)),
 ];
 
 /// The times of an operation's calls.

@@ -11,17 +11,17 @@ fn number(number: i64) -> Answer {
 }
 
 pub(super) fn incr(chosen: &Chosen, step: &Step) -> CommandResult {
-    Ok(number(chosen.cache_of(step.key.version)?.incr(&step.key.key, step.delta)?))
+    Ok(number(chosen.cache_of(step.key.version)?.incr_by(&step.key.key, step.delta)?))
 }
 
 pub(super) fn decr(chosen: &Chosen, step: &Step) -> CommandResult {
-    Ok(number(chosen.cache_of(step.key.version)?.decr(&step.key.key, step.delta)?))
+    Ok(number(chosen.cache_of(step.key.version)?.decr_by(&step.key.key, step.delta)?))
 }
 
 pub(super) fn incr_version(chosen: &Chosen, step: &Step) -> CommandResult {
-    Ok(number(chosen.cache_of(step.key.version)?.incr_version(&step.key.key, step.delta)?))
+    Ok(number(chosen.cache_of(step.key.version)?.incr_version_by(&step.key.key, step.delta)?))
 }
 
 pub(super) fn decr_version(chosen: &Chosen, step: &Step) -> CommandResult {
-    Ok(number(chosen.cache_of(step.key.version)?.decr_version(&step.key.key, step.delta)?))
+    Ok(number(chosen.cache_of(step.key.version)?.decr_version_by(&step.key.key, step.delta)?))
 }

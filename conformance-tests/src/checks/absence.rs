@@ -11,9 +11,9 @@ pub(super) async fn ensure_absent(cache: &TestCache, key: &str, what: &str) -> O
     ensure_eq!(cache.get_many::<serde_json::Value, _>([key]).await?, [], "{what}: get_many");
     ensure_eq!(cache.get_bytes(key).await?, None, "{what}: get_bytes");
     ensure!(!cache.touch(key, LONG).await?, "{what}: touch found it");
-    ensure_err!(cache.incr(key, 1).await, KeyNotFound, "{what}: incr");
-    ensure_err!(cache.decr(key, 1).await, KeyNotFound, "{what}: decr");
-    ensure_err!(cache.incr_version(key, 1).await, KeyNotFound, "{what}: incr_version");
+    ensure_err!(cache.incr(key).await, KeyNotFound, "{what}: incr");
+    ensure_err!(cache.decr(key).await, KeyNotFound, "{what}: decr");
+    ensure_err!(cache.incr_version(key).await, KeyNotFound, "{what}: incr_version");
     ensure!(!cache.delete(key).await?, "{what}: delete found it");
     ensure!(cache.add(key, "fresh", LONG).await?, "{what}: add found it");
     ensure_eq!(cache.get::<String>(key).await?.as_deref(), Some("fresh"), "{what}: get after add");

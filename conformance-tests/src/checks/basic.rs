@@ -95,7 +95,7 @@ async fn set_changes_type(t: &TestContext) -> Outcome {
     ensure_eq!(cache.get::<Option<i64>>("k").await?, Some(None));
     cache.set("k", &-1, LONG).await?;
     ensure_eq!(cache.get::<i64>("k").await?, Some(-1));
-    ensure_eq!(cache.incr("k", 2).await?, 1);
+    ensure_eq!(cache.incr_by("k", 2).await?, 1);
     Ok(())
 }
 
@@ -160,7 +160,7 @@ async fn add_present_false(t: &TestContext) -> Outcome {
     }
     ensure!(cache.add("n", &1, LONG).await?);
     ensure!(!cache.add("n", &2, LONG).await?, "over what add stored");
-    ensure_eq!(cache.incr("n", 1).await?, 2);
+    ensure_eq!(cache.incr("n").await?, 2);
     Ok(())
 }
 
@@ -438,7 +438,7 @@ async fn see_each_other(writer: &TestCache, reader: &TestCache) -> Outcome {
         writer.set("k", &n, LONG).await?;
         ensure_eq!(reader.get::<i64>("k").await?, Some(n));
         ensure!(!reader.add("k", &-1, LONG).await?, "round {n}");
-        ensure_eq!(reader.incr("k", 1).await?, n + 1);
+        ensure_eq!(reader.incr("k").await?, n + 1);
         ensure_eq!(writer.get::<i64>("k").await?, Some(n + 1));
         ensure!(writer.delete("k").await?, "round {n}");
         ensure!(!reader.has_key("k").await?, "round {n}: it sees what is deleted");

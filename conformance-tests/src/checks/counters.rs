@@ -53,12 +53,12 @@ async fn count(cache: &TestCache, start: i64, deltas: &[i64]) -> Outcome {
     let mut sum = start;
     for &delta in deltas {
         sum += delta;
-        ensure_eq!(cache.incr("counter", delta).await?, sum, "{start} and {deltas:?}, at {delta}");
+        ensure_eq!(cache.incr_by("counter", delta).await?, sum, "{start} and {deltas:?}, at {delta}");
         ensure_eq!(cache.get::<i64>("counter").await?, Some(sum), "{start} and {deltas:?}, read");
     }
     for &delta in deltas {
         sum -= delta;
-        ensure_eq!(cache.decr("counter", delta).await?, sum, "{start} and {deltas:?}, back at {delta}");
+        ensure_eq!(cache.decr_by("counter", delta).await?, sum, "{start} and {deltas:?}, back at {delta}");
         ensure_eq!(cache.get::<i64>("counter").await?, Some(sum), "{start} and {deltas:?}, read");
     }
     Ok(())
@@ -67,18 +67,18 @@ async fn count(cache: &TestCache, start: i64, deltas: &[i64]) -> Outcome {
 async fn incr_default_1(t: &TestContext) -> Outcome {
     let cache = t.cache();
     cache.set("k", &41, LONG).await?;
-    ensure_eq!(cache.incr("k", 1).await?, 42);
-    ensure_eq!(cache.decr("k", 1).await?, 41);
+    ensure_eq!(cache.incr("k").await?, 42);
+    ensure_eq!(cache.decr("k").await?, 41);
     ensure!(cache.add("added", &0, LONG).await?);
     for expected in 1..=20 {
-        ensure_eq!(cache.incr("added", 1).await?, expected);
+        ensure_eq!(cache.incr("added").await?, expected);
     }
     ensure_eq!(cache.get::<i64>("added").await?, Some(20));
     cache.set_many([("many", 5)], LONG).await?;
-    ensure_eq!(cache.incr("many", 1).await?, 6, "what set_many stored");
+    ensure_eq!(cache.incr("many").await?, 6, "what set_many stored");
     ensure_eq!(cache.get_or_set("computed", LONG, || 7).await?, 7);
-    ensure_eq!(cache.incr("computed", 1).await?, 8, "what get_or_set stored");
-    ensure_eq!(cache.other_mode().incr("computed", 1).await?, 9, "the other mode");
+    ensure_eq!(cache.incr("computed").await?, 8, "what get_or_set stored");
+    ensure_eq!(cache.other_mode().incr("computed").await?, 9, "the other mode");
     Ok(())
 }
 
@@ -92,7 +92,7 @@ async fn decr_delta(t: &TestContext) -> Outcome {
     let mut left = 100;
     for delta in [1, 9, 40, 50] {
         left -= delta;
-        ensure_eq!(cache.decr("k", delta).await?, left);
+        ensure_eq!(cache.decr_by("k", delta).await?, left);
         ensure_eq!(cache.get::<i64>("k").await?, Some(left));
     }
     Ok(())
@@ -110,7 +110,7 @@ async fn zero_delta(t: &TestContext) -> Outcome {
     for start in [0, 1, -1, i64::MAX, i64::MIN] {
         count(&cache, start, &[0, 0]).await?;
     }
-    ensure_err!(cache.incr("missing", 0).await, KeyNotFound);
+    ensure_err!(cache.incr_by("missing", 0).await, KeyNotFound);
     ensure!(!cache.has_key("missing").await?, "it was made");
     Ok(())
 }
@@ -118,8 +118,8 @@ async fn zero_delta(t: &TestContext) -> Outcome {
 async fn missing_key_not_found(t: &TestContext) -> Outcome {
     let cache = t.cache();
     for delta in [1, 0, -1, i64::MAX, -i64::MAX] {
-        ensure_err!(cache.incr("missing", delta).await, KeyNotFound, "incr by {delta}");
-        ensure_err!(cache.decr("missing", delta).await, KeyNotFound, "decr by {delta}");
+        ensure_err!(cache.incr_by("missing", delta).await, KeyNotFound, "incr by {delta}");
+        ensure_err!(cache.decr_by("missing", delta).await, KeyNotFound, "decr by {delta}");
         ensure!(!cache.has_key("missing").await?, "it was made");
         ensure_eq!(cache.get::<i64>("missing").await?, None, "it was made");
     }
@@ -133,9 +133,9 @@ async fn expired_key_not_found(t: &TestContext) -> Outcome {
         cache.set(key, &1, lifetime).await?;
     }
     t.outlive(lifetime).await;
-    ensure_err!(cache.incr("incr", 1).await, KeyNotFound);
-    ensure_err!(cache.decr("decr", 1).await, KeyNotFound);
-    ensure_err!(cache.incr("zero", 0).await, KeyNotFound);
+    ensure_err!(cache.incr("incr").await, KeyNotFound);
+    ensure_err!(cache.decr("decr").await, KeyNotFound);
+    ensure_err!(cache.incr_by("zero", 0).await, KeyNotFound);
     for key in ["incr", "decr", "zero"] {
         ensure_absent(&cache, key, "counting revived it").await?;
     }
@@ -149,8 +149,8 @@ where
 {
     cache.set("k", value, LONG).await?;
     for delta in [1, 0, -1, 2, i64::MAX, -i64::MAX] {
-        ensure_err!(cache.incr("k", delta).await, NotAnInteger, "{value:?} by {delta}");
-        ensure_err!(cache.decr("k", delta).await, NotAnInteger, "{value:?} by -{delta}");
+        ensure_err!(cache.incr_by("k", delta).await, NotAnInteger, "{value:?} by {delta}");
+        ensure_err!(cache.decr_by("k", delta).await, NotAnInteger, "{value:?} by -{delta}");
         ensure_eq!(cache.get::<V>("k").await?.as_ref(), Some(value), "the value changed");
     }
     Ok(())
@@ -187,8 +187,8 @@ async fn numeric_string_err(t: &TestContext) -> Outcome {
     let cache = t.cache();
     for digits in ["42", "0", "-1", "9 "] {
         cache.set_bytes("bytes", digits, LONG).await?;
-        ensure_err!(cache.incr("bytes", 1).await, NotAnInteger, "the bytes {digits:?}");
-        ensure_err!(cache.decr("bytes", 1).await, NotAnInteger, "the bytes {digits:?}");
+        ensure_err!(cache.incr("bytes").await, NotAnInteger, "the bytes {digits:?}");
+        ensure_err!(cache.decr("bytes").await, NotAnInteger, "the bytes {digits:?}");
         ensure_eq!(cache.get_bytes("bytes").await?.as_deref(), Some(digits.as_bytes()));
     }
     Ok(())
@@ -225,14 +225,14 @@ async fn error_keeps_value(t: &TestContext) -> Outcome {
     cache.set("full", &i64::MAX, SHORT).await?;
     cache.set("never", "text", Timeout::Never).await?;
     for _ in 0..3 {
-        let error = cache.incr("short", 1).await.err().map(|e| e.kind());
-        let full = cache.incr("full", 1).await.err().map(|e| e.kind());
+        let error = cache.incr("short").await.err().map(|e| e.kind());
+        let full = cache.incr("full").await.err().map(|e| e.kind());
         if t.overslept(start, SHORT) {
             return Ok(());
         }
         ensure_eq!(error, Some(cache_core::ErrorKind::NotAnInteger));
         ensure_eq!(full, Some(cache_core::ErrorKind::Overflow));
-        ensure_err!(cache.decr("never", 1).await, NotAnInteger);
+        ensure_err!(cache.decr("never").await, NotAnInteger);
     }
     let text = cache.get::<String>("short").await?;
     let full = cache.get::<i64>("full").await?;
@@ -250,10 +250,10 @@ async fn error_keeps_value(t: &TestContext) -> Outcome {
 async fn below_zero(t: &TestContext) -> Outcome {
     let cache = t.cache();
     cache.set("k", &1, LONG).await?;
-    ensure_eq!(cache.decr("k", 5).await?, -4);
+    ensure_eq!(cache.decr_by("k", 5).await?, -4);
     ensure_eq!(cache.get::<i64>("k").await?, Some(-4));
-    ensure_eq!(cache.incr("k", 4).await?, 0);
-    ensure_eq!(cache.incr("k", -1).await?, -1);
+    ensure_eq!(cache.incr_by("k", 4).await?, 0);
+    ensure_eq!(cache.incr_by("k", -1).await?, -1);
     count(&cache, 3, &[-3, -1, 2, -2, -1_000_000, 999_999]).await
 }
 
@@ -271,10 +271,10 @@ async fn width_shrinks(t: &TestContext) -> Outcome {
         [(100, 1, 99), (10, 1, 9), (1_000_000, 999_999, 1), (-100, -1, -99), (10, 10, 0), (1, 2, -1)]
     {
         cache.set("k", &start, LONG).await?;
-        ensure_eq!(cache.decr("k", delta).await?, left);
+        ensure_eq!(cache.decr_by("k", delta).await?, left);
         ensure_eq!(cache.get::<i64>("k").await?, Some(left), "{start} − {delta}");
         ensure_eq!(cache.get::<Value>("k").await?, Some(Value::from(left)), "{start} − {delta}");
-        ensure_eq!(cache.incr("k", 0).await?, left, "{start} − {delta}, counted again");
+        ensure_eq!(cache.incr_by("k", 0).await?, left, "{start} − {delta}, counted again");
     }
     Ok(())
 }
@@ -283,14 +283,14 @@ async fn width_shrinks(t: &TestContext) -> Outcome {
 async fn leaves_range(cache: &TestCache, value: i64, delta: i64) -> Outcome {
     cache.set("k", &value, LONG).await?;
     for _ in 0..2 {
-        ensure_err!(cache.incr("k", delta).await, Overflow, "{value} + {delta}");
+        ensure_err!(cache.incr_by("k", delta).await, Overflow, "{value} + {delta}");
         if let Some(delta) = delta.checked_neg() {
-            ensure_err!(cache.decr("k", delta).await, Overflow, "{value} − {delta}");
+            ensure_err!(cache.decr_by("k", delta).await, Overflow, "{value} − {delta}");
         }
         ensure_eq!(cache.get::<i64>("k").await?, Some(value), "{value} + {delta}: it changed");
     }
     let back = -value.signum();
-    ensure_eq!(cache.incr("k", back).await?, value + back, "after an overflow");
+    ensure_eq!(cache.incr_by("k", back).await?, value + back, "after an overflow");
     Ok(())
 }
 
@@ -320,15 +320,15 @@ async fn delta_i64_min(t: &TestContext) -> Outcome {
     leaves_range(&cache, i64::MIN, i64::MIN).await?;
     for (start, sum) in [(0, i64::MIN), (1, i64::MIN + 1), (i64::MAX, -1)] {
         cache.set("k", &start, LONG).await?;
-        ensure_eq!(cache.incr("k", i64::MIN).await?, sum, "{start} + i64::MIN");
+        ensure_eq!(cache.incr_by("k", i64::MIN).await?, sum, "{start} + i64::MIN");
         ensure_eq!(cache.get::<i64>("k").await?, Some(sum));
     }
     for start in [0, 5, i64::MAX] {
         cache.set("k", &start, LONG).await?;
-        ensure_err!(cache.decr("k", i64::MIN).await, Overflow, "{start} − i64::MIN");
+        ensure_err!(cache.decr_by("k", i64::MIN).await, Overflow, "{start} − i64::MIN");
         ensure_eq!(cache.get::<i64>("k").await?, Some(start), "it changed");
     }
-    ensure_err!(cache.incr("missing", i64::MIN).await, KeyNotFound);
+    ensure_err!(cache.incr_by("missing", i64::MIN).await, KeyNotFound);
     Ok(())
 }
 
@@ -338,7 +338,7 @@ async fn u64_value_err(t: &TestContext) -> Outcome {
     }
     let cache = t.cache();
     cache.set("fits", &(i64::MAX.unsigned_abs() - 1), LONG).await?;
-    ensure_eq!(cache.incr("fits", 1).await?, i64::MAX, "a u64 that an i64 holds counts");
+    ensure_eq!(cache.incr("fits").await?, i64::MAX, "a u64 that an i64 holds counts");
     Ok(())
 }
 
@@ -351,21 +351,21 @@ async fn keeps_ttl(t: &TestContext) -> Outcome {
     cache.set("long", &5, LONG).await?;
     for _ in 0..4 {
         let counted = (
-            cache.incr("incr", 1).await.is_ok(),
-            cache.decr("decr", 1).await.is_ok(),
-            cache.other_mode().incr("other-mode", 1).await.is_ok(),
+            cache.incr("incr").await.is_ok(),
+            cache.decr("decr").await.is_ok(),
+            cache.other_mode().incr("other-mode").await.is_ok(),
         );
         if t.overslept(start, SHORT) {
             return Ok(());
         }
         ensure_eq!(counted, (true, true, true), "counting made them die early");
-        ensure_eq!(cache.incr("long", 1).await.is_ok(), true);
+        ensure_eq!(cache.incr("long").await.is_ok(), true);
         t.wait(SHORT / 5).await;
     }
     t.outlive(SHORT / 5).await;
     for key in ["incr", "decr", "other-mode"] {
         ensure!(!cache.has_key(key).await?, "{key}: counting made it live longer");
-        ensure_err!(cache.incr(key, 1).await, KeyNotFound);
+        ensure_err!(cache.incr(key).await, KeyNotFound);
     }
     if !t.overslept(start, LONG) {
         ensure_eq!(cache.get::<i64>("long").await?, Some(9), "counting made it die early");
@@ -380,8 +380,8 @@ async fn keeps_never(t: &TestContext) -> Outcome {
     cache.set("touched", &5, LONG).await?;
     ensure!(cache.touch("touched", Timeout::Never).await?);
     for key in ["set", "added", "touched"] {
-        ensure_eq!(cache.incr(key, 10).await?, 15, "{key}");
-        ensure_eq!(cache.decr(key, 1).await?, 14, "{key}");
+        ensure_eq!(cache.incr_by(key, 10).await?, 15, "{key}");
+        ensure_eq!(cache.decr(key).await?, 14, "{key}");
     }
     t.outlive(SHORT).await;
     if let Ok(hands) = t.hands() {
@@ -389,7 +389,7 @@ async fn keeps_never(t: &TestContext) -> Outcome {
     }
     for key in ["set", "added", "touched"] {
         ensure_eq!(cache.get::<i64>(key).await?, Some(14), "{key} expired");
-        ensure_eq!(cache.incr(key, 1).await?, 15, "{key}");
+        ensure_eq!(cache.incr(key).await?, 15, "{key}");
     }
     Ok(())
 }
@@ -398,17 +398,17 @@ async fn version_arg(t: &TestContext) -> Outcome {
     let cache = t.cache();
     let (two, seven) = (cache.with_version(2), cache.with_version(-7));
     cache.set("k", &1, LONG).await?;
-    ensure_err!(two.incr("k", 1).await, KeyNotFound);
+    ensure_err!(two.incr("k").await, KeyNotFound);
     two.set("k", &20, LONG).await?;
     seven.set("k", &70, LONG).await?;
-    ensure_eq!(two.incr("k", 5).await?, 25);
-    ensure_eq!(seven.decr("k", 100).await?, -30);
-    ensure_eq!(cache.incr("k", 1).await?, 2);
+    ensure_eq!(two.incr_by("k", 5).await?, 25);
+    ensure_eq!(seven.decr_by("k", 100).await?, -30);
+    ensure_eq!(cache.incr("k").await?, 2);
     ensure_eq!(cache.get::<i64>("k").await?, Some(2));
     ensure_eq!(two.get::<i64>("k").await?, Some(25));
     ensure_eq!(seven.get::<i64>("k").await?, Some(-30));
     let default_two = t.build(|b| b.version(2))?;
-    ensure_eq!(default_two.incr("k", 1).await?, 26, "a cache whose version is 2");
+    ensure_eq!(default_two.incr("k").await?, 26, "a cache whose version is 2");
     Ok(())
 }
 
@@ -416,7 +416,7 @@ async fn readable_as_int(t: &TestContext) -> Outcome {
     let cache = t.cache();
     for cache in [Some(cache.clone()), t.in_codec(Json)?].into_iter().flatten() {
         cache.set("k", &41_u8, LONG).await?;
-        cache.incr("k", 1).await?;
+        cache.incr("k").await?;
         ensure_eq!(cache.get::<i64>("k").await?, Some(42));
         ensure_eq!(cache.get::<u8>("k").await?, Some(42));
         ensure_eq!(cache.get::<u64>("k").await?, Some(42));
@@ -427,9 +427,9 @@ async fn readable_as_int(t: &TestContext) -> Outcome {
         ensure_eq!(cache.get_or_set("k", LONG, || 0).await?, 42);
         ensure_err!(cache.get::<String>("k").await, Decode, "it is not a string");
         ensure_err!(cache.get::<bool>("k").await, Decode, "it is not a bool");
-        cache.incr("k", 1_000).await?;
+        cache.incr_by("k", 1_000).await?;
         ensure_err!(cache.get::<u8>("k").await, Decode, "1042 does not fit a u8");
-        cache.decr("k", 2_000).await?;
+        cache.decr_by("k", 2_000).await?;
         ensure_err!(cache.get::<u64>("k").await, Decode, "−958 does not fit a u64");
         ensure_eq!(cache.get::<i16>("k").await?, Some(-958));
     }
@@ -441,7 +441,7 @@ async fn readable_as_int(t: &TestContext) -> Outcome {
     cache.set("some", &Some(1_u32), LONG).await?;
     cache.set("newtype", &Metres(1), LONG).await?;
     for key in ["usize", "i128", "some", "newtype"] {
-        ensure_eq!(cache.incr(key, 1).await?, 2, "{key}");
+        ensure_eq!(cache.incr(key).await?, 2, "{key}");
     }
     Ok(())
 }
@@ -449,21 +449,21 @@ async fn readable_as_int(t: &TestContext) -> Outcome {
 async fn codec_still_typed(t: &TestContext) -> Outcome {
     for cache in [Some(t.cache()), t.in_codec(Json)?].into_iter().flatten() {
         cache.set("k", &1, LONG).await?;
-        cache.incr("k", 1).await?;
+        cache.incr("k").await?;
         cache.set("k", "text", LONG).await?;
         ensure_eq!(cache.get::<String>("k").await?.as_deref(), Some("text"));
-        ensure_err!(cache.incr("k", 1).await, NotAnInteger);
+        ensure_err!(cache.incr("k").await, NotAnInteger);
         cache.set("k", "2", LONG).await?;
         ensure_eq!(cache.get::<String>("k").await?.as_deref(), Some("2"));
         cache.set("k", &[2], LONG).await?;
         ensure_eq!(cache.get::<Vec<i64>>("k").await?, Some(vec![2]));
         cache.set("k", &2.0, LONG).await?;
         ensure_eq!(cache.get::<f64>("k").await?, Some(2.0));
-        ensure_err!(cache.incr("k", 1).await, NotAnInteger);
+        ensure_err!(cache.incr("k").await, NotAnInteger);
         cache.set("k", &2, LONG).await?;
-        ensure_eq!(cache.incr("k", 1).await?, 3);
+        ensure_eq!(cache.incr("k").await?, 3);
         ensure!(cache.delete("k").await?);
-        ensure_err!(cache.incr("k", 1).await, KeyNotFound);
+        ensure_err!(cache.incr("k").await, KeyNotFound);
     }
     Ok(())
 }

@@ -48,12 +48,12 @@ async fn means_itself(cache: &TestCache, key: &str) -> Outcome {
     cache.set(key, &2, LONG).await?;
     ensure!(cache.has_key(key).await?, "has_key of {key:?}");
     ensure!(cache.touch(key, LONG).await?, "touch of {key:?}");
-    ensure_eq!(cache.incr(key, 5).await?, 7, "incr of {key:?}");
-    ensure_eq!(cache.decr(key, 3).await?, 4, "decr of {key:?}");
+    ensure_eq!(cache.incr_by(key, 5).await?, 7, "incr of {key:?}");
+    ensure_eq!(cache.decr_by(key, 3).await?, 4, "decr of {key:?}");
     ensure_eq!(cache.get_many::<i64, _>([key]).await?, [(key, 4)], "get_many of {key:?}");
     ensure_eq!(cache.get_or_set(key, LONG, || 9).await?, 4, "get_or_set of {key:?}");
-    ensure_eq!(cache.incr_version(key, 1).await?, 2, "incr_version of {key:?}");
-    ensure_eq!(cache.with_version(2).decr_version(key, 1).await?, 1, "decr_version of {key:?}");
+    ensure_eq!(cache.incr_version(key).await?, 2, "incr_version of {key:?}");
+    ensure_eq!(cache.with_version(2).decr_version(key).await?, 1, "decr_version of {key:?}");
     ensure!(cache.set_many([(key, 5)], LONG).await?.is_empty(), "set_many of {key:?}");
     ensure!(cache.delete(key).await?, "delete of {key:?}");
     ensure_eq!(cache.get::<i64>(key).await?, None, "get of {key:?} after delete");
@@ -275,7 +275,7 @@ async fn error_names_key(t: &TestContext) -> Outcome {
         ensure_eq!(e.key(), Some("app:1:not good"), "the key in {op}'s error");
         ensure!(e.to_string().contains("app:1:not good"), "{op}'s text: {e}");
     }
-    let missing: Error = match cache.incr("missing", 1).await {
+    let missing: Error = match cache.incr("missing").await {
         Err(e) => e,
         Ok(n) => {
             return Err(crate::outcome::Stop::unexpected("incr of a missing key", "Err(KeyNotFound)", n));

@@ -46,7 +46,7 @@ async fn clear_empties(t: &TestContext) -> Outcome {
     cache.clear().await?;
     ensure_eq!(cache.get_many::<i64, _>(&keys).await?, []);
     ensure!(!cache.has_key("text").await?);
-    ensure_err!(cache.incr("k0", 1).await, KeyNotFound);
+    ensure_err!(cache.incr("k0").await, KeyNotFound);
     ensure!(cache.add("k0", &1, LONG).await?);
     if let Some(entries) = cache.cache.backend().entries()? {
         ensure_eq!(entries, 1, "entries after clear and one add");
@@ -131,7 +131,7 @@ async fn usable_after_clear(t: &TestContext) -> Outcome {
     let cache = t.cache();
     for round in 0..5 {
         ensure!(cache.add("k", &round, LONG).await?);
-        ensure_eq!(cache.incr("k", 1).await?, round + 1);
+        ensure_eq!(cache.incr("k").await?, round + 1);
         cache.set("set", &round, LONG).await?;
         ensure_eq!(cache.get::<i64>("set").await?, Some(round));
         cache.set_many([("one", round), ("two", round)], LONG).await?;
@@ -158,7 +158,7 @@ async fn use_after_close(t: &TestContext) -> Outcome {
         cache.close().await?;
         ensure_eq!(cache.get::<i64>("k").await?, Some(round));
         cache.close().await?;
-        ensure_eq!(clone.incr("k", 1).await?, round + 1);
+        ensure_eq!(clone.incr("k").await?, round + 1);
     }
     Ok(())
 }
@@ -226,7 +226,7 @@ async fn location_deleted_underneath(t: &TestContext) -> Outcome {
         ensure!(!cache.has_key("k").await?);
         ensure!(!cache.touch("k", LONG).await?);
         ensure!(!cache.delete("k").await?);
-        ensure_err!(cache.incr("k", 1).await, KeyNotFound);
+        ensure_err!(cache.incr("k").await, KeyNotFound);
         cache.set("k", &round, LONG).await?;
         ensure_eq!(cache.get::<i64>("k").await?, Some(round), "set after the location was deleted");
         std::fs::remove_dir_all(&spec.dir)?;
@@ -249,7 +249,7 @@ async fn reopen_data(t: &TestContext) -> Outcome {
     }
     let cache = t.over(t.open(&spec)?)?;
     ensure_eq!(cache.get_many::<String, _>(["text".to_owned(), "empty".to_owned()]).await?, values());
-    ensure_eq!(cache.incr("n", 1).await?, 42);
+    ensure_eq!(cache.incr("n").await?, 42);
     ensure_eq!(cache.get::<Option<i64>>("null").await?, Some(None));
     ensure!(!cache.has_key("other").await?);
     Ok(())
@@ -262,7 +262,7 @@ async fn reopen_from_other_process(t: &TestContext) -> Outcome {
     ensure_eq!(t.run_workers(1, &spec, "first")?, ["left 42"]);
     let cache = t.over(t.open(&spec)?)?;
     ensure_eq!(cache.get::<String>("text").await?.as_deref(), Some("from another process"));
-    ensure_eq!(cache.incr("n", 1).await?, 43);
+    ensure_eq!(cache.incr("n").await?, 43);
     ensure_eq!(t.run_workers(1, &spec, "second")?, ["left 44"]);
     Ok(())
 }
@@ -272,7 +272,7 @@ async fn write_and_leave(w: &Worker) -> Outcome<String> {
         w.cache.set("text", "from another process", LONG).await?;
         w.cache.set("n", &41, LONG).await?;
     }
-    Ok(format!("left {}", w.cache.incr("n", 1).await?))
+    Ok(format!("left {}", w.cache.incr("n").await?))
 }
 
 #[cfg(unix)]
@@ -287,7 +287,7 @@ async fn file_modes(t: &TestContext) -> Outcome {
         cache.set(&format!("k{n}"), &"x".repeat(3_000), LONG).await?;
     }
     cache.set("n", &1, LONG).await?;
-    cache.incr("n", 1).await?;
+    cache.incr("n").await?;
     cache.touch("n", LONG).await?;
     let paths = walk(&outer.dir)?;
     ensure!(paths.len() > 2, "nothing was written below {}", outer.dir.display());
@@ -364,10 +364,10 @@ async fn dummy_profile(t: &TestContext) -> Outcome {
         ensure!(!cache.touch("k", LONG).await?);
         ensure!(!cache.delete("k").await?);
         cache.delete_many(["k"]).await?;
-        ensure_err!(cache.incr("k", 1).await, KeyNotFound);
-        ensure_err!(cache.decr("k", 1).await, KeyNotFound);
-        ensure_err!(cache.incr_version("k", 1).await, KeyNotFound);
-        ensure_err!(cache.decr_version("k", 1).await, KeyNotFound);
+        ensure_err!(cache.incr("k").await, KeyNotFound);
+        ensure_err!(cache.decr("k").await, KeyNotFound);
+        ensure_err!(cache.incr_version("k").await, KeyNotFound);
+        ensure_err!(cache.decr_version("k").await, KeyNotFound);
         ensure_eq!(cache.get_or_set("k", LONG, || 3).await?, 3);
         cache.clear().await?;
         cache.close().await?;

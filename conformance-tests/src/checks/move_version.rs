@@ -68,7 +68,7 @@ async fn moves(t: &TestContext) -> Outcome {
     let cache = t.cache();
     cache.set("k", &7, MINUTE).await?;
     cache.set("other", &8, MINUTE).await?;
-    cache.incr_version("k", 1).await?;
+    cache.incr_version("k").await?;
     ensure_eq!(cache.get::<i64>("k").await?, None, "the old version");
     ensure!(!cache.has_key("k").await?, "the old version is still there");
     ensure_eq!(cache.with_version(2).get::<i64>("k").await?, Some(7), "the new version");
@@ -77,7 +77,7 @@ async fn moves(t: &TestContext) -> Outcome {
 
     let prefixed = t.build(|b| b.key_prefix("p").version(5))?;
     prefixed.set("k", &1, MINUTE).await?;
-    ensure_eq!(prefixed.incr_version("k", 1).await?, 6);
+    ensure_eq!(prefixed.incr_version("k").await?, 6);
     ensure_eq!(found_under(&prefixed, "k", &[1, 2, 5, 6]).await?, [6]);
     ensure_eq!(found_under(&cache, "k", &[1, 2, 5, 6]).await?, [2], "the cache with another prefix");
     // The old place is free again.
@@ -93,12 +93,12 @@ async fn moves(t: &TestContext) -> Outcome {
 async fn returns_new_version(t: &TestContext) -> Outcome {
     let cache = t.cache();
     cache.set("k", &1, MINUTE).await?;
-    ensure_eq!(cache.incr_version("k", 1).await?, 2);
-    ensure_eq!(cache.with_version(2).incr_version("k", 1).await?, 3);
+    ensure_eq!(cache.incr_version("k").await?, 2);
+    ensure_eq!(cache.with_version(2).incr_version("k").await?, 3);
     // The handle's version counts, whatever the cache's own is.
     cache.with_version(40).set("k", &1, MINUTE).await?;
-    ensure_eq!(cache.with_version(40).incr_version("k", 2).await?, 42);
-    ensure_eq!(cache.with_version(42).decr_version("k", 2).await?, 40);
+    ensure_eq!(cache.with_version(40).incr_version_by("k", 2).await?, 42);
+    ensure_eq!(cache.with_version(42).decr_version_by("k", 2).await?, 40);
     ensure_eq!(found_under(&cache, "k", &[1, 2, 3, 4, 40, 41, 42]).await?, [3, 40]);
     Ok(())
 }
@@ -106,10 +106,10 @@ async fn returns_new_version(t: &TestContext) -> Outcome {
 async fn decr(t: &TestContext) -> Outcome {
     let cache = t.cache().with_version(2);
     cache.set("k", &7, MINUTE).await?;
-    ensure_eq!(cache.decr_version("k", 1).await?, 1);
+    ensure_eq!(cache.decr_version("k").await?, 1);
     ensure_eq!(found_under(&cache, "k", &[0, 1, 2, 3]).await?, [1]);
     ensure_eq!(cache.with_version(1).get::<i64>("k").await?, Some(7));
-    ensure_err!(cache.decr_version("k", 1).await, KeyNotFound, "decr_version of the place it left");
+    ensure_err!(cache.decr_version("k").await, KeyNotFound, "decr_version of the place it left");
     Ok(())
 }
 
@@ -119,7 +119,7 @@ async fn delta_n(t: &TestContext) -> Outcome {
     cache.set("k", &7, MINUTE).await?;
     for delta in [5, 1_000, -3, 1 << 40] {
         let from = cache.with_version(version);
-        ensure_eq!(from.incr_version("k", delta).await?, version + delta);
+        ensure_eq!(from.incr_version_by("k", delta).await?, version + delta);
         ensure_eq!(
             found_under(&cache, "k", &[version, version + 1, version + delta]).await?,
             [version + delta]
@@ -127,7 +127,7 @@ async fn delta_n(t: &TestContext) -> Outcome {
         version += delta;
     }
     for delta in [1 << 40, -3, 2] {
-        ensure_eq!(cache.with_version(version).decr_version("k", delta).await?, version - delta);
+        ensure_eq!(cache.with_version(version).decr_version_by("k", delta).await?, version - delta);
         ensure_eq!(found_under(&cache, "k", &[version, version - delta]).await?, [version - delta]);
         version -= delta;
     }
@@ -136,7 +136,7 @@ async fn delta_n(t: &TestContext) -> Outcome {
     let strict = t.build(|b| b.key_policy(KeyPolicy::Refuse).version(9))?;
     let longest = "k".repeat(250 - strict.cache.make_key("")?.len());
     strict.set(&longest, &1, MINUTE).await?;
-    ensure_err!(strict.incr_version(&longest, 1).await, InvalidCacheKey);
+    ensure_err!(strict.incr_version(&longest).await, InvalidCacheKey);
     ensure_eq!(strict.get::<i64>(&longest).await?, Some(1), "after a move to a key that is too long");
     Ok(())
 }
@@ -144,8 +144,8 @@ async fn delta_n(t: &TestContext) -> Outcome {
 /// The moves that each must fail where there is nothing to move.
 async fn nothing_moves(cache: &TestCache, key: &str) -> Outcome {
     for delta in [1, 5, 0, -1] {
-        ensure_err!(cache.incr_version(key, delta).await, KeyNotFound, "incr_version by {delta}");
-        ensure_err!(cache.decr_version(key, delta).await, KeyNotFound, "decr_version by {delta}");
+        ensure_err!(cache.incr_version_by(key, delta).await, KeyNotFound, "incr_version by {delta}");
+        ensure_err!(cache.decr_version_by(key, delta).await, KeyNotFound, "decr_version by {delta}");
     }
     Ok(())
 }
@@ -187,12 +187,12 @@ async fn null_moves(t: &TestContext) -> Outcome {
     let cache = t.cache();
     cache.set("none", &None::<i64>, MINUTE).await?;
     cache.set("unit", &(), MINUTE).await?;
-    ensure_eq!(cache.incr_version("none", 1).await?, 2);
-    ensure_eq!(cache.incr_version("unit", 1).await?, 2);
+    ensure_eq!(cache.incr_version("none").await?, 2);
+    ensure_eq!(cache.incr_version("unit").await?, 2);
     ensure_eq!(cache.get::<Option<i64>>("none").await?, None, "the old version");
     ensure_eq!(cache.with_version(2).get::<Option<i64>>("none").await?, Some(None), "the new version");
     ensure_eq!(cache.with_version(2).get::<()>("unit").await?, Some(()), "the new version");
-    ensure_eq!(cache.with_version(2).decr_version("none", 1).await?, 1);
+    ensure_eq!(cache.with_version(2).decr_version("none").await?, 1);
     ensure_eq!(cache.get::<Option<i64>>("none").await?, Some(None), "moved back");
     Ok(())
 }
@@ -202,7 +202,7 @@ where
     V: Serialize + DeserializeOwned + PartialEq + Debug + Send + Sync,
 {
     cache.set(key, &value, MINUTE).await?;
-    cache.incr_version(key, 1).await?;
+    cache.incr_version(key).await?;
     ensure_eq!(cache.with_version(2).get::<V>(key).await?.as_ref(), Some(&value), "{key} after a move");
     Ok(())
 }
@@ -217,12 +217,12 @@ async fn type_preserved(t: &TestContext) -> Outcome {
     same_after_move(&cache, "list", vec![Some(1), None]).await?;
     same_after_move(&cache, "map", BTreeMap::from([("a".to_owned(), 1.5)])).await?;
     cache.set_bytes("bytes", &b"\xff\x00"[..], MINUTE).await?;
-    cache.incr_version("bytes", 1).await?;
+    cache.incr_version("bytes").await?;
     let moved = cache.with_version(2);
     ensure_eq!(moved.get_bytes("bytes").await?.as_deref(), Some(&b"\xff\x00"[..]));
     // An integer still counts, and a number in a string still does not.
-    ensure_eq!(moved.incr("int", 1).await?, i64::MIN + 1);
-    ensure_err!(moved.incr("text", 1).await, NotAnInteger);
+    ensure_eq!(moved.incr("int").await?, i64::MIN + 1);
+    ensure_err!(moved.incr("text").await, NotAnInteger);
     Ok(())
 }
 
@@ -230,18 +230,18 @@ async fn overwrites_target(t: &TestContext) -> Outcome {
     let cache = t.cache();
     cache.set("k", &1, MINUTE).await?;
     cache.with_version(2).set("k", "a string that exists already", Timeout::Never).await?;
-    ensure_eq!(cache.incr_version("k", 1).await?, 2);
+    ensure_eq!(cache.incr_version("k").await?, 2);
     ensure_eq!(found_under(&cache, "k", &[1, 2, 3]).await?, [2]);
     ensure_eq!(cache.with_version(2).get::<i64>("k").await?, Some(1));
 
     cache.with_version(1).set("k", "again", MINUTE).await?;
-    ensure_eq!(cache.with_version(2).decr_version("k", 1).await?, 1);
+    ensure_eq!(cache.with_version(2).decr_version("k").await?, 1);
     ensure_eq!(cache.get::<i64>("k").await?, Some(1), "the target of decr_version");
     // The lifetime of the overwritten entry is gone with it.
     let start = Instant::now();
     cache.set("k", &3, SHORT).await?;
     cache.with_version(2).set("k", &2, Timeout::Never).await?;
-    if move_soon(t, start, cache.incr_version("k", 1).await)? {
+    if move_soon(t, start, cache.incr_version("k").await)? {
         t.outlive(SHORT).await;
         ensure_eq!(
             found_under(&cache, "k", &[1, 2]).await?,
@@ -259,11 +259,11 @@ async fn zero_delta_noop(t: &TestContext) -> Outcome {
     for version in [1, -2] {
         let cache = cache.with_version(version);
         cache.set("k", &7, MINUTE).await?;
-        ensure_eq!(cache.incr_version("k", 0).await?, version);
-        ensure_eq!(cache.decr_version("k", 0).await?, version);
+        ensure_eq!(cache.incr_version_by("k", 0).await?, version);
+        ensure_eq!(cache.decr_version_by("k", 0).await?, version);
         ensure_eq!(cache.get::<i64>("k").await?, Some(7), "after moves by 0");
     }
-    move_soon(t, start, cache.incr_version("short", 0).await)?;
+    move_soon(t, start, cache.incr_version_by("short", 0).await)?;
     t.outlive(SHORT).await;
     ensure_eq!(cache.get::<i64>("short").await?, None, "a lifetime after a move by 0");
     Ok(())
@@ -272,12 +272,12 @@ async fn zero_delta_noop(t: &TestContext) -> Outcome {
 async fn below_zero(t: &TestContext) -> Outcome {
     let cache = t.cache();
     cache.set("k", &7, MINUTE).await?;
-    ensure_eq!(cache.decr_version("k", 1).await?, 0);
-    ensure_eq!(cache.with_version(0).decr_version("k", 1).await?, -1);
-    ensure_eq!(cache.with_version(-1).decr_version("k", 100).await?, -101);
+    ensure_eq!(cache.decr_version("k").await?, 0);
+    ensure_eq!(cache.with_version(0).decr_version("k").await?, -1);
+    ensure_eq!(cache.with_version(-1).decr_version_by("k", 100).await?, -101);
     ensure_eq!(found_under(&cache, "k", &[1, 0, -1, 100, 101, -101]).await?, [-101]);
-    ensure_eq!(cache.with_version(-101).incr_version("k", 102).await?, 1);
-    ensure_eq!(cache.incr_version("k", -2).await?, -1);
+    ensure_eq!(cache.with_version(-101).incr_version_by("k", 102).await?, 1);
+    ensure_eq!(cache.incr_version_by("k", -2).await?, -1);
     ensure_eq!(cache.with_version(-1).get::<i64>("k").await?, Some(7));
     Ok(())
 }
@@ -289,25 +289,29 @@ async fn overflow_err_kept(t: &TestContext) -> Outcome {
     top.set("k", &1, MINUTE).await?;
     bottom.set("k", &2, MINUTE).await?;
     for delta in [1, 2, i64::MAX] {
-        ensure_err!(top.incr_version("k", delta).await, Overflow, "incr_version by {delta} at the top");
-        ensure_err!(top.decr_version("k", -delta).await, Overflow, "decr_version by -{delta} at the top");
-        ensure_err!(bottom.decr_version("k", delta).await, Overflow, "decr_version by {delta} at the bottom");
+        ensure_err!(top.incr_version_by("k", delta).await, Overflow, "incr_version by {delta} at the top");
+        ensure_err!(top.decr_version_by("k", -delta).await, Overflow, "decr_version by -{delta} at the top");
         ensure_err!(
-            bottom.incr_version("k", -delta).await,
+            bottom.decr_version_by("k", delta).await,
+            Overflow,
+            "decr_version by {delta} at the bottom"
+        );
+        ensure_err!(
+            bottom.incr_version_by("k", -delta).await,
             Overflow,
             "incr_version by -{delta} at the bottom"
         );
     }
-    ensure_err!(top.decr_version("k", i64::MIN).await, Overflow);
-    ensure_err!(bottom.incr_version("k", i64::MIN).await, Overflow);
+    ensure_err!(top.decr_version_by("k", i64::MIN).await, Overflow);
+    ensure_err!(bottom.incr_version_by("k", i64::MIN).await, Overflow);
     let ends = [i64::MIN, i64::MIN + 1, -1, 0, 1, i64::MAX - 1, i64::MAX];
     ensure_eq!(found_under(&cache, "k", &ends).await?, [i64::MIN, i64::MAX], "after moves that overflow");
     ensure_eq!((top.get("k").await?, bottom.get("k").await?), (Some(1), Some(2)));
     // Both ends can be left and reached, and the widest step is one.
-    ensure_eq!(top.decr_version("k", 1).await?, i64::MAX - 1);
-    ensure_eq!(cache.with_version(i64::MAX - 1).incr_version("k", 1).await?, i64::MAX);
-    ensure_eq!(top.incr_version("k", i64::MIN).await?, -1);
-    ensure_eq!(cache.with_version(-1).decr_version("k", i64::MIN).await?, i64::MAX);
+    ensure_eq!(top.decr_version("k").await?, i64::MAX - 1);
+    ensure_eq!(cache.with_version(i64::MAX - 1).incr_version("k").await?, i64::MAX);
+    ensure_eq!(top.incr_version_by("k", i64::MIN).await?, -1);
+    ensure_eq!(cache.with_version(-1).decr_version_by("k", i64::MIN).await?, i64::MAX);
     ensure_eq!(found_under(&cache, "k", &ends).await?, [i64::MIN, i64::MAX]);
     Ok(())
 }
@@ -319,14 +323,14 @@ async fn ttl_preserved(t: &TestContext) -> Outcome {
     for (key, delta) in [("up", 1), ("down", -1)] {
         let start = Instant::now();
         long_default.set(key, &1, SHORT).await?;
-        move_soon(t, start, long_default.incr_version(key, delta).await)?;
+        move_soon(t, start, long_default.incr_version_by(key, delta).await)?;
         let moved = long_default.with_version(1 + delta);
         ensure!(moved.has_key(key).await? || t.overslept(start, SHORT), "{key} expired too early");
         short_default.set(key, &1, MINUTE).await?;
-        short_default.decr_version(key, -delta).await?;
+        short_default.decr_version_by(key, -delta).await?;
     }
     short_default.set("never", &1, Timeout::Never).await?;
-    short_default.incr_version("never", 1).await?;
+    short_default.incr_version("never").await?;
     t.outlive(SHORT).await;
     for (key, delta) in [("up", 1), ("down", -1)] {
         let found = found_under(&long_default, key, &[1, 1 + delta]).await?;
@@ -340,7 +344,7 @@ async fn ttl_preserved(t: &TestContext) -> Outcome {
         let cache = t.cache().with_version(100);
         cache.set("part", &1, MINUTE).await?;
         hands.advance(MINUTE / 2);
-        cache.incr_version("part", 1).await?;
+        cache.incr_version("part").await?;
         hands.advance(MINUTE / 2 - Duration::from_millis(1));
         ensure!(cache.with_version(101).has_key("part").await?, "what remained was cut short");
         t.outlive(Duration::from_millis(1)).await;
@@ -374,7 +378,7 @@ async fn never_invisible(t: &TestContext) -> Outcome {
             let start = Instant::now();
             while number == 0 && !done.load(Ordering::SeqCst) {
                 let from = moving.load(Ordering::SeqCst);
-                let moved = cache.with_version(from).incr_version("k", 1).await;
+                let moved = cache.with_version(from).incr_version("k").await;
                 if moved.is_err() || from == MOVES || start.elapsed() > LONGEST {
                     done.store(true, Ordering::SeqCst);
                 }

@@ -147,11 +147,11 @@ async fn version_incr(t: &TestContext) -> Outcome {
         writer.set(&key, &1, LONG).await?;
         for (counter, counts) in &handles {
             if counts == version {
-                ensure_eq!(counter.incr(&key, 10).await?, 11);
-                ensure_eq!(counter.decr(&key, 10).await?, 1);
+                ensure_eq!(counter.incr_by(&key, 10).await?, 11);
+                ensure_eq!(counter.decr_by(&key, 10).await?, 1);
             } else {
-                ensure_err!(counter.incr(&key, 10).await, KeyNotFound);
-                ensure_err!(counter.decr(&key, 10).await, KeyNotFound);
+                ensure_err!(counter.incr_by(&key, 10).await, KeyNotFound);
+                ensure_err!(counter.decr_by(&key, 10).await, KeyNotFound);
             }
         }
         seen_by_its_version(&handles, &key, *version, 1).await?;
@@ -264,8 +264,8 @@ async fn keyfunc_custom(t: &TestContext) -> Outcome {
     ensure_eq!(plain.get::<i64>("k").await?, None);
     ensure_eq!(same.get::<i64>("k").await?, Some(1));
     plain.set("k", &2, LONG).await?;
-    ensure_eq!(own.incr("k", 1).await?, 2);
-    ensure_eq!(own.incr_version("k", 1).await?, 2);
+    ensure_eq!(own.incr("k").await?, 2);
+    ensure_eq!(own.incr_version("k").await?, 2);
     ensure_eq!(same.with_version(2).get::<i64>("k").await?, Some(2));
     ensure_eq!(plain.get::<i64>("k").await?, Some(2));
     Ok(())
@@ -310,7 +310,7 @@ async fn keyfunc_panic_safe(t: &TestContext) -> Outcome {
         ensure!(panicked, "the key function's panic did not come through");
         let panicked = catch_unwind(AssertUnwindSafe(|| sync.get_or_set("boom", LONG, || 1))).is_err();
         ensure!(panicked, "the key function's panic did not come through");
-        ensure_eq!(cache.incr("k", 1).await?, cache.get::<i64>("k").await?.unwrap_or_default());
+        ensure_eq!(cache.incr("k").await?, cache.get::<i64>("k").await?.unwrap_or_default());
         ensure_eq!(cache.get_or_set("new", LONG, || 5).await?, 5);
     }
     Ok(())

@@ -18,8 +18,8 @@ pub fn finds_nothing<B: BaseCache + ?Sized + 'static>(cache: &Cache<B>) {
     assert!(!cache.touch("k", minute).unwrap(), "touch");
     assert!(!cache.delete("k").unwrap(), "delete");
     cache.delete_many(["k", "l"]).unwrap();
-    assert_eq!(cache.incr("k", 1).unwrap_err().kind(), ErrorKind::KeyNotFound, "incr");
-    assert_eq!(cache.incr_version("k", 1).unwrap_err().kind(), ErrorKind::KeyNotFound, "incr_version");
+    assert_eq!(cache.incr("k").unwrap_err().kind(), ErrorKind::KeyNotFound, "incr");
+    assert_eq!(cache.incr_version("k").unwrap_err().kind(), ErrorKind::KeyNotFound, "incr_version");
     cache.clear().unwrap();
     // Not every store counts.
     assert_eq!(cache.info().unwrap().entries.unwrap_or_default(), 0, "the entries of info");

@@ -56,7 +56,7 @@ impl Half {
     }
 
     fn incr(&self) -> Result<i64, Error> {
-        self.run(self.calls.incr("n", 1))
+        self.run(self.calls.incr("n"))
     }
 
     /// How many of `count` calls by each caller failed. They are such as may not be sent twice.

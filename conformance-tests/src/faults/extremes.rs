@@ -98,7 +98,7 @@ pub fn call_each<B: BaseCache + ?Sized>(cache: &Cache<B>) -> Result<()> {
             is_that_or_nothing(cache.aget("c").await?, 2);
             cache.atouch("a", lifetime).await?;
         }
-        unless_gone(cache.aincr("b", 1).await.map(drop))?;
+        unless_gone(cache.aincr("b").await.map(drop))?;
         cache.aset_many([("d", &3), ("e", &4)], MINUTE).await?;
         cache.adelete("d").await?;
         assert_eq!(cache.aget_or_set("computed-later", MINUTE, || async { 7 }).await?, 7);
@@ -139,7 +139,7 @@ fn count_to_the_ends<B: BaseCache + ?Sized>(cache: &Cache<B>) -> Result<()> {
     for delta in [1, i64::MAX, i64::MIN] {
         for up in [true, false] {
             let sum = if up { number + i128::from(delta) } else { number - i128::from(delta) };
-            match if up { cache.incr("a", delta) } else { cache.decr("a", delta) } {
+            match if up { cache.incr_by("a", delta) } else { cache.decr_by("a", delta) } {
                 Ok(counted) => {
                     assert_eq!(i128::from(counted), sum, "{number} by {delta}, up: {up}");
                     number = sum;

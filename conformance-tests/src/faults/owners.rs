@@ -52,8 +52,8 @@ pub fn root_writes<B: BaseCache + ?Sized + 'static>(
             cache.set("root's", "mine", HOUR).unwrap();
             cache.set("new", "mine", HOUR).unwrap();
             assert!(cache.touch("new", HOUR).unwrap() && cache.delete("new").unwrap(), "{layout}");
-            assert_eq!(cache.incr("n", 1).unwrap(), 2, "{layout}");
-            cache.incr_version("n", 1).unwrap();
+            assert_eq!(cache.incr("n").unwrap(), 2, "{layout}");
+            cache.incr_version("n").unwrap();
             cache.clear().unwrap();
         }
         return;
@@ -68,7 +68,7 @@ pub fn root_writes<B: BaseCache + ?Sized + 'static>(
             cache.set("root's", "v", HOUR).unwrap();
             cache.set("n", &1, HOUR).unwrap();
             cache.set("other version", "v", HOUR).unwrap();
-            cache.incr_version("other version", 1).unwrap();
+            cache.incr_version("other version").unwrap();
             if closed {
                 cache.close().unwrap();
             }
@@ -202,7 +202,7 @@ pub fn locked_by_others<B: BaseCache + ?Sized + 'static>(
         let mut worker = start_as(OTHER, test, &format!("{}|{}", root.display(), signs.path().display()))?;
         wait_for(&signs.path().join("locked"));
         let (cache, since) = (open(layout, &root), Instant::now());
-        let said = cache.set("k", &2, HOUR).and_then(|()| cache.incr("k", 1)).and_then(|_| cache.clear());
+        let said = cache.set("k", &2, HOUR).and_then(|()| cache.incr("k")).and_then(|_| cache.clear());
         fs::write(signs.path().join("done"), "").unwrap();
         let ended = worker.wait().unwrap();
         let waited = since.elapsed();

@@ -75,7 +75,7 @@ fn ensure_said(reason: &str, said: &[&str]) {
 #[test]
 fn a_failure_says_what_was_expected_what_came_and_the_usual_cause() {
     // A comparison, with the call that gave the value.
-    ensure_said(&reason("I::incr_default_1"), &["cache.incr(\"k\", 1)", "expected: 42", "got:      43"]);
+    ensure_said(&reason("I::incr_default_1"), &["cache.incr(\"k\")", "expected: 42", "got:      43"]);
     // A condition alone: it is the expectation.
     ensure_said(&reason("B::add_present_false"), &["expected: `!cache.add(", "it is false"]);
     // An error where none should be.

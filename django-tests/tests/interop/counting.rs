@@ -31,7 +31,7 @@ pub(crate) fn at_once(pair: &Pair) {
             std::hint::spin_loop();
         }
         for _ in 0..times {
-            match pair.rust.incr("counter", 1) {
+            match pair.rust.incr("counter") {
                 Ok(_) => by_rust += 1,
                 // Django's set of a file or a row may be seen as a removal and an addition.
                 Err(e) if !pair.counts && e.kind() == ErrorKind::KeyNotFound => {}

@@ -26,7 +26,7 @@ pub(crate) fn by_django(pair: &Pair) {
     assert_eq!(pair.django("incr", json!({ "key": "k", "delta": 5 })), 6);
     assert_eq!(pair.django("decr", json!({ "key": "k", "delta": 2 })), 4);
     assert_eq!(int("k"), Some(4));
-    assert_eq!(rust.incr("k", 10).unwrap(), 14);
+    assert_eq!(rust.incr_by("k", 10).unwrap(), 14);
     assert_eq!(pair.django("incr", json!({ "key": "k" })), 15);
 
     assert_eq!(pair.django("incr_version", json!({ "key": "k" })), 2);
@@ -42,7 +42,7 @@ pub(crate) fn by_django(pair: &Pair) {
             && !rust.touch("k", Timeout::from_secs(5)).unwrap()
             && !rust.delete("k").unwrap()
     );
-    assert_eq!(rust.incr("k", 1).unwrap_err().kind(), ErrorKind::KeyNotFound);
+    assert_eq!(rust.incr("k").unwrap_err().kind(), ErrorKind::KeyNotFound);
 
     let entries = json!([["a", { "json": 1 }], ["b", { "json": "two" }], ["c", { "json": [3, "three"] }]]);
     pair.django("set_many", json!({ "entries": entries }));
@@ -67,14 +67,14 @@ pub(crate) fn by_rust(pair: &Pair) {
     assert!(rust.add("k", &1, Timeout::from_secs(300)).unwrap());
     assert_eq!(get("k"), 1);
     assert_eq!(pair.django("add", json!({ "key": "k", "value": { "json": 2 } })), false);
-    assert_eq!((rust.incr("k", 5).unwrap(), rust.decr("k", 2).unwrap()), (6, 4));
+    assert_eq!((rust.incr_by("k", 5).unwrap(), rust.decr_by("k", 2).unwrap()), (6, 4));
     assert_eq!(get("k"), 4);
     assert_eq!(pair.django("incr", json!({ "key": "k", "delta": 10 })), 14);
-    assert_eq!(rust.incr("k", 1).unwrap(), 15);
+    assert_eq!(rust.incr("k").unwrap(), 15);
 
-    assert_eq!(rust.incr_version("k", 1).unwrap(), 2);
+    assert_eq!(rust.incr_version("k").unwrap(), 2);
     assert_eq!((get("k"), pair.django_get(json!({ "key": "k", "version": 2 }))), (Json::Null, json!(15)));
-    assert_eq!(rust.with_version(2).decr_version("k", 1).unwrap(), 1);
+    assert_eq!(rust.with_version(2).decr_version("k").unwrap(), 1);
     assert_eq!(get("k"), 15);
 
     assert!(rust.touch("k", Timeout::from_secs(600)).unwrap());

@@ -22,7 +22,7 @@ fn main() -> Result<(), polycache::Error> {
     assert_eq!(answer, 42);
 
     cache.set("views", &0, Timeout::Never)?;
-    assert_eq!(cache.incr("views", 1)?, 1);
+    assert_eq!(cache.incr("views")?, 1);
 
     // Another version is another namespace.
     assert_eq!(cache.with_version(2).get::<i64>("views")?, None);

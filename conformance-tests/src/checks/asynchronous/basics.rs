@@ -18,16 +18,16 @@ pub(super) async fn incr_keeps_ttl(t: &TestContext) -> Outcome {
     cache.aset("down", &5, half * 2).await?;
     cache.aset("never", &5, Timeout::Never).await?;
     t.wait(half).await;
-    let (up, down) = (cache.aincr("up", 2).await, cache.adecr("down", 2).await);
+    let (up, down) = (cache.aincr_by("up", 2).await, cache.adecr_by("down", 2).await);
     if !t.overslept(begun, half * 2) {
         ensure_eq!(up.map_err(|e| e.kind()), Ok(7));
         ensure_eq!(down.map_err(|e| e.kind()), Ok(3));
-        ensure_eq!(cache.aincr("never", 1).await?, 6);
+        ensure_eq!(cache.aincr("never").await?, 6);
     }
     t.outlive(half).await;
     ensure_eq!(cache.aget::<i64>("up").await?, None, "aincr gave a new lifetime");
     ensure_eq!(cache.aget::<i64>("down").await?, None, "adecr gave a new lifetime");
-    ensure_eq!(cache.aincr("up", 1).await.map_err(|e| e.kind()), Err(ErrorKind::KeyNotFound));
+    ensure_eq!(cache.aincr("up").await.map_err(|e| e.kind()), Err(ErrorKind::KeyNotFound));
     if let Ok(hands) = t.hands() {
         hands.advance(Duration::from_secs(3_600));
         ensure!(cache.ahas_key("never").await?, "aincr gave a lifetime to an entry that had none");
@@ -46,7 +46,7 @@ pub(super) async fn incr_atomic(t: &TestContext) -> Outcome {
             gate.wait().await?;
             let mut done = 0;
             while done < 50 || done < MOST && until.goes_on(&cache).await {
-                cache.cache.aincr("n", 1).await?;
+                cache.cache.aincr("n").await?;
                 done += 1;
             }
             Ok(done)
@@ -58,7 +58,7 @@ pub(super) async fn incr_atomic(t: &TestContext) -> Outcome {
     let mut joined = Vec::new();
     for _ in 0..50 {
         let cache = cache.cache.clone();
-        joined.push(tokio::spawn(async move { cache.adecr("n", 1).await }));
+        joined.push(tokio::spawn(async move { cache.adecr("n").await }));
     }
     let mut results = Vec::new();
     for task in joined {
@@ -84,10 +84,10 @@ pub(super) async fn sync_async_interop(t: &TestContext) -> Outcome {
     cache.aset_bytes("bytes", "raw2", LONG).await?;
     ensure_eq!(cache.get_bytes("bytes")?.as_deref(), Some(&b"raw2"[..]));
     cache.set("n", &1, LONG)?;
-    ensure_eq!([cache.aincr("n", 1).await?, cache.incr("n", 1)?, cache.adecr("n", 1).await?], [2, 3, 2]);
-    ensure_eq!(cache.aincr_version("n", 1).await?, 2);
+    ensure_eq!([cache.aincr("n").await?, cache.incr("n")?, cache.adecr("n").await?], [2, 3, 2]);
+    ensure_eq!(cache.aincr_version("n").await?, 2);
     ensure_eq!(cache.with_version(2).get("n")?, Some(2));
-    ensure_eq!(cache.with_version(2).decr_version("n", 1)?, 1);
+    ensure_eq!(cache.with_version(2).decr_version("n")?, 1);
     ensure_eq!(cache.aget("n").await?, Some(2));
     cache.aset_many([("a", 1), ("b", 2)], LONG).await?;
     ensure_eq!(cache.get_many::<i64, _>(["a", "b", "c"])?, vec![("a", 1), ("b", 2)]);
@@ -100,7 +100,7 @@ pub(super) async fn sync_async_interop(t: &TestContext) -> Outcome {
     ensure_eq!(cache.aget_or_set("made", LONG, || async { 1 }).await?, 1);
     ensure_eq!(cache.get_or_set("made", LONG, || 2)?, 1);
     ensure_eq!(cache.aget_or("absent", 9).await?, cache.get_or("absent", 9)?);
-    let kinds = (cache.aincr("k", 1).await.map_err(|e| e.kind()), cache.incr("k", 1).map_err(|e| e.kind()));
+    let kinds = (cache.aincr("k").await.map_err(|e| e.kind()), cache.incr("k").map_err(|e| e.kind()));
     ensure_eq!(kinds, (Err(ErrorKind::NotAnInteger), Err(ErrorKind::NotAnInteger)));
     cache.aclose().await?;
     ensure!(cache.has_key("k")?, "after aclose");
@@ -120,7 +120,7 @@ pub(super) async fn async_closure(t: &TestContext) -> Outcome {
         tokio::task::yield_now().await;
         // The function may use the cache, too.
         inner.aset("other", &1, LONG).await?;
-        Ok::<_, cache_core::Error>(inner.aincr("other", 41).await?.to_string())
+        Ok::<_, cache_core::Error>(inner.aincr_by("other", 41).await?.to_string())
     };
     let value = cache.try_aget_or_set("k", LONG, compute).await?;
     ensure_eq!(value, "42", "what the async function returned");

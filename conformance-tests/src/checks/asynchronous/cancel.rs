@@ -73,7 +73,7 @@ pub(super) async fn cancel_incr(t: &TestContext) -> Outcome {
     }
     for round in 0..ROUNDS {
         let key = format!("k{round}");
-        let ended = poll_and_drop(cache.aincr(&key, 1), polls(round)).await.transpose()?;
+        let ended = poll_and_drop(cache.aincr(&key), polls(round)).await.transpose()?;
         ensure!(ended.is_none_or(|sum| sum == 11), "{key}: aincr returned {ended:?}");
     }
     settle().await;
@@ -82,14 +82,14 @@ pub(super) async fn cancel_incr(t: &TestContext) -> Outcome {
         let seen = cache.aget::<i64>(&key).await?;
         ensure!(matches!(seen, Some(10 | 11)), "{key} was 10, and after one incr it is {seen:?}");
         ensure!(polls(round) > 0 || seen == Some(10), "{key}: a call that was never polled has happened");
-        let next = cache.aincr(&key, 1).await?;
+        let next = cache.aincr(&key).await?;
         ensure_eq!(Some(next), seen.map(|seen| seen + 1), "{key}: the next incr");
     }
     // The lifetime is whole, too: neither gone nor for ever.
     for round in 0..12 {
         let key = format!("ttl{round}");
         cache.aset(&key, &10, lifetime).await?;
-        poll_and_drop(cache.aincr(&key, 1), polls(round)).await;
+        poll_and_drop(cache.aincr(&key), polls(round)).await;
     }
     settle().await;
     t.outlive(lifetime).await;
@@ -269,7 +269,7 @@ pub(super) async fn cancel_keeps_connection(t: &TestContext) -> Outcome {
                     1 => drop(poll_and_drop(cache.aset(&key, &one, LONG), polls).await),
                     2 => drop(poll_and_drop(cache.aget_many::<usize, _>([&key]), polls).await),
                     3 => {
-                        let ended = poll_and_drop(cache.aincr("absent", 1), polls).await;
+                        let ended = poll_and_drop(cache.aincr("absent"), polls).await;
                         let fine = |e: &cache_core::Error| e.kind() == ErrorKind::KeyNotFound;
                         ensure!(ended.is_none_or(|r| r.as_ref().is_err_and(fine)), "incr of an absent key");
                     }

@@ -59,16 +59,16 @@ async fn answers(t: &TestContext, half: &TestCache) -> Vec<String> {
     ask!(answers, half: get_or / aget_or("missing", 3));
     ask!(answers, half: add / aadd("n", &6, LONG));
     ask!(answers, half: add / aadd("text", "text", LONG));
-    ask!(answers, half: incr / aincr("n", 2));
-    ask!(answers, half: incr / aincr("text", 1));
-    ask!(answers, half: incr / aincr("missing", 1));
-    ask!(answers, half: decr / adecr("n", i64::MIN));
-    ask!(answers, half: incr / aincr("n", i64::MAX));
+    ask!(answers, half: incr_by / aincr_by("n", 2));
+    ask!(answers, half: incr / aincr("text"));
+    ask!(answers, half: incr / aincr("missing"));
+    ask!(answers, half: decr_by / adecr_by("n", i64::MIN));
+    ask!(answers, half: incr_by / aincr_by("n", i64::MAX));
     ask!(answers, half: has_key / ahas_key("n"));
     ask!(answers, half: touch / atouch("n", LONG));
     ask!(answers, half: touch / atouch("missing", LONG));
-    ask!(answers, half: incr_version / aincr_version("text", 1));
-    ask!(answers, half: incr_version / aincr_version("missing", 1));
+    ask!(answers, half: incr_version / aincr_version("text"));
+    ask!(answers, half: incr_version / aincr_version("missing"));
     ask!(answers, half: set_many / aset_many([("a", 1), ("b", 2), ("c", 3)], LONG));
     let many: Result<Vec<(&str, i64)>> = match half.mode {
         Mode::Sync => half.cache.get_many(["c", "missing", "a"]),

@@ -96,7 +96,7 @@ async fn work(cache: Cache<dyn BaseCache>, len: usize) -> Outcome {
         tokio::task::yield_now().await;
         cache.aget_many::<i64, _>(&keys).await?;
         tokio::task::yield_now().await;
-        cache.aincr("k0", 1).await?;
+        cache.aincr("k0").await?;
         cache.atouch("k1", LONG).await?;
         cache.aadd("new", &1, LONG).await?;
         tokio::task::yield_now().await;
@@ -136,7 +136,7 @@ pub(super) async fn runtime_shutdown(t: &TestContext) -> Outcome {
                     for step in 0.. {
                         cache.aset(&key, &format!("new{step}"), LONG).await?;
                         cache.aget::<String>(&key).await?;
-                        cache.aincr("n", 1).await?;
+                        cache.aincr("n").await?;
                         cache.aget_or_set("shared", LONG, || async { 1 }).await?;
                         cache.adelete("shared").await?;
                         tokio::task::yield_now().await;
@@ -165,7 +165,7 @@ pub(super) async fn runtime_shutdown(t: &TestContext) -> Outcome {
         let made = made.await.map_err(waiting)?;
         ensure_eq!(made?, 1);
         let before = cache.aget::<i64>("n").await?.unwrap_or(-1);
-        ensure!(cache.incr("n", 1)? > before && before >= 0, "round {round}: the counter");
+        ensure!(cache.incr("n")? > before && before >= 0, "round {round}: the counter");
     }
     Ok(())
 }
@@ -201,10 +201,10 @@ fn every_method<B: BaseCache + ?Sized>(cache: &Cache<B>) {
         cache.atouch("k", LONG),
         cache.adelete("k"),
         cache.ahas_key("k"),
-        cache.aincr("k", 1),
-        cache.adecr("k", 1),
-        cache.aincr_version("k", 1),
-        cache.adecr_version("k", 1),
+        cache.aincr("k"),
+        cache.adecr("k"),
+        cache.aincr_version("k"),
+        cache.adecr_version("k"),
         cache.aget_many::<i64, _>(["k"]),
         cache.aget_many::<i64, _>(vec!["k".to_owned()]),
         cache.aset_many([("k", 1)], LONG),

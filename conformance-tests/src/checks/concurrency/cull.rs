@@ -29,7 +29,7 @@ pub(super) async fn cull_vs_get(t: &TestContext) -> Outcome {
                     1 => {
                         let counter = format!("n{key}");
                         cache.add(&counter, &1, LONG).await?;
-                        match cache.incr(&counter, 1).await {
+                        match cache.incr(&counter).await {
                             Ok(sum) => ensure!(sum >= 2, "a culled counter came back as {sum}"),
                             Err(e) => ensure_eq!(e.kind(), ErrorKind::KeyNotFound),
                         }
@@ -90,7 +90,7 @@ async fn fill_at_once(t: &TestContext) -> Outcome<u64> {
         for n in 0..5 {
             let key = format!("r0-{}", n + 1);
             cache.set(&key, &n, LONG).await?;
-            ensure_eq!(cache.incr_version(&key, 1).await?, 2, "incr_version in a full store");
+            ensure_eq!(cache.incr_version(&key).await?, 2, "incr_version in a full store");
         }
         for (racer, steps) in race.await?.into_iter().enumerate() {
             written += steps;

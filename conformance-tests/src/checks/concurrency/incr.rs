@@ -22,8 +22,8 @@ pub(super) async fn incr_no_loss(t: &TestContext) -> Outcome {
             let mut done = 0;
             while done < 50 || done < MOST && until.goes_on(&cache).await {
                 // Both directions, and more than one at a time.
-                cache.incr("n", 3).await?;
-                cache.decr("n", 2).await?;
+                cache.incr_by("n", 3).await?;
+                cache.decr_by("n", 2).await?;
                 done += 1;
             }
             Ok(done)
@@ -57,7 +57,7 @@ pub(super) async fn incr_worker(w: &Worker) -> Outcome<String> {
     w.rendezvous(0)?;
     let mut results = Vec::new();
     for _ in 0..PROCESS_STEPS {
-        results.push(w.cache.incr("n", 1).await?.to_string());
+        results.push(w.cache.incr("n").await?.to_string());
     }
     Ok(results.join(" "))
 }
@@ -72,7 +72,7 @@ pub(super) async fn incr_results_unique(t: &TestContext) -> Outcome {
             gate.wait().await?;
             let mut results: Vec<i64> = Vec::new();
             while results.len() < 50 || results.len() < 2_000 && until.goes_on(&cache).await {
-                let sum = cache.incr("n", 1).await?;
+                let sum = cache.incr("n").await?;
                 ensure!(results.last().is_none_or(|last| *last < sum), "a count went back to {sum}");
                 results.push(sum);
             }
@@ -101,8 +101,8 @@ pub(super) async fn incr_vs_set(t: &TestContext) -> Outcome {
                     break;
                 }
                 if racer == 1 {
-                    counted.push(cache.incr("n", 1).await?);
-                    counted.push(cache.incr("n", 1).await?);
+                    counted.push(cache.incr("n").await?);
+                    counted.push(cache.incr("n").await?);
                     gate.wait().await?;
                     continue;
                 }
@@ -144,7 +144,7 @@ pub(super) async fn clear_vs_incr(t: &TestContext) -> Outcome {
                 if racer == 0 {
                     cache.clear().await?;
                 } else {
-                    match cache.incr("n", 1).await {
+                    match cache.incr("n").await {
                         Ok(sum) => ensure_eq!(sum, 1_001, "an incr that met clear"),
                         Err(e) => ensure_eq!(e.kind(), ErrorKind::KeyNotFound, "an incr that met clear"),
                     }
@@ -174,7 +174,7 @@ pub(super) async fn monotonic_reads(t: &TestContext) -> Outcome {
             while steps < 50 || steps < 5_000 && until.goes_on(&cache).await {
                 steps += 1;
                 let seen = match (racer, steps % 2) {
-                    (0 | 1, _) => cache.incr("n", 1).await?,
+                    (0 | 1, _) => cache.incr("n").await?,
                     (_, 0) => cache.get_many::<i64, _>(["n"]).await?.first().map_or(-1, |(_, n)| *n),
                     _ => cache.get::<i64>("n").await?.unwrap_or(-1),
                 };

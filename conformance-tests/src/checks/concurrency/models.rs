@@ -79,7 +79,7 @@ async fn call(cache: &TestCache, key: &str, value: i64, random: &mut fastrand::R
             Call::Set(value)
         }
         5..8 => Call::Add(value, cache.add(key, &value, LONG).await?),
-        8..11 => Call::Incr(1, found(cache.incr(key, 1).await)?),
+        8..11 => Call::Incr(1, found(cache.incr(key).await)?),
         11 | 12 => Call::Delete(cache.delete(key).await?),
         _ => Call::Touch(cache.touch(key, LONG).await?),
     })

@@ -64,10 +64,10 @@ pub(super) async fn visibility_worker(w: &Worker) -> Outcome<String> {
         cache.set(&format!("pong{round}"), &(round * 2), MINUTE).await?;
     }
     cache.set("text", "from the second", MINUTE).await?;
-    ensure_eq!(cache.incr("n", 2).await?, 3);
+    ensure_eq!(cache.incr_by("n", 2).await?, 3);
     ensure!(cache.delete("gone").await?);
     ensure!(cache.add("added", &1, MINUTE).await?);
-    ensure_eq!(cache.incr_version("moved", 1).await?, 2);
+    ensure_eq!(cache.incr_version("moved").await?, 2);
     Ok("seen".to_owned())
 }
 
@@ -124,7 +124,7 @@ async fn intact(cache: &TestCache, len: usize, kill: usize) -> Outcome {
     }
     let count = cache.get::<i64>("count").await?;
     ensure!(count.is_some_and(|count| count >= 0), "kill {kill}: the counter is {count:?}");
-    let next = cache.incr("count", 1).await?;
+    let next = cache.incr("count").await?;
     ensure_eq!(Some(next), count.map(|count| count + 1), "kill {kill}: incr");
     Ok(())
 }
@@ -139,7 +139,7 @@ pub(super) async fn kill9_worker(w: &Worker) -> Outcome<String> {
         cache.set_bytes("kept", value.clone(), MINUTE * 10).await?;
         cache.set_bytes(&key, value.clone(), MINUTE).await?;
         cache.touch("kept", MINUTE * 10).await?;
-        cache.incr("count", 1).await?;
+        cache.incr("count").await?;
         cache.delete(&format!("k{}", (step + 1) % 4)).await?;
         cache.add(&format!("k{}", (step + 1) % 4), serde_bytes::Bytes::new(&value), MINUTE).await?;
         cache.set_many([(&key, serde_bytes::Bytes::new(&value))], MINUTE).await?;

@@ -39,7 +39,7 @@ pub(super) async fn expire_vs_add(t: &TestContext) -> Outcome {
                             2 => cache.has_key(key).await?.then(|| "new".to_owned()),
                             3 => cache.touch(key, LONG).await?.then(|| "new".to_owned()),
                             4 => {
-                                let kind = cache.incr(key, 1).await.map_err(|e| e.kind());
+                                let kind = cache.incr(key).await.map_err(|e| e.kind());
                                 let legal = [ErrorKind::KeyNotFound, ErrorKind::NotAnInteger].map(Err);
                                 ensure!(legal.contains(&kind), "incr of {key}: {kind:?}");
                                 None
@@ -148,7 +148,7 @@ pub(super) async fn incr_version_race(t: &TestContext) -> Outcome {
                     moved.push(false);
                     continue;
                 }
-                let result = cache.incr_version(&key, 1).await;
+                let result = cache.incr_version(&key).await;
                 match &result {
                     Ok(version) => ensure_eq!(*version, 2),
                     Err(e) => ensure_eq!(e.kind(), ErrorKind::KeyNotFound),

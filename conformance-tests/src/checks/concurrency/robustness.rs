@@ -53,9 +53,9 @@ async fn mixed_bag(cache: &TestCache, racer: usize, random: &mut fastrand::Rng) 
         0 => drop(cache.set_many(keys.iter().map(|key| (key, 1)), LONG).await?),
         1 => cache.delete_many(&keys).await?,
         2 => drop(cache.get_many::<i64, _>(&keys).await?),
-        3 => if_there(cache.incr_version(key, 1).await)?,
-        4 => if_there(cache.with_version(2).decr_version(key, 1).await)?,
-        5 => if_there(cache.incr(key, 1).await)?,
+        3 => if_there(cache.incr_version(key).await)?,
+        4 => if_there(cache.with_version(2).decr_version(key).await)?,
+        5 => if_there(cache.incr(key).await)?,
         6 => cache.clear().await?,
         7 => {
             // From inside the function, for the same key and another.
@@ -123,7 +123,7 @@ pub(super) async fn poison_recovery(t: &TestContext) -> Outcome {
         ensure!(race.await.is_err(), "panic {way} did not reach its caller");
         // From another thread or task than the one that panicked.
         ensure_eq!(cache.get("k").await?, Some(1), "the value after panic {way}");
-        ensure_eq!(cache.incr("k", 1).await?, 2, "incr after panic {way}");
+        ensure_eq!(cache.incr("k").await?, 2, "incr after panic {way}");
         ensure!(cache.touch("k", LONG).await?, "touch after panic {way}");
         ensure!(!cache.has_key("absent").await?, "panic {way} stored something");
         ensure_eq!(cache.get_or_set("absent", LONG, || 3).await?, 3, "get_or_set after panic {way}");
@@ -144,7 +144,7 @@ pub(super) async fn handle_outlives_sibling(t: &TestContext) -> Outcome {
     let sibling = cache.clone();
     sibling.close().await?;
     drop(sibling);
-    ensure_eq!(cache.incr("k", 1).await?, 2, "after a clone was closed and dropped");
+    ensure_eq!(cache.incr("k").await?, 2, "after a clone was closed and dropped");
     drop(cache);
     versioned.set("k", &3, LONG).await?;
     ensure_eq!(versioned.get("k").await?, Some(3), "after the handle that it was made from was dropped");

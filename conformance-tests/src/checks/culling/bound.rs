@@ -41,7 +41,7 @@ async fn write_new(cache: &TestCache, n: u64) -> Outcome {
         _ => {
             let elsewhere = cache.with_version(77);
             elsewhere.set(&key, &n, LONG).await?;
-            ensure_eq!(elsewhere.incr_version(&key, -76).await?, 1);
+            ensure_eq!(elsewhere.incr_version_by(&key, -76).await?, 1);
         }
     }
     Ok(())
@@ -190,7 +190,7 @@ pub(super) async fn max_1(t: &TestContext) -> Outcome {
             cache.set("a", &round, LONG).await?;
             ensure_eq!(cache.get::<i64>("a").await?, Some(round), "frequency {frequency}");
             ensure!(!cache.add("a", &100, LONG).await?, "an add of the one key");
-            ensure_eq!(cache.incr("a", 1).await?, round + 1);
+            ensure_eq!(cache.incr("a").await?, round + 1);
             ensure!(cache.add("b", &round, LONG).await?, "an add of another key");
             ensure_eq!(cache.get::<i64>("b").await?, Some(round), "frequency {frequency}");
             ensure_eq!(cache.get::<i64>("a").await?, None, "the key that made room");
@@ -225,11 +225,11 @@ pub(super) async fn overwrite_never_evicts(t: &TestContext) -> Outcome {
                 cache.set(&key, &n, LONG * 2).await?;
                 cache.set_many([(&key, n)], Timeout::Never).await?;
                 ensure!(cache.touch(&key, LONG).await?);
-                cache.incr(&key, 5).await?;
-                cache.decr(&key, 5).await?;
+                cache.incr_by(&key, 5).await?;
+                cache.decr_by(&key, 5).await?;
                 ensure_eq!(cache.get_or_set(&key, LONG, || 1_000).await?, n);
-                ensure_eq!(cache.incr_version(&key, 1).await?, 2);
-                ensure_eq!(cache.with_version(2).decr_version(&key, 1).await?, 1);
+                ensure_eq!(cache.incr_version(&key).await?, 2);
+                ensure_eq!(cache.with_version(2).decr_version(&key).await?, 1);
             }
             cache.set_many((0..max).map(|n| (format!("k{n}"), n)), LONG).await?;
             cache.set("k0", "larger, and of another type", LONG).await?;
@@ -255,9 +255,9 @@ pub(super) async fn failed_add_never_evicts(t: &TestContext) -> Outcome {
         ensure_eq!(cache.get_or_set("zero", Timeout::from_secs(0), || 5).await?, 5);
         ensure!(!cache.touch("absent", LONG).await?);
         ensure!(!cache.delete("absent").await?);
-        ensure_err!(cache.incr("absent", 1).await, KeyNotFound);
-        ensure_err!(cache.incr_version("absent", 1).await, KeyNotFound);
-        ensure_err!(cache.incr_version("k0", i64::MAX).await, Overflow);
+        ensure_err!(cache.incr("absent").await, KeyNotFound);
+        ensure_err!(cache.incr_version("absent").await, KeyNotFound);
+        ensure_err!(cache.incr_version_by("k0", i64::MAX).await, Overflow);
         ensure_err!(cache.set("unwritable", &UNWRITABLE, LONG).await, Encode);
         ensure_err!(cache.add("unwritable", &UNWRITABLE, LONG).await, Encode);
         if let Ok(limit) = t.max_value_size() {
@@ -318,11 +318,11 @@ pub(super) async fn delete_frees_slot(t: &TestContext) -> Outcome {
                 _ if max == 1 => ensure!(cache.delete(&last).await?),
                 _ => {
                     // Two become one.
-                    cache.incr_version("k0", 1).await?;
+                    cache.incr_version("k0").await?;
                     ensure!(cache.delete(&last).await?);
                     cache.set("k0", &0, LONG).await?;
-                    cache.incr_version("k0", 1).await?;
-                    cache.with_version(2).decr_version("k0", 1).await?;
+                    cache.incr_version("k0").await?;
+                    cache.with_version(2).decr_version("k0").await?;
                 }
             }
             ensure_eq!(count(&cache)?, max - 1, "entries after way {n} to remove one");

@@ -100,7 +100,7 @@ async fn use_once(cache: &TestCache, way: Use, n: u64) -> Outcome {
         Use::GetOrSet => drop(cache.get_or_set(&key, LONG, || n).await?),
         Use::Set => cache.set(&key, &n, LONG).await?,
         Use::SetMany => drop(cache.set_many([(&key, n)], LONG).await?),
-        Use::Incr => drop(cache.incr(&key, 1).await?),
+        Use::Incr => drop(cache.incr(&key).await?),
         Use::HasKey => ensure!(cache.has_key(&key).await?, "{key} is gone"),
     }
     Ok(())

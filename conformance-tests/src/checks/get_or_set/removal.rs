@@ -53,8 +53,8 @@ impl Removal {
             Self::SetBytesForNoTime => cache.set_bytes(key, vec![9], Duration::ZERO).await?,
             Self::SetManyForNoTime => drop(cache.set_many([("other", 9), (key, 9)], Duration::ZERO).await?),
             Self::TouchForNoTime => drop(cache.touch(key, Duration::ZERO).await?),
-            Self::IncrVersion => moved(cache.incr_version(key, 1).await)?,
-            Self::DecrVersion => moved(cache.decr_version(key, 1).await)?,
+            Self::IncrVersion => moved(cache.incr_version(key).await)?,
+            Self::DecrVersion => moved(cache.decr_version(key).await)?,
             Self::Clear => cache.clear().await?,
         }
         Ok(())

@@ -38,7 +38,7 @@ async fn mean_themselves(cache: &TestCache, keys: &[&str], witnesses: &[&str]) -
             0 => ensure!(cache.delete(key).await?, "delete of {key:?}"),
             1 => cache.delete_many([*key]).await?,
             _ => {
-                ensure_eq!(cache.incr_version(key, 1).await?, 2, "incr_version of {key:?}");
+                ensure_eq!(cache.incr_version(key).await?, 2, "incr_version of {key:?}");
                 ensure!(cache.with_version(2).delete(key).await?, "{key:?} at its new version");
             }
         }
@@ -47,7 +47,7 @@ async fn mean_themselves(cache: &TestCache, keys: &[&str], witnesses: &[&str]) -
             ensure!(cache.has_key(other).await?, "{other:?} went with {key:?}");
         }
         cache.set(key, &1, LONG).await?;
-        ensure_eq!(cache.incr(key, 1).await?, 2, "incr of {key:?}");
+        ensure_eq!(cache.incr(key).await?, 2, "incr of {key:?}");
         cache.delete(key).await?;
     }
     for witness in witnesses {
@@ -203,7 +203,7 @@ pub(super) async fn value_crlf_end(t: &TestContext) -> Outcome {
     ensure!(cache.set_many(expected, LONG).await?.is_empty(), "set_many");
     ensure_eq!(cache.get_many::<String, _>(&keys).await?.len(), values.len(), "after set_many");
     cache.set("n", &1, LONG).await?;
-    ensure_eq!(cache.incr("n", 1).await?, 2, "the connection afterwards");
+    ensure_eq!(cache.incr("n").await?, 2, "the connection afterwards");
     Ok(())
 }
 

@@ -20,10 +20,10 @@ async fn apart(one: &TestCache, other: &TestCache, what: &str) -> Outcome {
     one.set("n", &1, LONG).await?;
     ensure!(!other.has_key("k").await?, "{what}: the other has the key");
     ensure!(other.add("k", "theirs", LONG).await?, "{what}: add on the other");
-    ensure_eq!(other.incr("n", 1).await.map_err(|e| e.kind()), Err(ErrorKind::KeyNotFound), "{what}");
+    ensure_eq!(other.incr("n").await.map_err(|e| e.kind()), Err(ErrorKind::KeyNotFound), "{what}");
     other.set("n", &10, LONG).await?;
-    other.incr("n", 1).await?;
-    ensure!(other.incr_version("n", 1).await? == 2, "{what}: incr_version on the other");
+    other.incr("n").await?;
+    ensure!(other.incr_version("n").await? == 2, "{what}: incr_version on the other");
     other.set_many([("k", "theirs"), ("more", "theirs")], LONG).await?;
     ensure_eq!(one.get::<String>("k").await?.as_deref(), Some("mine"), "{what}");
     ensure_eq!(one.get("n").await?, Some(1), "{what}");
@@ -50,10 +50,10 @@ pub(super) async fn locations_shared(t: &TestContext) -> Outcome {
     ensure_eq!(other.get::<String>("k").await?.as_deref(), Some("value"));
     ensure!(!other.add("k", "second", LONG).await?, "add beside the other's entry");
     other.set("n", &1, LONG).await?;
-    ensure_eq!(one.incr("n", 1).await?, 2);
-    ensure_eq!(other.incr("n", 1).await?, 3, "counting by turns");
+    ensure_eq!(one.incr("n").await?, 2);
+    ensure_eq!(other.incr("n").await?, 3, "counting by turns");
     ensure!(other.touch("k", LONG).await?);
-    ensure_eq!(other.incr_version("k", 1).await?, 2);
+    ensure_eq!(other.incr_version("k").await?, 2);
     ensure_eq!(one.with_version(2).get::<String>("k").await?.as_deref(), Some("value"), "moved by the other");
     ensure!(one.delete("n").await?);
     ensure!(!other.has_key("n").await?, "deleted by the other");

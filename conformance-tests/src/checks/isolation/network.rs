@@ -133,7 +133,7 @@ pub(super) async fn reconnect(t: &TestContext) -> Outcome {
             recovers(network.servers.len(), "a get after a restart", || cache.get::<i64>("k")).await?;
         ensure_eq!(found, None, "round {round}: from a server that came back empty");
         cache.set("k", &round, LONG).await?;
-        ensure_eq!(cache.incr("k", 1).await?, round + 1, "round {round}: within reach again");
+        ensure_eq!(cache.incr("k").await?, round + 1, "round {round}: within reach again");
         // Others than the one that failed, too.
         network.restart()?;
         recovers(network.servers.len(), "a set after a restart", || cache.set("k", &round, LONG)).await?;
@@ -168,7 +168,7 @@ pub(super) async fn reply_cut_midway(t: &TestContext) -> Outcome {
             result => ensure!(is_unreachable(&result, false), "get_many, cut after {cut}: {result:?}"),
         }
         network.set(Fault::CutReply(cut));
-        let counted = cache.incr("count", 1).await;
+        let counted = cache.incr("count").await;
         network.set(Fault::None);
         let now =
             recovers(servers, "a get afterwards", || cache.get::<i64>("count")).await?.unwrap_or_default();

@@ -70,7 +70,7 @@ pub(super) async fn no_values_in_errors(t: &TestContext) -> Outcome {
     }
     ensure_quiet("an overflow", {
         cache.set("n", &i64::MAX, LONG).await?;
-        cache.incr("n", NUMBER).await
+        cache.incr_by("n", NUMBER).await
     })?;
     ensure_quiet("an encode error", cache.set("k", &(SECRET, NUMBER, Refusing), LONG).await)?;
     let many = [("a", Some(SECRET)), ("b", None)].map(|(key, text)| (key, text.ok_or(Refusing)));
@@ -82,7 +82,7 @@ pub(super) async fn no_values_in_errors(t: &TestContext) -> Outcome {
     }
     let strict = t.build(|builder| builder.key_policy(cache_core::KeyPolicy::Refuse))?;
     ensure_quiet("a bad key", strict.set("bad key\n", SECRET, LONG).await)?;
-    let absent = cache.incr("absent", NUMBER).await;
+    let absent = cache.incr_by("absent", NUMBER).await;
     ensure_quiet("an absent key", absent)?;
     if t.needs_file_per_entry().is_ok() {
         // A directory in the entry's place cannot be overwritten.
@@ -136,6 +136,6 @@ async fn wrong_types(cache: &TestCache) -> Outcome {
     ensure_quiet("a struct as a map", cache.get::<std::collections::BTreeMap<String, i64>>("account").await)?;
     ensure_quiet("one of many", cache.get_many::<i64, _>(["number", "text"]).await)?;
     ensure_quiet("get_or_set", cache.get_or_set("text", LONG, || NUMBER).await)?;
-    ensure_quiet("incr of text", cache.incr("text", NUMBER).await)?;
-    ensure_quiet("decr of a struct", cache.decr("account", NUMBER).await)
+    ensure_quiet("incr of text", cache.incr_by("text", NUMBER).await)?;
+    ensure_quiet("decr of a struct", cache.decr_by("account", NUMBER).await)
 }

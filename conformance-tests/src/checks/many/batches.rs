@@ -63,7 +63,7 @@ pub(super) async fn many_equals_singles(t: &TestContext) -> Outcome {
                 }
                 6..8 => {
                     for key in chosen {
-                        let (left, right) = (batch.incr(key, 3).await, single.incr(key, 3).await);
+                        let (left, right) = (batch.incr_by(key, 3).await, single.incr_by(key, 3).await);
                         let kinds = (left.map_err(|e| e.kind()), right.map_err(|e| e.kind()));
                         ensure_eq!(kinds.0, kinds.1, "seed {seed}, step {step}: incr of {key}");
                     }

@@ -28,7 +28,7 @@ pub(super) async fn set_ok_no_failures(t: &TestContext) -> Outcome {
     ensure_eq!(cache.with_version(2).get::<i64>("a").await?, Some(10));
     ensure_eq!(cache.get::<i64>("a").await?, Some(1), "the key in the other version");
     // An integer set in a batch counts, as one set alone.
-    ensure_eq!(cache.incr("a", 4).await?, 5);
+    ensure_eq!(cache.incr_by("a", 4).await?, 5);
     cache.set_many([("text", "ä"), ("empty", "")], MINUTE).await?;
     ensure_eq!(cache.get::<String>("text").await?.as_deref(), Some("ä"));
     ensure_eq!(cache.get::<String>("empty").await?.as_deref(), Some(""));

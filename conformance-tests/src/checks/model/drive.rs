@@ -56,10 +56,10 @@ async fn on_cache(cache: &TestCache, op: &Op) -> Reply {
         }
         Op::Delete(version, key) => reply(cache.with_version(*version).delete(key).await, Reply::Flag),
         Op::Incr(version, key, delta) => {
-            reply(cache.with_version(*version).incr(key, *delta).await, Reply::Number)
+            reply(cache.with_version(*version).incr_by(key, *delta).await, Reply::Number)
         }
         Op::Decr(version, key, delta) => {
-            reply(cache.with_version(*version).decr(key, *delta).await, Reply::Number)
+            reply(cache.with_version(*version).decr_by(key, *delta).await, Reply::Number)
         }
         Op::GetMany(version, keys) => {
             reply(cache.with_version(*version).get_many::<Value, _>(keys.iter().copied()).await, Reply::Many)
@@ -72,10 +72,10 @@ async fn on_cache(cache: &TestCache, op: &Op) -> Reply {
             reply(cache.with_version(*version).delete_many(keys.iter().copied()).await, nothing)
         }
         Op::IncrVersion(version, key, delta) => {
-            reply(cache.with_version(*version).incr_version(key, *delta).await, Reply::Number)
+            reply(cache.with_version(*version).incr_version_by(key, *delta).await, Reply::Number)
         }
         Op::DecrVersion(version, key, delta) => {
-            reply(cache.with_version(*version).decr_version(key, *delta).await, Reply::Number)
+            reply(cache.with_version(*version).decr_version_by(key, *delta).await, Reply::Number)
         }
         Op::GetOrSet(version, key, value, life) => {
             let made = cache.with_version(*version).get_or_set(key, life.timeout(), || value.clone()).await;

@@ -21,7 +21,7 @@ async fn found(cache: &TestCache, key: &str) -> cache_core::Result<bool> {
         && !cache.get_many::<i64, _>([key]).await?.is_empty()
         && !cache.add(key, &0, MINUTE).await?;
     // The last: it is an error if the others would only say no.
-    Ok(there && cache.incr(key, 0).await.is_ok())
+    Ok(there && cache.incr_by(key, 0).await.is_ok())
 }
 
 pub(super) async fn never_early(t: &TestContext) -> Outcome {
@@ -148,7 +148,7 @@ pub(super) async fn absence_agrees(t: &TestContext) -> Outcome {
                 "get" => cache.get::<i64>(&key).await?.is_none(),
                 "get_many" => cache.get_many::<i64, _>([&key]).await?.is_empty(),
                 "touch" => !cache.touch(&key, SHORT).await?,
-                "incr" => cache.incr(&key, 1).await.is_err(),
+                "incr" => cache.incr(&key).await.is_err(),
                 "delete" => !cache.delete(&key).await?,
                 _ => cache.add(&key, &2, Duration::ZERO).await?,
             };
@@ -225,8 +225,8 @@ pub(super) async fn clock_step(t: &TestContext) -> Outcome {
         cache.set("never", &1, Timeout::Never).await?;
         hands.step_wall_ms(step);
         let after = format!("after the wall clock stepped by {step} ms");
-        ensure_eq!(cache.incr("hours", 1).await?, 2, "an entry of three hours, {after}");
-        ensure_eq!(cache.incr("never", 1).await?, 2, "an entry without a deadline, {after}");
+        ensure_eq!(cache.incr("hours").await?, 2, "an entry of three hours, {after}");
+        ensure_eq!(cache.incr("never").await?, 2, "an entry without a deadline, {after}");
         // Whether or not the entry exists, the operations agree on it.
         if cache.has_key("minute").await? {
             ensure!(

@@ -78,19 +78,19 @@ async fn look_like_files(t: &TestContext) -> Outcome {
     for content in contents {
         mimic(&cache, &content).await?;
     }
-    ensure_eq!(cache.incr("int", 1).await?, 43);
+    ensure_eq!(cache.incr("int").await?, 43);
     Ok(())
 }
 
 async fn mimic(cache: &TestCache, bytes: &[u8]) -> Outcome {
     cache.set_bytes("k", bytes.to_vec(), LONG).await?;
     ensure_eq!(cache.get_bytes("k").await?.as_deref(), Some(bytes));
-    ensure_err!(cache.incr("k", 1).await, NotAnInteger, "{bytes:?} counts");
+    ensure_err!(cache.incr("k").await, NotAnInteger, "{bytes:?} counts");
     ensure_err!(cache.get::<i64>("k").await, Decode, "{bytes:?}");
     ensure_eq!(cache.get_bytes("k").await?.as_deref(), Some(bytes), "afterwards");
     if let Ok(text) = std::str::from_utf8(bytes) {
         comes_back(cache, &text.to_owned()).await?;
-        ensure_err!(cache.incr("set", 1).await, NotAnInteger, "{text:?} counts");
+        ensure_err!(cache.incr("set").await, NotAnInteger, "{text:?} counts");
         ensure_eq!(cache.get::<Value>("set").await?, Some(Value::from(text)));
     }
     comes_back(cache, &bytes.to_vec()).await
@@ -125,7 +125,7 @@ pub(super) async fn wrong_type_decode_err(t: &TestContext) -> Outcome {
         ensure!(error.is_some_and(|text| !text.contains("hunter2")), "the error shows the value");
         ensure_eq!(cache.get::<Person>("person").await?, Some(person()), "the entry changed");
         ensure_eq!(cache.get::<String>("text").await?.as_deref(), Some("hunter2"), "the entry changed");
-        ensure_eq!(cache.incr("int", 1).await?, 301, "the entry changed");
+        ensure_eq!(cache.incr("int").await?, 301, "the entry changed");
         ensure!(!cache.add("person", &1, LONG).await?, "the entry is gone");
     }
     // A codec that this cache does not read is not a miss either, if the store knows the codec.
@@ -232,7 +232,7 @@ pub(super) async fn deserialize_panic_contained(t: &TestContext) -> Outcome {
         }
         ensure_eq!(cache.get::<Vec<i64>>("list").await?, Some(old), "the entry changed");
         ensure_eq!(cache.get::<String>("text").await?.as_deref(), Some("text"), "the entry changed");
-        ensure_eq!(cache.incr("int", 1).await?, 2);
+        ensure_eq!(cache.incr("int").await?, 2);
         ensure_eq!(cache.get_or_set("absent", LONG, || 5).await?, 5, "the key is free again");
         for key in ["list", "int", "text", "absent"] {
             ensure!(cache.delete(key).await?, "delete({key:?}) of a stored key returned false");

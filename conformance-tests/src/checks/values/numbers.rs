@@ -86,8 +86,8 @@ pub(super) async fn int_is_not_float(t: &TestContext) -> Outcome {
             ensure!(float.as_ref().is_some_and(Value::is_f64), "{whole}.0: got {float:?}");
             ensure_eq!(cache.get::<f64>("float").await?, Some(f64::from(whole)));
             ensure_err!(cache.get::<i64>("float").await, Decode, "{whole}.0 as an integer");
-            ensure_err!(cache.incr("float", 1).await, NotAnInteger, "{whole}.0 counts");
-            ensure_eq!(cache.incr("int", 1).await?, i64::from(whole) + 1);
+            ensure_err!(cache.incr("float").await, NotAnInteger, "{whole}.0 counts");
+            ensure_eq!(cache.incr("int").await?, i64::from(whole) + 1);
         }
         let mixed = vec![Value::from(1), Value::from(1.0)];
         cache.set("mixed", &mixed, LONG).await?;

@@ -114,7 +114,7 @@ pub(super) async fn unit_newtype(t: &TestContext) -> Outcome {
     comes_back_in_any_codec(t, &all).await?;
     let cache = t.cache();
     cache.set("k", &Number(41), LONG).await?;
-    ensure_eq!(cache.incr("k", 1).await?, 42, "a newtype around an integer counts");
+    ensure_eq!(cache.incr("k").await?, 42, "a newtype around an integer counts");
     ensure_eq!(cache.get::<Number>("k").await?, Some(Number(42)));
     Ok(())
 }
@@ -197,7 +197,7 @@ pub(super) async fn enum_variants(t: &TestContext) -> Outcome {
     comes_back_in_any_codec(t, &BTreeMap::from([(Colour::Red, 1), (Colour::Green, 2)])).await?;
     let cache = t.cache();
     cache.set("k", &Shape::Count(7), LONG).await?;
-    ensure_err!(cache.incr("k", 1).await, NotAnInteger, "a variant around an integer is not one");
+    ensure_err!(cache.incr("k").await, NotAnInteger, "a variant around an integer is not one");
     cache.set("k", "Purple", LONG).await?;
     ensure_err!(cache.get::<Colour>("k").await, Decode, "no such variant");
     Ok(())

@@ -22,7 +22,7 @@ pub(super) async fn digit_string_stays_string(t: &TestContext) -> Outcome {
             ensure_err!(cache.get::<i64>("k").await, Decode, "{text:?} as an integer");
             ensure_err!(cache.get::<f64>("k").await, Decode, "{text:?} as a float");
             ensure_err!(cache.get::<bool>("k").await, Decode, "{text:?} as a bool");
-            ensure_err!(cache.incr("k", 1).await, NotAnInteger, "{text:?} counts");
+            ensure_err!(cache.incr("k").await, NotAnInteger, "{text:?} counts");
         }
     }
     Ok(())
@@ -38,7 +38,7 @@ async fn stay_bytes(cache: &TestCache, bytes: &[u8]) -> Outcome {
         ensure_eq!(cache.get::<ByteBuf>(key).await?.as_ref(), Some(&owned), "{key}");
         ensure_err!(cache.get::<i64>(key).await, Decode, "{key}: {bytes:?} as an integer");
         ensure_err!(cache.get::<String>(key).await, Decode, "{key}: {bytes:?} as text");
-        ensure_err!(cache.incr(key, 1).await, NotAnInteger, "{key}: {bytes:?} counts");
+        ensure_err!(cache.incr(key).await, NotAnInteger, "{key}: {bytes:?} counts");
         ensure_eq!(cache.get_bytes(key).await?.as_deref(), Some(bytes), "{key}, still");
     }
     comes_back(cache, &owned).await?;

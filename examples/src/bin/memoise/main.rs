@@ -158,7 +158,7 @@ fn memoised(cache: &Cache, text: &Text) -> Result<Report> {
         computed = true;
         analyse(&text.content)
     })?;
-    cache.incr(if computed { "misses" } else { "hits" }, 1)?;
+    cache.incr(if computed { "misses" } else { "hits" })?;
     Ok(report)
 }
 
