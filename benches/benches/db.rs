@@ -43,6 +43,10 @@ enum Value {
 fn main() {
     let bench = Bench::from_args("db");
     let small = measure(&bench, 1_000);
+    if !bench.quick() {
+        // Only to see how the cost grows.
+        measure(&bench, 30_000);
+    }
     let large = measure(&bench, bench.size(1_000_000, 2_000));
     if !bench.quick() {
         flatness(&bench, &small, &large);

@@ -28,7 +28,7 @@ fn main() {
     let home = std::env::var_os("BENCH_DIR")
         .map_or_else(|| PathBuf::from(env!("CARGO_TARGET_TMPDIR")), PathBuf::from);
     std::fs::create_dir_all(&home).unwrap();
-    for entries in bench.size(vec![1_000, 100_000], vec![60]) {
+    for entries in bench.size(vec![1_000, 10_000, 100_000], vec![60]) {
         if ["get", "set, present key", "set, new key", "touch"]
             .iter()
             .any(|what| bench.wants(&case(what, entries)))

@@ -48,7 +48,9 @@ fn main() {
             }
         });
     });
-    on_server(|address, data| in_runtime(&bench.in_long_slices(), data, address, Shape::CROWD));
+    for shape in Shape::BETWEEN.into_iter().chain([Shape::CROWD]) {
+        on_server(|address, data| in_runtime(&bench.in_long_slices(), data, address, shape));
+    }
 }
 
 fn on_server(measure: impl FnOnce(&str, &Arc<Data>)) {
@@ -135,7 +137,7 @@ fn in_runtime(bench: &Bench, data: &Arc<Data>, address: &str, shape: Shape) {
             other.set(format!("{OTHER}{name}"), data.value.as_str(), Some(3600), None).await.unwrap();
         }
     });
-    for op in Op::ALL {
+    for &op in shape.ops() {
         let many = matches!(op, Op::GetMany | Op::SetMany);
         let calls = |name, data: &Arc<Data>| {
             let data = Arc::clone(data);
@@ -159,7 +161,7 @@ fn in_runtime(bench: &Bench, data: &Arc<Data>, address: &str, shape: Shape) {
                 let (data, others) = (Arc::clone(&data), Arc::clone(&others));
                 async move { anothers(op, &mut *others[task].lock().await, &data, n % 100).await }
             });
-            peers.push(if shape.tasks > 1 { other.goal(1.0) } else { other });
+            peers.push(if shape.is_crowd() { other.goal(1.0) } else { other });
         }
         if shape.tasks > 1 {
             peers.extend(bare_socket(op, data, address, shape.tasks));

@@ -42,7 +42,9 @@ fn main() {
             }
         });
     });
-    on_server(|url, data, _| in_runtime(&bench.in_long_slices(), data, url, Shape::CROWD));
+    for shape in Shape::BETWEEN.into_iter().chain([Shape::CROWD]) {
+        on_server(|url, data, _| in_runtime(&bench.in_long_slices(), data, url, shape));
+    }
 }
 
 fn on_server(measure: impl FnOnce(&str, &Arc<Data>, &mut redis::Connection)) {
@@ -119,7 +121,7 @@ fn in_runtime(bench: &Bench, data: &Arc<Data>, url: &str, shape: Shape) {
     let bare = runtime.block_on(ConnectionManager::new_with_config(client, config)).unwrap();
     let fred = Builder::from_config(Config::from_url(url).unwrap()).build().unwrap();
     runtime.block_on(fred.init()).unwrap();
-    for op in Op::ALL {
+    for &op in shape.ops() {
         let ours = {
             let data = Arc::clone(data);
             in_tasks("ours", &runtime, shape.tasks, move |_, n| {
@@ -142,7 +144,7 @@ fn in_runtime(bench: &Bench, data: &Arc<Data>, url: &str, shape: Shape) {
             })
         };
         let single = matches!(op, Op::Get | Op::Set);
-        let other = if single && shape.tasks > 1 { other.goal(1.2) } else { other };
+        let other = if single && shape.is_crowd() { other.goal(1.2) } else { other };
         let mut peers = vec![redis.goal(BARE), other];
         if shape.tasks > 1 {
             peers.extend(bare_socket(op, data, url, shape.tasks));

@@ -60,6 +60,22 @@ impl Shape {
     ];
     pub(crate) const CROWD: Self = Self { tasks: 50, name: "async, 50 tasks, 2 threads", one_thread: false };
 
+    /// How the throughput grows from one task to the crowd: plain calls alone.
+    pub(crate) const BETWEEN: [Self; 2] = [
+        Self { tasks: 5, name: "async, 5 tasks, 2 threads", one_thread: false },
+        Self { tasks: 20, name: "async, 20 tasks, 2 threads", one_thread: false },
+    ];
+
+    /// What is measured in this shape.
+    pub(crate) const fn ops(self) -> &'static [Op] {
+        if self.tasks == 1 || self.is_crowd() { &Op::ALL } else { &[Op::Get, Op::Set] }
+    }
+
+    /// Whether what a client can do at the most is measured, which the goals are about.
+    pub(crate) const fn is_crowd(self) -> bool {
+        self.tasks == Self::CROWD.tasks
+    }
+
     pub(crate) fn runtime(self) -> Runtime {
         let mut builder =
             if self.one_thread { Builder::new_current_thread() } else { Builder::new_multi_thread() };

@@ -1,5 +1,6 @@
 //! Prints the conformance matrix in Markdown: check by backend, from reports of the suite
-//! (`CONFORMANCE_REPORT`) given as arguments.
+//! (`CONFORMANCE_REPORT`) given as arguments. `--picture LINK` before them puts a picture of the matrix, which
+//! another program draws, below the page's title.
 //!
 //! Where several lines speak of one check, backend and mode, the last one counts. The output
 //! depends on the results alone: no dates, no durations.
@@ -84,7 +85,11 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(files: &[String]) -> Result<String, Box<dyn Error>> {
+fn run(args: &[String]) -> Result<String, Box<dyn Error>> {
+    let (picture, files) = match args {
+        [option, link, files @ ..] if option == "--picture" => (Some(link.as_str()), files),
+        files => (None, files),
+    };
     if files.is_empty() {
         return Err("name the report files (JSON lines, from CONFORMANCE_REPORT) as arguments".into());
     }
@@ -94,7 +99,7 @@ fn run(files: &[String]) -> Result<String, Box<dyn Error>> {
         read(&text, &mut results).map_err(|e| format!("{file}, {e}"))?;
     }
     let list: List = serde_json::from_str(CHECKS)?;
-    Ok(matrix(&list, &results)?)
+    Ok(matrix(&list, &results, picture)?)
 }
 
 fn read(text: &str, results: &mut Results) -> Result<(), String> {
@@ -139,13 +144,16 @@ What the backend says of itself, in `capabilities()` and to `Suite`, decides whi
 
 ";
 
-fn matrix(list: &List, results: &Results) -> Result<String, std::fmt::Error> {
+fn matrix(list: &List, results: &Results, picture: Option<&str>) -> Result<String, std::fmt::Error> {
     let backends: BTreeSet<&Backend> = results.keys().map(|(backend, _)| backend).collect();
     let of = |backend: &Backend, check: &Check| {
         let name = format!("{}::{}", check.family, check.name.trim_end_matches("::*"));
         results.get(&(backend.clone(), name))
     };
     let mut out = String::from("# Conformance\n\n");
+    if let Some(link) = picture {
+        writeln!(out, "![How many checks of each family every backend passes, as a picture.]({link})\n")?;
+    }
     out += "Every check of the suite, on every backend, as the last run found it. Written by\n";
     out += "`scripts/matrix`; a check passes when it does so through the sync and the async API.\n\n";
     out += HOW_TO_RUN;
@@ -279,7 +287,7 @@ mod tests {
             .collect();
         let mut results = Results::new();
         read(&text, &mut results).unwrap();
-        matrix(&serde_json::from_str(CHECKS).unwrap(), &results).unwrap()
+        matrix(&serde_json::from_str(CHECKS).unwrap(), &results, None).unwrap()
     }
 
     /// How many checks there are.
@@ -334,10 +342,19 @@ mod tests {
     }
 
     #[test]
+    fn a_picture_stands_below_the_title() {
+        let list = serde_json::from_str(CHECKS).unwrap();
+        let text = matrix(&list, &Results::new(), Some("charts/x.svg")).unwrap();
+        assert!(text.starts_with("# Conformance\n\n![How many"), "{text}");
+        assert!(text.contains("](charts/x.svg)\n\nEvery check"), "{text}");
+    }
+
+    #[test]
     fn a_line_that_is_none_is_an_error_with_its_place() {
         let e = read("{}\n", &mut Results::new()).unwrap_err();
         assert!(e.starts_with("line 1: "), "{e}");
         assert!(run(&[]).is_err());
+        assert!(run(&["--picture".to_owned(), "a.svg".to_owned()]).is_err());
         assert!(run(&["no/such/file".to_owned()]).unwrap_err().to_string().contains("no/such/file"));
     }
 }

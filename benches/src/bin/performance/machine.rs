@@ -3,11 +3,8 @@
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use crate::peers::CRATES;
 use crate::report::Line;
-
-/// The peers among crates: their versions are those of Cargo.lock.
-const PEERS: [&str; 8] =
-    ["async-memcached", "cacache", "fred", "memcache", "moka", "quick_cache", "redis", "rusqlite"];
 
 /// Prints the versions of Python and of the installed packages.
 const PACKAGES: &str = "
@@ -91,7 +88,7 @@ fn peers(lock: &str) -> String {
     let packages = lock.split("[[package]]").filter_map(|package| {
         let mut quoted = package.split('"');
         let (name, version) = (quoted.nth(1)?, quoted.nth(1)?);
-        PEERS.contains(&name).then(|| format!("{name} {version}"))
+        CRATES.contains(&name).then(|| format!("{name} {version}"))
     });
     packages.collect::<Vec<_>>().join(", ")
 }
@@ -107,7 +104,7 @@ mod tests {
     fn every_peer_has_one_version_in_the_lock_file() {
         let found = peers(include_str!("../../../../Cargo.lock"));
         let names: Vec<&str> = found.split(", ").filter_map(|peer| peer.split(' ').next()).collect();
-        assert_eq!(names, PEERS);
+        assert_eq!(names, CRATES);
     }
 
     #[test]

@@ -8,20 +8,25 @@ use benches::{Row, Unit};
 
 use crate::report::Report;
 use crate::units::{human, ratio};
+use crate::{headline, pictures};
 
-/// The template's text, where a line `{{rows AREA}}` stands for the table of an area, and
-/// `{{machine}}`, `{{summary}}`, `{{builds}}` and `{{binaries}}` for the rest. Areas that have no
-/// place come last.
+/// The template's text, where a line `{{rows AREA}}` stands for the table of an area, `{{picture NAME}}` for
+/// a picture, and `{{headline}}`, `{{machine}}`, `{{summary}}`, `{{builds}}` and `{{binaries}}` for the rest. Areas
+/// that have no place come last.
 pub(crate) fn filled(template: &str, report: &Report) -> Result<String, Box<dyn Error>> {
     let mut page = String::new();
     let mut placed = BTreeSet::new();
     for line in template.lines() {
         match line.strip_prefix("{{").and_then(|line| line.strip_suffix("}}")) {
             None => writeln!(page, "{line}")?,
+            Some("headline") => headline::table(&mut page, report)?,
             Some("machine") => machine(&mut page, report)?,
             Some("summary") => summary(&mut page, report)?,
             Some("builds") => builds(&mut page, report)?,
             Some("binaries") => binaries(&mut page, report)?,
+            Some(place) if place.starts_with("picture ") => {
+                picture(&mut page, report, place.trim_start_matches("picture "))?;
+            }
             Some(place) => {
                 let area = place.strip_prefix("rows ").ok_or_else(|| format!("what is {line}?"))?;
                 placed.insert(area);
@@ -37,7 +42,18 @@ pub(crate) fn filled(template: &str, report: &Report) -> Result<String, Box<dyn 
     Ok(page)
 }
 
-const NOT_MEASURED: &str = "Not measured in this run.";
+pub(crate) const NOT_MEASURED: &str = "Not measured in this run.";
+
+fn picture(page: &mut String, report: &Report, name: &str) -> Result<(), Box<dyn Error>> {
+    match pictures::named(name, report).ok_or_else(|| format!("there is no picture {name}"))?? {
+        None => writeln!(page, "{NOT_MEASURED}")?,
+        Some(picture) => {
+            let (title, folder) = (picture.title, pictures::FOLDER);
+            writeln!(page, "![{title}. The tables below have the numbers.]({folder}/{name}.svg)")?;
+        }
+    }
+    Ok(())
+}
 
 fn machine(page: &mut String, report: &Report) -> std::fmt::Result {
     if report.machine.is_empty() {
@@ -236,6 +252,21 @@ mod tests {
     }
 
     #[test]
+    fn a_picture_stands_where_its_place_is_and_only_if_it_was_measured() {
+        let page = page("{{picture hit-time}}\n{{picture hit-ratio}}\n");
+        let lines: Vec<&str> = page.lines().take(2).collect();
+        assert_eq!(
+            lines,
+            [
+                "![Time of a hit, beside peers. The tables below have the numbers.](charts/hit-time.svg)",
+                NOT_MEASURED
+            ]
+        );
+        let e = filled("{{picture no-such}}\n", &Report::default()).unwrap_err().to_string();
+        assert_eq!(e, "there is no picture no-such");
+    }
+
+    #[test]
     fn the_template_has_a_place_for_every_area() {
         let template = include_str!("../../../performance.md.in");
         let manifest = include_str!("../../../Cargo.toml");
@@ -243,8 +274,11 @@ mod tests {
             let area = bench.split('"').nth(1).unwrap();
             assert!(template.contains(&format!("\n{{{{rows {area}}}}}\n")), "no place for {area}");
         }
-        for place in ["machine", "summary", "builds", "binaries"] {
+        for place in ["headline", "machine", "summary", "builds", "binaries"] {
             assert!(template.contains(&format!("\n{{{{{place}}}}}\n")), "no place for {place}");
+        }
+        for picture in pictures::names() {
+            assert!(template.contains(&format!("\n{{{{picture {picture}}}}}\n")), "no place for {picture}");
         }
         filled(template, &Report::parse(REPORT).unwrap()).unwrap();
     }
