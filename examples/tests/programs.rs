@@ -85,6 +85,38 @@ fn a_custom_backend_is_used_by_name_from_a_toml_file() {
     );
 }
 
+fn hundred_tasks_with(url: &str) {
+    let run = Command::new(env!("CARGO_BIN_EXE_async_tasks")).env("CACHE_URL", url).output().unwrap();
+    assert!(run.status.success(), "{url}: {}", String::from_utf8_lossy(&run.stderr));
+    assert_eq!(String::from_utf8_lossy(&run.stdout), "100 readers, 1 computation\n100 visits\n", "{url}");
+}
+
+#[test]
+fn a_hundred_tasks_compute_once_and_count_exactly() {
+    hundred_tasks_with("locmem://");
+    let dir = tempfile::tempdir().unwrap();
+    hundred_tasks_with(&format!("sqlite://{}/cache.db", dir.path().display()));
+    if let Some(server) = or_skip(Server::redis(&[])) {
+        hundred_tasks_with(&format!("redis://{}/1", server.address()));
+    }
+}
+
+#[test]
+fn of_two_caches_one_is_cleared_and_the_other_outlives_the_program() {
+    let dir = tempfile::tempdir().unwrap();
+    for first in [1, 4] {
+        let run = Command::new(env!("CARGO_BIN_EXE_two_caches")).arg(dir.path()).output().unwrap();
+        assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stderr));
+        let expected = format!(
+            "Hello, Ada: visit {}, rendered\nHello, Ada: visit {}, from the cache\nHello, Ada: visit {}, rendered\n",
+            first,
+            first + 1,
+            first + 2
+        );
+        assert_eq!(String::from_utf8_lossy(&run.stdout), expected);
+    }
+}
+
 /// What is written by the first URL is read by all others.
 #[test]
 fn urls_of_redis() {
