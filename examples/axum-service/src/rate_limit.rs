@@ -37,7 +37,7 @@ pub(crate) async fn limit(
 async fn count(cache: &Cache, key: &str) -> polycache::Result<i64> {
     loop {
         cache.aadd(key, &0, WINDOW).await?;
-        match cache.aincr_by(key, 1).await {
+        match cache.aincr(key).await {
             // The window ended between the two calls.
             Err(e) if e.kind() == ErrorKind::KeyNotFound => {}
             counted => return counted,
