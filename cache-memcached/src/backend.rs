@@ -3,11 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use async_trait::async_trait;
-use cache_core::{
-    AsyncCache, AsyncWay, BaseCache, Capabilities, Expiry, Info, Key, Mode, Payload, Presence, Result,
-    poll_now,
-};
+use cache_core::Capabilities;
 
 use crate::client::Client;
 
@@ -20,7 +16,8 @@ const LATENESS: Duration = Duration::from_secs(2);
 /// A cache on one or several memcached servers.
 ///
 /// Cheap to share behind a [`Cache`](cache_core::Cache); it holds the connections, which are made
-/// when they are needed. After `fork` each side of a handle has connections of its own.
+/// when they are needed. After `fork` each side of a handle has connections of its own. What `info` says are sums over all
+/// servers, which hold whatever else is on them.
 pub struct MemcachedCache {
     client: Client,
 }
@@ -39,69 +36,7 @@ impl fmt::Debug for MemcachedCache {
     }
 }
 
-impl BaseCache for MemcachedCache {
-    fn get(&self, key: Key<'_>) -> Result<Option<Payload>> {
-        poll_now(self.client.get(Mode::Blocking, key))
-    }
-
-    fn set(&self, key: Key<'_>, value: Payload, expiry: Expiry) -> Result<()> {
-        poll_now(self.client.set(Mode::Blocking, key, value, expiry))
-    }
-
-    fn add(&self, key: Key<'_>, value: Payload, expiry: Expiry) -> Result<bool> {
-        poll_now(self.client.add(Mode::Blocking, key, value, expiry))
-    }
-
-    fn touch(&self, key: Key<'_>, expiry: Expiry) -> Result<bool> {
-        poll_now(self.client.touch(Mode::Blocking, key, expiry))
-    }
-
-    fn delete(&self, key: Key<'_>) -> Result<bool> {
-        poll_now(self.client.delete(Mode::Blocking, key))
-    }
-
-    fn incr(&self, key: Key<'_>, delta: i64) -> Result<i64> {
-        poll_now(self.client.incr(Mode::Blocking, key, delta))
-    }
-
-    fn rename(&self, from: Key<'_>, to: Key<'_>) -> Result<bool> {
-        poll_now(self.client.rename(Mode::Blocking, from, to))
-    }
-
-    fn clear(&self) -> Result<()> {
-        poll_now(self.client.clear(Mode::Blocking))
-    }
-
-    fn has_key(&self, key: Key<'_>) -> Result<bool> {
-        poll_now(self.client.has_key(Mode::Blocking, key))
-    }
-
-    fn get_many(&self, keys: &[Key<'_>]) -> Result<Vec<Option<Payload>>> {
-        poll_now(self.client.get_many(Mode::Blocking, keys))
-    }
-
-    fn set_many(&self, entries: &[(Key<'_>, Payload)], expiry: Expiry) -> Result<Vec<usize>> {
-        poll_now(self.client.set_many(Mode::Blocking, entries, expiry))
-    }
-
-    fn delete_many(&self, keys: &[Key<'_>]) -> Result<()> {
-        poll_now(self.client.delete_many(Mode::Blocking, keys))
-    }
-
-    fn close(&self) -> Result<()> {
-        self.client.servers.close();
-        Ok(())
-    }
-
-    fn ping(&self) -> Result<Presence> {
-        poll_now(self.client.ping(Mode::Blocking)).map(|()| Presence::Exists)
-    }
-
-    /// Sums over all servers, which hold whatever else is on them.
-    fn info(&self) -> Result<Info> {
-        poll_now(self.client.info(Mode::Blocking))
-    }
-
+cache_net::both_halves!(MemcachedCache, client, {
     fn capabilities(&self) -> Capabilities {
         // A value that is moved to another server is counted by another clock.
         let moved = if self.client.servers.len() > 1 { Duration::from_secs(1) } else { Duration::ZERO };
@@ -113,75 +48,4 @@ impl BaseCache for MemcachedCache {
             .with_strict_keys(true)
             .with_atomic_rename(false)
     }
-
-    fn as_async(&self) -> AsyncWay<'_> {
-        AsyncWay::Native(self)
-    }
-}
-
-#[async_trait]
-impl AsyncCache for MemcachedCache {
-    async fn get(&self, key: Key<'_>) -> Result<Option<Payload>> {
-        self.client.get(Mode::Async, key).await
-    }
-
-    async fn set(&self, key: Key<'_>, value: Payload, expiry: Expiry) -> Result<()> {
-        self.client.set(Mode::Async, key, value, expiry).await
-    }
-
-    async fn add(&self, key: Key<'_>, value: Payload, expiry: Expiry) -> Result<bool> {
-        self.client.add(Mode::Async, key, value, expiry).await
-    }
-
-    async fn touch(&self, key: Key<'_>, expiry: Expiry) -> Result<bool> {
-        self.client.touch(Mode::Async, key, expiry).await
-    }
-
-    async fn delete(&self, key: Key<'_>) -> Result<bool> {
-        self.client.delete(Mode::Async, key).await
-    }
-
-    async fn incr(&self, key: Key<'_>, delta: i64) -> Result<i64> {
-        self.client.incr(Mode::Async, key, delta).await
-    }
-
-    async fn rename(&self, from: Key<'_>, to: Key<'_>) -> Result<bool> {
-        self.client.rename(Mode::Async, from, to).await
-    }
-
-    async fn clear(&self) -> Result<()> {
-        self.client.clear(Mode::Async).await
-    }
-
-    async fn has_key(&self, key: Key<'_>) -> Result<bool> {
-        self.client.has_key(Mode::Async, key).await
-    }
-
-    async fn get_many(&self, keys: &[Key<'_>]) -> Result<Vec<Option<Payload>>> {
-        self.client.get_many(Mode::Async, keys).await
-    }
-
-    async fn set_many(&self, entries: &[(Key<'_>, Payload)], expiry: Expiry) -> Result<Vec<usize>> {
-        self.client.set_many(Mode::Async, entries, expiry).await
-    }
-
-    async fn delete_many(&self, keys: &[Key<'_>]) -> Result<()> {
-        self.client.delete_many(Mode::Async, keys).await
-    }
-
-    async fn close(&self) -> Result<()> {
-        BaseCache::close(self)
-    }
-
-    async fn ping(&self) -> Result<Presence> {
-        self.client.ping(Mode::Async).await.map(|()| Presence::Exists)
-    }
-
-    async fn info(&self) -> Result<Info> {
-        self.client.info(Mode::Async).await
-    }
-
-    async fn purge_expired(&self) -> Result<Option<u64>> {
-        BaseCache::purge_expired(self)
-    }
-}
+});

@@ -1,7 +1,5 @@
 //! [`MemcachedCacheBuilder`]: the settings of a cache, checked before any I/O.
 
-use std::time::Duration;
-
 use cache_core::{Clock, Location, Result};
 use cache_net::Limits;
 
@@ -57,39 +55,7 @@ impl MemcachedCacheBuilder {
         Self { servers, limits, max_inflated: DEFAULT_MAX_INFLATED, ejection: None, clock: Clock::system() }
     }
 
-    /// Limits how long connecting may take, including the name and the first exchange with the server: 1 s by
-    /// default. It is a part of the operation's own time, never in addition to it.
-    #[must_use]
-    pub const fn connect_timeout(mut self, timeout: Duration) -> Self {
-        self.limits.connect_timeout = timeout;
-        self
-    }
-
-    /// Limits how long an operation may take as a whole, with everything it waits for: 1 s by default.
-    ///
-    /// A bulk operation has this time for each thousand of its keys; with large values on a slow network it
-    /// needs more.
-    #[must_use]
-    pub const fn operation_timeout(mut self, timeout: Duration) -> Self {
-        self.limits.operation_timeout = timeout;
-        self
-    }
-
-    /// Limits the connections of sync callers to each server, and of the tasks of each runtime: 64 by default, not
-    /// zero. The tasks of a runtime share one connection, and use others while a long value is on its way.
-    #[must_use]
-    pub const fn max_connections(mut self, connections: usize) -> Self {
-        self.limits.max_connections = connections;
-        self
-    }
-
-    /// Limits how long a sync call waits for a connection when all are in use; by default as long as the operation
-    /// may take. With zero it does not wait.
-    #[must_use]
-    pub const fn pool_wait(mut self, wait: Duration) -> Self {
-        self.limits.pool_wait = Some(wait);
-        self
-    }
+    cache_net::limit_setters!(64);
 
     /// Limits the bytes that a compressed value, which another program stored, may inflate to: 64 MiB by
     /// default. A larger one is a miss.

@@ -127,6 +127,11 @@ impl Client {
         }
     }
 
+    /// Closes all connections.
+    pub(crate) fn close(&self) {
+        self.servers.close();
+    }
+
     /// The error of a reply that does not fit its command.
     pub(crate) fn misfit(&self, place: usize) -> Error {
         misfit(self.servers.name(place))

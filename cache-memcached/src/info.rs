@@ -1,6 +1,6 @@
 //! The calls that ask every server: whether it answers, and its statistics.
 
-use cache_core::{Info, Mode, Result, server_text};
+use cache_core::{Info, Mode, Presence, Result, server_text};
 use cache_net::{Call, RetrySafety};
 use futures_util::future::join_all;
 
@@ -10,8 +10,9 @@ use crate::request::Request;
 
 impl Client {
     /// Every server says its version.
-    pub(crate) async fn ping(&self, mode: Mode) -> Result<()> {
-        self.answers(mode, &Request::version()).await.into_iter().try_for_each(|text| text.map(drop))
+    pub(crate) async fn ping(&self, mode: Mode) -> Result<Presence> {
+        let said = self.answers(mode, &Request::version()).await;
+        said.into_iter().try_fold(Presence::Exists, |there, text| text.map(|_| there))
     }
 
     /// The sums over all servers, and each one's version and memory.

@@ -35,6 +35,7 @@ mod call;
 mod connection;
 mod dns;
 mod failure;
+mod halves;
 mod incoming;
 mod limits;
 mod link;

@@ -74,13 +74,45 @@ impl Limits {
             max_connections: settings.number("max_connections")?.unwrap_or(self.max_connections),
         })
     }
+}
 
-    /// The same over the default.
-    ///
-    /// # Errors
-    /// As [`with_settings`](Self::with_settings).
-    #[cfg(feature = "settings")]
-    pub fn from_settings(settings: &mut cache_core::BackendSettings) -> Result<Self> {
-        Self::default().with_settings(settings)
-    }
+/// Writes the setters of the limits for a builder whose field `limits` is a [`Limits`], with its default of
+/// `max_connections`.
+#[macro_export]
+macro_rules! limit_setters {
+    ($connections:literal) => {
+        /// Limits how long a call may take in all, 1 s by default: waiting for a connection, connecting, sending and
+        /// reading. A bulk operation has this time for each batch of 1,000 keys; with large values on a slow network it
+        /// needs more. Not zero, at most a day.
+        #[must_use]
+        pub const fn operation_timeout(mut self, timeout: ::std::time::Duration) -> Self {
+            self.limits.operation_timeout = timeout;
+            self
+        }
+
+        /// Limits how long connecting may take within that time, including the name, TLS and the first exchange with the
+        /// server; 1 s by default. Not zero, at most a day.
+        #[must_use]
+        pub const fn connect_timeout(mut self, timeout: ::std::time::Duration) -> Self {
+            self.limits.connect_timeout = timeout;
+            self
+        }
+
+        #[doc = concat!("Limits the connections of sync callers to each server, ", $connections, " by default; from 1 to 65,536.")]
+        /// The tasks of a runtime share one connection, and use up to this many more while long values are on their way.
+        #[must_use]
+        pub const fn max_connections(mut self, connections: usize) -> Self {
+            self.limits.max_connections = connections;
+            self
+        }
+
+        /// Limits how long a sync call waits for a connection when all are in use, before it fails with
+        /// [`ErrorKind::Unavailable`](cache_core::ErrorKind::Unavailable). The whole
+        /// [`operation_timeout`](Self::operation_timeout) by default, and never longer than that. With zero it does not wait.
+        #[must_use]
+        pub const fn pool_wait(mut self, wait: ::std::time::Duration) -> Self {
+            self.limits.pool_wait = Some(wait);
+            self
+        }
+    };
 }

@@ -1,7 +1,5 @@
 //! [`RedisCacheBuilder`]: the settings of a cache, checked before any I/O.
 
-use std::time::Duration;
-
 use cache_core::{Error, Location, Result};
 use cache_net::Limits;
 #[cfg(feature = "tls")]
@@ -15,18 +13,18 @@ use crate::location::{Secret, Server, Servers};
 #[derive(Clone, Debug)]
 pub struct RedisCacheBuilder {
     servers: Servers,
-    user: Option<String>,
-    password: Option<Secret>,
-    sentinel_user: Option<String>,
-    sentinel_password: Option<Secret>,
-    database: Option<u32>,
-    limits: Limits,
+    pub(crate) user: Option<String>,
+    pub(crate) password: Option<Secret>,
+    pub(crate) sentinel_user: Option<String>,
+    pub(crate) sentinel_password: Option<Secret>,
+    pub(crate) database: Option<u32>,
+    pub(crate) limits: Limits,
     #[cfg(feature = "tls")]
-    tls: TlsOptions,
+    pub(crate) tls: TlsOptions,
     #[cfg(feature = "cluster")]
-    cluster: bool,
+    pub(crate) cluster: bool,
     #[cfg(feature = "cluster")]
-    read_from_replicas: bool,
+    pub(crate) read_from_replicas: bool,
 }
 
 impl RedisCache {
@@ -124,46 +122,7 @@ impl RedisCacheBuilder {
         self
     }
 
-    /// Sets all limits at once, from settings.
-    #[cfg(feature = "settings")]
-    pub(crate) const fn limits(mut self, limits: Limits) -> Self {
-        self.limits = limits;
-        self
-    }
-
-    /// Limits how long a call may take in all, 1 s by default: waiting for a connection, connecting, sending
-    /// and reading. A bulk operation has this time for each batch of 1,000 keys. Not zero, at most a day.
-    #[must_use]
-    pub const fn operation_timeout(mut self, timeout: Duration) -> Self {
-        self.limits.operation_timeout = timeout;
-        self
-    }
-
-    /// Limits how long connecting may take within that time, including names, TLS and log-in; 1 s by default.
-    /// Not zero, at most a day.
-    #[must_use]
-    pub const fn connect_timeout(mut self, timeout: Duration) -> Self {
-        self.limits.connect_timeout = timeout;
-        self
-    }
-
-    /// Limits the connections of sync callers to each server, 50 by default; from 1 to 65,536. The tasks of a
-    /// runtime share one connection, and use up to this many more while long values are on their way.
-    #[must_use]
-    pub const fn max_connections(mut self, connections: usize) -> Self {
-        self.limits.max_connections = connections;
-        self
-    }
-
-    /// Limits how long a sync call waits for a connection when all are in use, before it fails with
-    /// [`ErrorKind::Unavailable`](cache_core::ErrorKind::Unavailable). The whole
-    /// [`RedisCacheBuilder::operation_timeout`] by default, and never longer than that. With zero it does not
-    /// wait.
-    #[must_use]
-    pub const fn pool_wait(mut self, wait: Duration) -> Self {
-        self.limits.pool_wait = Some(wait);
-        self
-    }
+    cache_net::limit_setters!(50);
 
     /// Sets the certificates in PEM that servers' certificates are checked against, in place of the system's.
     /// A server's self-signed certificate may be its own root.

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use cache_core::{Error, ErrorKind, Expiry, Info, Key, Mode, Payload, Result};
+use cache_core::{Error, ErrorKind, Expiry, Info, Key, Mode, Payload, Presence, Result};
 use cache_net::{Call, Limits, RetrySafety};
 use redis::{ServerErrorKind, Value};
 
@@ -113,8 +113,16 @@ impl Operations {
         Ok(self.ask(self.call(mode), Access::Read, key, &request, reply::count).await? > 0)
     }
 
-    /// Returns false if `put` is `Add` and the key exists.
-    pub(crate) async fn store(
+    pub(crate) async fn set(&self, mode: Mode, key: Key<'_>, value: Payload, expiry: Expiry) -> Result<()> {
+        self.store(mode, Store::Always, key, &value, expiry).await.map(drop)
+    }
+
+    pub(crate) async fn add(&self, mode: Mode, key: Key<'_>, value: Payload, expiry: Expiry) -> Result<bool> {
+        self.store(mode, Store::Absent, key, &value, expiry).await
+    }
+
+    /// Returns false if `store` is `Absent` and the key exists.
+    async fn store(
         &self,
         mode: Mode,
         store: Store,
@@ -259,9 +267,9 @@ impl Operations {
         Ok(sum)
     }
 
-    /// Asks every server, including the ones that are only read from, and tries the commands that calls need on
-    /// keys that do not exist.
-    pub(crate) async fn ping(&self, mode: Mode) -> Result<()> {
+    /// Asks every server, those that are only read from included, and tries the commands that calls need, on keys
+    /// that are not there.
+    pub(crate) async fn ping(&self, mode: Mode) -> Result<Presence> {
         let call = self.call(mode);
         let request = Request::many(commands::trials(true), RetrySafety::Idempotent);
         for (node, said) in self.topology.primaries(call, &request).await? {
@@ -271,7 +279,7 @@ impl Operations {
             let request = Request::many(commands::trials(false), RetrySafety::Idempotent);
             check_trials(node, &request, value(node.call(call, &request, request.safety).await)?, false)?;
         }
-        Ok(())
+        Ok(Presence::Exists)
     }
 
     pub(crate) async fn info(&self, mode: Mode) -> Result<Info> {

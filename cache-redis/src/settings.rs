@@ -1,10 +1,9 @@
 //! The Redis backend by settings.
 
 use cache_core::{BackendSettings, CacheUrl, Error, FromSettings, Location, Result};
-use cache_net::Limits;
 
 use crate::backend::RedisCache;
-use crate::location::Servers;
+use crate::location::{Secret, Servers};
 
 impl FromSettings for RedisCache {
     const NAMES: &'static [&'static str] = &[
@@ -88,48 +87,30 @@ impl FromSettings for RedisCache {
                 .refuse("master_cache", "the first server of the location takes the writes; name it first")?;
         }
         of_other_clients(settings)?;
-        let mut options = Self::builder(location);
-        if let Some(user) = settings.text("username")? {
-            options = options.username(user);
-        }
-        if let Some(password) = settings.text("password")? {
-            options = options.password(password);
-        }
-        if let Some(user) = settings.text("sentinel_username")? {
-            options = options.sentinel_username(user);
-        }
-        if let Some(password) = settings.text("sentinel_password")? {
-            options = options.sentinel_password(password);
-        }
-        if let Some(database) = database {
-            options = options.database(database);
-        }
-        options = options.limits(Limits::from_settings(settings)?);
+        let mut builder = Self::builder(location);
+        builder.limits = builder.limits.with_settings(settings)?;
+        builder.user = settings.text("username")?;
+        builder.password = settings.text("password")?.map(Secret);
+        builder.sentinel_user = settings.text("sentinel_username")?;
+        builder.sentinel_password = settings.text("sentinel_password")?.map(Secret);
+        builder.database = database;
         #[cfg(feature = "cluster")]
-        if settings.flag("cluster")? == Some(true) {
-            options = options.cluster();
-        }
-        #[cfg(feature = "cluster")]
-        if settings.flag("read_from_replicas")? == Some(true) {
-            options = options.read_from_replicas();
+        {
+            builder.cluster = settings.flag("cluster")? == Some(true);
+            builder.read_from_replicas = settings.flag("read_from_replicas")? == Some(true);
         }
         #[cfg(feature = "tls")]
         {
-            if let Some(pem) = settings.text("root_certificates")? {
-                options = options.root_certificates(pem);
-            }
+            builder.tls.root_certificates = settings.text("root_certificates")?.map(String::into_bytes);
             let (chain, key) = (settings.text("client_certificate")?, settings.text("client_key")?);
-            options = match (chain, key) {
-                (None, None) => options,
-                (Some(chain), Some(key)) => options.client_certificate(chain, key),
-                _ => {
-                    return Err(Error::invalid_cache_backend(
-                        "the options client_certificate and client_key belong together; give both, or neither",
-                    ));
-                }
-            };
+            if chain.is_some() != key.is_some() {
+                return Err(Error::invalid_cache_backend(
+                    "the options client_certificate and client_key belong together; give both, or neither",
+                ));
+            }
+            builder.tls.client_certificate = chain.zip(key).map(|(chain, key)| (chain.into(), key.into()));
         }
-        options.build()
+        builder.build()
     }
 }
 
