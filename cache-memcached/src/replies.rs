@@ -155,7 +155,7 @@ mod tests {
     use super::*;
 
     /// What has come of `count` replies when `bytes` have, in pieces of `piece` bytes.
-    fn read(bytes: &[u8], piece: usize, form: Form, count: usize) -> Result<Answer, Malformed> {
+    pub(super) fn read(bytes: &[u8], piece: usize, form: Form, count: usize) -> Result<Answer, Malformed> {
         let (mut incoming, mut rest) = (Incoming::default(), bytes);
         let mut answer = Answer { form, missing: count, number: 0, replies: Vec::new(), failure: None };
         while !answer.read(&mut incoming)? && !rest.is_empty() {

@@ -13,7 +13,6 @@ use common::{MINUTE, behind_proxy, cache, call_async, options, raw, runtime, ser
 use conformance_tests::faults::{Log, record, until_ok};
 use conformance_tests::proxy::Fault;
 
-/// Row 18.
 #[test]
 fn hostile_keys_send_nothing() {
     let Some((_server, proxy, cache)) = behind_proxy() else { return };
@@ -89,7 +88,6 @@ fn connections(server: SocketAddr) -> u32 {
     stats.split("STAT total_connections ").nth(1).unwrap().lines().next().unwrap().parse().unwrap()
 }
 
-/// Row 19.
 #[test]
 fn a_value_beyond_an_item_is_refused_and_nothing_is_left_under_its_key() {
     let Some(server) = server() else { return };
@@ -139,7 +137,7 @@ fn seconds(server: SocketAddr, key: &str) -> i64 {
     answer.trim_end().strip_prefix("HD t").unwrap().parse().unwrap()
 }
 
-/// Row 22: this machine's clock is another than the server's.
+/// A clock that jumps: this machine's clock is another than the server's.
 #[test]
 fn a_clock_that_steps_changes_lifetimes_by_no_more_than_its_step() {
     const HOUR: i64 = 3_600;
@@ -201,7 +199,6 @@ fn a_clock_that_steps_changes_lifetimes_by_no_more_than_its_step() {
     }
 }
 
-/// Row 25.
 #[test]
 fn clear_empties_the_servers_of_its_cache_and_no_other() {
     let (Some(mine), Some(other)) = (server(), server()) else { return };
@@ -222,7 +219,7 @@ fn clear_empties_the_servers_of_its_cache_and_no_other() {
     }
 }
 
-/// Row 30: memcached has no passwords here, but it has values.
+/// Nothing secret is shown: memcached has no passwords here, but it has values.
 #[test]
 fn nothing_shows_a_value() {
     const VALUE: &str = "a very private value";

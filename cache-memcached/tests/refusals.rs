@@ -82,7 +82,7 @@ fn both(cache: &Memcached, name: &str, call: fn(&Memcached) -> Result<(), Error>
     [call(cache), runtime().block_on(call_async(cache, name))]
 }
 
-/// Row 32: what is behind an old connection has gone bad, and a new one leads to a sound server.
+/// A server replaced: what is behind an old connection has gone bad, and a new one leads to a sound server.
 #[test]
 fn a_wrong_or_broken_server_is_left() {
     let mut tried = [0; 2];

@@ -13,6 +13,8 @@ use rustix::net::{AddressFamily, SocketAddrUnix, SocketType};
 use tokio::net::TcpStream;
 use tokio::time::timeout_at;
 
+use crate::Call;
+use crate::call::time_left;
 use crate::dns::SYSTEM;
 
 /// The first pause before a socket with a full queue is tried again, and the longest.
@@ -56,8 +58,8 @@ impl Address {
     /// # Errors
     /// `TimedOut` at `deadline`, else what the last of the addresses failed with. Where `deadline` has passed already,
     /// nothing is looked up and no connection is begun.
-    pub fn connect_in_place(&self, deadline: Instant) -> io::Result<net::TcpStream> {
-        left(deadline)?;
+    pub(crate) fn connect_in_place(&self, deadline: Instant) -> io::Result<net::TcpStream> {
+        time_left(deadline)?;
         cache_core::poll_now(async {
             match self {
                 Self::Tcp { host, port } => {
@@ -78,8 +80,8 @@ impl Address {
     ///
     /// # Errors
     /// As [`connect_in_place`](Self::connect_in_place).
-    pub async fn connect(&self, deadline: Instant) -> io::Result<TcpStream> {
-        left(deadline)?;
+    pub(crate) async fn connect(&self, deadline: Instant) -> io::Result<TcpStream> {
+        time_left(deadline)?;
         match self {
             Self::Tcp { host, port } => {
                 let addresses = SYSTEM.look_up(Mode::Async, (host, *port), deadline).await?;
@@ -91,16 +93,6 @@ impl Address {
             }
         }
     }
-}
-
-fn late() -> io::Error {
-    io::ErrorKind::TimedOut.into()
-}
-
-/// The time until `deadline`; an error when there is none.
-fn left(deadline: Instant) -> io::Result<Duration> {
-    let left = deadline.saturating_duration_since(Instant::now());
-    if left.is_zero() { Err(late()) } else { Ok(left) }
 }
 
 /// A connection to the first of `addresses` that has one; `open` is told until when it may try.
@@ -117,7 +109,7 @@ where
     let mut untried = u32::try_from(addresses.len()).unwrap_or(u32::MAX);
     for address in addresses {
         // One that does not answer must not eat the time of those behind it.
-        let share = left(deadline)? / untried.max(1);
+        let share = time_left(deadline)? / untried.max(1);
         match open(address, Instant::now() + share).await {
             Ok(stream) => return Ok(stream),
             Err(e) => failure = e,
@@ -128,13 +120,14 @@ where
 }
 
 fn open_in_place(to: SocketAddr, deadline: Instant) -> io::Result<net::TcpStream> {
-    let stream = net::TcpStream::connect_timeout(&to, left(deadline)?)?;
+    let stream = net::TcpStream::connect_timeout(&to, time_left(deadline)?)?;
     stream.set_nodelay(true)?;
     Ok(stream)
 }
 
 async fn open(to: SocketAddr, deadline: Instant) -> io::Result<TcpStream> {
-    let stream = timeout_at(deadline.into(), TcpStream::connect(to)).await.map_err(|_| late())??;
+    let stream =
+        timeout_at(deadline.into(), TcpStream::connect(to)).await.map_err(|_| io::ErrorKind::TimedOut)??;
     stream.set_nodelay(true)?;
     Ok(stream)
 }
@@ -153,11 +146,8 @@ async fn open_unix(mode: Mode, path: &SocketAddrUnix, deadline: Instant) -> io::
             Err(Errno::AGAIN) => {
                 let full =
                     |_| io::Error::new(io::ErrorKind::TimedOut, "its queue of new connections stayed full");
-                let time = pause.min(left(deadline).map_err(full)?);
-                match mode {
-                    Mode::Blocking => std::thread::sleep(time),
-                    Mode::Async => tokio::time::sleep(time).await,
-                }
+                let time = pause.min(time_left(deadline).map_err(full)?);
+                Call { mode, deadline }.sleep(time).await;
                 pause = (pause * 2).min(longest);
             }
             connected => return connected.map(|()| stream).map_err(io::Error::from),

@@ -17,6 +17,11 @@ const TRUSTED: Duration = Duration::from_millis(10);
 /// A connection that was idle for longer is closed: what lies between may have forgotten it.
 pub(crate) const LONGEST_IDLE: Duration = Duration::from_secs(90);
 
+/// What both kinds of streams do.
+trait Bytes: Read + Write {}
+
+impl<S: Read + Write> Bytes for S {}
+
 enum Stream {
     Plain(Socket),
     #[cfg(feature = "tls")]
@@ -32,11 +37,11 @@ impl Stream {
         }
     }
 
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+    fn bytes(&mut self) -> &mut dyn Bytes {
         match self {
-            Self::Plain(socket) => socket.read(buffer),
+            Self::Plain(socket) => socket,
             #[cfg(feature = "tls")]
-            Self::Tls(stream) => stream.read(buffer),
+            Self::Tls(stream) => &mut **stream,
         }
     }
 
@@ -46,22 +51,6 @@ impl Stream {
             Self::Plain(socket) => socket.read(buffer),
             #[cfg(feature = "tls")]
             Self::Tls(stream) => crate::tls::read_only(stream, buffer),
-        }
-    }
-
-    fn write(&mut self, data: &[u8]) -> io::Result<usize> {
-        match self {
-            Self::Plain(socket) => socket.write(data),
-            #[cfg(feature = "tls")]
-            Self::Tls(stream) => stream.write(data),
-        }
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        match self {
-            Self::Plain(socket) => socket.flush(),
-            #[cfg(feature = "tls")]
-            Self::Tls(stream) => stream.flush(),
         }
     }
 }
@@ -155,17 +144,17 @@ impl Connection {
 
     fn send<M>(&mut self, written: &mut usize) -> Result<(), Cause<M>> {
         while *written < self.out.len() {
-            match self.stream.write(&self.out[*written..]).map_err(cause)? {
+            match self.stream.bytes().write(&self.out[*written..]).map_err(cause)? {
                 0 => return Err(Cause::Ended(io::ErrorKind::WriteZero.into())),
                 count => *written += count,
             }
         }
-        self.stream.flush().map_err(cause)
+        self.stream.bytes().flush().map_err(cause)
     }
 
     fn receive<P: Protocol>(&mut self, answer: &mut P::Answer) -> Result<(), Cause<P::Malformed>> {
         while !P::read(&mut self.incoming, answer).map_err(Cause::Malformed)? {
-            match self.stream.read(self.incoming.room()).map_err(cause)? {
+            match self.stream.bytes().read(self.incoming.room()).map_err(cause)? {
                 0 => return Err(Cause::Ended(io::ErrorKind::UnexpectedEof.into())),
                 count => self.incoming.filled(count),
             }

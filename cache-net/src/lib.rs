@@ -53,10 +53,15 @@ pub mod tls;
 
 pub use address::Address;
 pub use call::Call;
-pub use failure::{Cause, Failure};
 pub use incoming::{Incoming, Malformed};
 pub use limits::Limits;
-pub use link::Link;
 pub use protocol::{Protocol, RetrySafety, Verdict};
 pub use server::{CallError, Server};
-pub use stream::Stream;
+
+// The connection that tasks share, for this crate's own tests: they stop it at chosen moments.
+#[doc(hidden)]
+pub use {
+    failure::{Cause, Failure},
+    link::Link,
+    stream::Stream,
+};

@@ -4,6 +4,7 @@ use std::io::{self, Read, Write};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
+use crate::call::time_left;
 use crate::stream;
 
 /// A connected TCP or Unix socket with a deadline.
@@ -38,11 +39,6 @@ impl Socket {
         stream::end_abruptly(&self.stream);
     }
 
-    fn left(&self) -> io::Result<Duration> {
-        let left = self.deadline.saturating_duration_since(Instant::now());
-        if left.is_zero() { Err(io::ErrorKind::TimedOut.into()) } else { Ok(left) }
-    }
-
     fn set_timeout(&mut self, timeout: Duration) -> io::Result<()> {
         self.stream.set_read_timeout(Some(timeout))?;
         self.stream.set_write_timeout(Some(timeout))?;
@@ -53,18 +49,18 @@ impl Socket {
     /// Calls `action` until it does something or the deadline has passed. A timeout that was set for an earlier call may
     /// end too soon for this one.
     fn wait(&mut self, mut action: impl FnMut(&mut TcpStream) -> io::Result<usize>) -> io::Result<usize> {
-        let left = self.left()?;
+        let left = time_left(self.deadline)?;
         if self.timeout.is_none_or(|timeout| timeout > left + self.slack) {
             self.set_timeout(left)?;
         }
         loop {
             match action(&mut self.stream) {
                 Err(e) if is_timeout(&e) => {
-                    let left = self.left()?;
+                    let left = time_left(self.deadline)?;
                     self.set_timeout(left)?;
                 }
                 Err(e) if e.kind() == io::ErrorKind::Interrupted => {
-                    self.left()?;
+                    time_left(self.deadline)?;
                 }
                 done => return done,
             }

@@ -16,6 +16,11 @@ pub trait Stream: AsyncRead + AsyncWrite + Send + Unpin + 'static {
     /// Makes the stream end at once when it is dropped, so that the server drops what has come of a command that is cut,
     /// and no port stays taken.
     fn end_abruptly(&self);
+
+    /// The most bytes that are written in one go.
+    fn longest_write(&self) -> usize {
+        usize::MAX
+    }
 }
 
 impl Stream for TcpStream {

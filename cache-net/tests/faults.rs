@@ -53,7 +53,6 @@ async fn too_late(link: &Link<Lines>) -> Duration {
     begun.elapsed()
 }
 
-/// Row 11.
 #[test]
 fn a_silent_server_costs_each_call_its_timeout() {
     const CALLS: u64 = 64;
@@ -80,7 +79,6 @@ fn a_silent_server_costs_each_call_its_timeout() {
     record_longest(11, CALLS, longest);
 }
 
-/// Row 12.
 #[test]
 fn calls_are_told_of_an_end_at_once_and_the_next_connection_works() {
     const CALLS: usize = 32;
@@ -135,7 +133,6 @@ async fn echo_later(mut server: TcpStream) {
     }
 }
 
-/// Row 13.
 #[test]
 fn a_dropped_call_hands_its_answer_to_nobody() {
     let calls = effort(20_000, 200_000) / 2;
@@ -175,7 +172,7 @@ fn a_dropped_call_hands_its_answer_to_nobody() {
     });
 }
 
-/// Row 13, where the server says more than it was asked.
+/// A cancelled call, where the server says more than it was asked.
 #[test]
 fn what_comes_behind_an_answer_is_not_the_next_one() {
     let rounds = effort(300, 10_000);
@@ -220,7 +217,6 @@ async fn ask_long(link: &Link<Lines>, within: Duration) -> Failure<Malformed> {
 /// The length of such a request.
 const LENGTH: usize = 16 << 20;
 
-/// Row 14.
 #[test]
 fn what_went_out_half_is_followed_by_nothing_else() {
     let rounds = effort(2, 20);
@@ -283,7 +279,6 @@ async fn stays_behind(within: Duration) -> Option<bool> {
     Some(continued? || stays != "stays")
 }
 
-/// Row 15.
 #[test]
 fn a_dribbling_server_does_not_hold_a_call() {
     let longest = longest(|| {
@@ -304,7 +299,6 @@ fn a_dribbling_server_does_not_hold_a_call() {
     record_longest(15, 3, longest);
 }
 
-/// Row 16.
 #[test]
 fn cut_at_every_byte_there_is_no_answer() {
     let answers = b"one\ntwo\n";
@@ -333,7 +327,7 @@ fn cut_at_every_byte_there_is_no_answer() {
     assert_eq!(wrong, 0);
 }
 
-/// Row 17: what a pool's places are elsewhere, the calls under way are here.
+/// An exhausted pool: the calls under way on a connection are its places.
 #[test]
 fn so_many_at_once_and_the_next_one_waits_while_no_place_is_lost() {
     const PLACES: usize = 1024;

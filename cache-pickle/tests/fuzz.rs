@@ -1,4 +1,4 @@
-//! Row 5: mutated pickles are values or errors, without a panic, and in memory bounded by the input.
+//! Mutated pickles are values or errors, without a panic, and in memory bounded by the input.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 

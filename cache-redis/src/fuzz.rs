@@ -1,4 +1,4 @@
-//! Row 5: what a server says, and what a location names, may be anything. The readers' tests are
+//! Random input for the readers: what a server says, and what a location names, may be anything. The readers' tests are
 //! beside them.
 
 use conformance_tests::faults::Fuzz;

@@ -12,6 +12,8 @@ use crate::config::Config;
 use crate::node::{Node, understand, value};
 use crate::reply::{self, Counted, Wrong};
 use crate::request::Request;
+#[cfg(feature = "cluster")]
+use crate::scripts;
 use crate::scripts::{INCR, PERSIST, RENAME, Script};
 use crate::topology::{Access, Topology};
 
@@ -184,11 +186,31 @@ impl Operations {
     pub(crate) async fn rename(&self, mode: Mode, from: Key<'_>, to: Key<'_>) -> Result<bool> {
         let call = self.call(mode);
         #[cfg(feature = "cluster")]
-        if let Some(moved) = self.topology.move_across(call, from, to).await? {
-            return Ok(moved);
+        if self.topology.is_apart(from, to) {
+            return self.move_across(call, from, to).await;
         }
         let both = [from, to];
         Ok(self.script(call, &RENAME, &both, None, RetrySafety::Once, reply::count).await? > 0)
+    }
+
+    /// Moves an entry between servers: copied first and removed then, so that nothing is lost
+    /// half-way. What changes meanwhile is copied again.
+    #[cfg(feature = "cluster")]
+    async fn move_across(&self, call: Call, from: Key<'_>, to: Key<'_>) -> Result<bool> {
+        let safety = RetrySafety::Idempotent;
+        let mut copied = false;
+        loop {
+            let read = self.script(call, &scripts::READ, &[from], None, safety, reply::read).await?;
+            let Some((data, ttl)) = read else {
+                return Ok(copied);
+            };
+            let request = Request::one(commands::set_raw(to, &data, ttl), safety);
+            self.ask(call, Access::Write, to, &request, reply::stored).await?;
+            copied = true;
+            if self.script(call, &scripts::REMOVE, &[from], Some(&data), safety, reply::count).await? > 0 {
+                return Ok(true);
+            }
+        }
     }
 
     pub(crate) async fn get_many(&self, mode: Mode, keys: &[Key<'_>]) -> Result<Vec<Option<Payload>>> {

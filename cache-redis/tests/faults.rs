@@ -115,7 +115,6 @@ fn all_fail_in_time(
     assert!(late.is_empty(), "{backend}: {late:?} for a timeout of {timeout:?}");
 }
 
-/// Rows 11 and 12.
 #[test]
 fn a_stopped_server_costs_each_call_its_timeout() {
     let Some(server) = redis() else { return };
@@ -139,21 +138,19 @@ fn a_stopped_server_costs_each_call_its_timeout() {
     }
 }
 
-/// Row 12.
 #[test]
 fn a_restart_costs_at_most_one_call_per_connection() {
     let Some(mut server) = redis() else { return };
     restarts("redis", &cache(server.address()), &mut server);
 }
 
-/// Row 12.
 #[test]
 fn connections_that_end_cost_no_call_that_may_be_sent_twice() {
     let Some((_server, proxy)) = behind_proxy() else { return };
     ended_connections("redis", &cache(proxy.address()), &proxy);
 }
 
-/// Row 12, so soon after the last calls that no connection is looked at before it is used.
+/// A restart so soon after the last calls that no connection is looked at before it is used.
 #[test]
 fn all_connections_closed_at_once_cost_a_set_nothing() {
     const THREADS: usize = 4;
@@ -186,7 +183,6 @@ fn close_clients(server: SocketAddr) {
     assert_eq!(reply, *b":");
 }
 
-/// Row 13.
 #[test]
 fn a_cancelled_call_hands_its_reply_to_nobody() {
     let Some((_server, proxy)) = behind_proxy() else { return };
@@ -198,7 +194,6 @@ fn poison(len: usize) -> String {
     "\r\nSET injected 1".repeat(len / 16)
 }
 
-/// Row 14.
 #[test]
 fn a_command_that_went_out_half_is_never_continued() {
     let Some((server, proxy)) = behind_proxy() else { return };
@@ -247,7 +242,6 @@ fn a_command_that_went_out_half_is_never_continued() {
     }
 }
 
-/// Row 15.
 #[test]
 fn a_dribbling_server_does_not_hold_a_call() {
     let Some((_server, proxy)) = behind_proxy() else { return };
@@ -262,7 +256,6 @@ fn a_dribbling_server_does_not_hold_a_call() {
     assert!((0..5).any(|_| cache.get::<i64>("k").is_ok()));
 }
 
-/// Row 16.
 #[test]
 fn a_reply_cut_anywhere_is_no_value() {
     let Some((server, proxy)) = behind_proxy() else { return };
@@ -389,7 +382,6 @@ fn a_count_without_a_reply_is_unknown() {
     }
 }
 
-/// Row 17.
 #[test]
 fn an_exhausted_pool_says_so_and_loses_no_place() {
     let Some((server, proxy)) = behind_proxy() else { return };
@@ -445,7 +437,6 @@ fn an_exhausted_pool_says_so_and_loses_no_place() {
     assert_eq!(late, 0, "{longest:?}");
 }
 
-/// Row 17.
 #[test]
 fn refused_connections_lose_no_place() {
     let Some(mut server) = redis() else { return };
@@ -453,7 +444,7 @@ fn refused_connections_lose_no_place() {
     refusals("redis", &build(options), &mut server, 2);
 }
 
-/// Row 17, where more tasks ask than may be under way on their connection.
+/// More tasks ask than may be under way on their connection.
 #[test]
 fn more_tasks_than_places_end_in_time_and_lose_no_place() {
     const TASKS: usize = 1_500;

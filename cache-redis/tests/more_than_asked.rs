@@ -1,4 +1,4 @@
-//! Row 13: a reply that nobody asked for is nobody's.
+//! A reply that nobody asked for is nobody's.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 

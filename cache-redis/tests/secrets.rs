@@ -1,4 +1,4 @@
-//! Row 30: no password and no value in anything that is shown or logged.
+//! No password and no value in anything that is shown or logged.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 

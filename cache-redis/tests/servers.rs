@@ -141,7 +141,6 @@ fn a_full_queue_of_a_unix_socket_is_waited_for() {
     }
 }
 
-/// Row 25.
 #[test]
 fn clear_spares_the_other_databases() {
     let Some(server) = redis() else { return };
@@ -163,7 +162,7 @@ fn clear_spares_the_other_databases() {
     }
 }
 
-/// Row 22: the server is told how long, and never until when, so the two clocks need not agree.
+/// A clock that jumps: the server is told how long, and never until when, so the two clocks need not agree.
 #[test]
 fn no_command_holds_a_date() {
     let Some(server) = redis() else { return };
@@ -351,7 +350,7 @@ fn nobody_is_there() {
     assert!(cache.get::<i64>("n").unwrap_err().to_string().contains(&free.to_string()));
 }
 
-/// Row 30. Another program's: Redis keeps an integer as its digits.
+/// Another program's: Redis keeps an integer as its digits.
 #[test]
 fn an_integer_beyond_64_bits_is_read_or_says_how() {
     let Some(server) = redis() else { return };

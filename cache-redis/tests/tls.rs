@@ -277,7 +277,7 @@ fn certificates_are_checked_at_build() {
     }
 }
 
-/// Rows 15 and 16 over TLS: the deadline covers the handshake too.
+/// A dribbling server and a cut reply over TLS: the deadline covers the handshake too.
 #[test]
 fn deadlines_hold() {
     let authority = Authority::new();

@@ -1,4 +1,4 @@
-//! Row 5: flags and data. An input is four bytes of flags and the data.
+//! Random flags and data. An input is four bytes of flags and the data.
 
 use bytes::Bytes;
 use cache_core::Payload;

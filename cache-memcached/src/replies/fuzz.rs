@@ -1,8 +1,8 @@
-//! Row 5: replies.
+//! Random replies.
 
-use cache_net::{Incoming, Malformed};
+use cache_net::Malformed;
 
-use super::{Answer, Reply};
+use super::{Answer, Reply, tests};
 use crate::fuzz::fuzz;
 use crate::request::Form;
 
@@ -29,23 +29,9 @@ const WORDS: [&[u8]; 20] = [
     b"STAT version 1.6",
 ];
 
-/// Gives the bytes to an answer in pieces; the answer, when it is whole.
+/// Gives the bytes to an answer in pieces. Returns the answer if it is whole.
 fn read((form, count): (Form, usize), bytes: &[u8], piece: usize) -> Result<Option<Answer>, Malformed> {
-    let (mut incoming, mut rest) = (Incoming::default(), bytes);
-    let mut answer =
-        Answer { form, missing: count, number: 0, replies: Vec::with_capacity(count), failure: None };
-    loop {
-        if answer.read(&mut incoming)? {
-            // What is behind it belongs to somebody else.
-            return Ok(Some(answer));
-        }
-        if rest.is_empty() {
-            return Ok(None);
-        }
-        let taken = incoming.put(&rest[..piece.min(rest.len())]);
-        assert!(taken > 0, "no room");
-        rest = &rest[taken..];
-    }
+    tests::read(bytes, piece, form, count).map(|answer| (answer.missing == 0).then_some(answer))
 }
 
 /// No value is longer than what came of it.

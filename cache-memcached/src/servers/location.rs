@@ -211,6 +211,9 @@ mod tests {
             "h:11211#HUNTER2",
             "https://h/HUNTER2",
             "password=HUNTER2",
+            "MEMCACHED://u:HUNTER2@h:1",
+            "h:HUNTER2",
+            "h1;HUNTER2%32@h",
         ] {
             let servers = Servers::new(location);
             let e = servers.parse().unwrap_err();
@@ -219,6 +222,7 @@ mod tests {
                 assert!(!shown.contains("HUNTER2"), "{location:?}: {shown}");
             }
         }
+        assert_eq!(format!("{:?}", Servers::new("a:1,[::1]")), "[a:1, ::1:11211]");
     }
 
     #[test]
@@ -248,23 +252,5 @@ mod tests {
             assert!(is_url || e.to_string().contains(" in the memcached location "), "{text:?}: {e}");
         }
         assert!(Servers::new(Vec::<String>::new()).parse().is_err());
-    }
-
-    #[test]
-    fn nothing_of_what_is_no_server_is_shown() {
-        for text in [
-            "redis://:hunter2@h",
-            "MEMCACHED://u:hunter2@h:1",
-            "u:hunter2@h:1",
-            "h:hunter2",
-            "a:1;u:hunter2@h",
-            "h1;hunter%32@h",
-        ] {
-            let servers = Servers::new(text);
-            let e = servers.parse().unwrap_err();
-            let shown = format!("{e} {e:?} {e:#?} {servers:?}");
-            assert!(!shown.contains("hunter"), "{text:?}: {shown}");
-        }
-        assert_eq!(format!("{:?}", Servers::new("a:1,[::1]")), "[a:1, ::1:11211]");
     }
 }

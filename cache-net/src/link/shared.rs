@@ -75,7 +75,8 @@ impl<P: Protocol> Shared<P> {
             if wire.writing.is_empty() {
                 break;
             }
-            let written = Pin::new(&mut *stream).poll_write(context, &wire.writing[wire.at..]);
+            let end = wire.writing.len().min(wire.at.saturating_add(stream.longest_write()));
+            let written = Pin::new(&mut *stream).poll_write(context, &wire.writing[wire.at..end]);
             let count = match written {
                 Poll::Ready(Ok(0)) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
                 Poll::Ready(Ok(count)) => count,

@@ -1,4 +1,4 @@
-//! Row 5: locations.
+//! Random locations.
 
 use conformance_tests::faults::Fuzz;
 

@@ -1,16 +1,16 @@
-//! Rows 5 and 26: replies.
+//! Random replies, and bombs.
 
 use cache_core::Info;
-use cache_net::{Incoming, RetrySafety};
+use cache_net::RetrySafety;
 use conformance_tests::faults::record;
 use redis::Value;
 
-use super::{Answer, ProtocolError};
+use super::{ProtocolError, tests};
 use crate::error::error;
 use crate::fuzz::fuzz;
 use crate::location::Servers;
 use crate::reply::{add_info, count, counted, elements, okay, payload, pong, stored, text};
-use crate::request::{Commands, Request};
+use crate::request::Request;
 
 /// An element takes three bytes at least, and a place of a value in memory; a vector of them doubles.
 fn allowed(length: usize) -> u64 {
@@ -23,21 +23,9 @@ const fn piece(bytes: &[u8], piece: usize) -> usize {
     if bytes.len() > 1_000 { 500 * piece } else { piece }
 }
 
-/// The replies in `bytes`, which come in pieces of `piece` bytes.
+/// Returns the replies in `bytes`, which come in pieces of `piece` bytes.
 fn read(bytes: &[u8], piece: usize) -> Result<Vec<Value>, ProtocolError> {
-    let (mut incoming, mut answer) = (Incoming::default(), Answer::to(&Commands::One(redis::cmd("PING"))));
-    let (mut found, mut rest) = (Vec::new(), bytes);
-    loop {
-        while let Some(value) = answer.next(&mut incoming)? {
-            found.push(value);
-        }
-        if rest.is_empty() {
-            return Ok(found);
-        }
-        let taken = incoming.put(&rest[..piece.min(rest.len())]);
-        assert!(taken > 0, "no room");
-        rest = &rest[taken..];
-    }
+    tests::read(bytes, piece).map(|(found, _half)| found)
 }
 
 #[test]

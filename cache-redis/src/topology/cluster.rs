@@ -17,7 +17,6 @@ use super::redirect::{Redirect, redirect};
 use super::slot::slot;
 use super::slot_map::SlotMap;
 use super::{Access, is_host};
-use crate::commands;
 use crate::config::Config;
 use crate::location::Server;
 use crate::meanings;
@@ -25,7 +24,6 @@ use crate::node::{Node, Replied, new_node, understand, value};
 use crate::reply::{self, Wrong};
 use crate::request::{Commands, Request};
 use crate::resp::Role;
-use crate::scripts::{self, Script};
 
 /// How often one command follows where it is sent: a cluster at rest sends it once.
 const MOST_HOPS: usize = 5;
@@ -339,38 +337,6 @@ impl Cluster {
             Ok((node, reply))
         });
         join_all(asked).await.into_iter().collect()
-    }
-
-    /// Moves an entry between servers: copied first and removed then, so that nothing is lost
-    /// half-way. What changes meanwhile is copied again.
-    pub(crate) async fn move_across(&self, call: Call, from: Key<'_>, to: Key<'_>) -> Result<bool> {
-        let mut copied = false;
-        loop {
-            let read = self.script(call, &scripts::READ, from, None, reply::read).await?;
-            let Some((data, ttl)) = read else {
-                return Ok(copied);
-            };
-            let request = Request::one(commands::set_raw(to, &data, ttl), RetrySafety::Idempotent);
-            let (node, reply) = self.call_primary(call, slot(to), &request).await?;
-            understand(&node, &request, 0, reply::stored(reply))?;
-            copied = true;
-            if self.script(call, &scripts::REMOVE, from, Some(&data), reply::count).await? > 0 {
-                return Ok(true);
-            }
-        }
-    }
-
-    async fn script<T>(
-        &self,
-        call: Call,
-        script: &Script,
-        key: Key<'_>,
-        argument: Option<&[u8]>,
-        read: impl FnOnce(Value) -> Result<T, Wrong>,
-    ) -> Result<T> {
-        let request = Request::one(script.cmd(true, &[key.as_str()], argument), RetrySafety::Idempotent);
-        let (node, reply) = self.call_primary(call, slot(key), &request).await?;
-        understand(&node, &request, 0, read(reply))
     }
 
     pub(crate) fn close(&self) {

@@ -114,15 +114,10 @@ impl Topology {
         }
     }
 
-    /// Moves an entry between the servers of a cluster; `None` if both keys are on one.
+    /// Whether the keys lie on different servers of a cluster, or may do so.
     #[cfg(feature = "cluster")]
-    pub(crate) async fn move_across(&self, call: Call, from: Key<'_>, to: Key<'_>) -> Result<Option<bool>> {
-        match self {
-            Self::Cluster(cluster) if !slot::is_one_slot(from, to) => {
-                cluster.move_across(call, from, to).await.map(Some)
-            }
-            _ => Ok(None),
-        }
+    pub(crate) fn is_apart(&self, one: Key<'_>, other: Key<'_>) -> bool {
+        !self.is_one_place() && !slot::is_one_slot(one, other)
     }
 
     /// Closes the connections.

@@ -1,4 +1,4 @@
-//! Row 5: locations.
+//! Random locations.
 
 use super::Servers;
 use crate::fuzz::fuzz;
