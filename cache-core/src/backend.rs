@@ -270,11 +270,18 @@ pub trait BaseCache: Any + Send + Sync {
         None
     }
 
-    /// Returns how async callers reach this backend. The default suits every backend that may block on a disk
-    /// or a lock.
+    /// Says how async callers reach this backend. With the feature `thread-pool`, which is on by default, a backend
+    /// need not say so: its calls then run on a pool of threads, which is right for every backend that may block on
+    /// a disk or a lock. Without the feature there is no default, so a backend without this method does not compile.
+    #[cfg(feature = "thread-pool")]
     fn as_async(&self) -> AsyncWay<'_> {
         AsyncWay::ThreadPool
     }
+
+    /// Says how async callers reach this backend. There is no default because the feature `thread-pool` of
+    /// `cache-core` is off: switch it on for a backend that may block, and leave this method out.
+    #[cfg(not(feature = "thread-pool"))]
+    fn as_async(&self) -> AsyncWay<'_>;
 }
 
 /// The maximum number of keys or entries in one call of a bulk method of a backend.
@@ -282,10 +289,12 @@ pub const MAX_BATCH_LEN: usize = 1_000;
 
 /// How an async caller reaches a backend.
 #[derive(Clone, Copy)]
+#[non_exhaustive]
 pub enum AsyncWay<'a> {
     /// Called in place: it never blocks for longer than a memory access and a short lock.
     Inline,
     /// Called on a pool of threads of the `blocking` crate, about 4 µs a call.
+    #[cfg(feature = "thread-pool")]
     ThreadPool,
     /// Through its own async methods.
     Native(&'a dyn AsyncCache),
@@ -295,6 +304,7 @@ impl std::fmt::Debug for AsyncWay<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
             Self::Inline => "Inline",
+            #[cfg(feature = "thread-pool")]
             Self::ThreadPool => "ThreadPool",
             Self::Native(_) => "Native",
         })

@@ -39,6 +39,6 @@ pub fn poll_now<F: Future>(future: F) -> F::Output {
     match future.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(output) => output,
         // Not in blocking mode. If it happens all the same, waiting is right and a panic is not.
-        Poll::Pending => futures_lite::future::block_on(future),
+        Poll::Pending => pollster::block_on(future),
     }
 }

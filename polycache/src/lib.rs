@@ -62,6 +62,7 @@
 //! | `pickle` | the codec [`Pickle`], called `pickle` in settings, to share values with Python | `cache-pickle` |
 //! | `jiff`, `rust_decimal`, `uuid` | conversions between Python's values and the types of these crates; include `pickle` | `cache-pickle` |
 //! | `django` | Django's own layouts of files and tables, for the backends that are switched on; includes `pickle` | `cache-file`, `cache-db` |
+//! | `thread-pool` | a pool of threads for async callers of a backend of your own, and the default of [`BaseCache::as_async`] | `cache-core` |
 //! | `metrics` | counters and latencies for the recorder of the `metrics` crate | `cache-core` |
 //! | `trace` | a `tracing` event for each call of a store, at the level TRACE | `cache-core` |
 //!

@@ -2,10 +2,10 @@
 
 use std::ops::Range;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
 
 use crate::backend::{AsyncCache, AsyncWay, BaseCache};
 use crate::cache::singleflight::Place;
+use crate::cache::thread_pool::Pool;
 use crate::error::Result;
 use crate::info::{Info, Presence};
 use crate::key::{Key, KeyBuf, KeyList};
@@ -21,7 +21,8 @@ pub(crate) struct Dispatch<'a, B: ?Sized> {
 
 enum Route<'a> {
     InPlace,
-    ThreadPool,
+    #[cfg_attr(not(feature = "thread-pool"), expect(dead_code, reason = "there is no pool"))]
+    ThreadPool(Pool),
     Native(&'a dyn AsyncCache),
 }
 
@@ -31,9 +32,9 @@ macro_rules! one_key {
             let answer = match self.route() {
                 Route::InPlace => self.backend.$name(key.as_key() $(, $arg)*),
                 Route::Native(native) => native.$name(key.as_key() $(, $arg)*).await,
-                Route::ThreadPool => {
+                Route::ThreadPool(pool) => {
                     let key = key.clone();
-                    self.on_pool(move |backend| backend.$name(key.as_key() $(, $arg)*)).await
+                    self.on_pool(pool, move |backend| backend.$name(key.as_key() $(, $arg)*)).await
                 }
             };
             answer.map_err(|e| e.for_key(key.as_key().as_str()))
@@ -47,7 +48,7 @@ macro_rules! no_key {
             match self.route() {
                 Route::InPlace => self.backend.$name(),
                 Route::Native(native) => native.$name().await,
-                Route::ThreadPool => self.on_pool(|backend| backend.$name()).await,
+                Route::ThreadPool(pool) => self.on_pool(pool, |backend| backend.$name()).await,
             }
         }
     )*};
@@ -84,9 +85,10 @@ impl<B: BaseCache + ?Sized> Dispatch<'_, B> {
                 drop(place);
                 answer
             }
-            Route::ThreadPool => {
+            Route::ThreadPool(pool) => {
                 let key = key.clone();
-                self.on_pool(move |backend| add_in_flight(backend, key.as_key(), value, expiry, place)).await
+                self.on_pool(pool, move |backend| add_in_flight(backend, key.as_key(), value, expiry, place))
+                    .await
             }
         };
         answer.map_err(|e| e.for_key(key.as_key().as_str()))
@@ -96,9 +98,9 @@ impl<B: BaseCache + ?Sized> Dispatch<'_, B> {
         let answer = match self.route() {
             Route::InPlace => self.backend.rename(from.as_key(), to.as_key()),
             Route::Native(native) => native.rename(from.as_key(), to.as_key()).await,
-            Route::ThreadPool => {
+            Route::ThreadPool(pool) => {
                 let (from, to) = (from.clone(), to.clone());
-                self.on_pool(move |backend| backend.rename(from.as_key(), to.as_key())).await
+                self.on_pool(pool, move |backend| backend.rename(from.as_key(), to.as_key())).await
             }
         };
         answer.map_err(|e| e.for_key(from.as_key().as_str()))
@@ -112,9 +114,9 @@ impl<B: BaseCache + ?Sized> Dispatch<'_, B> {
         match self.route() {
             Route::InPlace => self.backend.get_many(&keys.range(range)),
             Route::Native(native) => native.get_many(&keys.range(range)).await,
-            Route::ThreadPool => {
+            Route::ThreadPool(pool) => {
                 let keys = Arc::clone(keys);
-                self.on_pool(move |backend| backend.get_many(&keys.range(range))).await
+                self.on_pool(pool, move |backend| backend.get_many(&keys.range(range))).await
             }
         }
     }
@@ -129,9 +131,10 @@ impl<B: BaseCache + ?Sized> Dispatch<'_, B> {
         match self.route() {
             Route::InPlace => self.backend.set_many(&entries(keys, range, values), expiry),
             Route::Native(native) => native.set_many(&entries(keys, range, values), expiry).await,
-            Route::ThreadPool => {
+            Route::ThreadPool(pool) => {
                 let keys = Arc::clone(keys);
-                self.on_pool(move |backend| backend.set_many(&entries(&keys, range, values), expiry)).await
+                self.on_pool(pool, move |backend| backend.set_many(&entries(&keys, range, values), expiry))
+                    .await
             }
         }
     }
@@ -140,9 +143,9 @@ impl<B: BaseCache + ?Sized> Dispatch<'_, B> {
         match self.route() {
             Route::InPlace => self.backend.delete_many(&keys.range(range)),
             Route::Native(native) => native.delete_many(&keys.range(range)).await,
-            Route::ThreadPool => {
+            Route::ThreadPool(pool) => {
                 let keys = Arc::clone(keys);
-                self.on_pool(move |backend| backend.delete_many(&keys.range(range))).await
+                self.on_pool(pool, move |backend| backend.delete_many(&keys.range(range))).await
             }
         }
     }
@@ -160,16 +163,16 @@ impl<B: BaseCache + ?Sized> Dispatch<'_, B> {
             Mode::Blocking => Route::InPlace,
             Mode::Async => match self.backend.as_async() {
                 AsyncWay::Inline => Route::InPlace,
-                AsyncWay::ThreadPool if has_pool() => Route::ThreadPool,
-                AsyncWay::ThreadPool => Route::InPlace,
+                #[cfg(feature = "thread-pool")]
+                AsyncWay::ThreadPool => Pool::here().map_or(Route::InPlace, Route::ThreadPool),
                 AsyncWay::Native(native) => Route::Native(native),
             },
         }
     }
 
-    async fn on_pool<T: Send + 'static>(&self, call: impl FnOnce(&B) -> T + Send + 'static) -> T {
+    async fn on_pool<T: Send + 'static>(&self, pool: Pool, call: impl FnOnce(&B) -> T + Send + 'static) -> T {
         let backend = Arc::clone(self.backend);
-        blocking::unblock(move || call(&backend)).await
+        pool.run(move || call(&backend)).await
     }
 }
 
@@ -191,18 +194,6 @@ fn add_in_flight<B: BaseCache + ?Sized>(
 /// Whether a value may have been stored after a removal had given up waiting, so that it must be removed again.
 fn must_go(answer: &Result<bool>, place: &Place) -> bool {
     place.is_overtaken() && !matches!(answer, Ok(false))
-}
-
-/// Whether the pool has its threads in this process: they stay behind when a process forks. The child then calls
-/// the backend in place.
-fn has_pool() -> bool {
-    /// The process that used the pool first.
-    static USED_BY: AtomicU32 = AtomicU32::new(0);
-    let here = std::process::id();
-    match USED_BY.compare_exchange(0, here, Ordering::Relaxed, Ordering::Relaxed) {
-        Ok(_) => true,
-        Err(process) => process == here,
-    }
 }
 
 fn entries(keys: &KeyList, range: Range<usize>, values: Vec<Payload>) -> Vec<(Key<'_>, Payload)> {

@@ -14,6 +14,7 @@ mod observe;
 mod operations;
 mod singleflight;
 mod stats;
+mod thread_pool;
 
 use std::fmt;
 use std::sync::Arc;

@@ -60,7 +60,7 @@ pub(super) fn conformance(chosen: &Chosen, filter: &[String], json: bool) -> Com
     let run = dir.path().file_name().unwrap_or_default().to_string_lossy().into_owned();
     let threads = match cache.backend().as_async() {
         AsyncWay::Native(_) => AT_ONCE,
-        AsyncWay::Inline | AsyncWay::ThreadPool => 1,
+        _ => 1,
     };
     let interrupt = Interrupt::listen()?;
     let suite = suite(chosen.clone(), &run, interrupt.clone());
