@@ -105,12 +105,12 @@ impl TestContext {
         self.mode
     }
 
-    /// Records the result of a row of the table of faults ([`faults::record`](crate::faults::record)), under the
+    /// Records the result of a row of the table of faults (`faults::record`), under the
     /// suite's name and half.
     pub(crate) fn record(&self, row: u8, tried: u64, failures: u64, figure: &str) {
         let half = if self.mode == Mode::Async { " async" } else { "" };
         if self.suite.recorded {
-            crate::faults::record(row, &format!("{}{half}", self.suite.name), tried, failures, figure);
+            crate::fault_report::record(row, &format!("{}{half}", self.suite.name), tried, failures, figure);
         }
     }
 

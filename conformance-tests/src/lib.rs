@@ -73,7 +73,7 @@
 //! - **Directories** are made in the directory that `CONFORMANCE_DIR` names, or in the system's directory for
 //!   temporary files. If that is kept in memory, the suite of a backend with a file per entry takes a third
 //!   of the time.
-//! - **Faults** ([`faults`]): a kit for a backend's own tests: system calls that kill or fail, damaged files,
+//! - **Faults** (`faults`, with the feature `faults`, which is off by default): a kit for a backend's own tests: system calls that kill or fail, damaged files,
 //!   full disks, and calls that are dropped on their way. With `FAULTS_REPORT` the suite records there what its
 //!   own checks tried: processes that count and add, histories of one key (500 in each half of the API, 5,000
 //!   with `FAULTS_EFFORT=long`) and the bound under load.
@@ -85,10 +85,13 @@ mod outcome;
 #[macro_use]
 mod check;
 mod advice;
-mod arguments;
 mod checks;
 mod context;
+#[cfg_attr(not(feature = "faults"), expect(unreachable_pub, reason = "the module faults exports it"))]
+mod fault_report;
+#[cfg(feature = "faults")]
 pub mod faults;
+pub mod harness;
 pub mod histories;
 mod mode;
 mod network;

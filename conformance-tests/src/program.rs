@@ -1,12 +1,11 @@
 //! Runs a suite as a test program, with its checks as named tests, and lets other programs list and run them.
 
-use libtest_mimic::{Completion, Trial};
-
 use crate::check::Check;
+use crate::harness::{self, Arguments, Ended, Trial};
 use crate::mode::Mode;
 use crate::outcome::{Finished, Status};
 use crate::suite::Suite;
-use crate::{arguments, registry, report, runner, worker_jobs};
+use crate::{registry, report, runner, worker_jobs};
 
 /// How often a basic check is tried on such a backend. The program behind it may have been too busy to answer, and
 /// that is not a bug in this project.
@@ -55,7 +54,7 @@ fn main(mut suite: Suite) -> ! {
     // What is merely shown, or checked for its bugs, is none of the report's backends.
     suite.recorded = !suite.observed;
     worker_jobs::work_if_worker(|_| Some(suite.clone()));
-    let (mut arguments, filters) = arguments::of_program();
+    let mut arguments = Arguments::from_args();
     // Checks that wait for a server's clock, or for another program, wait together.
     if (suite.servers.is_some() || suite.observed) && arguments.test_threads.is_none() {
         arguments.test_threads = Some(WAITING_TOGETHER);
@@ -67,11 +66,10 @@ fn main(mut suite: Suite) -> ! {
         }
         let suite = suite.clone();
         let name = format!("{}::{}", check.full_name(), mode.as_str());
-        trials.push(Trial::ignorable_test(name, move || trial(&suite, check, mode)));
+        trials.push(Trial::ending(name, Box::new(move || ended(&suite, check, mode))));
     }
     trials.push(waivers_name_checks(&suite));
-    arguments::select(&mut arguments, &filters, &trials);
-    let conclusion = libtest_mimic::run(&arguments, trials);
+    let conclusion = harness::run(&arguments, trials);
     // Leaving the process drops nothing.
     if let Some(pool) = &suite.servers {
         pool.stop();
@@ -79,7 +77,7 @@ fn main(mut suite: Suite) -> ! {
     conclusion.exit()
 }
 
-fn trial(suite: &Suite, check: &'static Check, mode: Mode) -> Result<Completion, libtest_mimic::Failed> {
+fn ended(suite: &Suite, check: &'static Check, mode: Mode) -> Ended {
     let name = check.full_name();
     let mut finished = runner::run_one(suite, check, mode);
     if suite.observed && runner::is_basic(check) {
@@ -89,14 +87,16 @@ fn trial(suite: &Suite, check: &'static Check, mode: Mode) -> Result<Completion,
             }
         }
     }
-    report::append(suite, &name, mode, &finished)?;
+    if let Err(e) = report::append(suite, &name, mode, &finished) {
+        return Ended::Failed(e.to_string());
+    }
     match finished.status {
-        Status::Pass => Ok(Completion::Completed),
-        Status::Skip => Ok(Completion::ignored_with(finished.reason)),
-        Status::Waived => Ok(Completion::ignored_with(format!("waived: {}", finished.reason))),
+        Status::Pass => Ended::Passed,
+        Status::Skip => Ended::Ignored(finished.reason),
+        Status::Waived => Ended::Ignored(format!("waived: {}", finished.reason)),
         Status::Fail if suite.observed && !runner::is_basic(check) => {
             let what = finished.reason.lines().next().unwrap_or_default();
-            Ok(Completion::ignored_with(format!("it differs: {what}")))
+            Ended::Ignored(format!("it differs: {what}"))
         }
         Status::Fail => {
             // At once, and not only when the last check has ended.
@@ -104,7 +104,7 @@ fn trial(suite: &Suite, check: &'static Check, mode: Mode) -> Result<Completion,
             {
                 eprintln!("\n{name}::{} fails on {}: {}\n", mode.as_str(), suite.name, finished.reason);
             }
-            Err(finished.reason.into())
+            Ended::Failed(finished.reason)
         }
     }
 }
@@ -112,7 +112,7 @@ fn trial(suite: &Suite, check: &'static Check, mode: Mode) -> Result<Completion,
 /// A waiver for a check that does not exist would hide nothing and promise something.
 fn waivers_name_checks(suite: &Suite) -> Trial {
     let waivers = suite.waivers.clone();
-    Trial::test("waivers", move || {
+    Trial::new("waivers", move || {
         for (check, link) in &waivers {
             if registry::find(check).is_none() {
                 return Err(format!("a waiver names the check {check:?}, and there is none").into());

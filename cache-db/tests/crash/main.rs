@@ -15,7 +15,7 @@ mod steps;
 mod worker;
 
 use conformance_tests::faults::{Strace, job};
-use libtest_mimic::{Arguments, Trial};
+use conformance_tests::harness::{self, Arguments, Trial};
 
 use state::Store;
 
@@ -36,7 +36,7 @@ fn main() {
     let trials = Store::ALL.iter().flat_map(|&store| {
         let tests = tests.iter().filter(move |(name, _)| store.is_of_the_cache() || *name != MODES);
         tests.map(move |&(name, test)| {
-            Trial::test(format!("{name}::{store:?}"), move || {
+            Trial::new(format!("{name}::{store:?}"), move || {
                 match Strace::find() {
                     Ok(strace) => test(&strace, store),
                     Err(e) => eprintln!("skipped: {e}"),
@@ -45,5 +45,5 @@ fn main() {
             })
         })
     });
-    libtest_mimic::run(&Arguments::from_args(), trials.collect()).exit();
+    harness::run(&Arguments::from_args(), trials.collect()).exit();
 }

@@ -17,7 +17,7 @@ mod store;
 
 use std::process::ExitCode;
 
-use libtest_mimic::{Arguments, Failed, Trial};
+use conformance_tests::harness::{self, Arguments, Failed, Trial};
 use store::Kind;
 
 /// What a trial does in one of the layouts.
@@ -40,13 +40,13 @@ fn main() -> ExitCode {
     }
     let trials = ROWS.iter().flat_map(|&(name, row)| {
         Kind::ALL.iter().map(move |&kind| {
-            Trial::test(format!("{name}::{}", kind.name()), move || {
+            Trial::new(format!("{name}::{}", kind.name()), move || {
                 row(kind);
                 Ok::<(), Failed>(())
             })
         })
     });
-    libtest_mimic::run(&Arguments::from_args(), trials.collect()).exit_code()
+    harness::run(&Arguments::from_args(), trials.collect()).exit_code()
 }
 
 /// A worker's job: what, in which layout, the operation, the key or the number of the worker, and where.

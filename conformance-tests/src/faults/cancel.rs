@@ -8,8 +8,8 @@ use std::time::Duration;
 use cache_core::{BaseCache, Cache};
 use fastrand::Rng;
 
-use super::record::{effort, record};
 use super::runtime;
+use crate::fault_report::{effort, record};
 use crate::proxy::{Fault, Proxy};
 
 /// How many keys the calls on a cache have between them.

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 use cache_core::{BaseCache, Cache, Error, ErrorKind};
 use tokio::runtime::Runtime;
 
-use super::record::{effort, record};
 use super::runtime;
+use crate::fault_report::{effort, record};
 use crate::mode::Mode;
 use crate::proxy::{Fault, Proxy};
 use crate::servers::Server;

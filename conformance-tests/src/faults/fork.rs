@@ -12,8 +12,8 @@ use std::time::Duration;
 use cache_core::{BaseCache, Cache};
 use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
 
-use super::record::{effort, record};
 use super::runtime;
+use crate::fault_report::{effort, record};
 
 /// How long a child may take.
 const LONGEST: Duration = Duration::from_secs(120);

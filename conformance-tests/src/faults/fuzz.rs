@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use fastrand::Rng;
 
 use super::mutate::mutate;
-use super::record::{effort, record};
+use crate::fault_report::{effort, record};
 
 /// The number of "Fuzzed headers, values, pickles, replies" in the report of faults.
 const ROW: u8 = 5;

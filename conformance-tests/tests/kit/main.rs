@@ -7,6 +7,7 @@ mod bodies;
 mod failures;
 mod faults;
 mod fuzz;
+mod harness;
 mod histories;
 mod own_process;
 mod proxy;

@@ -31,8 +31,8 @@ use std::fs::File;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
+use conformance_tests::harness::{self, Arguments, Failed, Trial};
 use conformance_tests::{Mode, Status, Suite};
-use libtest_mimic::{Arguments, Failed, Trial};
 
 use crate::bug::Bug;
 use crate::file_store::FileBug;
@@ -58,30 +58,30 @@ fn main() {
             let mode_name = mode.as_str();
             if names.insert(format!("{seed}::{check}::{mode_name}")) {
                 let name = format!("{seed} is caught by {check}::{mode_name}");
-                trials.push(Trial::test(name, move || is_caught(seed, check, mode)));
+                trials.push(Trial::new(name, move || is_caught(seed, check, mode)));
             }
             let control = seed.control();
             if names.insert(format!("{control}::{check}::{mode_name}")) {
                 let name = format!("{control} passes {check}::{mode_name}");
-                trials.push(Trial::test(name, move || passes(control, check, mode)));
+                trials.push(Trial::new(name, move || passes(control, check, mode)));
             }
         }
     }
-    trials.push(Trial::test("every disagreement of Django's is a mutant", every_disagreement_is_a_mutant));
-    trials.push(Trial::test("basics must pass where a suite observes", observed::basics_must_pass));
-    trials.push(Trial::test("several filters choose", program::several_filters_choose));
-    trials.push(Trial::test(
+    trials.push(Trial::new("every disagreement of Django's is a mutant", every_disagreement_is_a_mutant));
+    trials.push(Trial::new("basics must pass where a suite observes", observed::basics_must_pass));
+    trials.push(Trial::new("several filters choose", program::several_filters_choose));
+    trials.push(Trial::new(
         "a failure is printed when it happens",
         program::a_failure_is_printed_when_it_happens,
     ));
-    trials.push(Trial::test(
+    trials.push(Trial::new(
         "no location is opened twice without leave",
         program::no_location_is_opened_twice_without_leave,
     ));
-    trials.push(Trial::test("what other tests open is not counted", other_tests_are_not_measured));
+    trials.push(Trial::new("what other tests open is not counted", other_tests_are_not_measured));
     #[cfg(target_os = "linux")]
-    trials.push(Trial::test("each racer starts first on one core", one_core::each_racer_starts_first));
-    libtest_mimic::run(&Arguments::from_args(), trials).exit();
+    trials.push(Trial::new("each racer starts first on one core", one_core::each_racer_starts_first));
+    harness::run(&Arguments::from_args(), trials).exit();
 }
 
 fn is_caught(seed: Seed, check: &str, mode: Mode) -> Result<(), Failed> {

@@ -3,7 +3,7 @@
 use std::env::{current_exe, var};
 use std::process::Command;
 
-use libtest_mimic::Failed;
+use conformance_tests::harness::Failed;
 
 use crate::bug::Bug;
 use crate::seed::Seed::{self, Store};

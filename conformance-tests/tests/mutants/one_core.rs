@@ -4,8 +4,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
 use cache_core::{BaseCache, Expiry, Key, Payload, Result};
+use conformance_tests::harness::Failed;
 use conformance_tests::{Mode, Suite};
-use libtest_mimic::Failed;
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
 use crate::bug::Bug;

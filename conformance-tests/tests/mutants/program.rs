@@ -3,8 +3,8 @@
 use std::env::{current_exe, var_os};
 use std::process::{Command, Output};
 
+use conformance_tests::harness::Failed;
 use conformance_tests::{Mode, Status, Suite};
-use libtest_mimic::Failed;
 
 use crate::bug::Bug;
 use crate::file_store::FileBug;

@@ -9,7 +9,7 @@ use super::rounds::{BUDGET, Rounds, mixed};
 use crate::checks::LONG;
 use crate::checks::model::{DEFAULT_LIFE, MapCache, Reference, Side, run_seeds};
 use crate::context::TestContext;
-use crate::faults::effort;
+use crate::fault_report::effort;
 use crate::histories::{Call, Event, linearizable};
 use crate::outcome::{Outcome, Stop};
 use crate::test_cache::TestCache;
