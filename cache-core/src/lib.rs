@@ -13,6 +13,7 @@
 //! Types of other crates in public signatures are re-exported: [`Bytes`], [`erased_serde`] for a [`Codec`], and the
 //! attribute [`macro@async_trait`] for an [`AsyncCache`]. Values need `serde`: a program depends on it to derive its
 //! traits.
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod backend;
 mod cache;

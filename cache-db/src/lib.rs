@@ -77,6 +77,7 @@
 //!   [`DatabaseCacheBuilder::no_default_limit`].
 //! - **Every write is one transaction.** In a database without a write-ahead log it waits for
 //!   readers too, and reaches the disk before it returns.
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod backend;
 mod builder;

@@ -12,6 +12,7 @@
 //! assert_eq!(cache.get_or_set("k", DEFAULT_TIMEOUT, || 2)?, 2);
 //! # Ok::<(), cache_core::Error>(())
 //! ```
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod backend;
 #[cfg(feature = "settings")]

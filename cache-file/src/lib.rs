@@ -86,6 +86,7 @@
 //! are not the server's. Without `flock` a write fails with [`ErrorKind::Storage`](cache_core::ErrorKind::Storage)
 //! and the message names `flock`. Deadlines use the wall clock: setting it back by an hour lets entries live an hour
 //! longer.
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod backend;
 mod builder;

@@ -28,6 +28,7 @@
 //! assert_eq!(cache.get::<String>("greeting")?.as_deref(), Some("hello"));
 //! # Ok::<(), cache_core::Error>(())
 //! ```
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod backend;
 mod builder;

@@ -62,6 +62,7 @@
 //! - **After `fork` a handle works in both processes**: the child opens its own connections and leaves its parent's
 //!   alone. A tokio runtime does not survive a fork: make one in the child. One that was used with the handle before
 //!   is [`ErrorKind::InvalidCacheBackend`](cache_core::ErrorKind::InvalidCacheBackend) there.
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod backend;
 mod batch;

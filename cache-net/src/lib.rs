@@ -29,6 +29,7 @@
 //! The tasks of a runtime share one connection. Requests go out in order and so do their answers. Concurrent requests are
 //! batched into one `write`; answers are handed out after one `read`. While a long value is on its way, other calls
 //! use a second connection, up to the same bound.
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod address;
 mod call;

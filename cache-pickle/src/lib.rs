@@ -46,6 +46,7 @@
 //! 2⁴⁰ objects, and a length of 2⁶³ are errors. So is everything that would need a call: persistent ids,
 //! extension codes, buffers out of band. The same [`Limits`] hold on writing, so that a written value
 //! can be read. An [`Error`] holds no part of a value.
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod codec;
 mod convert;

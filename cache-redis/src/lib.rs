@@ -55,6 +55,7 @@
 //!
 //! - `tls`: `rediss://` URLs, by rustls.
 //! - `cluster`: Redis Cluster, `RedisCacheBuilder::cluster`.
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod backend;
 mod builder;

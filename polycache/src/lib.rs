@@ -74,6 +74,7 @@
 //! The crate root has what a program uses. Each backend's crate is a module with its builder and its further types:
 //! [`locmem`], `file`, `sqlite`, `memcached`, `redis`, and `pickle`. [`backend`] is all of `cache-core`,
 //! for authors of backends and codecs. The single crates can be used without this one.
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod registry;
 
