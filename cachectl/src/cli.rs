@@ -6,15 +6,15 @@ use cache_core::Timeout;
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 
-/// Looks into a cache, and changes it.
+/// Inspects and changes a cache.
 ///
-/// Values are JSON, on the way in and out. Exit status: 0 done, a hit, true; 1 a miss or false;
+/// Values are read and printed as JSON. Exit status: 0 done, a hit, true; 1 a miss or false;
 /// 2 a wrong command line, setting, key or value; 3 the backend is unreachable or failed.
 #[derive(Debug, Parser)]
 #[command(name = "cachectl", version, max_term_width = 100)]
 pub(crate) struct Cli {
-    /// A settings file (.toml or .json). Without it and without --url: `CACHE_URL` and
-    /// `CACHE_<ALIAS>_URL` of the environment
+    /// A settings file (.toml or .json). Without it and --url, `CACHE_URL` and
+    /// `CACHE_<ALIAS>_URL` of the environment apply
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) settings: Option<PathBuf>,
 
@@ -30,7 +30,7 @@ pub(crate) struct Cli {
     #[arg(long, global = true)]
     pub(crate) json: bool,
 
-    /// Does not ask before something is destroyed
+    /// Skips the question before data is destroyed
     #[arg(long, short, global = true)]
     pub(crate) yes: bool,
 
@@ -95,7 +95,7 @@ pub(crate) struct Entry {
     /// JSON; - reads it from standard input
     #[arg(allow_negative_numbers = true)]
     pub(crate) value: String,
-    /// Stores the value as bytes, as it stands: with - those of standard input
+    /// Stores the value as bytes, unchanged; - reads them from standard input
     #[arg(long)]
     pub(crate) raw: bool,
     #[command(flatten)]
@@ -113,7 +113,7 @@ pub(crate) struct Step {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// The value of a key
+    /// Prints the value of a key
     Get {
         #[command(flatten)]
         key: Key,
@@ -123,7 +123,7 @@ pub(crate) enum Command {
     },
     /// Stores a value
     Set(Entry),
-    /// Stores a value where nothing is
+    /// Stores a value if the key is absent
     Add(Entry),
     /// Gives a key a new lifetime
     Touch {
@@ -134,9 +134,9 @@ pub(crate) enum Command {
     },
     /// Removes a key
     Delete(Key),
-    /// Whether a key exists
+    /// Tells whether a key exists
     HasKey(Key),
-    /// The values of keys, as a JSON object; exit status 1 where one is missing
+    /// Prints the values of keys as a JSON object; exit status 1 if one is missing
     GetMany(Keys),
     /// Stores the JSON object on standard input; prints the keys that were refused as too large
     SetMany {
@@ -157,32 +157,32 @@ pub(crate) enum Command {
     DecrVersion(Step),
     /// Removes everything in the location, including entries of other programs
     Clear,
-    /// The key as the store has it
+    /// Prints the key as the store has it
     MakeKey(Key),
-    /// Makes the tables of caches in a database: of the one chosen, or of all in the settings
+    /// Creates the tables of caches in a database: of the chosen one, or of all in the settings
     Createcachetable {
         /// Only prints the SQL
         #[arg(long)]
         dry_run: bool,
     },
-    /// Whether the store answers
+    /// Checks whether the store answers
     Ping,
-    /// Reads all settings, says what is wrong with them, and pings each cache
+    /// Reads all settings, prints their errors, and pings each cache
     Check,
-    /// What the store says of itself
+    /// Prints what the store reports about itself
     Info,
-    /// Removes what has expired (files, database)
+    /// Removes expired entries (files, database)
     PurgeExpired,
-    /// What is stored under a key: its kind, its bytes, and how they read
+    /// Prints the kind and the bytes stored under a key, and how they read
     Decode(Key),
-    /// Runs the conformance suite against the cache, under keys of its own
+    /// Runs the conformance suite against the cache, under its own keys
     #[cfg(feature = "conformance")]
     Conformance {
         /// Checks whose names contain one of these; all by default
         #[arg(value_name = "CHECK")]
         filter: Vec<String>,
     },
-    /// Measures the common operations, under keys of its own
+    /// Measures the common operations, under its own keys
     Bench(Bench),
     /// Prints a completion script
     Completions { shell: Shell },
@@ -191,7 +191,7 @@ pub(crate) enum Command {
 // What is measured.
 #[derive(Clone, Copy, Debug, Args)]
 pub(crate) struct Bench {
-    /// For how long each operation is called
+    /// How long each operation is called
     #[arg(long, value_name = "SECONDS", default_value_t = 1.0)]
     pub(crate) seconds: f64,
     /// The size of a value
