@@ -7,16 +7,16 @@ use cache_core::Capabilities;
 
 use crate::client::Client;
 
-/// The largest item of a server that was told nothing else; with the key and some 60 bytes more.
+/// The largest item of a server with default settings, including the key and some 60 more bytes.
 const MAX_ITEM: usize = 1 << 20;
 
-/// How late a value may be gone: a second for what is rounded up, one for the server's clock.
+/// How much longer a value may be read: a second for rounding up, and one for the server's clock.
 const LATENESS: Duration = Duration::from_secs(2);
 
 /// A cache on one or several memcached servers.
 ///
-/// Cheap to share behind a [`Cache`](cache_core::Cache); it holds the connections, which are made
-/// when they are needed. After `fork` each side of a handle has connections of its own. What `info` says are sums over all
+/// Cheap to share behind a [`Cache`](cache_core::Cache). It holds the connections, which are opened when they
+/// are needed. After `fork` each side of a handle has its own connections. What `info` says are sums over all
 /// servers, which hold whatever else is on them.
 pub struct MemcachedCache {
     client: Client,

@@ -12,11 +12,11 @@ use crate::payload;
 use crate::replies::Reply;
 use crate::request::{Command, Request, Store, check_key};
 
-/// A request for values stays below what the system's buffers hold on the way: a server that
-/// cannot send its replies reads no more requests.
+/// A request for values stays below the size of the system's buffers: a server that cannot send its replies
+/// reads no more requests.
 const LONGEST_ASKING: usize = 64 * 1024;
 
-/// A request with values, whose replies are short, is only kept from taking much memory.
+/// A request with values has short replies, and is limited only to save memory.
 const LONGEST_TELLING: usize = 1 << 20;
 
 impl Client {
@@ -96,7 +96,7 @@ impl Client {
         Ok(())
     }
 
-    /// Empties every server; all of them are told, whichever fails.
+    /// Empties every server; all of them are asked, even if one fails.
     pub(crate) async fn clear(&self, mode: Mode) -> Result<()> {
         let call = self.start(mode);
         let request = Request::flush_all();
@@ -117,7 +117,7 @@ impl Client {
         Ok(groups)
     }
 
-    /// Sends the commands of `places` to one server, in requests of about `longest` bytes; the
+    /// Sends the commands of `places` to one server, in requests of about `longest` bytes. Returns the
     /// replies in order.
     async fn pipeline(
         &self,

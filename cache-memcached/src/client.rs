@@ -14,7 +14,7 @@ use crate::replies::Reply;
 use crate::request::{Command, Request};
 use crate::servers::ServerSet;
 
-/// The servers, and how a cache uses them. Its operations are in modules of their own.
+/// The servers, and how a cache uses them. The modules of the operations implement its methods.
 #[derive(Debug)]
 pub(crate) struct Client {
     pub(crate) servers: ServerSet,
@@ -29,7 +29,7 @@ impl Client {
         Call::new(mode, self.operation_timeout)
     }
 
-    /// Returns the lifetime that a server is told.
+    /// Returns the lifetime in the form that is sent to a server.
     pub(crate) fn exptime(&self, expiry: Expiry) -> u32 {
         exptime::of(expiry, self.clock.wall_ms())
     }
@@ -115,7 +115,7 @@ impl Client {
         }
     }
 
-    /// Returns what a found item means; a damaged one is a miss.
+    /// Returns the value of a found item; a damaged one is a miss.
     pub(crate) fn value(&self, place: usize, found: MetaCommandResult) -> Result<Option<Payload>> {
         match found.rc {
             ReturnCode::En => Ok(None),

@@ -1,4 +1,4 @@
-//! `incr` and `rename`: what memcached itself cannot do, built on its compare-and-swap.
+//! `incr` and `rename`, which memcached itself lacks, built on its compare-and-swap.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use crate::exptime;
 use crate::payload;
 use crate::request::{Command, Request, Store, check_key};
 
-/// The longest pause after a change that came too late, in microseconds; it grows up to there.
+/// The longest pause after a change that came too late, in microseconds. Pauses grow up to this.
 const LONGEST_PAUSE: u64 = 2_000;
 
 /// An item as it was read.
@@ -61,8 +61,8 @@ impl Client {
         Err(Error::key_not_found(key.as_str()))
     }
 
-    /// Writes the new key and then removes the old one, each only if nobody else wrote it in
-    /// between: whatever fails half-way, the value is under one of the two.
+    /// Writes the new key and then removes the old one, each only if nobody else wrote it in between. If it
+    /// fails half-way, the value is under one of the two.
     pub(crate) async fn rename(&self, mode: Mode, from: Key<'_>, to: Key<'_>) -> Result<bool> {
         check_key(from)?;
         check_key(to)?;
@@ -102,7 +102,7 @@ impl Client {
         Ok(false)
     }
 
-    /// Removes what [`rename`](Self::rename) made, if it is still that.
+    /// Removes the entry that [`rename`](Self::rename) made, if it is unchanged.
     async fn unmake(&self, call: Call, to: Key<'_>, made: Option<u64>) -> Result<()> {
         if let Some(cas) = made {
             let command = Command::delete_unchanged(to, cas);
@@ -111,13 +111,12 @@ impl Client {
         Ok(())
     }
 
-    /// An item and the number that this state of it has.
+    /// Returns an item and the number of this state of it.
     ///
-    /// A server that counts puts the new item's number on the old item as well, which others may
-    /// be reading (`do_add_delta` of memcached 1.6): the old value then comes with the new number, and a
-    /// change that hangs on this number is made of a value that is not there any more. So the number
-    /// is asked for first, in the same exchange. Where both are the same, the old item was gone
-    /// before the value was looked up.
+    /// A server that counts also puts the new item's number on the old item, which others may be reading
+    /// (`do_add_delta` of memcached 1.6). The old value then comes with the new number, and a change guarded
+    /// by this number would build on an outdated value. So the number is asked for first, in the same
+    /// exchange. If both numbers are equal, the old item was gone before the value was looked up.
     async fn item(&self, call: Call, key: Key<'_>) -> Result<Option<Item>> {
         let place = self.servers.pick(key.as_str())?;
         let mut request = Request::many();
@@ -175,9 +174,9 @@ impl Client {
         })
     }
 
-    /// What the server at `place` is told, so that the item lives there for as long as it had left.
-    /// A date is one of its own clock: by this machine's it would move by what the two differ
-    /// with every call.
+    /// Returns the lifetime to send to the server at `place`, so that the item keeps its remaining time. A
+    /// date counts on the server's own clock: taken from this machine's, it would shift by the difference of
+    /// the clocks with every call.
     async fn lifetime(&self, call: Call, item: &Item, place: usize) -> Result<u32> {
         let Some(left) = item.seconds else { return Ok(exptime::NEVER) };
         // On another server the clock ticks at another moment within the second.
@@ -189,8 +188,8 @@ impl Client {
     }
 }
 
-/// Lets others through after a change that came too late: at once at first, then for longer, and
-/// by chance, so that no two go on in step.
+/// Lets others through after a change that came too late: not at all at first, then for longer, by a random
+/// time, so that no two callers go on in step.
 async fn pause(call: Call, round: u32) {
     if round > 0 {
         let most = (50 << round.min(16)).min(LONGEST_PAUSE);

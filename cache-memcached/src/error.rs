@@ -1,4 +1,4 @@
-//! [`ErrorReply`]: what a server means by an error reply, and what the caller is told.
+//! [`ErrorReply`]: what a server means by an error reply, and the caller's error.
 
 use std::fmt::Display;
 
@@ -12,11 +12,11 @@ enum Line {
     ServerError,
     /// `CLIENT_ERROR` or `ERROR`. A value may follow that the server reads as commands.
     Error,
-    /// A line that memcached does not answer this command with.
+    /// A line that is not one of memcached's answers to this command.
     Unknown,
 }
 
-/// What its text says of the server.
+/// What its text says about the server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Meaning {
     /// It has no memory for this item, or the item is too large. The command was not carried out.
@@ -72,12 +72,12 @@ impl ErrorReply {
         Some(Self { line: kind, meaning: Meaning::of(&words), words })
     }
 
-    /// A line that memcached does not answer the command with.
+    /// Makes the error for a line that is not one of memcached's answers to the command.
     pub(crate) const fn unknown(line: String) -> Self {
         Self { line: Line::Unknown, words: line, meaning: Meaning::Broken }
     }
 
-    /// Returns what it says of its connection.
+    /// Returns what it says about its connection.
     pub(crate) const fn verdict(&self) -> Verdict {
         match (self.meaning, self.line) {
             (Meaning::Item, Line::ServerError) => Verdict::Keep,
@@ -97,7 +97,7 @@ impl ErrorReply {
         (self.meaning == Meaning::Broken && self.line != Line::ServerError).then_some(&self.words)
     }
 
-    /// Returns what the caller of `command` is told.
+    /// Returns the error for the caller of `command`.
     pub(crate) fn into_error(self, server: &impl Display, command: &str, safety: RetrySafety) -> Error {
         let words = server_text(&self.words);
         match self.meaning {
@@ -133,7 +133,8 @@ impl ErrorReply {
     }
 }
 
-/// Returns the error of a reply that is not memcached's. What came is not shown: it may be a part of a value.
+/// Returns the error for a reply that is not memcached's. It does not show the reply, which may be a part of a
+/// value.
 pub(crate) fn unknown_reply(server: &impl Display, command: &str) -> Error {
     Error::rejected(format!(
         "{server} answered {command:?} with something that is not memcached's meta protocol; see that the location names \
@@ -141,7 +142,7 @@ pub(crate) fn unknown_reply(server: &impl Display, command: &str) -> Error {
     ))
 }
 
-/// Returns the error of a reply of the meta protocol that does not belong to the command.
+/// Returns the error for a reply of the meta protocol that does not belong to the command.
 pub(crate) fn misfit(server: &impl Display) -> Error {
     Error::rejected(format!("{server} answered something that does not fit memcached's meta protocol"))
 }

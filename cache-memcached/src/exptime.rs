@@ -5,13 +5,13 @@ use cache_core::Expiry;
 /// Up to here (30 days) a number of seconds counts from now; beyond, it is a date.
 const LONGEST_RELATIVE: i64 = 60 * 60 * 24 * 30;
 
-/// The number that memcached takes for no expiry.
+/// The number that means no expiry to memcached.
 pub(crate) const NEVER: u32 = 0;
 
-/// What the server is told for `expiry`, when the wall clock says `wall_ms`.
+/// Returns the number to send for `expiry`, when the wall clock reads `wall_ms`.
 ///
-/// The server's clock stands still for up to a second, so a second is added: never early. What
-/// its signed 32-bit date cannot hold (from 2038 on) is never.
+/// The server's clock stands still for up to a second, so a second is added: entries never expire early. A
+/// date beyond its signed 32-bit range (from 2038 on) means never.
 pub(crate) fn of(expiry: Expiry, wall_ms: i64) -> u32 {
     match expiry {
         Expiry::Never => NEVER,
@@ -23,8 +23,8 @@ pub(crate) fn of(expiry: Expiry, wall_ms: i64) -> u32 {
     }
 }
 
-/// What the server is told to keep an entry for `seconds` more ticks of its clock; beyond a month
-/// by the wall clock here.
+/// Returns the number that keeps an entry for `seconds` more ticks of the server's clock; beyond a month it
+/// is a date by this machine's wall clock.
 fn in_seconds(seconds: i64, wall_ms: i64) -> u32 {
     relative(seconds).unwrap_or_else(|| date(wall_ms.div_euclid(1_000).saturating_add(1), seconds))
 }

@@ -9,13 +9,13 @@ use crate::replies::Reply;
 use crate::request::Request;
 
 impl Client {
-    /// Every server says its version.
+    /// Asks every server for its version.
     pub(crate) async fn ping(&self, mode: Mode) -> Result<Presence> {
         let said = self.answers(mode, &Request::version()).await;
         said.into_iter().try_fold(Presence::Exists, |there, text| text.map(|_| there))
     }
 
-    /// The sums over all servers, and each one's version and memory.
+    /// Returns sums over all servers, and each one's version and memory.
     pub(crate) async fn info(&self, mode: Mode) -> Result<Info> {
         let mut info = Info::default();
         for (place, text) in self.answers(mode, &Request::stats()).await.into_iter().enumerate() {
@@ -39,7 +39,7 @@ impl Client {
         Ok(info)
     }
 
-    /// What the clock of the server at `place` shows, in seconds since the Unix epoch.
+    /// Returns the time of the clock of the server at `place`, in seconds since the Unix epoch.
     pub(crate) async fn seconds_at(&self, call: Call, place: usize) -> Result<i64> {
         let replies = self.send(call, place, &Request::stats(), RetrySafety::Idempotent).await?;
         let text = self.text(place, replies)?;
@@ -47,7 +47,7 @@ impl Client {
         shown.ok_or_else(|| self.misfit(place))
     }
 
-    /// The text that each server answers with, all of them asked at once.
+    /// Returns the text of each server's answer. All servers are asked at once.
     async fn answers(&self, mode: Mode, request: &Request) -> Vec<Result<String>> {
         let call = self.start(mode);
         let asked = (0..self.servers.len()).map(|place| async move {

@@ -9,7 +9,7 @@ use crate::payload;
 use crate::replies::Reply;
 use crate::request::{Command, Store, check_key};
 
-/// No server takes an item beyond this, whatever it is told (`-I` ends there): it is not sent.
+/// No server accepts a larger item, whatever its settings (`-I` ends there), so it is not sent.
 pub(crate) const LARGEST: usize = 1 << 30;
 
 impl Client {

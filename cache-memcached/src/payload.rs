@@ -1,4 +1,4 @@
-//! Values as pymemcache lays them out: the flags say what the bytes are.
+//! Values as pymemcache lays them out: the flags tell what the bytes are.
 
 use bytes::Bytes;
 use cache_core::{CodecId, Payload};
@@ -12,14 +12,14 @@ const LONG: u32 = 1 << 2;
 const ZLIB: u32 = 1 << 3;
 const TEXT: u32 = 1 << 4;
 
-/// Where the number of a codec of this project stands: beyond all that pymemcache knows, so that
+/// Where the flags hold the number of a codec of this project: beyond all bits that pymemcache knows, so that
 /// it reads plain bytes.
 const CODEC_SHIFT: u32 = 8;
 
-/// The number of the pickle codec, whose values pymemcache has a flag of its own for.
+/// The number of the pickle codec, for whose values pymemcache has its own flag.
 const PICKLE_CODEC: CodecId = CodecId(3);
 
-/// The flags and bytes of `payload`.
+/// Returns the flags and bytes of `payload`.
 pub(crate) fn write(payload: Payload) -> (u32, Bytes) {
     match payload {
         Payload::Int(n) => (INTEGER, n.to_string().into()),
@@ -30,8 +30,8 @@ pub(crate) fn write(payload: Payload) -> (u32, Bytes) {
     }
 }
 
-/// What `flags` and `data` mean, in the order in which pymemcache looks at the flags; `None` for
-/// a damaged value, and for one that inflates to more than `max_inflated` bytes.
+/// Returns the value of `flags` and `data`, checking the flags in pymemcache's order. Returns `None` for a
+/// damaged value, and for one that inflates to more than `max_inflated` bytes.
 pub(crate) fn read(flags: u32, data: Bytes, max_inflated: usize) -> Option<Payload> {
     let data = if flags & ZLIB != 0 {
         Bytes::from(decompress_to_vec_zlib_with_limit(&data, max_inflated).ok()?)
@@ -55,7 +55,7 @@ pub(crate) fn read(flags: u32, data: Bytes, max_inflated: usize) -> Option<Paylo
     Some(if codec_alone { Payload::Encoded(CodecId(number), data) } else { Payload::Bytes(data) })
 }
 
-/// Whether the server itself counts on from these bytes as this project does: digits alone.
+/// Whether the server itself counts on these bytes as this project does: only digits.
 pub(crate) fn counts_natively(flags: u32, data: &[u8]) -> bool {
     let digits = data.trim_ascii_end();
     flags & ZLIB == 0 && !digits.is_empty() && data.len() <= 20 && digits.iter().all(u8::is_ascii_digit)

@@ -9,7 +9,7 @@ use crate::error::{misfit, unknown_reply};
 use crate::replies::{Answer, Reply};
 use crate::request::Request;
 
-/// The first memcached whose meta protocol is the one spoken here.
+/// The first memcached whose meta protocol fits.
 const OLDEST_VERSION: [u32; 3] = [1, 6, 10];
 
 /// One memcached server.
@@ -50,8 +50,8 @@ impl Protocol for Memcached {
         Some(Request::version())
     }
 
-    /// Refuses a server that is too old, before it is sent anything: one that does not know `ms` reads the value after it
-    /// as commands.
+    /// Refuses a server that is too old before sending it anything: one that does not know `ms` reads the value after
+    /// it as commands.
     fn check_handshake(&self, request: &Request, answer: Answer) -> Result<(), Error> {
         let said = match answer.into_replies() {
             Ok(replies) => match replies.into_iter().next() {

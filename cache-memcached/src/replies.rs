@@ -6,10 +6,10 @@ use memcache::exp::{MetaCommandResult, MetaResponse, parse_meta_result};
 use crate::error::ErrorReply;
 use crate::request::{Form, Request};
 
-/// No line of the protocol is longer: the longest are of statistics. To read one takes a few copies of it.
+/// No line of the protocol is longer; the longest are statistics. Reading one takes a few copies of it.
 const LONGEST_LINE: usize = 4 * 1024;
 
-/// More lines than these are not statistics, of which a server has about 4 KiB.
+/// More lines than these cannot be statistics, of which a server has about 4 KiB.
 const LONGEST_TEXT: usize = 16 * 1024;
 
 /// A whole reply.
@@ -17,7 +17,7 @@ const LONGEST_TEXT: usize = 16 * 1024;
 pub(crate) enum Reply {
     /// Of the meta protocol.
     Meta(MetaCommandResult),
-    /// The server does not take the item.
+    /// The server refuses the item.
     Refused(ErrorReply),
     /// A plain line, or the lines of statistics.
     Text(String),
@@ -33,23 +33,23 @@ pub(crate) struct Answer {
     number: usize,
     /// The last may be the head of a value that is still coming.
     replies: Vec<Reply>,
-    /// The first of them that is about the server or the connection, and not about an item.
+    /// The first reply that is about the server or the connection rather than an item.
     failure: Option<ErrorReply>,
 }
 
 impl Answer {
-    /// The answer to `request`, of which nothing has come.
+    /// Makes the answer to `request` before any bytes have come.
     pub(crate) fn to(request: &Request) -> Self {
         let (form, missing) = (request.form, request.replies);
         Self { form, missing, number: 0, replies: Vec::with_capacity(missing), failure: None }
     }
 
-    /// Returns the replies, or the one that says that the server cannot do what it is asked.
+    /// Returns the replies, or the one that says that the server cannot carry out the request.
     pub(crate) fn into_replies(self) -> Result<Vec<Reply>, ErrorReply> {
         self.failure.map_or(Ok(self.replies), Err)
     }
 
-    /// Returns what it says of its connection.
+    /// Returns what it says about its connection.
     pub(crate) fn verdict(&self) -> Verdict {
         self.failure.as_ref().map_or(Verdict::Keep, ErrorReply::verdict)
     }
@@ -57,7 +57,7 @@ impl Answer {
     /// Takes what has come. Returns true when nothing is missing.
     ///
     /// # Errors
-    /// What came is not a reply to the request.
+    /// The bytes are not a reply to the request.
     pub(crate) fn read(&mut self, incoming: &mut Incoming) -> Result<bool, Malformed> {
         while self.missing > 0 {
             if incoming.is_expecting() {

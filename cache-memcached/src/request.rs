@@ -1,4 +1,4 @@
-//! What is asked: commands of the meta protocol, as data.
+//! Requests: commands of the meta protocol, as data.
 
 use bytes::Bytes;
 use cache_core::django::{MEMCACHE_MAX_KEY_LENGTH, memcache_key_warnings};
@@ -12,7 +12,7 @@ pub(crate) struct Command {
     data: Option<Bytes>,
 }
 
-/// Where `ms` stores.
+/// When `ms` stores.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Store {
     /// Replaces any item.
@@ -21,7 +21,7 @@ pub(crate) enum Store {
     Absent,
     /// Replaces the item of this number.
     Unchanged(u64),
-    /// As one of the two, and the reply has the new item's number.
+    /// Like one of the two, and the reply has the new item's number.
     Numbered(Option<u64>),
 }
 
@@ -98,8 +98,8 @@ impl Command {
     }
 }
 
-/// Refuses a key that would break the protocol: the crate would send such a key in base64, under
-/// which nobody else finds it. A cache over this backend has checked it before.
+/// Refuses a key that would break the protocol: the crate would send such a key in base64, and no other
+/// client would find it. A cache over this backend has checked the key already.
 pub(crate) fn check_key(key: Key<'_>) -> Result<()> {
     let bytes = key.as_bytes();
     if bytes.is_empty() {
@@ -116,7 +116,7 @@ pub(crate) fn check_key(key: Key<'_>) -> Result<()> {
 /// Room for the line of most commands.
 const USUAL_LINE: usize = 64;
 
-/// What a request is answered with.
+/// The form of a request's replies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Form {
     /// Replies of the meta protocol.

@@ -9,8 +9,8 @@ use crate::servers::{Ejection, Servers};
 const NO_LOGIN: &str = "has a user or a password, and the protocol spoken here has neither; leave it out and \
                         let only the program's machines reach the server";
 
-/// Names of Django's backends over other clients. With one server they find the same entries; with several they spread
-/// the keys by rules of their own.
+/// Names of Django's backends over other clients. With one server they find the same entries; with several they
+/// spread the keys by other rules.
 const SPREAD_OTHERWISE: [(&str, &str); 5] = [
     ("pylibmc", "libmemcached"),
     ("djangopylibmc", "libmemcached"),
@@ -19,7 +19,7 @@ const SPREAD_OTHERWISE: [(&str, &str); 5] = [
     ("django.core.cache.backends.memcached.MemcachedCache", "python-memcached"),
 ];
 
-/// Names of a backend that learns its servers from the one that it is told.
+/// Names of a backend that learns its servers from the one that it is given.
 const DISCOVERING: [&str; 2] = ["elasticache", "django_elasticache.memcached.ElastiCache"];
 
 impl FromSettings for MemcachedCache {

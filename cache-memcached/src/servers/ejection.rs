@@ -16,8 +16,8 @@ pub struct Ejection {
     /// How long a failed server is left alone before each such try; 1 second. Calls for its keys
     /// fail at once meanwhile.
     pub retry_timeout: Duration,
-    /// How long a server stays left out; 60 seconds. Then it gets its keys back, and what it
-    /// still holds of them is read again, stale or not.
+    /// How long a server stays left out; 60 seconds. Then it gets its keys back, and its old values are read
+    /// again, stale or not.
     pub dead_timeout: Duration,
 }
 
@@ -44,7 +44,7 @@ pub(super) struct Failures {
 /// Of each server, by its place.
 #[derive(Debug)]
 pub(super) struct Health {
-    /// The tries since it failed first, and when the last one was.
+    /// The tries since the first failure, and the time of the last one.
     failed: Vec<Option<Failed>>,
     /// Since when it is left out.
     dead: Vec<Option<u64>>,
@@ -72,7 +72,7 @@ impl Failures {
         failures
     }
 
-    /// Returns the health of the servers, after those came back whose time has come.
+    /// Returns the health of the servers, after readmitting those whose time has come.
     pub(super) fn health_now(&self) -> MutexGuard<'_, Health> {
         let mut health = self.health();
         self.bring_back(&mut health);

@@ -1,4 +1,4 @@
-//! [`Servers`]: where the memcached servers are, as Django's `LOCATION` says it.
+//! [`Servers`]: the addresses of the memcached servers, as in Django's `LOCATION`.
 
 use std::fmt;
 
@@ -8,7 +8,7 @@ use cache_net::Address;
 /// memcached's own port, used if an address names none.
 const DEFAULT_PORT: u16 = 11_211;
 
-/// What the systems of today hold in the address of a unix socket, the ending NUL included.
+/// How long the path of a unix socket may be on common systems, including the final NUL.
 const SOCKET_PATH_ROOM: usize = 104;
 
 /// The servers of a cache, as they were given.
@@ -16,7 +16,7 @@ const SOCKET_PATH_ROOM: usize = 104;
 pub(crate) struct Servers(Vec<String>);
 
 impl fmt::Debug for Servers {
-    /// The servers' names. What cannot be read as a server may hold a password and is not shown.
+    /// Shows the servers' names. A string that is not a server may hold a password and is not shown.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut list = f.debug_list();
         for text in &self.0 {
@@ -41,8 +41,8 @@ impl Servers {
 /// A server and the name under which keys are spread.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct NamedAddress {
-    /// As pymemcache names the node: `host:port` without brackets, or the socket's path. Taken
-    /// from the text and never from DNS, so that it is the same in every process.
+    /// The node's name in pymemcache: `host:port` without brackets, or the socket's path. Taken from the
+    /// string and never from DNS, so that it is the same in every process.
     pub(crate) name: String,
     pub(crate) address: Address,
 }
