@@ -5,8 +5,7 @@ use redis::Cmd;
 
 use crate::scripts::PERSIST;
 
-/// The longest lifetime in milliseconds that is sent: beyond it, Redis' own sum with the clock
-/// may overflow.
+/// The longest lifetime in milliseconds that is sent. Beyond it, Redis' own sum with the clock may overflow.
 const LONGEST_MS: u128 = 1 << 62;
 
 fn with_key(name: &str, key: Key<'_>) -> Cmd {
@@ -69,7 +68,7 @@ pub(crate) fn set(store: Store, key: Key<'_>, value: &Payload, expiry: Expiry) -
     cmd
 }
 
-/// A value as it is stored already, for `ttl` milliseconds, or for ever.
+/// Stores a value that is in stored form already, for `ttl` milliseconds, or for ever.
 #[cfg(feature = "cluster")]
 pub(crate) fn set_raw(key: Key<'_>, data: &[u8], ttl: Option<u64>) -> Cmd {
     let mut cmd = with_key("SET", key);
@@ -80,7 +79,7 @@ pub(crate) fn set_raw(key: Key<'_>, data: &[u8], ttl: Option<u64>) -> Cmd {
     cmd
 }
 
-/// `PEXPIRE`; `None` for a lifetime without end, which takes a script.
+/// `PEXPIRE`; `None` for a lifetime without end, which needs a script.
 pub(crate) fn expire(key: Key<'_>, expiry: Expiry) -> Option<Cmd> {
     let ms = lifetime_ms(expiry)?;
     let mut cmd = with_key("PEXPIRE", key);
@@ -100,8 +99,8 @@ fn lifetime_ms(expiry: Expiry) -> Option<u64> {
     }
 }
 
-/// `ASYNC`: the entries are gone at once, and their memory is given back behind the scenes. A
-/// plain `FLUSHDB` of a large database stops the server for longer than a call may take.
+/// `ASYNC`: the entries are gone at once, and their memory is freed in the background. A plain `FLUSHDB` of a
+/// large database stops the server for longer than a call may take.
 pub(crate) fn clear() -> Cmd {
     let mut cmd = redis::cmd("FLUSHDB");
     cmd.arg("ASYNC");
@@ -116,8 +115,8 @@ pub(crate) fn ping() -> Cmd {
     redis::cmd("PING")
 }
 
-/// Commands that show whether calls will work, `PING` first: on keys that are not there, and without changing anything.
-/// In a cluster, the two keys are on different servers.
+/// Commands that show whether calls will work, `PING` first: on keys that do not exist, and without changing
+/// anything. In a cluster, the two keys are on different servers.
 pub(crate) fn trials(writes: bool) -> Vec<Cmd> {
     let unique = fastrand::u128(..);
     let [one, other] = ["a", "b"].map(|tag| format!("cache-ping:{{{tag}}}:{unique:032x}"));

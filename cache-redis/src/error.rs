@@ -1,4 +1,4 @@
-//! The error of a reply that is not what was asked for.
+//! The errors of replies that do not fit their commands.
 
 use cache_core::{Error, server_text};
 
@@ -7,7 +7,7 @@ use crate::meanings::{code, meaning};
 use crate::reply::Wrong;
 use crate::request::Request;
 
-/// The error for a caller, of `wrong` in answer to the command at `place` in `request`.
+/// Returns the caller's error for `wrong`, the answer to the command at `place` in `request`.
 pub(crate) fn error(wrong: Wrong, server: &Server, request: &Request, place: usize) -> Error {
     let command = request.name(place);
     match wrong {

@@ -1,4 +1,4 @@
-//! [`Servers`]: Django's `LOCATION`, and what a URL in it says.
+//! [`Servers`]: Django's `LOCATION`, and the parts of a URL in it.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -11,7 +11,7 @@ const DEFAULT_PORT: u16 = 6379;
 
 const SENTINEL_PORT: u16 = 26_379;
 
-/// What may stand before `+sentinel`.
+/// The schemes that may stand before `+sentinel`.
 const SCHEMES: [&str; 4] = ["redis", "rediss", "valkey", "valkeys"];
 
 /// The URLs of the servers of a cache, as they were given.
@@ -19,7 +19,7 @@ const SCHEMES: [&str; 4] = ["redis", "rediss", "valkey", "valkeys"];
 pub(crate) struct Servers(Vec<String>);
 
 impl fmt::Debug for Servers {
-    /// Without users and passwords: what cannot be read as a URL is not shown at all.
+    /// Shows no users and passwords. A string that is not a URL is not shown at all.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut list = f.debug_list();
         for url in &self.0 {
@@ -48,7 +48,7 @@ impl Servers {
         Self(urls.filter(|url| !url.is_empty()).map(str::to_owned).collect())
     }
 
-    /// Whether each says that it is reached over TLS.
+    /// Whether every URL is one of TLS.
     #[cfg(feature = "settings")]
     pub(crate) fn all_are_tls(&self) -> bool {
         let is_tls = |url: &String| {
@@ -58,7 +58,7 @@ impl Servers {
         self.0.iter().all(is_tls)
     }
 
-    /// Whether each says which database is meant. What cannot be read is for [`parse`](Self::parse) to refuse.
+    /// Whether every URL names a database. [`parse`](Self::parse) refuses URLs that cannot be read.
     #[cfg(feature = "settings")]
     pub(crate) fn all_name_a_database(&self) -> bool {
         self.0.iter().filter_map(|url| redis::parse_redis_url(url)).all(|url| {
@@ -67,7 +67,7 @@ impl Servers {
         })
     }
 
-    /// The servers; or the one primary, whose address is not known yet, and its sentinels.
+    /// Returns the servers; or the single primary, whose address is not known yet, and its sentinels.
     pub(crate) fn parse(&self) -> Result<(Vec<Server>, Option<SentinelGroup>)> {
         if self.0.is_empty() {
             return Err(Error::invalid_cache_backend(
@@ -100,7 +100,7 @@ impl Servers {
     }
 }
 
-/// A password, which no formatting shows.
+/// A password, which is never shown by formatting.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Secret(pub(crate) String);
 
@@ -110,7 +110,7 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// One server, and who asks it for what. Its [`fmt::Display`] is its name in errors.
+/// One server, and the log-in for it. Its [`fmt::Display`] is its name in errors.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Server {
     pub(crate) address: Address,
@@ -136,7 +136,7 @@ impl fmt::Display for Server {
 /// The sentinels that watch one primary. Its [`fmt::Display`] is its name in errors.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct SentinelGroup {
-    /// What they call it.
+    /// The sentinels' name for it.
     pub(crate) name: String,
     pub(crate) sentinels: Vec<Server>,
 }
@@ -155,7 +155,7 @@ fn is_of_sentinels(url: &str) -> bool {
 }
 
 impl SentinelGroup {
-    /// A primary without an address, and its sentinels.
+    /// Reads a primary without an address, and its sentinels.
     fn read(url: &str) -> Result<(Server, Self), Problem> {
         let (scheme, rest) = url.split_once("://").ok_or("is not a Redis URL")?;
         let scheme = scheme.to_ascii_lowercase();
@@ -191,7 +191,7 @@ impl SentinelGroup {
     }
 }
 
-/// What is wrong with a URL, without a word of what it says: it may hold a password.
+/// What is wrong with a URL. It contains no part of the URL, which may hold a password.
 type Problem = &'static str;
 
 fn read(text: &str) -> Result<Server, Problem> {

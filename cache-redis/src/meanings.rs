@@ -22,7 +22,7 @@ pub(crate) struct Meaning {
     replies: &'static [(&'static str, &'static str)],
     pub(crate) kind: ErrorKind,
     verdict: Verdict,
-    /// Why, and the way out.
+    /// The reason and the remedy.
     pub(crate) advice: &'static str,
 }
 
@@ -32,8 +32,8 @@ const fn row(replies: Replies, kind: ErrorKind, verdict: Verdict, advice: &'stat
     Meaning { replies, kind, verdict, advice }
 }
 
-/// The first row that fits counts. `on_error = "fallback"` hides `Unavailable` and `Storage`: what a wrong setting
-/// causes, and time does not mend, is `Rejected`.
+/// The first row that fits counts. `on_error = "fallback"` hides `Unavailable` and `Storage`; so an error that a
+/// wrong setting causes, and that time does not mend, is `Rejected`.
 static MEANINGS: &[Meaning] = &[
     // Another server may do it: a failover, a start, a disk that is full.
     row(&[("READONLY", ""), ("ERR", "against a read only")], Unavailable, ELSEWHERE, REPLICA),
@@ -105,8 +105,8 @@ const UNKNOWN_COMMAND: &str = "it does not know the command in this form; Redis 
 const TOO_LONG: &str = "the value or the key is longer than its proto-max-bulk-len";
 const ALTERED: &str = "something between it and this client alters commands, or it speaks another protocol";
 
-/// The code of `e`. Servers before 7 wrap what a script met:
-/// `ERR Error running script (call to f_…): @user_script:1: @user_script: 1: -READONLY You can't …`.
+/// Returns the code of `e`. Servers before 7 wrap an error within a script: `ERR Error running script (call
+/// to f_…): @user_script:1: @user_script: 1: -READONLY You can't …`.
 pub(crate) fn code(e: &ServerError) -> &str {
     let wrapped = |text: &str| {
         let words = text.split(' ').map(|word| word.trim_start_matches('-'));
@@ -127,7 +127,7 @@ pub(crate) fn meaning(e: &ServerError) -> Option<&'static Meaning> {
     MEANINGS.iter().find(|row| row.replies.iter().any(fits))
 }
 
-/// What `reply` says of its connection; of the replies to several commands see [`verdict_of_many`].
+/// Returns what `reply` says about its connection; for the replies to several commands see [`verdict_of_many`].
 pub(crate) fn verdict(reply: &Value) -> Verdict {
     match reply {
         Value::ServerError(e) => meaning(e).map_or(GOOD, |meaning| meaning.verdict),
@@ -135,8 +135,8 @@ pub(crate) fn verdict(reply: &Value) -> Verdict {
     }
 }
 
-/// What the replies to several commands say of their connection: what the first of them says that is not good. The
-/// others may have been carried out.
+/// Returns what the replies to several commands say about their connection: the first verdict that is not good.
+/// The other commands may have been carried out.
 pub(crate) fn verdict_of_many(replies: &[Value]) -> Verdict {
     match replies.iter().map(verdict).find(|&one| one != GOOD) {
         Some(Verdict::Refused { .. }) => Verdict::Refused { wholly: false },
@@ -144,7 +144,7 @@ pub(crate) fn verdict_of_many(replies: &[Value]) -> Verdict {
     }
 }
 
-/// Whether a server closed the connection with this reply, so that those to the commands behind it do not come.
+/// Whether a server closed the connection with this reply, so that the replies to later commands do not come.
 pub(crate) fn is_last(e: &ServerError) -> bool {
     meaning(e).is_some_and(|meaning| meaning.verdict == ENDS)
 }
@@ -158,8 +158,8 @@ pub(crate) fn is_elsewhere(reply: &Value) -> bool {
     matches!(said, Verdict::Refused { .. })
 }
 
-/// Whether a call that is only a trial need not mind: the keys of the cache are others, and a script is sent whole once
-/// it is not known. Of a cluster, also that another member has the key.
+/// Whether a trial may ignore this error: the cache's real keys are others, and an unknown script is sent whole. In a
+/// cluster, also that another member has the key.
 pub(crate) fn is_no_matter(e: &ServerError, in_cluster: bool) -> bool {
     match code(e) {
         "NOSCRIPT" => true,

@@ -1,4 +1,4 @@
-//! [`Node`]: one server of a cache, and what is made of its replies.
+//! [`Node`]: one server of a cache, and how its replies are read.
 
 use std::sync::Arc;
 
@@ -30,12 +30,12 @@ pub(crate) fn new_node(server: Server, role: Role, config: &Config) -> Arc<Node>
     Arc::new(node)
 }
 
-/// The reply that a call brought, which may be the server's own error.
+/// Returns the reply that a call brought, which may be the server's own error.
 pub(crate) fn value(outcome: Result<Answer, CallError>) -> Result<Value> {
     Ok(outcome?.into_value())
 }
 
-/// What is understood of the reply of `node` to the command at `place` in `request`; or an error that names both.
+/// Reads the reply of `node` to the command at `place` in `request`. An error names both.
 pub(crate) fn understand<T>(
     node: &Node,
     request: &Request,
@@ -55,7 +55,7 @@ pub(crate) struct Replied {
 }
 
 impl Replied {
-    /// What `read` makes of it.
+    /// Reads it with `read`.
     pub(crate) fn read<T>(self, read: impl FnOnce(Value) -> Result<T, Wrong>) -> Result<T> {
         understand(&self.node, &self.request, self.place, read(self.value))
     }

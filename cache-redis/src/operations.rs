@@ -17,7 +17,7 @@ use crate::scripts;
 use crate::scripts::{INCR, PERSIST, RENAME, Script};
 use crate::topology::{Access, Topology};
 
-/// Redis' own limit of a value's bytes.
+/// Redis' own limit for a value, in bytes.
 pub(crate) const LARGEST_VALUE: usize = 512 << 20;
 
 #[derive(Debug)]
@@ -40,7 +40,7 @@ impl Operations {
         Call::new(mode, self.limits.operation_timeout)
     }
 
-    /// What `read` makes of the reply to a request about `key`.
+    /// Sends a request about `key` and reads the reply with `read`.
     async fn ask<T>(
         &self,
         call: Call,
@@ -53,7 +53,7 @@ impl Operations {
         understand(&node, request, 0, read(reply))
     }
 
-    /// The reply to a request about `key`, and who gave it.
+    /// Returns the reply to a request about `key`, and the node that gave it.
     async fn reply(
         &self,
         call: Call,
@@ -78,7 +78,7 @@ impl Operations {
         reply.map_err(|e| if e.kind() == ErrorKind::OutcomeUnknown { e.with_key(key.as_str()) } else { e })
     }
 
-    /// Calls a script by its name; one that the server does not know (yet) is sent whole.
+    /// Calls a script by its name. A script that the server does not know (yet) is sent whole.
     async fn script<T>(
         &self,
         call: Call,
@@ -227,7 +227,7 @@ impl Operations {
         values.into_iter().map(|value| understand(&node, &request, 0, reply::payload(value))).collect()
     }
 
-    /// The places of the entries that are too large.
+    /// Returns the indexes of the entries that are too large.
     pub(crate) async fn set_many(
         &self,
         mode: Mode,
@@ -321,7 +321,7 @@ impl Operations {
     }
 }
 
-/// Checks what came of the [`commands::trials`] in `request`.
+/// Checks the replies to the [`commands::trials`] in `request`.
 fn check_trials(node: &Node, request: &Request, said: Value, in_cluster: bool) -> Result<()> {
     let replies = understand(node, request, 0, reply::elements(said, request.len()))?;
     for (place, said) in replies.into_iter().enumerate() {

@@ -1,7 +1,7 @@
 //! [`Answer`]: RESP2, read from bytes as they come. No I/O.
 //!
-//! Not the `redis` crate's parser: it recurses, a hundred levels deep, sets aside room for 4,096
-//! elements at each, and keeps what came behind a reply for the next.
+//! Not the `redis` crate's parser: it recurses, a hundred levels deep, sets aside room for 4,096 elements at
+//! each, and keeps bytes behind a reply for the next one.
 
 use cache_net::{Incoming, Malformed, Verdict};
 use redis::{Value, parse_redis_value};
@@ -9,7 +9,7 @@ use redis::{Value, parse_redis_value};
 use crate::meanings;
 use crate::request::Commands;
 
-/// Replies to what is asked here are three deep at most. With [`FIRST_ELEMENTS`] at each depth and a block that
+/// Replies to this crate's commands are at most three deep. With [`FIRST_ELEMENTS`] at each depth and a block that
 /// never comes, less than 64 KiB are held.
 const DEEPEST: usize = 8;
 
@@ -30,7 +30,7 @@ impl From<Malformed> for ProtocolError {
     }
 }
 
-/// What the commands of one request are answered with, as it comes.
+/// The replies to the commands of one request, as they come.
 pub(crate) struct Answer {
     whole: Whole,
     /// Arrays that are still coming, the innermost last, and how many elements each still lacks.
@@ -44,7 +44,7 @@ enum Whole {
 }
 
 impl Answer {
-    /// Of which nothing has come.
+    /// Makes the answer to `commands` before any bytes have come.
     pub(crate) fn to(commands: &Commands) -> Self {
         let whole = match commands {
             Commands::One(_) => Whole::One(None),
@@ -55,7 +55,7 @@ impl Answer {
         Self { whole, open: Vec::new() }
     }
 
-    /// Moves what has come into it; true when it is whole.
+    /// Takes the bytes that have come. Returns true when the answer is whole.
     pub(crate) fn read(&mut self, incoming: &mut Incoming) -> Result<bool, ProtocolError> {
         while let Some(value) = self.next(incoming)? {
             match &mut self.whole {
@@ -76,7 +76,7 @@ impl Answer {
         Ok(false)
     }
 
-    /// What it says of its connection.
+    /// Returns what it says about its connection.
     pub(crate) fn verdict(&self) -> Verdict {
         match &self.whole {
             Whole::One(value) => value.as_ref().map_or(meanings::GOOD, meanings::verdict),
@@ -84,7 +84,8 @@ impl Answer {
         }
     }
 
-    /// The reply, or an array of those to all commands; up to the one with which the server closed the connection.
+    /// Returns the reply, or an array of the replies to all commands, up to the one with which the server closed
+    /// the connection.
     pub(crate) fn into_value(self) -> Value {
         match self.whole {
             Whole::One(value) => value.unwrap_or(Value::Nil),
@@ -128,8 +129,8 @@ impl Answer {
         }
     }
 
-    /// Puts `value` where it belongs: into the innermost array, which may be whole then and belong
-    /// into another. What belongs into none is a whole reply.
+    /// Puts `value` into the innermost array, which may then be whole and belong in another. Returns a value
+    /// that belongs in none: a whole reply.
     fn put(&mut self, mut value: Value) -> Option<Value> {
         while let Some((mut values, missing)) = self.open.pop() {
             values.push(value);

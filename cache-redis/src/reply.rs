@@ -1,11 +1,11 @@
-//! What replies mean: the value of each kind of command. No I/O.
+//! The meaning of replies: the value for each kind of command. No I/O.
 
 use cache_core::{Bytes, CodecId, Info, Payload, server_text};
 use redis::{ServerError, Value};
 
 use crate::meanings;
 
-/// A reply that is not what was asked for.
+/// A reply that does not fit its command.
 #[derive(Debug)]
 pub(crate) enum Wrong {
     Server(ServerError),
@@ -60,7 +60,7 @@ pub(crate) fn replies(value: Value, count: usize) -> Result<Vec<Value>, Wrong> {
     })
 }
 
-/// Of `SET`: false if `NX` found something.
+/// The reply of `SET`: false if `NX` found the key.
 pub(crate) fn stored(value: Value) -> Result<bool, Wrong> {
     understood(value, |value| match value {
         Value::Okay => Some(true),
@@ -69,7 +69,7 @@ pub(crate) fn stored(value: Value) -> Result<bool, Wrong> {
     })
 }
 
-/// Of `DEL`, `EXISTS`, `PEXPIRE` and the scripts: how many keys it was true of.
+/// The reply of `DEL`, `EXISTS`, `PEXPIRE` and the scripts: how many keys it was true of.
 pub(crate) fn count(value: Value) -> Result<u64, Wrong> {
     understood(value, |value| match value {
         Value::Int(n) => u64::try_from(n).ok(),
@@ -77,11 +77,11 @@ pub(crate) fn count(value: Value) -> Result<u64, Wrong> {
     })
 }
 
-/// A value as it is stored, and its remaining lifetime in milliseconds; `None` for ever.
+/// A value in stored form, and its remaining lifetime in milliseconds; `None` for ever.
 #[cfg(feature = "cluster")]
 pub(crate) type Raw = (Vec<u8>, Option<u64>);
 
-/// Of the script that reads a value with its remaining lifetime, which is rounded up.
+/// The reply of the script that reads a value with its remaining lifetime, which is rounded up.
 #[cfg(feature = "cluster")]
 pub(crate) fn read(value: Value) -> Result<Option<Raw>, Wrong> {
     understood(value, |value| match value {
@@ -96,17 +96,17 @@ pub(crate) fn read(value: Value) -> Result<Option<Raw>, Wrong> {
     })
 }
 
-/// Of `FLUSHDB`, `AUTH` and `SELECT`.
+/// The reply of `FLUSHDB`, `AUTH` and `SELECT`.
 pub(crate) fn okay(value: Value) -> Result<(), Wrong> {
     understood(value, |value| (value == Value::Okay).then_some(()))
 }
 
-/// Of `PING`.
+/// The reply of `PING`.
 pub(crate) fn pong(value: Value) -> Result<(), Wrong> {
     understood(value, |value| matches!(value, Value::SimpleString(said) if said == "PONG").then_some(()))
 }
 
-/// Of one of the [`trials`], on a server that is a member of a cluster or is not.
+/// The reply of one of the [`trials`], on a server that is a member of a cluster or is not.
 pub(crate) fn tried(value: Value, in_cluster: bool) -> Result<(), Wrong> {
     match value {
         Value::ServerError(e) if !meanings::is_no_matter(&e, in_cluster) => Err(Wrong::Server(e)),
@@ -114,7 +114,7 @@ pub(crate) fn tried(value: Value, in_cluster: bool) -> Result<(), Wrong> {
     }
 }
 
-/// Of `INFO`.
+/// The reply of `INFO`.
 pub(crate) fn text(value: Value) -> Result<String, Wrong> {
     understood(value, |value| match value {
         Value::BulkString(said) => Some(String::from_utf8_lossy(&said).into_owned()),
@@ -123,7 +123,7 @@ pub(crate) fn text(value: Value) -> Result<String, Wrong> {
     })
 }
 
-/// What came of counting.
+/// The outcome of counting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Counted {
     Sum(i64),
@@ -132,7 +132,7 @@ pub(crate) enum Counted {
     Overflow,
 }
 
-/// Of the script that counts.
+/// The reply of the script that counts.
 pub(crate) fn counted(value: Value) -> Result<Counted, Wrong> {
     if let Value::ServerError(e) = &value {
         let says = |words: &str| e.details().is_some_and(|detail| detail.contains(words));
@@ -150,12 +150,13 @@ pub(crate) fn counted(value: Value) -> Result<Counted, Wrong> {
     })
 }
 
-/// Servers before 7 wrap what a script met: `ERR Error running script …: WRONGTYPE …`.
+/// Whether it is this error. Servers before 7 wrap an error within a script: `ERR Error running script …:
+/// WRONGTYPE …`.
 fn is_wrong_type(e: &ServerError) -> bool {
     e.code() == "WRONGTYPE" || e.details().is_some_and(|detail| detail.contains("WRONGTYPE"))
 }
 
-/// Decimal text as Redis itself writes it is an integer; everything else is a codec's.
+/// Decimal text in the form that Redis itself writes is an integer; everything else belongs to a codec.
 fn decode(data: Vec<u8>) -> Payload {
     match integer(&data) {
         Some(n) => Payload::Int(n),
@@ -172,7 +173,7 @@ fn integer(data: &[u8]) -> Option<i64> {
     (itoa::Buffer::new().format(n).as_bytes() == data).then_some(n)
 }
 
-/// Adds what a server said in answer to `INFO`.
+/// Adds what a server reported in answer to `INFO`.
 pub(crate) fn add_info(info: &mut Info, server: &str, said: &str) {
     let field = |name: &str| said.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
     for (sum, name) in [

@@ -12,14 +12,14 @@ use crate::replies::{Answer, ProtocolError};
 use crate::reply::{self, Wrong};
 use crate::request::Request;
 
-/// What a server has to be.
+/// The role that a server must have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Role {
-    /// Whatever it is.
+    /// Any role.
     Any,
-    /// A primary: one that became a replica is left.
+    /// A primary. A server that has become a replica is left.
     Primary,
-    /// A member of a cluster that may answer reads though it is a replica.
+    /// A member of a cluster that may answer reads even if it is a replica.
     #[cfg(feature = "cluster")]
     ClusterReplica,
 }
@@ -38,7 +38,7 @@ impl fmt::Display for Resp {
 }
 
 impl Resp {
-    /// What a new connection begins with: logging in, the database, and what else the role asks for.
+    /// Returns the first commands of a new connection: the log-in, the database, and what the role needs.
     fn first_commands(&self) -> Vec<Cmd> {
         let Server { user, password, database, .. } = &self.server;
         let mut cmds = Vec::new();

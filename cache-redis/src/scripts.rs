@@ -1,10 +1,10 @@
-//! What takes several commands and must be atomic: Lua, known to the server by its SHA-1.
+//! Operations of several commands that must be atomic: Lua scripts, known to the server by their SHA-1.
 
 use std::sync::LazyLock;
 
 use redis::Cmd;
 
-/// A script, and what it is called by.
+/// A script and its name.
 #[derive(Debug)]
 pub(crate) struct Script {
     pub(crate) code: &'static str,
@@ -30,7 +30,7 @@ impl Script {
     }
 }
 
-/// The sum, or nil for an absent key; Redis' own errors otherwise. The sum is read as text: as a
+/// Returns the sum, or nil for an absent key; otherwise Redis' own errors. The sum is read as text: as a
 /// number it would be a double in Lua, which rounds beyond 2^53.
 pub(crate) static INCR: LazyLock<Script> = LazyLock::new(|| {
     Script::new(

@@ -175,8 +175,8 @@ fn is_number(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit())
 }
 
-/// Whether a comma that should part servers may be one of a password: a server without a log-in stands before
-/// one that has a log-in.
+/// Whether a comma that separates servers may belong to a password: a server without a log-in stands before one
+/// that has a log-in.
 fn has_comma_in_login(authority: &str) -> bool {
     let mut servers = authority.split(',').skip_while(|server| server.contains('@'));
     servers.any(|server| server.contains('@'))

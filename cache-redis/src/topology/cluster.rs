@@ -1,7 +1,7 @@
 //! [`Cluster`]: each key on the server that has its slot.
 //!
-//! Our own routing rather than the `redis` crate's cluster client: over the same connections, it
-//! has the same deadlines, and both halves say the same.
+//! This is not the `redis` crate's cluster client: routing over this crate's connections has the same
+//! deadlines, and both halves give the same answers.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -25,10 +25,10 @@ use crate::reply::{self, Wrong};
 use crate::request::{Commands, Request};
 use crate::resp::Role;
 
-/// How often one command follows where it is sent: a cluster at rest sends it once.
+/// How often one command follows redirections: a cluster at rest has none.
 const MOST_HOPS: usize = 5;
 
-/// How often the members are asked for their replicas, where reads go there, in seconds.
+/// How often the members are asked for their replicas if reads go there, in seconds.
 const LOOK_EVERY: u64 = 10;
 
 #[derive(Debug)]
@@ -57,7 +57,7 @@ impl Cluster {
         Arc::clone(&self.locked())
     }
 
-    /// All members known.
+    /// Returns all known members.
     fn known(&self) -> Vec<Arc<Node>> {
         let map = self.map();
         let mut nodes = map.primaries();
@@ -69,7 +69,7 @@ impl Cluster {
         nodes
     }
 
-    /// The node at `host` and `port`, with the connections it has where it is known.
+    /// Returns the node at `host` and `port`: the known one with its connections, or a new one.
     fn node_at(&self, host: &str, port: u16, known: &[Arc<Node>]) -> Arc<Node> {
         let first = &self.config.servers[0];
         let address = Address::Tcp { host: host.to_owned(), port };
@@ -80,8 +80,8 @@ impl Cluster {
         )
     }
 
-    /// Asks the members who has which slots: `first` before the others, and those last that did not answer lately.
-    /// Each has an even share of the time, so that one that is gone does not use up all of it.
+    /// Asks the members which slots they have: `first` before the others, and last the ones that did not answer
+    /// lately. Each gets an even share of the time, so that a dead one does not use up all of it.
     async fn refresh(&self, call: Call, first: Option<&Arc<Node>>) -> Result<Arc<SlotMap>> {
         let known = self.known();
         let mut cmd = redis::cmd("CLUSTER");
@@ -111,7 +111,7 @@ impl Cluster {
         Err(error.unwrap_or_else(|| Error::unavailable("no member of the Redis Cluster is known")))
     }
 
-    /// Of `CLUSTER SLOTS`.
+    /// Reads the reply of `CLUSTER SLOTS`.
     fn read(&self, reply: Value, asked: &Node, known: &[Arc<Node>]) -> Option<SlotMap> {
         let mut known = known.to_vec();
         SlotMap::read(reply, asked, |host, port| {
@@ -137,8 +137,8 @@ impl Cluster {
         })
     }
 
-    /// The node that a redirection names; without a host, the one of the node that said so. A host of `?` says that
-    /// the member has none to announce: then one that is known by its port.
+    /// Returns the node that a redirection names; without a host, the host of the node that sent it. A host of `?`
+    /// means that the member announces none: then a known node with its port.
     fn named(&self, address: &str, by: &Arc<Node>, request: &Request) -> Result<Arc<Node>> {
         let parsed =
             address.rsplit_once(':').and_then(|(host, port)| Some((host, port.parse::<u16>().ok()?)));
@@ -185,7 +185,8 @@ impl Cluster {
         self.call_primary(call, slot, request).await
     }
 
-    /// Asks who has which slots, where that was long ago: nobody tells of a new replica. One caller does so.
+    /// Asks which members have which slots if that was long ago, because no redirection announces a new replica.
+    /// One caller does so.
     async fn look_for_replicas(&self, call: Call) {
         let (now, due) = (self.made.elapsed().as_secs(), self.next_look.load(Ordering::Relaxed));
         let next = now + LOOK_EVERY;
@@ -256,7 +257,7 @@ impl Cluster {
         self.map().primary(slot).is_some_and(|owner| Arc::ptr_eq(owner, node))
     }
 
-    /// The replies to a command per key, sent in one go to each server and to all of them at once.
+    /// Returns the replies to a command per key, sent in one go to each server and to all of them at once.
     pub(crate) async fn each(
         &self,
         call: Call,
@@ -328,7 +329,7 @@ impl Cluster {
         Ok(found)
     }
 
-    /// The reply of every server that has slots.
+    /// Returns the reply of every server that has slots.
     pub(crate) async fn primaries(&self, call: Call, request: &Request) -> Result<Vec<(Arc<Node>, Value)>> {
         // Who has slots now: a server that was overlooked would keep its entries.
         let nodes = self.refresh(call, None).await?.primaries();
@@ -344,12 +345,12 @@ impl Cluster {
     }
 }
 
-/// What the members have to be. A primary, too, lets a connection read from replicas.
+/// The role that the members must have. Even a primary accepts a connection that reads from replicas.
 const fn role(config: &Config) -> Role {
     if config.read_from_replicas { Role::ClusterReplica } else { Role::Any }
 }
 
-/// Sends `request` with the word that lets a server answer for a slot that is on its way to it.
+/// Sends `request` after `ASKING`, which lets a server answer for a slot that is being moved to it.
 async fn asking(call: Call, node: &Arc<Node>, request: &Request) -> Result<Value> {
     let Commands::One(cmd) = &request.commands else {
         return understand(node, request, 0, Err(Wrong::Shape));

@@ -34,7 +34,7 @@ pub(crate) enum Access {
     Write,
 }
 
-/// How the keys of a cache lie on its servers.
+/// How the keys of a cache are spread over its servers.
 #[derive(Debug)]
 pub(crate) enum Topology {
     /// A primary, and its replicas.
@@ -62,7 +62,8 @@ impl Topology {
         matches!(self, Self::List(_) | Self::Sentinel(_))
     }
 
-    /// The replies to a command for each key, sent in one go to each server. Reads of one place go to its primary, too.
+    /// Returns the replies to a command for each key, sent in one go to each server. If all keys are on one server,
+    /// reads go to its primary, too.
     #[cfg_attr(not(feature = "cluster"), allow(unused_variables, reason = "all keys are on one server"))]
     pub(crate) async fn each(
         &self,
@@ -93,7 +94,7 @@ impl Topology {
         Ok(all)
     }
 
-    /// The reply of each server that takes writes.
+    /// Returns the reply of each server that takes writes.
     pub(crate) async fn primaries(&self, call: Call, request: &Request) -> Result<Vec<(Arc<Node>, Value)>> {
         match self {
             Self::List(servers) => {
@@ -106,7 +107,7 @@ impl Topology {
         }
     }
 
-    /// The servers that calls for reading alone may go to beside the [`primaries`](Self::primaries).
+    /// Returns the servers that only reads may go to, beside the [`primaries`](Self::primaries).
     pub(crate) fn replicas(&self) -> &[Arc<Node>] {
         match self {
             Self::List(servers) => servers.replicas(),
@@ -131,7 +132,7 @@ impl Topology {
     }
 }
 
-/// Whether a server's word for a host can be one. It is shown in errors.
+/// Whether a host named by a server is well-formed. It is shown in errors.
 fn is_host(host: &str) -> bool {
     host.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._:%".contains(&b)) && !host.is_empty()
 }

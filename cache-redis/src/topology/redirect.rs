@@ -10,7 +10,7 @@ pub(super) enum Redirect {
     Ask(String),
 }
 
-/// Where `reply` sends its command, if it does.
+/// Returns where `reply` sends its command, if it redirects it.
 pub(super) fn redirect(reply: &Value) -> Option<Redirect> {
     let Value::ServerError(e) = reply else { return None };
     let address = |e: &ServerError| e.details()?.split(' ').nth(1).map(str::to_owned);

@@ -42,7 +42,7 @@ impl Sentinel {
         self.known.get().lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The reply of the primary to `request`, and who that is.
+    /// Returns the reply of the primary to `request`, and the primary.
     pub(crate) async fn call(&self, call: Call, request: &Request) -> Result<(Arc<Node>, Value)> {
         let known = self.known().primary.clone();
         let mut node = match known {
@@ -71,7 +71,7 @@ impl Sentinel {
     }
 
     /// Asks the sentinels for the primary, one after the other, each for an even share of the time. The first answer
-    /// counts; while it is `failed`, the others are asked too, since one of them may know of a failover already.
+    /// counts. If it is `failed`, the others are asked too, since one of them may know of a failover already.
     async fn find(&self, call: Call, failed: Option<&Arc<Node>>) -> Result<Arc<Node>> {
         let (first, count) = (self.known().first, self.sentinels.len());
         let mut error = None;
@@ -92,7 +92,7 @@ impl Sentinel {
         same.map(Ok).or(error.map(Err)).unwrap_or_else(|| Err(Error::unavailable("no sentinel is known")))
     }
 
-    /// What the sentinel at `place` says.
+    /// Asks the sentinel at `place`.
     async fn ask(&self, call: Call, place: usize) -> Result<Address> {
         let mut cmd = redis::cmd("SENTINEL");
         cmd.arg("GET-MASTER-ADDR-BY-NAME").arg(&self.name);
@@ -132,7 +132,7 @@ impl Sentinel {
     }
 }
 
-/// Of `SENTINEL GET-MASTER-ADDR-BY-NAME`: nil for a name that is not known.
+/// The reply of `SENTINEL GET-MASTER-ADDR-BY-NAME`: nil for an unknown name.
 #[allow(clippy::option_option, reason = "a reply of another shape, and no address")]
 fn address(reply: Value) -> Option<Option<Address>> {
     match reply {

@@ -15,16 +15,16 @@ use crate::node::{Node, new_node, value};
 use crate::request::Request;
 use crate::resp::Role;
 
-/// How long a replica that failed is passed over, in milliseconds.
+/// How long a failed replica is skipped, in milliseconds.
 const REST: u64 = 1000;
 
-/// The first takes the writes; reads go to the others where there are any.
+/// The first takes the writes; reads go to the others, if the list has any.
 #[derive(Debug)]
 pub(crate) struct ServerList {
     /// At least one.
     nodes: Vec<Arc<Node>>,
     made: Instant,
-    /// Until when each is passed over, in milliseconds since `made`; 0 for one that has not failed.
+    /// Until when each is skipped, in milliseconds since `made`; 0 for one that has not failed.
     resting: Vec<AtomicU64>,
 }
 
@@ -44,8 +44,8 @@ impl ServerList {
         self.nodes.iter().for_each(|node| node.close());
     }
 
-    /// The reply to `request`, and who gave it. A read that a replica cannot answer goes to the primary, in what is
-    /// left of the call's time: a replica has half of it.
+    /// Returns the reply to `request`, and the node that gave it. A read that a replica cannot answer goes to the
+    /// primary, in the rest of the call's time: a replica gets half of it.
     pub(crate) async fn call(
         &self,
         call: Call,
@@ -79,14 +79,14 @@ impl ServerList {
         u64::try_from(self.made.elapsed().as_millis()).unwrap_or(u64::MAX / 2) + 1
     }
 
-    /// One of the replicas, at random, that has not failed lately.
+    /// Returns a random replica that has not failed lately.
     fn replica(&self) -> Option<usize> {
         let count = self.nodes.len();
         let first = if count > 1 { fastrand::usize(1..count) } else { return None };
         (first..count).chain(1..first).find(|&place| self.is_awake(place))
     }
 
-    /// Of one that failed a while ago, one caller finds out whether it is back.
+    /// Whether it may be asked. After a failure, one caller finds out whether it is back.
     fn is_awake(&self, place: usize) -> bool {
         let until = self.resting[place].load(Ordering::Relaxed);
         if until == 0 {

@@ -2,7 +2,7 @@
 
 use cache_core::Key;
 
-/// The slot of a key: CRC-16 of what stands in its first braces, or of all of it.
+/// Returns the slot of a key: CRC-16 of the text in its first braces, or of the whole key.
 pub(super) fn slot(key: Key<'_>) -> u16 {
     let key = key.as_bytes();
     let tag = key.iter().position(|&b| b == b'{').and_then(|open| {

@@ -1,4 +1,4 @@
-//! [`SlotMap`]: which member of a cluster has which slots, as `CLUSTER SLOTS` says it.
+//! [`SlotMap`]: which member of a cluster has which slots, from `CLUSTER SLOTS`.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use redis::Value;
 use super::is_host;
 use crate::node::Node;
 
-/// Who has which slots.
+/// Which nodes have which slots.
 #[derive(Debug, Default)]
 pub(super) struct SlotMap(Vec<Range>);
 
@@ -17,7 +17,7 @@ struct Range {
     first: u16,
     last: u16,
     primary: Arc<Node>,
-    /// One of them may have the slots when nobody else is left to say so.
+    /// One of them may have taken over the slots if no other member is left to say so.
     replicas: Vec<Arc<Node>>,
 }
 
@@ -56,14 +56,14 @@ impl SlotMap {
         self.range(slot).map(|range| &range.primary)
     }
 
-    /// One of the replicas that answered when they were asked last, by a `number` of the caller's.
+    /// Returns one of the replicas that answered when they were last asked, chosen by the caller's `number`.
     pub(super) fn replica(&self, slot: u16, number: usize) -> Option<&Arc<Node>> {
         let replicas = &self.range(slot)?.replicas;
         let count = replicas.len();
         (0..count).map(|place| &replicas[number.wrapping_add(place) % count]).find(|node| !node.is_suspect())
     }
 
-    /// Every server that has slots, once.
+    /// Returns every server that has slots, once.
     pub(super) fn primaries(&self) -> Vec<Arc<Node>> {
         let mut nodes: Vec<Arc<Node>> = Vec::new();
         for range in &self.0 {
@@ -79,7 +79,7 @@ impl SlotMap {
     }
 }
 
-/// The host and port that a row of `CLUSTER SLOTS` gives for a member, told by `asked`.
+/// Returns the host and port of a member in a row of `CLUSTER SLOTS` that `asked` sent.
 fn announced(member: &Value, asked: &Node) -> Option<(String, u16)> {
     let Value::Array(member) = member else { return None };
     let [host, Value::Int(port), rest @ ..] = member.as_slice() else { return None };
@@ -97,7 +97,7 @@ fn announced(member: &Value, asked: &Node) -> Option<(String, u16)> {
     is_host(&host).then_some((host, u16::try_from(*port).ok()?))
 }
 
-/// What is called `name` in the list behind a member's port and identity.
+/// Returns the value of `name` in the list behind a member's port and identity.
 fn beside<'a>(rest: &'a [Value], name: &str) -> Option<&'a str> {
     let [_, Value::Array(more), ..] = rest else { return None };
     more.chunks_exact(2).find(|pair| text(&pair[0]) == Some(name)).and_then(|pair| text(&pair[1]))
