@@ -25,6 +25,7 @@ pub mod django;
 mod error;
 mod info;
 mod key;
+mod key_part;
 mod location;
 mod mode;
 mod payload;
@@ -37,6 +38,13 @@ mod timeout;
 mod value;
 #[cfg(feature = "zlib")]
 mod zlib;
+
+/// What the code that `#[cached]` (crate `cache-macros`) writes calls. It changes with the macro.
+#[doc(hidden)]
+pub mod __cached {
+    pub use crate::cache::cached::{Cacheable, Entry, MayBeNone, Output, Plain, TimeoutSetting, seconds};
+    pub use crate::key_part::{KeyPart, KeyText, Part, TextPart};
+}
 
 #[doc(no_inline)]
 pub use async_trait::async_trait;

@@ -63,6 +63,7 @@
 //! | `jiff`, `rust_decimal`, `uuid` | conversions between Python's values and the types of these crates; include `pickle` | `cache-pickle` |
 //! | `django` | Django's own layouts of files and tables, for the backends that are switched on; includes `pickle` | `cache-file`, `cache-db` |
 //! | `thread-pool` | a pool of threads for async callers of a backend of your own, and the default of [`BaseCache::as_async`] | `cache-core` |
+//! | `macros` | the attribute [`macro@cached`], for functions whose values a cache keeps | `cache-macros` |
 //! | `metrics` | counters and latencies for the recorder of the `metrics` crate | `cache-core` |
 //! | `trace` | a `tracing` event for each call of a store, at the level TRACE | `cache-core` |
 //!
@@ -106,6 +107,28 @@ pub use cache_file as file;
 #[cfg(feature = "locmem")]
 #[doc(no_inline)]
 pub use cache_locmem as locmem;
+/// Keeps the values of a function in a cache that it is given.
+///
+/// ```
+/// use polycache::{Cache, LocMemCache, cached};
+///
+/// #[cached(key = "user:{id}", timeout = 300)]
+/// async fn user(cache: &Cache, id: u64) -> Result<String, std::io::Error> {
+///     Ok(format!("user {id}")) // from the database, in a program
+/// }
+///
+/// # futures_lite::future::block_on(async {
+/// let cache = Cache::new(LocMemCache::default()).erase();
+/// assert_eq!(user(&cache, 7).await?, "user 7");
+/// user_invalidate(&cache, 7).await?;
+/// # Ok::<(), Box<dyn std::error::Error>>(()) })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// The page of `cache_macros::cached` has all its arguments. With `crate = …` give the path of this crate.
+#[cfg(feature = "macros")]
+#[doc(no_inline)]
+pub use cache_macros::cached_by_polycache as cached;
 #[cfg(feature = "memcached")]
 #[doc(no_inline)]
 pub use cache_memcached as memcached;

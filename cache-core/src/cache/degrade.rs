@@ -36,6 +36,7 @@ impl Error {
 impl<B: BaseCache + ?Sized> Cache<B> {
     /// Returns how many calls of the store [`OnError::Fallback`] has answered since this cache was built, for
     /// all handles and versions together.
+    /// An error that a function of `#[cached]` went on without counts too.
     #[must_use]
     pub fn degraded(&self) -> u64 {
         self.settings.counters.degraded.load(Ordering::Relaxed)

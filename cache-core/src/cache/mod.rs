@@ -1,6 +1,7 @@
 //! [`Cache`]: the handle people use.
 
 mod builder;
+pub(crate) mod cached;
 mod calls_async;
 mod calls_sync;
 mod config;

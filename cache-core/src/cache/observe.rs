@@ -160,6 +160,13 @@ impl<B: BaseCache + ?Sized> Cache<B> {
         answer
     }
 
+    /// Counts and logs an error of the cache that a function of `#[cached]` goes on without.
+    #[cold]
+    pub(super) fn tolerated(&self, error: &Error) {
+        self.settings.counters.degraded.fetch_add(1, Ordering::Relaxed);
+        tracing::warn!(%error, "a cached function goes on without its cache");
+    }
+
     /// Starts to measure a computation, or the wait for one.
     pub(super) fn stopwatch(&self) -> Stopwatch {
         Stopwatch {

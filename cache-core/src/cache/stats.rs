@@ -19,7 +19,8 @@ pub struct Stats {
     /// Calls of the store that failed, including the ones that [`OnError::Fallback`](crate::OnError::Fallback)
     /// answered. Errors of the call itself (a key, a value) do not count.
     pub errors: u64,
-    /// Calls that [`OnError::Fallback`](crate::OnError::Fallback) answered: [`Cache::degraded`].
+    /// Calls that [`OnError::Fallback`](crate::OnError::Fallback) answered, and errors of this cache that a function of
+    /// `#[cached]` went on without: [`Cache::degraded`].
     pub degraded: u64,
     /// How often the function of [`get_or_set`](Cache::get_or_set) ran to its end, with or without success.
     pub computed: u64,

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use super::plan::Plan;
 use super::{CachesBuilder, DEFAULT_CACHE_ALIAS, Problem, quoted};
 use crate::cache::Cache;
+use crate::cache::cached::Entry;
 use crate::error::{Error, Result};
 
 /// A program's caches by alias: Django's `caches`. Cheap to clone, and `Send + Sync`.
@@ -105,6 +106,14 @@ impl Caches {
 
     fn made(&self) -> impl Iterator<Item = &Cache> {
         self.slots.iter().filter_map(|slot| slot.cache.get())
+    }
+}
+
+impl Entry<'_> {
+    /// The entry `key` of the cache that `caches` call `alias`, for `#[cached]`.
+    #[must_use]
+    pub fn of(caches: &Caches, alias: &str, key: String) -> Self {
+        Self::of_cache(caches.get(alias), key)
     }
 }
 

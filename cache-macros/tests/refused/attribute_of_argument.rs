@@ -1,0 +1,9 @@
+use cache_core::Cache;
+use cache_macros::cached;
+
+#[cached(key = "user:{id}")]
+fn user(cache: &Cache, #[cached(skip)] id: u64) -> u64 {
+    id
+}
+
+fn main() {}

@@ -1,0 +1,9 @@
+use cache_core::Cache;
+use cache_macros::cached;
+
+#[cached(key = "user:{id}", ignore(db))]
+fn user(cache: &Cache, id: u64) -> u64 {
+    id
+}
+
+fn main() {}
