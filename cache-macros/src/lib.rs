@@ -43,7 +43,7 @@ use self::expand::{Root, expand};
 ///
 /// The first call with some arguments runs the body and stores what it returns. Later calls find it in the cache. Of
 /// several callers that miss at once, one runs the body and the others get its value, as with
-/// [`Cache::get_or_set`](cache_core::Cache::get_or_set). The function keeps its signature, its attributes and its page.
+/// `Cache::get_or_set`. The function keeps its signature, its attributes and its page.
 ///
 /// ```
 /// use cache_core::Cache;
@@ -66,11 +66,11 @@ use self::expand::{Root, expand};
 /// |---|---|
 /// | `key = "user:{id}"` | The key, with the arguments on which the result depends. Required. |
 /// | `cache = store` | The cache: an argument, a field of one (`self.cache`), or a method without arguments (`app.cache()`). Default: the first argument whose type is called `Cache` or `Caches`. |
-/// | `alias = "default"` | Which cache, where the argument is [`Caches`](cache_core::Caches). |
+/// | `alias = "default"` | Which cache, where the argument is `Caches`. |
 /// | `ignore(db, trace)` | Arguments on which the result does not depend. `#[cached(ignore)]` before an argument does the same. |
-/// | `timeout = 300` | How long a value is kept: a number of seconds, or an expression that gives a `Duration` or a [`Timeout`](cache_core::Timeout). It is evaluated at each call. Default: the timeout of the cache. |
+/// | `timeout = 300` | How long a value is kept: a number of seconds, or an expression that gives a `Duration` or a `Timeout`. It is evaluated at each call. Default: the timeout of the cache. |
 /// | `none_timeout = 5` | How long `None` is kept, for a function that returns `Option<T>` or `Result<Option<T>, E>`. Zero: it is not kept. Default: `timeout`. |
-/// | `version = 2` | The version of the keys, as [`Cache::with_version`](cache_core::Cache::with_version). Raise it when the type of the value changes. It costs an allocation for each call. |
+/// | `version = 2` | The version of the keys, as `Cache::with_version`. Raise it when the type of the value changes. It costs an allocation for each call. |
 /// | `helpers = false` | Writes none of the functions below: for a method of a trait's implementation. |
 /// | `crate = path` | The path of `cache_core`, in a program that has it under another name. For `polycache::cached`: the path of `polycache`. |
 ///
@@ -110,9 +110,9 @@ use self::expand::{Root, expand};
 ///
 /// **A cache that fails does not fail the function.** If the store is down, if the cache refuses the key, or if the
 /// stored value is of another type, the function runs its body and returns the result. The body runs once, and
-/// concurrent calls still share it. [`Cache::degraded`](cache_core::Cache::degraded) counts these errors, and `tracing`
+/// concurrent calls still share it. `Cache::degraded` counts these errors, and `tracing`
 /// logs a warning for each. This holds for every function, also if it returns a `Result` and the cache has
-/// [`OnError::Return`](cache_core::OnError::Return). An alias that `Caches` do not have is such an error too.
+/// `OnError::Return`. An alias that `Caches` do not have is such an error too.
 ///
 /// `user_invalidate` returns the errors of the cache, because the old value may still be there. `user_refresh` does not:
 /// if the value cannot be stored, the older one stays.
