@@ -27,7 +27,7 @@ macro_rules! integers {
 
 integers! { i8 i16 i32 i64 i128 isize u8 u16 u32 u64 u128 usize }
 
-macro_rules! texts {
+macro_rules! displayed {
     ($($type:ty)*) => {$(
         impl KeyPart for $type {
             fn write_to(&self, key: &mut String) {
@@ -37,7 +37,7 @@ macro_rules! texts {
     )*};
 }
 
-texts! { bool char }
+displayed! { bool char }
 
 impl KeyPart for str {
     fn write_to(&self, key: &mut String) {
@@ -127,7 +127,7 @@ impl<T: ?Sized> TextPart<T> for Part<'_, T> {
     }
 }
 
-/// A type with a text for keys: every type with `Display`.
+/// A type that a key can contain: every type with `Display`.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be a part of a cache key",
     label = "this argument of `#[cached]` has no text",

@@ -102,10 +102,11 @@ impl Arguments {
         input.parse::<Token![=]>()?;
         match name.to_string().as_str() {
             "key" => {
-                self.key = Some(Template::parse(text(input, "the key is a text: key = \"user:{id}\"")?)?)
+                self.key =
+                    Some(Template::parse(text(input, "the key must be a string: key = \"user:{id}\"")?)?)
             }
             "cache" => self.cache = Some(input.parse().and_then(cache)?),
-            "alias" => self.alias = Some(text(input, "the alias is a text: alias = \"default\"")?),
+            "alias" => self.alias = Some(text(input, "the alias must be a string: alias = \"default\"")?),
             "timeout" => self.timeout = Some(timeout(input.parse()?, false)?),
             "none_timeout" => self.none_timeout = Some(timeout(input.parse()?, true)?),
             "version" => self.version = Some(input.parse()?),

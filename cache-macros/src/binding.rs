@@ -137,7 +137,7 @@ fn unknown(name: &Ident, function: &Function) -> String {
     format!("`{name}` is not an argument of `{function}`; these are {}", known.join(", "))
 }
 
-/// What to do where there is no key.
+/// What to do without a key.
 pub(crate) fn without_key(arguments: &Arguments, function: &Function, binding: &Binding) -> Error {
     let is_part = |name: &&Ident| {
         **name != binding.root && *name != "self" && !ignores(&arguments.ignore, function, name)

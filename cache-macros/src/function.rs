@@ -44,7 +44,7 @@ impl Function {
         }
         let output = output(&item)?;
         refuse(&item)?;
-        // Those that stand inside the body stand before the function, which has another body.
+        // Inner attributes move before the function, because its body is replaced.
         item.attrs.iter_mut().for_each(|attribute| attribute.style = AttrStyle::Outer);
         Ok(Self { item, inputs, output })
     }
@@ -258,7 +258,7 @@ fn says(tokens: &impl ToTokens, name: &str) -> bool {
     idents(tokens.to_token_stream()).iter().any(|ident| ident == name)
 }
 
-/// All identifiers of a text of tokens.
+/// Returns all identifiers in `tokens`.
 pub(crate) fn idents(tokens: TokenStream) -> Vec<Ident> {
     let mut found = Vec::new();
     for token in tokens {
@@ -271,8 +271,8 @@ pub(crate) fn idents(tokens: TokenStream) -> Vec<Ident> {
     found
 }
 
-/// The attributes for a function that is written beside the item: all but its own page, or only those that say whether
-/// it exists.
+/// The attributes for a function that is written beside the item: all but its documentation, or only the `cfg`
+/// attributes.
 pub(crate) fn attributes(item: &ItemFn, has_body: bool) -> impl Iterator<Item = Attribute> {
     item.attrs
         .iter()

@@ -6,7 +6,7 @@ use syn::{GenericParam, Generics, Ident, WherePredicate};
 
 use crate::function::idents;
 
-/// Those of `generics` that `mentioned` mentions, and those that their bounds mention, with their `where` clauses.
+/// Keeps the parameters of `generics` that `mentioned` or a kept bound mentions, with their `where` clauses.
 pub(crate) fn needed(generics: &Generics, mentioned: TokenStream) -> Generics {
     let all: Vec<&Ident> = generics.params.iter().map(name_of).collect();
     let of = |tokens: TokenStream| idents(tokens).into_iter().filter(|name| all.contains(&name));

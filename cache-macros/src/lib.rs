@@ -92,10 +92,10 @@ use self::expand::{Root, expand};
 /// **No call gets the value of another call.** Each argument is either in the key or ignored, or the program does not
 /// compile. That includes `self`, and a generic parameter that no argument's type mentions.
 ///
-/// An integer is written as it is, and every other type as its text with the length in front. So `("a:b", "c")` and
+/// An integer is written as it is, and every other type as a string with its length in front. So `("a:b", "c")` and
 /// `("a", "b:c")` have two keys: `pair:3:a:b:1:c` and `pair:1:a:3:b:c`. An option is written as `-` or as `+` and its
-/// value, and a slice or a `Vec` as its length and its values. All other types need `Display`, and two values of one type
-/// that differ need texts that differ. A generic argument is written as its text. Blanks, control characters and `%` are
+/// value, and a slice or a `Vec` as its length and its values. All other types need `Display`, and different
+/// values must display differently. A generic argument is written as what it displays. Blanks, control characters and `%` are
 /// written as in a URL, so that memcached accepts them.
 ///
 /// A key may name a field in place of its argument: `{user.id}`, `{self.tenant}`. Then the other fields do not count.
@@ -167,7 +167,7 @@ use self::expand::{Root, expand};
 ///
 /// # Cost
 ///
-/// A call allocates its key, and then costs what `get_or_set` costs. There is no hidden state.
+/// A call allocates its key, and then costs what `get_or_set` costs. It has no hidden state.
 #[proc_macro_attribute]
 pub fn cached(arguments: TokenStream, item: TokenStream) -> TokenStream {
     let root = Root { default: quote!(::cache_core), suffix: quote!() };
@@ -198,7 +198,7 @@ fn write(arguments: TokenStream, item: TokenStream, root: &Root) -> TokenStream 
     written.unwrap_or_else(|error| without_cache(item, &error)).into()
 }
 
-/// The function as it was, so that there are no errors about calls of it, and the error.
+/// The function as it was, so that its callers compile, and the error.
 fn without_cache(mut item: ItemFn, error: &Error) -> proc_macro2::TokenStream {
     for argument in &mut item.sig.inputs {
         let attributes = match argument {

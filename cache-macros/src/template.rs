@@ -1,4 +1,4 @@
-//! The key: a text with arguments in it, `"user:{id}"`.
+//! The key: a string with arguments in it, `"user:{id}"`.
 
 use std::mem;
 
@@ -138,14 +138,14 @@ fn check(pieces: &[Piece]) -> std::result::Result<(), String> {
             _ => {}
         }
     }
-    let texts =
+    let literals =
         || pieces.iter().filter_map(|piece| if let Piece::Text(text) = piece { Some(text) } else { None });
-    if let Some(refused) = texts().flat_map(|text| text.chars()).find(|&c| c <= ' ' || c == '\u{7f}') {
+    if let Some(refused) = literals().flat_map(|text| text.chars()).find(|&c| c <= ' ' || c == '\u{7f}') {
         return Err(format!(
             "the key has the character {refused:?}, which memcached refuses: write `:` or `_` instead"
         ));
     }
-    let length: usize = texts().map(String::len).sum();
+    let length: usize = literals().map(String::len).sum();
     if length > LONGEST {
         return Err(format!(
             "the key has {length} bytes without its arguments, and memcached takes {LONGEST} with them: shorten it"

@@ -6,7 +6,7 @@ use serde::de::value::{BytesDeserializer, SeqDeserializer, UnitDeserializer};
 use serde::de::{DeserializeSeed, EnumAccess, Error as _, MapAccess, SeqAccess, VariantAccess, Visitor};
 use serde::{Deserialize, Deserializer, forward_to_deserialize_any};
 
-use crate::error::{Error, Flaw, texts};
+use crate::error::{Error, Flaw, messages};
 use crate::limits::Limits;
 use crate::read::Document;
 use crate::read::arena::Items;
@@ -80,7 +80,7 @@ impl<'a, 'de> De<'a, 'de> {
         } else if let Ok(n) = u128::try_from(&n) {
             visitor.visit_u128(n).map_err(wide)
         } else {
-            Err(Error::found(texts::LARGE, &visitor))
+            Err(Error::found(messages::LARGE, &visitor))
         }
     }
 
@@ -90,7 +90,7 @@ impl<'a, 'de> De<'a, 'de> {
             Typed::Date(date) => visitor.visit_string(date.to_string()),
             // Read as text, it would be an hour off.
             Typed::Time(time) | Typed::DateTime(DateTime { time, .. }) if is_second_of_two(&time) => {
-                Err(Error::found(texts::FOLD, &visitor))
+                Err(Error::found(messages::FOLD, &visitor))
             }
             Typed::Time(time) => visitor.visit_string(time.to_string()),
             Typed::DateTime(time) => visitor.visit_string(time.to_string()),
@@ -103,7 +103,7 @@ impl<'a, 'de> De<'a, 'de> {
                 visitor.visit_seq(SeqDeserializer::new(NOTHING.iter().copied()))
             }
             Typed::Set(Some(node)) | Typed::FrozenSet(Some(node)) => self.seq(node, visitor),
-            Typed::Opaque => Err(Error::found(texts::OBJECT, &visitor)),
+            Typed::Opaque => Err(Error::found(messages::OBJECT, &visitor)),
         }
     }
 
@@ -159,7 +159,7 @@ impl<'de> Deserializer<'de> for De<'_, 'de> {
                 self.seq(node, visitor)
             }
             Item::Dict(node) => self.map(node, visitor),
-            Item::Class(_) => Err(Error::found(texts::CLASS, &visitor)),
+            Item::Class(_) => Err(Error::found(messages::CLASS, &visitor)),
             Item::Object(row) => self.object(row, visitor),
         }
     }

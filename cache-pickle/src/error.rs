@@ -1,6 +1,6 @@
 //! [`Error`]: why a value cannot be read or written, without any part of the value.
 
-pub(crate) mod texts;
+pub(crate) mod messages;
 
 use std::fmt;
 
@@ -63,22 +63,25 @@ impl std::error::Error for Error {}
 /// Drops a type's own words, which may quote the value.
 impl serde::ser::Error for Error {
     fn custom<T: fmt::Display>(message: T) -> Self {
-        texts::error(&message.to_string()).unwrap_or_else(|| Flaw::UNWRITTEN.into())
+        messages::error(&message.to_string()).unwrap_or_else(|| Flaw::UNWRITTEN.into())
     }
 }
 
 /// Drops what was found: serde would quote it, and so would most types in a message of their own.
 impl serde::de::Error for Error {
     fn custom<T: fmt::Display>(message: T) -> Self {
-        texts::error(&message.to_string()).unwrap_or_else(|| Flaw::UNREAD.into())
+        messages::error(&message.to_string()).unwrap_or_else(|| Flaw::UNREAD.into())
     }
 
     fn invalid_type(found: Unexpected<'_>, expected: &dyn Expected) -> Self {
-        Self::found(texts::kind_of(found), expected)
+        Self::found(messages::kind_of(found), expected)
     }
 
     fn invalid_value(found: Unexpected<'_>, expected: &dyn Expected) -> Self {
-        Self::new(ErrorKind::Type, format!("invalid value: {}, expected {expected}", texts::kind_of(found)))
+        Self::new(
+            ErrorKind::Type,
+            format!("invalid value: {}, expected {expected}", messages::kind_of(found)),
+        )
     }
 
     fn invalid_length(len: usize, expected: &dyn Expected) -> Self {

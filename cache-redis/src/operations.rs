@@ -289,7 +289,7 @@ impl Operations {
         Ok(sum)
     }
 
-    /// Asks every server, those that are only read from included, and tries the commands that calls need, on keys
+    /// Asks every server, including replicas, and tries the commands that calls need, on keys
     /// that are not there.
     pub(crate) async fn ping(&self, mode: Mode) -> Result<Presence> {
         let call = self.call(mode);

@@ -79,7 +79,7 @@ impl Ranged for Axis {
     }
 
     fn key_points<Hint: KeyPointHint>(&self, hint: Hint) -> Vec<f64> {
-        // There are no lines between the ticks.
+        // No lines between the ticks.
         if hint.weight().allow_light_points() {
             return Vec::new();
         }

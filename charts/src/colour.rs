@@ -18,7 +18,7 @@ pub enum Colour {
     Rule,
     /// What this project measures of its own.
     Ours,
-    /// A second series of our own.
+    /// A second series of this project.
     OursToo,
     /// The first peer.
     Orange,

@@ -12,7 +12,7 @@ struct Tally {
     failed: u32,
     waived: u32,
     not_run: u32,
-    /// Those that the backend's declared capabilities exclude.
+    /// Checks that the backend's declared capabilities exclude.
     skipped: u32,
 }
 
@@ -168,8 +168,8 @@ mod tests {
         }
     }
 
-    fn to_owned(texts: [&str; 3]) -> Vec<String> {
-        texts.map(str::to_owned).to_vec()
+    fn to_owned(labels: [&str; 3]) -> Vec<String> {
+        labels.map(str::to_owned).to_vec()
     }
 
     #[test]

@@ -37,7 +37,7 @@ const LINE: i32 = 24;
 /// Draws the groups one below the other.
 ///
 /// # Errors
-/// If a text does not fit, or two texts cover each other.
+/// If a label does not fit, or two labels cover each other.
 pub fn dots(title: &str, note: &str, axis: &Axis, groups: &[DotGroup]) -> Result<Picture, Error> {
     let lines: usize = groups.iter().map(|group| group.dots.len()).sum();
     let bottom = TOP + groups.len() as i32 * HEADING + lines as i32 * LINE;

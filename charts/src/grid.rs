@@ -44,7 +44,7 @@ const LEGEND_LINE: i32 = 32;
 /// Draws the rows, each with its name above its cells.
 ///
 /// # Errors
-/// If a text does not fit, or two texts cover each other.
+/// If a label does not fit, or two labels cover each other.
 pub fn grid(title: &str, note: &str, description: String, grid: &Grid) -> Result<Picture, Error> {
     let first = TOP + HEADINGS;
     let legend = first + grid.rows.len() as i32 * (NAME + CELL) + 16;

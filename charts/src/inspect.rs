@@ -11,7 +11,7 @@ const LEGIBLE: f64 = 9.5;
 /// Returns what is wrong with a picture, a sentence each; nothing if it can be read.
 ///
 /// It must be an SVG with a size, a title and a description; every text must be legible on a phone, lie inside the frame
-/// and leave the other texts free; every colour must have a twin in a style sheet for dark pages. The width of a
+/// and leave the other labels free; every colour must have a twin in a style sheet for dark pages. The width of a
 /// text is estimated for a wide font, since a reader's font is not known.
 #[must_use]
 pub fn faults(svg: &str) -> Vec<String> {
@@ -41,14 +41,14 @@ pub fn faults(svg: &str) -> Vec<String> {
         return found;
     };
     let frame = Extent { left: 0.0, top: 0.0, right: width, bottom: height };
-    let texts: Vec<(String, f64, Extent)> = root
+    let labels: Vec<(String, f64, Extent)> = root
         .descendants()
         .filter(|node| node.has_tag_name("text") || node.tag_name().name() == "text")
         .map(extent)
         .collect();
-    for (place, (text, size, extent)) in texts.iter().enumerate() {
+    for (place, (text, size, extent)) in labels.iter().enumerate() {
         if text.is_empty() {
-            found.push("a text is empty".to_owned());
+            found.push("a label is empty".to_owned());
         }
         if size * PHONE / width < LEGIBLE {
             found.push(format!("\"{text}\" is too small for a phone: {size} of {width}"));
@@ -56,7 +56,7 @@ pub fn faults(svg: &str) -> Vec<String> {
         if !frame.holds(extent) {
             found.push(format!("\"{text}\" leaves the frame: {extent:?}"));
         }
-        for (other, _, _) in texts[..place].iter().filter(|(_, _, other)| other.meets(extent)) {
+        for (other, _, _) in labels[..place].iter().filter(|(_, _, other)| other.meets(extent)) {
             found.push(format!("\"{text}\" and \"{other}\" cover each other"));
         }
     }
@@ -87,7 +87,7 @@ fn without_twin(document: &Document<'_>) -> Vec<String> {
     found
 }
 
-/// The rectangle that a text takes.
+/// The rectangle that a label takes.
 #[derive(Clone, Copy, Debug)]
 struct Extent {
     left: f64,
@@ -159,10 +159,10 @@ fn em(character: char) -> f64 {
 mod tests {
     use super::*;
 
-    fn svg(texts: &str) -> String {
+    fn svg(labels: &str) -> String {
         format!(
             "<svg width=\"200\" height=\"100\" viewBox=\"0 0 200 100\" xmlns=\"http://www.w3.org/2000/svg\" role=\"img\">\
-             <title>t</title><desc>d</desc><style>@media (prefers-color-scheme:dark){{[fill=\"#000001\"]{{fill:#FFFFFE}}}}</style>{texts}</svg>"
+             <title>t</title><desc>d</desc><style>@media (prefers-color-scheme:dark){{[fill=\"#000001\"]{{fill:#FFFFFE}}}}</style>{labels}</svg>"
         )
     }
 
@@ -185,7 +185,7 @@ mod tests {
                 "leaves the frame",
             ),
             ("font-size=\"10\"", "font-size=\"5\"", "too small for a phone"),
-            (">two<", "> <", "a text is empty"),
+            (">two<", "> <", "a label is empty"),
             (
                 "<g font-size=\"10\" fill=\"#000001\"",
                 "<g font-size=\"10\" fill=\"#000002\"",

@@ -39,7 +39,7 @@ const LEGEND_LINE: i32 = 24;
 /// Draws the panels, two in a row.
 ///
 /// # Errors
-/// If a text does not fit, or two texts cover each other, or a point lies beyond an axis.
+/// If a label does not fit, or two labels cover each other, or a point lies beyond an axis.
 pub fn panels(title: &str, note: &str, all: &[Panel]) -> Result<Picture, Error> {
     let mut legend: Vec<(&str, Colour)> = Vec::new();
     for series in all.iter().flat_map(|panel| &panel.series) {

@@ -96,7 +96,7 @@ pub(crate) const MARGIN: i32 = 16;
 /// Where the part below title and note begins.
 pub(crate) const TOP: i32 = 66;
 
-/// How a text looks.
+/// How a label looks.
 #[derive(Clone, Copy)]
 pub(crate) struct Look {
     pub(crate) size: u32,

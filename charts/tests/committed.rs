@@ -1,4 +1,4 @@
-//! The pictures that are committed are those that the repository's files ask for.
+//! Checks that the committed pictures are the ones that the repository's files ask for.
 
 #![allow(clippy::panic, clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -74,7 +74,7 @@ fn the_picture_of_the_architecture_has_the_crates_and_what_they_need() {
     let drawn: BTreeSet<(String, String)> = with("data-from")
         .map(|node| ["data-from", "data-to"].map(|name| node.attribute(name).unwrap().to_owned()).into())
         .collect();
-    // All but cache-macros need cache-core, and cachectl needs every backend: the picture says so in words.
+    // All but cache-macros need cache-core, and cachectl needs every backend: the picture says it in words.
     let wanted: BTreeSet<(String, String)> = crates
         .iter()
         .filter(|krate| !TOOLS.contains(&krate.as_str()))

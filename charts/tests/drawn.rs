@@ -19,8 +19,8 @@ fn panel(name: &str, series: Vec<Series>) -> Panel {
     Panel { name: name.to_owned(), x, y, series }
 }
 
-/// The texts of a picture: each stands on a line of its own.
-fn texts(picture: &Picture) -> Vec<&str> {
+/// The labels of a picture: each stands on a line of its own.
+fn labels(picture: &Picture) -> Vec<&str> {
     picture.svg.lines().filter(|line| !line.starts_with('<')).collect()
 }
 
@@ -31,11 +31,11 @@ fn lines_have_a_legend_and_axes_with_labels() {
         panel("set", vec![line("ours", &[(1e3, 70.0)])]),
     ];
     let picture = panels("Cost", "Lower is better", &all).unwrap();
-    let texts = texts(&picture);
+    let labels = labels(&picture);
     for text in ["Cost", "Lower is better", "ours", "theirs", "get", "set", "entries, log scale"] {
-        assert!(texts.contains(&text), "{text} is missing: {texts:?}");
+        assert!(labels.contains(&text), "{text} is missing: {labels:?}");
     }
-    let count = |text: &str| texts.iter().filter(|known| **known == text).count();
+    let count = |text: &str| labels.iter().filter(|known| **known == text).count();
     assert_eq!((count("ours"), count("time, log scale"), count("10 ns"), count("1000 ns")), (1, 2, 2, 2));
     // Higher is slower: y grows downwards, so the larger time has the smaller y.
     let marks: Vec<i32> = picture
@@ -65,9 +65,9 @@ fn a_text_that_does_not_fit_is_an_error() {
     };
     let picture = draw("ours", "memory").unwrap();
     assert_eq!(picture.description, "Lower is better. memory: ours 50 ns, theirs 700 ns.");
-    let texts = texts(&picture);
+    let labels = labels(&picture);
     for text in ["memory", "ours", "50 ns", "theirs", "700 ns", "time, log scale", "100 ns"] {
-        assert!(texts.contains(&text), "{text} is missing: {texts:?}");
+        assert!(labels.contains(&text), "{text} is missing: {labels:?}");
     }
     let e = draw("a name that is much longer than its column", "memory").unwrap_err().to_string();
     assert!(e.contains("cover each other"), "{e}");

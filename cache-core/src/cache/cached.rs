@@ -135,7 +135,7 @@ impl<'a, B: BaseCache + ?Sized> Entry<'a, B> {
         cache.get_or_compute(mode, &self.key, timeout, failed, || computing.as_mut()).await
     }
 
-    /// Stores a value in place of the one that is there.
+    /// Stores a value in place of the present one.
     fn replace<T: Cacheable>(self, value: &T, timeout: Timeout) {
         let Some(cache) = self.cache() else { return };
         if let Err(error) = cache.set(&self.key, value, timeout) {
@@ -215,7 +215,7 @@ impl<T, E> Output<Result<T, E>> {
         entry.find(Mode::Async, timeout, || computing).await
     }
 
-    /// Computes the value and stores it in place of the one that is there.
+    /// Computes the value and stores it in place of the present one.
     pub fn refresh<B: BaseCache + ?Sized>(
         self,
         entry: Entry<'_, B>,
@@ -270,7 +270,7 @@ pub trait Plain<T>: Sized {
     where
         T: Cacheable;
 
-    /// Computes the value and stores it in place of the one that is there.
+    /// Computes the value and stores it in place of the present one.
     fn refresh<B: BaseCache + ?Sized>(
         self,
         entry: Entry<'_, B>,

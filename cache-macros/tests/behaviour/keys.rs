@@ -23,27 +23,27 @@ fn lengths_tell_arguments_apart() {
     });
 }
 
-/// Texts of the characters that keys are made of, and that stores refuse.
-fn texts() -> Vec<String> {
+/// Strings of the characters that keys are made of, and that stores refuse.
+fn strings() -> Vec<String> {
     let characters = ["", "1", ":", "0", "a", "+", "-", "[", ",", "%", " ", "2", "\u{7f}"];
-    let mut texts: Vec<String> = Vec::new();
+    let mut strings: Vec<String> = Vec::new();
     for one in characters {
         for other in characters {
-            texts.push(format!("{one}{other}"));
-            texts.push(format!("{one}:{other}"));
+            strings.push(format!("{one}{other}"));
+            strings.push(format!("{one}:{other}"));
         }
     }
-    texts.sort();
-    texts.dedup();
-    texts
+    strings.sort();
+    strings.dedup();
+    strings
 }
 
 #[test]
 fn no_two_lists_of_texts_make_one_key() {
-    let texts = texts();
-    let keys = texts.iter().flat_map(|one| texts.iter().map(move |other| pair_key(one, other)));
+    let strings = strings();
+    let keys = strings.iter().flat_map(|one| strings.iter().map(move |other| pair_key(one, other)));
     let keys: HashSet<String> = keys.collect();
-    assert_eq!(keys.len(), texts.len() * texts.len());
+    assert_eq!(keys.len(), strings.len() * strings.len());
     assert!(
         !keys.iter().any(|key| key.bytes().any(|byte| byte <= b' ' || byte == 0x7f)),
         "memcached takes each"
@@ -61,7 +61,7 @@ fn no_two_lists_of_mixed_arguments_make_one_key() {
     let mut keys = HashSet::new();
     let mut count = 0;
     for number in [-1, 0, 1, 12, i64::MIN, i64::MAX] {
-        for text in texts().iter().step_by(5) {
+        for text in strings().iter().step_by(5) {
             for option in [None, Some(0), Some(1), Some(12)] {
                 for list in lists {
                     count += 1;
@@ -84,7 +84,7 @@ struct Point {
     inner: (u8, Id),
 }
 
-/// A type with a text of its own.
+/// A type with its own `Display`.
 #[derive(Clone, Copy, Debug)]
 struct Id(u32);
 

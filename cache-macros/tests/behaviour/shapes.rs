@@ -121,7 +121,7 @@ where
 fn an_argument_may_be_of_any_type_that_has_a_text() {
     on_both(|cache| {
         assert_eq!(shown(cache, 7, ["a", "b"]), "7 a b");
-        assert_eq!(shown_key(7), "shown:1:7", "a generic argument is a text");
+        assert_eq!(shown_key(7), "shown:1:7", "a generic argument is displayed");
         assert!(shown_invalidate(cache, "7").unwrap());
     });
 }

@@ -47,7 +47,7 @@ pub struct Arguments {
     pub format: Format,
     /// The file that results are written to, instead of the standard output.
     pub logfile: Option<PathBuf>,
-    /// How many tests run at once; as many as there are processors if `None`.
+    /// How many tests run at once; one per processor if `None`.
     pub test_threads: Option<usize>,
 }
 
@@ -74,7 +74,7 @@ impl Arguments {
     /// Reads arguments, without the program's name. Returns `None` if help is asked for.
     ///
     /// # Errors
-    /// For an unknown option or value: a text that names it.
+    /// For an unknown option or value: a message that names it.
     pub fn parse(arguments: impl Iterator<Item = String>) -> Result<Option<Self>, String> {
         let mut read = Self::default();
         let mut arguments = arguments.peekable();

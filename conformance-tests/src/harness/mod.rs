@@ -82,7 +82,7 @@ pub struct Conclusion {
 }
 
 impl Conclusion {
-    /// The exit status that says so: 101 if a test failed.
+    /// The exit status: 101 if a test failed.
     #[must_use]
     pub fn exit_code(self) -> ExitCode {
         if self.failed > 0 { ExitCode::from(FAILED) } else { ExitCode::SUCCESS }

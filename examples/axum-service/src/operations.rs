@@ -1,4 +1,4 @@
-//! For whoever operates the service: metrics and health.
+//! Metrics and health, for operators.
 
 use axum::extract::State;
 use axum::http::StatusCode;

@@ -11,7 +11,7 @@ use polycache::{Cache, ErrorKind};
 use crate::App;
 use crate::failure::Failure;
 
-/// The counter of a client begins anew when its window has passed.
+/// A client's counter starts again when its window has passed.
 const WINDOW: Duration = Duration::from_secs(60);
 
 /// Lets a request through, or answers it with 429.

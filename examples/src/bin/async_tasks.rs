@@ -36,7 +36,7 @@ async fn main() -> Result<(), polycache::Error> {
     }
     println!("100 readers, {} computation", computations.load(Ordering::Relaxed));
 
-    // A counter loses nothing, whoever else counts.
+    // A counter loses nothing when others count at the same time.
     cache.aset("visits", &0, Timeout::Never).await?;
     let mut visitors = JoinSet::new();
     for _ in 0..100 {

@@ -6,7 +6,7 @@ use charts::Colour;
 pub(crate) const CRATES: [&str; 8] =
     ["async-memcached", "cacache", "fred", "memcache", "moka", "quick_cache", "redis", "rusqlite"];
 
-/// Whether people use this instead: another crate, or a Python package. All else is a bound, or a part of ours.
+/// Whether people use this instead: another crate, or a Python package. All else is a bound, or a part of this project.
 pub(crate) fn is_peer(name: &str) -> bool {
     CRATES.contains(&name) || name == "diskcache" || name.starts_with("Django")
 }

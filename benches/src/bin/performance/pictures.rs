@@ -146,7 +146,7 @@ fn series(
         let Some(x) = read(&row.case) else { continue };
         add("ours", x, row.ours_ns);
         if wanted(&row.peer) {
-            // Whoever speaks of Django here means the cache of this backend.
+            // Here, Django means its cache of this backend.
             add(row.peer.split(", ").next().unwrap_or(&row.peer), x, row.peer_ns);
         }
     }
@@ -259,8 +259,8 @@ mod tests {
         Report::parse(include_str!("../../../report.jsonl")).unwrap()
     }
 
-    /// The texts of a picture: each stands on a line of its own.
-    fn texts(picture: &Picture) -> Vec<&str> {
+    /// The labels of a picture: each stands on a line of its own.
+    fn words(picture: &Picture) -> Vec<&str> {
         picture.svg.lines().filter(|line| !line.starts_with('<')).collect()
     }
 
@@ -281,9 +281,9 @@ mod tests {
             ),
         ] {
             let picture = named(name, &report).unwrap().unwrap().unwrap();
-            let texts = texts(&picture);
+            let shown = words(&picture);
             for label in labels {
-                assert!(texts.contains(label), "{name} has no text {label}: {texts:?}");
+                assert!(shown.contains(label), "{name} has no label {label}: {shown:?}");
             }
         }
     }
@@ -303,10 +303,10 @@ mod tests {
             ("sqlite-by-entries", &["bare rusqlite", "Django", "diskcache"]),
         ] {
             let picture = named(name, &report).unwrap().unwrap().unwrap();
-            let texts = texts(&picture);
+            let shown = words(&picture);
             let ours = if name == "hit-ratio" { &[][..] } else { &ours };
             for series in series.iter().chain(ours) {
-                assert!(texts.contains(series), "{name} does not name {series}: {texts:?}");
+                assert!(shown.contains(series), "{name} does not name {series}: {shown:?}");
             }
         }
     }
