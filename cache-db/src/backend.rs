@@ -29,6 +29,14 @@ impl DatabaseCache {
     ///
     /// The first write does the same, so calling it is optional.
     ///
+    /// ```
+    /// # use cache_db::DatabaseCache;
+    /// let backend = DatabaseCache::new("/var/lib/app/cache.db", "sessions")?;
+    /// let sql = backend.create_table(true)?; // for a migration; `false` runs it
+    /// assert!(sql[0].starts_with("CREATE TABLE"));
+    /// # Ok::<(), cache_core::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// [`ErrorKind::InvalidCacheBackend`](cache_core::ErrorKind::InvalidCacheBackend) if something else in
     /// the database has one of the names, and then nothing is changed; otherwise when the store fails.

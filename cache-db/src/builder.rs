@@ -36,6 +36,13 @@ impl DatabaseCache {
     /// Makes a cache in the table `table` of the database file `path`, with Django's limits: 300 entries, and
     /// a full table evicts a third. No I/O.
     ///
+    /// ```
+    /// # use cache_core::Cache;
+    /// # use cache_db::DatabaseCache;
+    /// let cache = Cache::new(DatabaseCache::new("/var/lib/app/cache.db", "sessions")?);
+    /// # Ok::<(), cache_core::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// [`ErrorKind::InvalidCacheBackend`](cache_core::ErrorKind::InvalidCacheBackend) for a path that does
     /// not name a file and a table name that cannot be used.
@@ -80,6 +87,13 @@ impl DatabaseCacheBuilder {
 
     /// Sets the name of the table, [`DEFAULT_TABLE`] by default. It has 1 to 128 bytes and no NUL byte. Spaces and
     /// quotes are allowed. Names that begin with `sqlite_` or end with `~state` or `~limits` are reserved.
+    ///
+    /// ```
+    /// # use cache_db::DatabaseCache;
+    /// let sessions = DatabaseCache::builder("/var/lib/app/cache.db").table("sessions").build()?;
+    /// let pages = DatabaseCache::builder("/var/lib/app/cache.db").table("pages").build()?;
+    /// # Ok::<(), cache_core::Error>(())
+    /// ```
     #[must_use]
     pub fn table(mut self, name: impl Into<String>) -> Self {
         self.config.table = name.into();
@@ -87,6 +101,12 @@ impl DatabaseCacheBuilder {
     }
 
     /// Sets what the rows look like, [`Layout::Native`] by default.
+    ///
+    /// ```
+    /// # use cache_db::{DatabaseCache, Layout};
+    /// let backend = DatabaseCache::builder("/var/lib/app/cache.db").layout(Layout::Native).build()?; // or the one that Django reads
+    /// # Ok::<(), cache_core::Error>(())
+    /// ```
     #[must_use]
     pub const fn layout(mut self, layout: Layout) -> Self {
         self.layout = layout;
@@ -98,6 +118,12 @@ impl DatabaseCacheBuilder {
     /// The table remembers it ([`Layout::Native`]): a handle that names none adopts it, and one that names another
     /// changes it with its first new entry, for all handles. If the table holds more rows than that, each new key
     /// removes more than it adds, until the limit holds.
+    ///
+    /// ```
+    /// # use cache_db::DatabaseCache;
+    /// let backend = DatabaseCache::builder("/var/lib/app/cache.db").max_entries(100_000).build()?;
+    /// # Ok::<(), cache_core::Error>(())
+    /// ```
     #[must_use]
     pub const fn max_entries(mut self, entries: u64) -> Self {
         self.config.named = self.config.named.max_entries(entries);
@@ -106,6 +132,12 @@ impl DatabaseCacheBuilder {
 
     /// Removes the limit on the number of entries: only expiry removes them. The table remembers that, as it does a
     /// limit.
+    ///
+    /// ```
+    /// # use cache_db::DatabaseCache;
+    /// let backend = DatabaseCache::builder("/var/lib/app/cache.db").unlimited().build()?; // lifetimes alone bound it
+    /// # Ok::<(), cache_core::Error>(())
+    /// ```
     #[must_use]
     pub const fn unlimited(mut self) -> Self {
         self.config.named = self.config.named.unlimited();
@@ -119,6 +151,12 @@ impl DatabaseCacheBuilder {
     /// takes longer than in a small table.
     ///
     /// The table remembers it too.
+    ///
+    /// ```
+    /// # use cache_db::DatabaseCache;
+    /// let backend = DatabaseCache::builder("/var/lib/app/cache.db").max_entries(500).cull_frequency(10).build()?; // a full table loses 50
+    /// # Ok::<(), cache_core::Error>(())
+    /// ```
     #[must_use]
     pub const fn cull_frequency(mut self, one_in: u32) -> Self {
         self.config.named = self.config.named.cull_frequency(one_in);
@@ -128,6 +166,14 @@ impl DatabaseCacheBuilder {
     /// Makes a handle that names no limit evict nothing if the table remembers none: for tools that look into the
     /// caches of others. In [`Layout::Django`] the cache is then [`unlimited`](Self::unlimited). A table of
     /// [`Layout::Native`] that such a handle creates remembers no limit, and takes that of the first other handle.
+    ///
+    /// ```
+    /// # use cache_core::Cache;
+    /// # use cache_db::DatabaseCache;
+    /// let backend = DatabaseCache::builder("/var/lib/app/cache.db").no_default_limit().build()?;
+    /// let cache = Cache::new(backend); // of an operator's tool, which does not know the service's limit
+    /// # Ok::<(), cache_core::Error>(())
+    /// ```
     #[must_use]
     pub const fn no_default_limit(mut self) -> Self {
         self.config.has_default_limit = false;
@@ -136,6 +182,13 @@ impl DatabaseCacheBuilder {
 
     /// Sets how long a call waits for other writers and for a free connection, 5 s by default, at most
     /// a day. With zero, no call waits.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use cache_db::DatabaseCache;
+    /// let backend = DatabaseCache::builder("/var/lib/app/cache.db").busy_timeout(Duration::from_millis(500)).build()?;
+    /// # Ok::<(), cache_core::Error>(())
+    /// ```
     #[must_use]
     pub const fn busy_timeout(mut self, timeout: Duration) -> Self {
         self.config.busy_timeout = timeout;
@@ -143,6 +196,16 @@ impl DatabaseCacheBuilder {
     }
 
     /// Sets the clock, the machine's by default.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use cache_core::Clock;
+    /// # use cache_db::DatabaseCache;
+    /// let (clock, hands) = Clock::manual();
+    /// let backend = DatabaseCache::builder("/var/lib/app/cache.db").clock(clock).build()?;
+    /// hands.advance(Duration::from_secs(60)); // entries of a minute have expired for this handle
+    /// # Ok::<(), cache_core::Error>(())
+    /// ```
     #[must_use]
     pub fn clock(mut self, clock: Clock) -> Self {
         self.config.clock = clock;
@@ -155,6 +218,13 @@ impl DatabaseCacheBuilder {
     ///
     /// For a database that a Django application makes and uses as another user. **Every member of the group decides
     /// what this cache finds.** What this process makes has mode 0600 all the same, so let Django make the file.
+    ///
+    /// ```
+    /// # use cache_db::DatabaseCache;
+    /// // Django runs as another user, and both are in the group 990.
+    /// let backend = DatabaseCache::builder("/srv/app/db.sqlite3").table("django_cache").trusted_group(990).build()?;
+    /// # Ok::<(), cache_core::Error>(())
+    /// ```
     #[must_use]
     pub const fn trusted_group(mut self, group: u32) -> Self {
         self.config.trusted_group = Some(group);
@@ -162,6 +232,15 @@ impl DatabaseCacheBuilder {
     }
 
     /// Checks the settings. No I/O: the first use opens the file and makes what is missing.
+    ///
+    /// ```
+    /// # use cache_core::ErrorKind;
+    /// # use cache_db::DatabaseCache;
+    /// let backend = DatabaseCache::builder("/var/lib/app/cache.db").build()?;
+    /// let error = DatabaseCache::builder("/var/lib/app/cache.db").table("sqlite_cache").build().unwrap_err();
+    /// assert_eq!(error.kind(), ErrorKind::InvalidCacheBackend);
+    /// # Ok::<(), cache_core::Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`ErrorKind::InvalidCacheBackend`](cache_core::ErrorKind::InvalidCacheBackend) for a path that does

@@ -20,6 +20,12 @@ impl FileCache {
     }
 
     /// Returns the directory, as an absolute path.
+    ///
+    /// ```
+    /// # use cache_file::FileCache;
+    /// let backend = FileCache::new("/var/cache/app/files");
+    /// assert!(backend.dir().ends_with("app/files"));
+    /// ```
     #[must_use]
     pub fn dir(&self) -> &Path {
         self.store.dir()

@@ -48,12 +48,26 @@ impl FileCache {
     ///
     /// Does no I/O: the first write creates the directory, parents included. It refuses a directory that is a
     /// symbolic link, writable for other users or, unless this process is root's, another user's.
+    ///
+    /// ```
+    /// # use cache_core::Cache;
+    /// # use cache_file::FileCache;
+    /// let cache = Cache::new(FileCache::new("/var/cache/app/files"));
+    /// ```
     #[must_use]
     pub fn new(dir: impl Into<PathBuf>) -> Self {
         Self::builder(dir).open(Culling::DEFAULT)
     }
 
     /// Starts a builder for a cache in `dir`.
+    ///
+    /// ```
+    /// # use cache_core::Cache;
+    /// # use cache_file::FileCache;
+    /// let backend = FileCache::builder("/var/cache/app/files").max_entries(10_000).build()?;
+    /// let cache = Cache::new(backend);
+    /// # Ok::<(), cache_core::Error>(())
+    /// ```
     #[must_use]
     pub fn builder(dir: impl Into<PathBuf>) -> FileCacheBuilder {
         FileCacheBuilder::new(dir.into())
@@ -94,6 +108,12 @@ impl FileCacheBuilder {
     /// limit: give both sides the same. A limit above 512 is counted only now and then, and in between each
     /// program counts just its own writes. Culling reads the beginning of every file while other writers
     /// wait.
+    ///
+    /// ```
+    /// # use cache_file::FileCache;
+    /// let backend = FileCache::builder("/var/cache/app/files").max_entries(100_000).build()?;
+    /// # Ok::<(), cache_core::Error>(())
+    /// ```
     #[must_use]
     pub const fn max_entries(mut self, max_entries: u64) -> Self {
         self.limits = self.limits.max_entries(max_entries);
@@ -102,6 +122,12 @@ impl FileCacheBuilder {
 
     /// Removes the limit on the number of entries. Expired entries are still removed as new ones come. The store
     /// remembers this, as it remembers a limit.
+    ///
+    /// ```
+    /// # use cache_file::FileCache;
+    /// let backend = FileCache::builder("/var/cache/app/files").unlimited().build()?; // lifetimes alone bound it
+    /// # Ok::<(), cache_core::Error>(())
+    /// ```
     #[must_use]
     pub const fn unlimited(mut self) -> Self {
         self.limits = self.limits.unlimited();
@@ -110,6 +136,12 @@ impl FileCacheBuilder {
 
     /// Removes one in this many entries when a new key finds the store full and nothing in it has expired, as
     /// Django's `CULL_FREQUENCY`; 0 means all of them. If no handle names it, it is 3. The store remembers it too.
+    ///
+    /// ```
+    /// # use cache_file::FileCache;
+    /// let backend = FileCache::builder("/var/cache/app/files").cull_frequency(10).build()?; // a full cache loses a tenth
+    /// # Ok::<(), cache_core::Error>(())
+    /// ```
     #[must_use]
     pub const fn cull_frequency(mut self, cull_frequency: u32) -> Self {
         self.limits = self.limits.cull_frequency(cull_frequency);
@@ -119,6 +151,14 @@ impl FileCacheBuilder {
     /// Evicts nothing if neither this handle nor the store names a limit: for tools that look into the caches of
     /// others. In [`Layout::Django`] the cache is then [`unlimited`](Self::unlimited). A store of [`Layout::Native`]
     /// that such a handle creates remembers no limit, and takes that of the first other handle.
+    ///
+    /// ```
+    /// # use cache_core::Cache;
+    /// # use cache_file::FileCache;
+    /// let backend = FileCache::builder("/var/cache/app/files").no_default_limit().build()?;
+    /// let cache = Cache::new(backend); // of an operator's tool, which does not know the service's limit
+    /// # Ok::<(), cache_core::Error>(())
+    /// ```
     #[must_use]
     pub const fn no_default_limit(mut self) -> Self {
         self.has_default_limit = false;
@@ -126,6 +166,16 @@ impl FileCacheBuilder {
     }
 
     /// Takes the time from `clock`. Default: the machine's clock. Deadlines are wall-clock time.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use cache_core::Clock;
+    /// # use cache_file::FileCache;
+    /// let (clock, hands) = Clock::manual();
+    /// let backend = FileCache::builder("/var/cache/app/files").clock(clock).build()?;
+    /// hands.advance(Duration::from_secs(60)); // entries of a minute have expired for this handle
+    /// # Ok::<(), cache_core::Error>(())
+    /// ```
     #[must_use]
     pub fn clock(mut self, clock: Clock) -> Self {
         self.clock = clock;
@@ -135,6 +185,13 @@ impl FileCacheBuilder {
     /// Limits how long a call waits for other writers of the same subdirectory, before it fails with
     /// [`ErrorKind::Unavailable`](cache_core::ErrorKind::Unavailable). Default: 5 seconds; at most a day. Reads
     /// wait only for a writer that changes the entry in place, as Django's `touch` does in [`Layout::Django`].
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use cache_file::FileCache;
+    /// let backend = FileCache::builder("/var/cache/app/files").lock_timeout(Duration::from_millis(500)).build()?;
+    /// # Ok::<(), cache_core::Error>(())
+    /// ```
     #[must_use]
     pub const fn lock_timeout(mut self, lock_timeout: Duration) -> Self {
         self.lock_timeout = lock_timeout;
@@ -142,6 +199,12 @@ impl FileCacheBuilder {
     }
 
     /// Chooses how entries are laid out in the directory. Default: [`Layout::Native`].
+    ///
+    /// ```
+    /// # use cache_file::{FileCache, Layout};
+    /// let backend = FileCache::builder("/var/cache/app/files").layout(Layout::Native).build()?; // or the one that Django reads
+    /// # Ok::<(), cache_core::Error>(())
+    /// ```
     #[must_use]
     pub const fn layout(mut self, layout: Layout) -> Self {
         self.layout = layout;
@@ -150,6 +213,15 @@ impl FileCacheBuilder {
 
     /// Limits the bytes of a pickled value in [`Layout::Django`], where values are compressed. `set` refuses a
     /// larger one, and `get` and `touch` fail on one that Django wrote. Default: 64 MiB.
+    ///
+    /// ```
+    /// # use cache_file::{FileCache, Layout};
+    /// let backend = FileCache::builder("/var/cache/app/files")
+    ///     .layout(Layout::Django)
+    ///     .max_inflated(1 << 20) // refuses values of more than 1 MiB
+    ///     .build()?;
+    /// # Ok::<(), cache_core::Error>(())
+    /// ```
     #[cfg(feature = "django")]
     #[must_use]
     pub const fn max_inflated(mut self, bytes: usize) -> Self {
@@ -163,6 +235,15 @@ impl FileCacheBuilder {
     }
 
     /// Makes the backend. Does no I/O: the first write makes the directory.
+    ///
+    /// ```
+    /// # use cache_core::ErrorKind;
+    /// # use cache_file::FileCache;
+    /// let backend = FileCache::builder("/var/cache/app/files").build()?;
+    /// let error = FileCache::builder("").build().unwrap_err();
+    /// assert_eq!(error.kind(), ErrorKind::InvalidCacheBackend);
+    /// # Ok::<(), cache_core::Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`ErrorKind::InvalidCacheBackend`](cache_core::ErrorKind::InvalidCacheBackend) for

@@ -19,6 +19,16 @@ pub struct LocMemCache {
 impl LocMemCache {
     /// Opens the store of this name with its limits. If none is open, makes one with Django's limits (300 entries,
     /// a third culled).
+    ///
+    /// ```
+    /// # use cache_core::{Cache, DEFAULT_TIMEOUT};
+    /// # use cache_locmem::LocMemCache;
+    /// let (sessions, same) = (Cache::new(LocMemCache::named("sessions")), Cache::new(LocMemCache::named("sessions")));
+    /// sessions.set("ada", &1, DEFAULT_TIMEOUT)?;
+    /// assert_eq!(same.get::<i64>("ada")?, Some(1));
+    /// assert!(!Cache::new(LocMemCache::named("pages")).has_key("ada")?);
+    /// # Ok::<(), cache_core::Error>(())
+    /// ```
     #[must_use]
     pub fn named(name: &str) -> Self {
         let make = || Store::new(Culling::DEFAULT, Eviction::Lru, Clock::system());

@@ -24,6 +24,13 @@ pub struct MemcachedCacheBuilder {
 impl MemcachedCache {
     /// Makes a cache on these servers with the default settings, as [`builder`](Self::builder) takes them. No I/O.
     ///
+    /// ```
+    /// # use cache_core::Cache;
+    /// # use cache_memcached::MemcachedCache;
+    /// let cache = Cache::new(MemcachedCache::new("10.0.0.1:11211")?); // connects on first use
+    /// # Ok::<(), cache_core::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// [`ErrorKind::InvalidCacheBackend`](cache_core::ErrorKind::InvalidCacheBackend) for a malformed server.
     pub fn new(servers: impl Into<Location>) -> Result<Self> {
@@ -43,6 +50,13 @@ impl MemcachedCache {
     /// The same string names the same node as in pymemcache, so both find each other's keys. Strings that pymemcache
     /// accepts but that cannot mean anything (an empty string, a space before a host, `::1`) are refused when the
     /// cache is built.
+    ///
+    /// ```
+    /// # use cache_memcached::MemcachedCache;
+    /// let backend = MemcachedCache::builder("10.0.0.1:11211;10.0.0.2:11211").build()?; // a list, too
+    /// let local = MemcachedCache::builder("unix:/run/memcached.sock").build()?;
+    /// # Ok::<(), cache_core::Error>(())
+    /// ```
     pub fn builder(servers: impl Into<Location>) -> MemcachedCacheBuilder {
         MemcachedCacheBuilder::new(Servers::new(servers))
     }
@@ -55,10 +69,16 @@ impl MemcachedCacheBuilder {
         Self { servers, limits, max_inflated: DEFAULT_MAX_INFLATED, ejection: None, clock: Clock::system() }
     }
 
-    cache_net::limit_setters!(64);
+    cache_net::limit_setters!(64, "cache_memcached::MemcachedCache::builder(\"10.0.0.1:11211\")");
 
     /// Limits the bytes that a compressed value, which another program stored, may inflate to: 64 MiB by
     /// default. A larger one is a miss.
+    ///
+    /// ```
+    /// # use cache_memcached::MemcachedCache;
+    /// let backend = MemcachedCache::builder("10.0.0.1:11211").max_inflated(1 << 20).build()?; // larger values of a Python program are misses
+    /// # Ok::<(), cache_core::Error>(())
+    /// ```
     #[must_use]
     pub const fn max_inflated(mut self, bytes: usize) -> Self {
         self.max_inflated = bytes;
@@ -71,6 +91,15 @@ impl MemcachedCacheBuilder {
     /// Each process decides for itself. While one has a server left out and another has not, they read and
     /// write the same key in different places, and a server that comes back still has its old values. Use it
     /// for caches where such a stale value does no harm.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use cache_memcached::{Ejection, MemcachedCache};
+    /// let backend = MemcachedCache::builder(["10.0.0.1:11211", "10.0.0.2:11211"])
+    ///     .ejection(Ejection { dead_timeout: Duration::from_secs(30), ..Ejection::default() })
+    ///     .build()?;
+    /// # Ok::<(), cache_core::Error>(())
+    /// ```
     #[must_use]
     pub const fn ejection(mut self, rules: Ejection) -> Self {
         self.ejection = Some(rules);
@@ -79,6 +108,14 @@ impl MemcachedCacheBuilder {
 
     /// Sets where the cache takes the time from: the machine's clock by default. The servers count lifetimes
     /// by their own clocks.
+    ///
+    /// ```
+    /// # use cache_core::Clock;
+    /// # use cache_memcached::MemcachedCache;
+    /// let (clock, hands) = Clock::manual();
+    /// let backend = MemcachedCache::builder("10.0.0.1:11211").clock(clock).build()?;
+    /// # Ok::<(), cache_core::Error>(())
+    /// ```
     #[must_use]
     pub fn clock(mut self, clock: Clock) -> Self {
         self.clock = clock;
@@ -86,6 +123,15 @@ impl MemcachedCacheBuilder {
     }
 
     /// Checks the settings. No I/O: the first use connects.
+    ///
+    /// ```
+    /// # use cache_core::ErrorKind;
+    /// # use cache_memcached::MemcachedCache;
+    /// let backend = MemcachedCache::builder("10.0.0.1:11211").build()?; // no connection yet
+    /// let error = MemcachedCache::builder("10.0.0.1:port").build().unwrap_err();
+    /// assert_eq!(error.kind(), ErrorKind::InvalidCacheBackend);
+    /// # Ok::<(), cache_core::Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`ErrorKind::InvalidCacheBackend`](cache_core::ErrorKind::InvalidCacheBackend) for a malformed server address, a

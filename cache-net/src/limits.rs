@@ -76,14 +76,15 @@ impl Limits {
     }
 }
 
-/// Writes the setters of the limits for a builder whose field `limits` is a [`Limits`], with its default of
-/// `max_connections`.
+/// Writes the setters of the limits for a builder whose field `limits` is a [`Limits`]. Takes its default of
+/// `max_connections`, and the code that makes such a builder, for the examples.
 #[macro_export]
 macro_rules! limit_setters {
-    ($connections:literal) => {
+    ($connections:literal, $builder:literal) => {
         /// Limits how long a call may take in all, 1 s by default: waiting for a connection, connecting, sending and
         /// reading. A bulk operation has this time for each batch of 1,000 keys; with large values on a slow network it
         /// needs more. Not zero, at most a day.
+        #[doc = concat!("\n```\n# use std::time::Duration;\nlet backend = ", $builder, ".operation_timeout(Duration::from_millis(250)).build()?;\n# Ok::<(), cache_core::Error>(())\n```")]
         #[must_use]
         pub const fn operation_timeout(mut self, timeout: ::std::time::Duration) -> Self {
             self.limits.operation_timeout = timeout;
@@ -92,6 +93,7 @@ macro_rules! limit_setters {
 
         /// Limits how long connecting may take within that time, including the name, TLS and the first exchange with the
         /// server; 1 s by default. Not zero, at most a day.
+        #[doc = concat!("\n```\n# use std::time::Duration;\nlet backend = ", $builder, ".connect_timeout(Duration::from_millis(100)).build()?;\n# Ok::<(), cache_core::Error>(())\n```")]
         #[must_use]
         pub const fn connect_timeout(mut self, timeout: ::std::time::Duration) -> Self {
             self.limits.connect_timeout = timeout;
@@ -100,6 +102,7 @@ macro_rules! limit_setters {
 
         #[doc = concat!("Limits the connections of sync callers to each server, ", $connections, " by default; from 1 to 65,536.")]
         /// The tasks of a runtime share one connection, and use up to this many more while long values are on their way.
+        #[doc = concat!("\n```\nlet backend = ", $builder, ".max_connections(20).build()?;\n# Ok::<(), cache_core::Error>(())\n```")]
         #[must_use]
         pub const fn max_connections(mut self, connections: usize) -> Self {
             self.limits.max_connections = connections;
@@ -109,6 +112,7 @@ macro_rules! limit_setters {
         /// Limits how long a sync call waits for a connection when all are in use, before it fails with
         /// [`ErrorKind::Unavailable`](cache_core::ErrorKind::Unavailable). The whole
         /// [`operation_timeout`](Self::operation_timeout) by default, and never longer than that. With zero it does not wait.
+        #[doc = concat!("\n```\n# use std::time::Duration;\nlet backend = ", $builder, ".pool_wait(Duration::from_millis(50)).build()?;\n# Ok::<(), cache_core::Error>(())\n```")]
         #[must_use]
         pub const fn pool_wait(mut self, wait: ::std::time::Duration) -> Self {
             self.limits.pool_wait = Some(wait);

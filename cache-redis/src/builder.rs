@@ -30,6 +30,13 @@ pub struct RedisCacheBuilder {
 impl RedisCache {
     /// Makes a cache at `location`, Django's `LOCATION`, with the default settings. No I/O.
     ///
+    /// ```
+    /// # use cache_core::Cache;
+    /// # use cache_redis::RedisCache;
+    /// let cache = Cache::new(RedisCache::new("redis://cache.example.com/1")?); // connects on first use
+    /// # Ok::<(), cache_core::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// [`ErrorKind::InvalidCacheBackend`](cache_core::ErrorKind::InvalidCacheBackend) for a
     /// location that cannot be read.
@@ -86,6 +93,12 @@ impl RedisCacheBuilder {
     }
 
     /// Sets the user to log in as, on every server of the location, in place of one in its URLs.
+    ///
+    /// ```
+    /// # use cache_redis::RedisCache;
+    /// let backend = RedisCache::builder("redis://cache.example.com/1").username("app").password("secret").build()?;
+    /// # Ok::<(), cache_core::Error>(())
+    /// ```
     #[must_use]
     pub fn username(mut self, user: impl Into<String>) -> Self {
         self.user = Some(user.into());
@@ -94,6 +107,13 @@ impl RedisCacheBuilder {
 
     /// Sets the password to log in with, on every server of the location, in place of one in its URLs. It is
     /// used as it is, without percent-decoding.
+    ///
+    /// ```
+    /// # use cache_redis::RedisCache;
+    /// let password = std::env::var("REDIS_PASSWORD").unwrap_or_default();
+    /// let backend = RedisCache::builder("redis://cache.example.com/1").password(password).build()?;
+    /// # Ok::<(), cache_core::Error>(())
+    /// ```
     #[must_use]
     pub fn password(mut self, password: impl Into<String>) -> Self {
         self.password = Some(Secret(password.into()));
@@ -102,6 +122,15 @@ impl RedisCacheBuilder {
 
     /// Sets the user to log in as on every sentinel of a `redis+sentinel` location. Sentinels have their own
     /// users.
+    ///
+    /// ```
+    /// # use cache_redis::RedisCache;
+    /// let backend = RedisCache::builder("redis+sentinel://sentinel1,sentinel2/primary")
+    ///     .sentinel_username("watcher")
+    ///     .sentinel_password("secret of the sentinels")
+    ///     .build()?;
+    /// # Ok::<(), cache_core::Error>(())
+    /// ```
     #[must_use]
     pub fn sentinel_username(mut self, user: impl Into<String>) -> Self {
         self.sentinel_user = Some(user.into());
@@ -109,6 +138,15 @@ impl RedisCacheBuilder {
     }
 
     /// Sets the password to log in with on every sentinel of a `redis+sentinel` location.
+    ///
+    /// ```
+    /// # use cache_redis::RedisCache;
+    /// let backend = RedisCache::builder("redis+sentinel://sentinel1,sentinel2/primary")
+    ///     .password("secret of the primary")
+    ///     .sentinel_password("secret of the sentinels")
+    ///     .build()?;
+    /// # Ok::<(), cache_core::Error>(())
+    /// ```
     #[must_use]
     pub fn sentinel_password(mut self, password: impl Into<String>) -> Self {
         self.sentinel_password = Some(Secret(password.into()));
@@ -116,16 +154,30 @@ impl RedisCacheBuilder {
     }
 
     /// Sets the database, on every server of the location, in place of one in its URLs.
+    ///
+    /// ```
+    /// # use cache_redis::RedisCache;
+    /// let backend = RedisCache::builder("redis://cache.example.com").database(1).build()?;
+    /// # Ok::<(), cache_core::Error>(())
+    /// ```
     #[must_use]
     pub const fn database(mut self, database: u32) -> Self {
         self.database = Some(database);
         self
     }
 
-    cache_net::limit_setters!(50);
+    cache_net::limit_setters!(50, "cache_redis::RedisCache::builder(\"redis://cache.example.com\")");
 
     /// Sets the certificates in PEM that servers' certificates are checked against, in place of the system's.
     /// A server's self-signed certificate may be its own root.
+    ///
+    /// ```no_run
+    /// # use cache_redis::RedisCache;
+    /// let backend = RedisCache::builder("rediss://cache.example.com")
+    ///     .root_certificates(std::fs::read("/etc/app/redis-ca.pem")?)
+    ///     .build()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[cfg(feature = "tls")]
     #[must_use]
     pub fn root_certificates(mut self, pem: impl Into<Vec<u8>>) -> Self {
@@ -135,6 +187,14 @@ impl RedisCacheBuilder {
 
     /// Sets the certificate chain and the private key in PEM with which to log in to a server that asks its
     /// clients for one.
+    ///
+    /// ```no_run
+    /// # use cache_redis::RedisCache;
+    /// let chain = std::fs::read("/etc/app/client.pem")?;
+    /// let key = std::fs::read("/etc/app/client.key")?;
+    /// let backend = RedisCache::builder("rediss://cache.example.com").client_certificate(chain, key).build()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[cfg(feature = "tls")]
     #[must_use]
     pub fn client_certificate(mut self, chain_pem: impl Into<Vec<u8>>, key_pem: impl Into<Vec<u8>>) -> Self {
@@ -147,6 +207,12 @@ impl RedisCacheBuilder {
     /// [`read_from_replicas`](Self::read_from_replicas).
     ///
     /// `incr_version` is not atomic there: the two keys lie on different servers.
+    ///
+    /// ```
+    /// # use cache_redis::RedisCache;
+    /// let backend = RedisCache::builder(["redis://node1:6379", "redis://node2:6379"]).cluster().build()?;
+    /// # Ok::<(), cache_core::Error>(())
+    /// ```
     #[cfg(feature = "cluster")]
     #[must_use]
     pub const fn cluster(mut self) -> Self {
@@ -156,6 +222,12 @@ impl RedisCacheBuilder {
 
     /// Sends reads to the replicas of a cluster, at random, and to the primary if none of them answers. Replicas lag:
     /// a value that was just written may not be read yet. For a list of servers without `cluster` this is always so.
+    ///
+    /// ```
+    /// # use cache_redis::RedisCache;
+    /// let backend = RedisCache::builder("redis://node1:6379").cluster().read_from_replicas().build()?;
+    /// # Ok::<(), cache_core::Error>(())
+    /// ```
     #[cfg(feature = "cluster")]
     #[must_use]
     pub const fn read_from_replicas(mut self) -> Self {
@@ -164,6 +236,15 @@ impl RedisCacheBuilder {
     }
 
     /// Checks the settings. No I/O: the first use connects.
+    ///
+    /// ```
+    /// # use cache_core::ErrorKind;
+    /// # use cache_redis::RedisCache;
+    /// let backend = RedisCache::builder("redis://cache.example.com/1").build()?; // no connection yet
+    /// let error = RedisCache::builder("http://cache.example.com").build().unwrap_err();
+    /// assert_eq!(error.kind(), ErrorKind::InvalidCacheBackend);
+    /// # Ok::<(), cache_core::Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`ErrorKind::InvalidCacheBackend`](cache_core::ErrorKind::InvalidCacheBackend) for a

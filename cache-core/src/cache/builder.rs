@@ -52,6 +52,16 @@ pub struct CacheBuilder<B: ?Sized> {
 
 impl<B: BaseCache + ?Sized> CacheBuilder<B> {
     /// Starts with Django's defaults: no prefix, version 1, 300 seconds, MessagePack.
+    ///
+    /// ```
+    /// # use std::sync::Arc;
+    /// # use cache_core::{CacheBuilder, DEFAULT_TIMEOUT};
+    /// # use cache_locmem::LocMemCache;
+    /// let backend = Arc::new(LocMemCache::default());
+    /// let cache = CacheBuilder::from_arc(Arc::clone(&backend)).build()?;
+    /// cache.set("user:1", "Ada", DEFAULT_TIMEOUT)?; // `backend` holds the same store
+    /// # Ok::<(), cache_core::Error>(())
+    /// ```
     #[must_use]
     pub fn from_arc(backend: Arc<B>) -> Self {
         Self {
@@ -91,6 +101,14 @@ impl<B: BaseCache + ?Sized> CacheBuilder<B> {
 
     /// Names this cache in metrics and traces (features `metrics` and `trace`), as their label `cache`.
     /// Default: `default`; caches by settings have their alias.
+    ///
+    /// ```
+    /// # use cache_core::Cache;
+    /// # use cache_locmem::LocMemCache;
+    /// let cache = Cache::builder(LocMemCache::default()).name("sessions").build()?;
+    /// assert_eq!(cache.config().name, "sessions");
+    /// # Ok::<(), cache_core::Error>(())
+    /// ```
     #[must_use]
     pub fn name(mut self, name: impl Into<String>) -> Self {
         self.name = name.into();
@@ -101,6 +119,16 @@ impl<B: BaseCache + ?Sized> CacheBuilder<B> {
     ///
     /// With the default key function, [`build`](Self::build) refuses a prefix that has an all-digit part
     /// after a colon (`p:1`): its keys could coincide with those of prefix `p`.
+    ///
+    /// ```
+    /// # use cache_core::Cache;
+    /// # use cache_locmem::LocMemCache;
+    /// let cache = Cache::builder(LocMemCache::default()).key_prefix("shop").build()?;
+    /// assert_eq!(cache.make_key("basket")?, "shop:1:basket");
+    /// // Its keys could be those of the prefix `shop`.
+    /// assert!(Cache::builder(LocMemCache::default()).key_prefix("shop:1").build().is_err());
+    /// # Ok::<(), cache_core::Error>(())
+    /// ```
     #[must_use]
     pub fn key_prefix(mut self, prefix: impl Into<String>) -> Self {
         self.prefix = prefix.into();
@@ -108,6 +136,15 @@ impl<B: BaseCache + ?Sized> CacheBuilder<B> {
     }
 
     /// Sets Django's `VERSION`: the version of a handle that is given no other. Default: 1.
+    ///
+    /// ```
+    /// # use cache_core::Cache;
+    /// # use cache_locmem::LocMemCache;
+    /// let cache = Cache::builder(LocMemCache::default()).version(3).build()?;
+    /// assert_eq!(cache.version(), 3);
+    /// assert_eq!(cache.make_key("basket")?, ":3:basket");
+    /// # Ok::<(), cache_core::Error>(())
+    /// ```
     #[must_use]
     pub const fn version(mut self, version: i64) -> Self {
         self.version = version;
@@ -115,6 +152,19 @@ impl<B: BaseCache + ?Sized> CacheBuilder<B> {
     }
 
     /// Sets Django's `TIMEOUT`: what [`Timeout::Default`] means. Default: 300 seconds.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use cache_core::{Cache, Clock, DEFAULT_TIMEOUT};
+    /// # use cache_locmem::LocMemCache;
+    /// let (clock, hands) = Clock::manual();
+    /// let backend = LocMemCache::builder().clock(clock).build()?;
+    /// let cache = Cache::builder(backend).timeout(Duration::from_secs(60)).build()?;
+    /// cache.set("rates", "those of today", DEFAULT_TIMEOUT)?;
+    /// hands.advance(Duration::from_secs(60));
+    /// assert!(!cache.has_key("rates")?);
+    /// # Ok::<(), cache_core::Error>(())
+    /// ```
     #[must_use]
     pub fn timeout(mut self, timeout: impl Into<Timeout>) -> Self {
         self.timeout = timeout.into();
@@ -123,6 +173,17 @@ impl<B: BaseCache + ?Sized> CacheBuilder<B> {
 
     /// Sets Django's `KEY_FUNCTION`, which makes the store's key from key, prefix and version in place of
     /// [`default_key_func`](crate::django::default_key_func). An error refuses the key; nothing is sent.
+    ///
+    /// ```
+    /// # use cache_core::Cache;
+    /// # use cache_locmem::LocMemCache;
+    /// let cache = Cache::builder(LocMemCache::default())
+    ///     .key_prefix("shop")
+    ///     .key_function(|key, prefix, version| Ok(format!("{prefix}/{version}/{key}")))
+    ///     .build()?;
+    /// assert_eq!(cache.make_key("basket")?, "shop/1/basket");
+    /// # Ok::<(), cache_core::Error>(())
+    /// ```
     #[must_use]
     pub fn key_function<F>(mut self, function: F) -> Self
     where
@@ -135,6 +196,17 @@ impl<B: BaseCache + ?Sized> CacheBuilder<B> {
 
     /// Replaces Django's `validate_key`, which checks every made key. An error refuses the key. The key
     /// policy is then [`KeyPolicy::Allow`] unless it is set too.
+    ///
+    /// ```
+    /// # use cache_core::{Cache, DEFAULT_TIMEOUT, ErrorKind};
+    /// # use cache_locmem::LocMemCache;
+    /// let cache = Cache::builder(LocMemCache::default())
+    ///     .key_validator(|key| if key.is_ascii() { Ok(()) } else { Err("is not ASCII".into()) })
+    ///     .build()?;
+    /// cache.set("cafe", &1, DEFAULT_TIMEOUT)?;
+    /// assert_eq!(cache.set("café", &1, DEFAULT_TIMEOUT).unwrap_err().kind(), ErrorKind::InvalidCacheKey);
+    /// # Ok::<(), cache_core::Error>(())
+    /// ```
     #[must_use]
     pub fn key_validator<F>(mut self, validator: F) -> Self
     where
@@ -147,6 +219,15 @@ impl<B: BaseCache + ?Sized> CacheBuilder<B> {
 
     /// Decides what happens with a key that memcached would refuse. Default: [`KeyPolicy::Warn`], and always
     /// [`KeyPolicy::Refuse`] on a backend that declares `strict_keys`.
+    ///
+    /// ```
+    /// # use cache_core::{Cache, DEFAULT_TIMEOUT, ErrorKind, KeyPolicy};
+    /// # use cache_locmem::LocMemCache;
+    /// let cache = Cache::builder(LocMemCache::default()).key_policy(KeyPolicy::Refuse).build()?;
+    /// let error = cache.set("not good", &1, DEFAULT_TIMEOUT).unwrap_err();
+    /// assert_eq!(error.kind(), ErrorKind::InvalidCacheKey); // memcached would refuse the space
+    /// # Ok::<(), cache_core::Error>(())
+    /// ```
     #[must_use]
     pub const fn key_policy(mut self, policy: KeyPolicy) -> Self {
         self.policy = Some(policy);
@@ -155,6 +236,14 @@ impl<B: BaseCache + ?Sized> CacheBuilder<B> {
 
     /// Sets the codec that writes values and reads its own. Default: the codec that the backend's layout
     /// prescribes ([`BaseCache::codec`]), else [`MessagePack`].
+    ///
+    /// ```
+    /// # use cache_core::{Cache, Json};
+    /// # use cache_locmem::LocMemCache;
+    /// let cache = Cache::builder(LocMemCache::default()).codec(Json).build()?;
+    /// assert_eq!(cache.config().codec.name(), "JSON");
+    /// # Ok::<(), cache_core::Error>(())
+    /// ```
     #[must_use]
     pub fn codec(mut self, codec: impl Codec + 'static) -> Self {
         self.codec = Some(Arc::new(codec));
@@ -163,6 +252,17 @@ impl<B: BaseCache + ?Sized> CacheBuilder<B> {
 
     /// Adds a codec that values are read with, to move from one codec to another without a flush. May be
     /// called again.
+    ///
+    /// ```
+    /// # use cache_core::{Cache, DEFAULT_TIMEOUT, Json, MessagePack};
+    /// # use cache_locmem::LocMemCache;
+    /// let backend = LocMemCache::default();
+    /// Cache::new(backend.clone()).set("user:1", &("Ada", 36), DEFAULT_TIMEOUT)?; // in MessagePack
+    ///
+    /// let cache = Cache::builder(backend).codec(Json).also_decode(MessagePack).build()?;
+    /// assert_eq!(cache.get("user:1")?, Some(("Ada".to_owned(), 36)));
+    /// # Ok::<(), cache_core::Error>(())
+    /// ```
     #[must_use]
     pub fn also_decode(mut self, codec: impl Codec + 'static) -> Self {
         self.also_decode.push(Arc::new(codec));
@@ -171,6 +271,15 @@ impl<B: BaseCache + ?Sized> CacheBuilder<B> {
 
     /// Sets how long a caller of `get_or_set` waits for another caller's computation of the same key before
     /// it computes the value itself: 10 seconds by default, at most a day. Zero turns single flight off.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use cache_core::{Cache, DEFAULT_TIMEOUT};
+    /// # use cache_locmem::LocMemCache;
+    /// let cache = Cache::builder(LocMemCache::default()).single_flight_timeout(Duration::from_secs(2)).build()?;
+    /// assert_eq!(cache.get_or_set("report", DEFAULT_TIMEOUT, || 42)?, 42); // waits for others for 2 seconds at most
+    /// # Ok::<(), cache_core::Error>(())
+    /// ```
     #[must_use]
     pub const fn single_flight_timeout(mut self, wait: Duration) -> Self {
         self.single_flight_timeout = wait;
@@ -178,6 +287,27 @@ impl<B: BaseCache + ?Sized> CacheBuilder<B> {
     }
 
     /// Decides what happens when the store is unreachable or fails. Default: [`OnError::Return`].
+    ///
+    /// ```
+    /// # use cache_core::{Cache, DEFAULT_TIMEOUT, OnError};
+    /// # use cache_core::{BaseCache, Error, Expiry, Key, Payload, Result};
+    /// # struct Unreachable;
+    /// # impl Unreachable { fn fails<T>() -> Result<T> { Err(Error::unavailable("no server")) } }
+    /// # impl BaseCache for Unreachable {
+    /// #     fn get(&self, _: Key<'_>) -> Result<Option<Payload>> { Self::fails() }
+    /// #     fn set(&self, _: Key<'_>, _: Payload, _: Expiry) -> Result<()> { Self::fails() }
+    /// #     fn add(&self, _: Key<'_>, _: Payload, _: Expiry) -> Result<bool> { Self::fails() }
+    /// #     fn touch(&self, _: Key<'_>, _: Expiry) -> Result<bool> { Self::fails() }
+    /// #     fn delete(&self, _: Key<'_>) -> Result<bool> { Self::fails() }
+    /// #     fn incr(&self, _: Key<'_>, _: i64) -> Result<i64> { Self::fails() }
+    /// #     fn rename(&self, _: Key<'_>, _: Key<'_>) -> Result<bool> { Self::fails() }
+    /// #     fn clear(&self) -> Result<()> { Self::fails() }
+    /// # }
+    /// let cache = Cache::builder(Unreachable).on_error(OnError::Fallback).build()?;
+    /// assert_eq!(cache.get::<i64>("answer")?, None); // a miss in place of an error
+    /// assert_eq!(cache.get_or_set("answer", DEFAULT_TIMEOUT, || 42)?, 42);
+    /// # Ok::<(), cache_core::Error>(())
+    /// ```
     #[must_use]
     pub const fn on_error(mut self, on_error: OnError) -> Self {
         self.on_error = on_error;
@@ -201,6 +331,14 @@ impl<B: BaseCache + ?Sized> CacheBuilder<B> {
     }
 
     /// Builds the cache.
+    ///
+    /// ```
+    /// # use cache_core::{Cache, DEFAULT_TIMEOUT};
+    /// # use cache_locmem::LocMemCache;
+    /// let cache = Cache::builder(LocMemCache::default()).version(2).build()?; // no I/O
+    /// cache.set("user:1", "Ada", DEFAULT_TIMEOUT)?;
+    /// # Ok::<(), cache_core::Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`ErrorKind::InvalidCacheBackend`](crate::ErrorKind::InvalidCacheBackend) for a key prefix

@@ -22,6 +22,18 @@ use crate::timeout::Timeout;
 impl<B: BaseCache + ?Sized> Cache<B> {
     /// [`Cache::get`] for async callers.
     ///
+    /// ```
+    /// # use cache_core::{Cache, DEFAULT_TIMEOUT};
+    /// # use cache_locmem::LocMemCache;
+    /// # futures_lite::future::block_on(async {
+    /// let cache = Cache::new(LocMemCache::default());
+    /// cache.aset("user:1", "Ada", DEFAULT_TIMEOUT).await?;
+    /// assert_eq!(cache.aget::<String>("user:1").await?.as_deref(), Some("Ada"));
+    /// assert_eq!(cache.aget::<String>("user:2").await?, None); // a miss is not an error
+    /// # Ok::<(), cache_core::Error>(()) })?;
+    /// # Ok::<(), cache_core::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// As [`Cache::get`].
     pub async fn aget<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>> {
@@ -30,6 +42,17 @@ impl<B: BaseCache + ?Sized> Cache<B> {
 
     /// [`Cache::get_bytes`] for async callers.
     ///
+    /// ```
+    /// # use cache_core::{Cache, DEFAULT_TIMEOUT};
+    /// # use cache_locmem::LocMemCache;
+    /// # futures_lite::future::block_on(async {
+    /// let cache = Cache::new(LocMemCache::default());
+    /// cache.aset_bytes("thumbnail:7", "a PNG file", DEFAULT_TIMEOUT).await?;
+    /// assert_eq!(cache.aget_bytes("thumbnail:7").await?.unwrap(), "a PNG file");
+    /// # Ok::<(), cache_core::Error>(()) })?;
+    /// # Ok::<(), cache_core::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// As [`Cache::get_bytes`].
     pub async fn aget_bytes(&self, key: &str) -> Result<Option<Bytes>> {
@@ -37,6 +60,21 @@ impl<B: BaseCache + ?Sized> Cache<B> {
     }
 
     /// [`Cache::set`] for async callers.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use cache_core::Cache;
+    /// # use cache_locmem::LocMemCache;
+    /// # futures_lite::future::block_on(async {
+    /// let cache = Cache::new(LocMemCache::default());
+    /// cache.aset("cart:ada", &vec!["apples", "pears"], Duration::from_secs(3_600)).await?;
+    /// assert_eq!(cache.aget::<Vec<String>>("cart:ada").await?.unwrap().len(), 2);
+    ///
+    /// cache.aset("cart:ada", "", Duration::ZERO).await?; // not stored, and the older value is removed
+    /// assert!(!cache.ahas_key("cart:ada").await?);
+    /// # Ok::<(), cache_core::Error>(()) })?;
+    /// # Ok::<(), cache_core::Error>(())
+    /// ```
     ///
     /// # Errors
     /// As [`Cache::set`].
@@ -55,6 +93,18 @@ impl<B: BaseCache + ?Sized> Cache<B> {
     }
 
     /// [`Cache::set_bytes`] for async callers.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use cache_core::Cache;
+    /// # use cache_locmem::LocMemCache;
+    /// # futures_lite::future::block_on(async {
+    /// let cache = Cache::new(LocMemCache::default());
+    /// cache.aset_bytes("page:/", b"<h1>Welcome</h1>".to_vec(), Duration::from_secs(60)).await?;
+    /// assert!(cache.ahas_key("page:/").await?);
+    /// # Ok::<(), cache_core::Error>(()) })?;
+    /// # Ok::<(), cache_core::Error>(())
+    /// ```
     ///
     /// # Errors
     /// As [`Cache::set_bytes`].
@@ -75,6 +125,18 @@ impl<B: BaseCache + ?Sized> Cache<B> {
 
     /// [`Cache::add`] for async callers.
     ///
+    /// ```
+    /// # use cache_core::{Cache, DEFAULT_TIMEOUT};
+    /// # use cache_locmem::LocMemCache;
+    /// # futures_lite::future::block_on(async {
+    /// let cache = Cache::new(LocMemCache::default());
+    /// // Of all the tasks that see order 42, the first one sends the mail.
+    /// assert!(cache.aadd("mailed:42", &true, DEFAULT_TIMEOUT).await?);
+    /// assert!(!cache.aadd("mailed:42", &true, DEFAULT_TIMEOUT).await?);
+    /// # Ok::<(), cache_core::Error>(()) })?;
+    /// # Ok::<(), cache_core::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// As [`Cache::add`].
     pub async fn aadd<T: Serialize + Sync + ?Sized>(
@@ -88,6 +150,20 @@ impl<B: BaseCache + ?Sized> Cache<B> {
 
     /// [`Cache::touch`] for async callers.
     ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use cache_core::Cache;
+    /// # use cache_locmem::LocMemCache;
+    /// # futures_lite::future::block_on(async {
+    /// let cache = Cache::new(LocMemCache::default());
+    /// let half_hour = Duration::from_secs(1_800);
+    /// cache.aset("session:ada", &1, half_hour).await?;
+    /// assert!(cache.atouch("session:ada", half_hour).await?); // with each request
+    /// assert!(!cache.atouch("session:bob", half_hour).await?); // Bob has to log in again
+    /// # Ok::<(), cache_core::Error>(()) })?;
+    /// # Ok::<(), cache_core::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// As [`Cache::touch`].
     pub async fn atouch(&self, key: &str, timeout: impl Into<Timeout>) -> Result<bool> {
@@ -95,6 +171,18 @@ impl<B: BaseCache + ?Sized> Cache<B> {
     }
 
     /// [`Cache::delete`] for async callers.
+    ///
+    /// ```
+    /// # use cache_core::{Cache, DEFAULT_TIMEOUT};
+    /// # use cache_locmem::LocMemCache;
+    /// # futures_lite::future::block_on(async {
+    /// let cache = Cache::new(LocMemCache::default());
+    /// cache.aset("user:1", "Ada", DEFAULT_TIMEOUT).await?;
+    /// assert!(cache.adelete("user:1").await?); // after a change in the database
+    /// assert!(!cache.adelete("user:1").await?);
+    /// # Ok::<(), cache_core::Error>(()) })?;
+    /// # Ok::<(), cache_core::Error>(())
+    /// ```
     ///
     /// # Errors
     /// As [`Cache::delete`].
@@ -104,6 +192,18 @@ impl<B: BaseCache + ?Sized> Cache<B> {
 
     /// [`Cache::has_key`] for async callers.
     ///
+    /// ```
+    /// # use cache_core::{Cache, DEFAULT_TIMEOUT};
+    /// # use cache_locmem::LocMemCache;
+    /// # futures_lite::future::block_on(async {
+    /// let cache = Cache::new(LocMemCache::default());
+    /// assert!(!cache.ahas_key("banned:10.0.0.7").await?);
+    /// cache.aset("banned:10.0.0.7", &true, DEFAULT_TIMEOUT).await?;
+    /// assert!(cache.ahas_key("banned:10.0.0.7").await?);
+    /// # Ok::<(), cache_core::Error>(()) })?;
+    /// # Ok::<(), cache_core::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// As [`Cache::has_key`].
     pub async fn ahas_key(&self, key: &str) -> Result<bool> {
@@ -111,6 +211,17 @@ impl<B: BaseCache + ?Sized> Cache<B> {
     }
 
     /// [`Cache::incr_by`] for async callers.
+    ///
+    /// ```
+    /// # use cache_core::{Cache, Timeout};
+    /// # use cache_locmem::LocMemCache;
+    /// # futures_lite::future::block_on(async {
+    /// let cache = Cache::new(LocMemCache::default());
+    /// cache.aset("bytes:ada", &0, Timeout::Never).await?;
+    /// assert_eq!(cache.aincr_by("bytes:ada", 1_024).await?, 1_024);
+    /// # Ok::<(), cache_core::Error>(()) })?;
+    /// # Ok::<(), cache_core::Error>(())
+    /// ```
     ///
     /// # Errors
     /// As [`Cache::incr_by`].
@@ -120,6 +231,18 @@ impl<B: BaseCache + ?Sized> Cache<B> {
 
     /// [`Cache::incr`] for async callers.
     ///
+    /// ```
+    /// # use cache_core::{Cache, Timeout};
+    /// # use cache_locmem::LocMemCache;
+    /// # futures_lite::future::block_on(async {
+    /// let cache = Cache::new(LocMemCache::default());
+    /// cache.aadd("views:/", &0, Timeout::Never).await?; // a missing key would be an error
+    /// assert_eq!(cache.aincr("views:/").await?, 1);
+    /// assert_eq!(cache.aincr("views:/").await?, 2);
+    /// # Ok::<(), cache_core::Error>(()) })?;
+    /// # Ok::<(), cache_core::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// As [`Cache::incr`].
     pub async fn aincr(&self, key: &str) -> Result<i64> {
@@ -127,6 +250,17 @@ impl<B: BaseCache + ?Sized> Cache<B> {
     }
 
     /// [`Cache::decr_by`] for async callers.
+    ///
+    /// ```
+    /// # use cache_core::{Cache, Timeout};
+    /// # use cache_locmem::LocMemCache;
+    /// # futures_lite::future::block_on(async {
+    /// let cache = Cache::new(LocMemCache::default());
+    /// cache.aset("tickets", &10, Timeout::Never).await?;
+    /// assert_eq!(cache.adecr_by("tickets", 4).await?, 6);
+    /// # Ok::<(), cache_core::Error>(()) })?;
+    /// # Ok::<(), cache_core::Error>(())
+    /// ```
     ///
     /// # Errors
     /// As [`Cache::decr_by`].
@@ -136,6 +270,17 @@ impl<B: BaseCache + ?Sized> Cache<B> {
 
     /// [`Cache::decr`] for async callers.
     ///
+    /// ```
+    /// # use cache_core::{Cache, Timeout};
+    /// # use cache_locmem::LocMemCache;
+    /// # futures_lite::future::block_on(async {
+    /// let cache = Cache::new(LocMemCache::default());
+    /// cache.aset("jobs:waiting", &3, Timeout::Never).await?;
+    /// assert_eq!(cache.adecr("jobs:waiting").await?, 2);
+    /// # Ok::<(), cache_core::Error>(()) })?;
+    /// # Ok::<(), cache_core::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// As [`Cache::decr`].
     pub async fn adecr(&self, key: &str) -> Result<i64> {
@@ -143,6 +288,18 @@ impl<B: BaseCache + ?Sized> Cache<B> {
     }
 
     /// [`Cache::incr_version_by`] for async callers.
+    ///
+    /// ```
+    /// # use cache_core::{Cache, DEFAULT_TIMEOUT};
+    /// # use cache_locmem::LocMemCache;
+    /// # futures_lite::future::block_on(async {
+    /// let cache = Cache::new(LocMemCache::default());
+    /// cache.aset("prices", "those of May", DEFAULT_TIMEOUT).await?;
+    /// assert_eq!(cache.aincr_version_by("prices", 10).await?, 11);
+    /// assert!(cache.with_version(11).ahas_key("prices").await?);
+    /// # Ok::<(), cache_core::Error>(()) })?;
+    /// # Ok::<(), cache_core::Error>(())
+    /// ```
     ///
     /// # Errors
     /// As [`Cache::incr_version_by`].
@@ -152,6 +309,18 @@ impl<B: BaseCache + ?Sized> Cache<B> {
 
     /// [`Cache::incr_version`] for async callers.
     ///
+    /// ```
+    /// # use cache_core::{Cache, DEFAULT_TIMEOUT};
+    /// # use cache_locmem::LocMemCache;
+    /// # futures_lite::future::block_on(async {
+    /// let cache = Cache::new(LocMemCache::default());
+    /// cache.aset("feed", "old", DEFAULT_TIMEOUT).await?;
+    /// assert_eq!(cache.aincr_version("feed").await?, 2);
+    /// assert!(!cache.ahas_key("feed").await?); // this handle looks for version 1
+    /// # Ok::<(), cache_core::Error>(()) })?;
+    /// # Ok::<(), cache_core::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// As [`Cache::incr_version`].
     pub async fn aincr_version(&self, key: &str) -> Result<i64> {
@@ -159,6 +328,18 @@ impl<B: BaseCache + ?Sized> Cache<B> {
     }
 
     /// [`Cache::decr_version_by`] for async callers.
+    ///
+    /// ```
+    /// # use cache_core::{Cache, DEFAULT_TIMEOUT};
+    /// # use cache_locmem::LocMemCache;
+    /// # futures_lite::future::block_on(async {
+    /// let cache = Cache::new(LocMemCache::default());
+    /// let newest = cache.with_version(3);
+    /// newest.aset("prices", "those of May", DEFAULT_TIMEOUT).await?;
+    /// assert_eq!(newest.adecr_version_by("prices", 2).await?, 1);
+    /// # Ok::<(), cache_core::Error>(()) })?;
+    /// # Ok::<(), cache_core::Error>(())
+    /// ```
     ///
     /// # Errors
     /// As [`Cache::decr_version_by`].
@@ -168,6 +349,19 @@ impl<B: BaseCache + ?Sized> Cache<B> {
 
     /// [`Cache::decr_version`] for async callers.
     ///
+    /// ```
+    /// # use cache_core::{Cache, DEFAULT_TIMEOUT};
+    /// # use cache_locmem::LocMemCache;
+    /// # futures_lite::future::block_on(async {
+    /// let cache = Cache::new(LocMemCache::default());
+    /// let next = cache.with_version(2);
+    /// next.aset("feed", "new", DEFAULT_TIMEOUT).await?;
+    /// assert_eq!(next.adecr_version("feed").await?, 1);
+    /// assert!(cache.ahas_key("feed").await?);
+    /// # Ok::<(), cache_core::Error>(()) })?;
+    /// # Ok::<(), cache_core::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// As [`Cache::decr_version`].
     pub async fn adecr_version(&self, key: &str) -> Result<i64> {
@@ -175,6 +369,18 @@ impl<B: BaseCache + ?Sized> Cache<B> {
     }
 
     /// [`Cache::get_many`] for async callers.
+    ///
+    /// ```
+    /// # use cache_core::{Cache, DEFAULT_TIMEOUT};
+    /// # use cache_locmem::LocMemCache;
+    /// # futures_lite::future::block_on(async {
+    /// let cache = Cache::new(LocMemCache::default());
+    /// cache.aset("user:1", "Ada", DEFAULT_TIMEOUT).await?;
+    /// let users: Vec<(&str, String)> = cache.aget_many(["user:1", "user:2"]).await?;
+    /// assert_eq!(users, [("user:1", "Ada".into())]); // no `user:2`
+    /// # Ok::<(), cache_core::Error>(()) })?;
+    /// # Ok::<(), cache_core::Error>(())
+    /// ```
     ///
     /// # Errors
     /// As [`Cache::get_many`].
@@ -186,6 +392,18 @@ impl<B: BaseCache + ?Sized> Cache<B> {
     }
 
     /// [`Cache::set_many`] for async callers.
+    ///
+    /// ```
+    /// # use cache_core::{Cache, DEFAULT_TIMEOUT};
+    /// # use cache_locmem::LocMemCache;
+    /// # futures_lite::future::block_on(async {
+    /// let cache = Cache::new(LocMemCache::default());
+    /// let too_large = cache.aset_many([("user:1", "Ada"), ("user:2", "Grace")], DEFAULT_TIMEOUT).await?;
+    /// assert!(too_large.is_empty());
+    /// assert_eq!(cache.aget::<String>("user:2").await?.as_deref(), Some("Grace"));
+    /// # Ok::<(), cache_core::Error>(()) })?;
+    /// # Ok::<(), cache_core::Error>(())
+    /// ```
     ///
     /// # Errors
     /// As [`Cache::set_many`].
@@ -199,6 +417,18 @@ impl<B: BaseCache + ?Sized> Cache<B> {
 
     /// [`Cache::delete_many`] for async callers.
     ///
+    /// ```
+    /// # use cache_core::{Cache, DEFAULT_TIMEOUT};
+    /// # use cache_locmem::LocMemCache;
+    /// # futures_lite::future::block_on(async {
+    /// let cache = Cache::new(LocMemCache::default());
+    /// cache.aset("user:1", "Ada", DEFAULT_TIMEOUT).await?;
+    /// cache.adelete_many(["user:1", "user:2"]).await?;
+    /// assert!(!cache.ahas_key("user:1").await?);
+    /// # Ok::<(), cache_core::Error>(()) })?;
+    /// # Ok::<(), cache_core::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// As [`Cache::delete_many`].
     pub async fn adelete_many<K: AsRef<str>>(&self, keys: impl IntoIterator<Item = K>) -> Result<()> {
@@ -206,6 +436,18 @@ impl<B: BaseCache + ?Sized> Cache<B> {
     }
 
     /// [`Cache::clear`] for async callers.
+    ///
+    /// ```
+    /// # use cache_core::{Cache, DEFAULT_TIMEOUT};
+    /// # use cache_locmem::LocMemCache;
+    /// # futures_lite::future::block_on(async {
+    /// let cache = Cache::new(LocMemCache::default());
+    /// cache.aset("user:1", "Ada", DEFAULT_TIMEOUT).await?;
+    /// cache.aclear().await?;
+    /// assert!(!cache.ahas_key("user:1").await?);
+    /// # Ok::<(), cache_core::Error>(()) })?;
+    /// # Ok::<(), cache_core::Error>(())
+    /// ```
     ///
     /// # Errors
     /// As [`Cache::clear`].
@@ -215,6 +457,17 @@ impl<B: BaseCache + ?Sized> Cache<B> {
 
     /// [`Cache::close`] for async callers.
     ///
+    /// ```
+    /// # use cache_core::{Cache, DEFAULT_TIMEOUT};
+    /// # use cache_locmem::LocMemCache;
+    /// # futures_lite::future::block_on(async {
+    /// let cache = Cache::new(LocMemCache::default());
+    /// cache.aset("user:1", "Ada", DEFAULT_TIMEOUT).await?;
+    /// cache.aclose().await?; // when a service shuts down
+    /// # Ok::<(), cache_core::Error>(()) })?;
+    /// # Ok::<(), cache_core::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// As [`Cache::close`].
     pub async fn aclose(&self) -> Result<()> {
@@ -222,6 +475,18 @@ impl<B: BaseCache + ?Sized> Cache<B> {
     }
 
     /// [`Cache::ping`] for async callers.
+    ///
+    /// ```
+    /// # use cache_core::Cache;
+    /// # use cache_locmem::LocMemCache;
+    /// # futures_lite::future::block_on(async {
+    /// let cache = Cache::new(LocMemCache::default());
+    /// // The health check of a service.
+    /// let is_healthy = cache.aping().await.is_ok();
+    /// assert!(is_healthy);
+    /// # Ok::<(), cache_core::Error>(()) })?;
+    /// # Ok::<(), cache_core::Error>(())
+    /// ```
     ///
     /// # Errors
     /// As [`Cache::ping`].
@@ -231,6 +496,17 @@ impl<B: BaseCache + ?Sized> Cache<B> {
 
     /// [`Cache::info`] for async callers.
     ///
+    /// ```
+    /// # use cache_core::{Cache, DEFAULT_TIMEOUT};
+    /// # use cache_locmem::LocMemCache;
+    /// # futures_lite::future::block_on(async {
+    /// let cache = Cache::new(LocMemCache::default());
+    /// cache.aset("user:1", "Ada", DEFAULT_TIMEOUT).await?;
+    /// assert_eq!(cache.ainfo().await?.entries, Some(1));
+    /// # Ok::<(), cache_core::Error>(()) })?;
+    /// # Ok::<(), cache_core::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// As [`Cache::info`].
     pub async fn ainfo(&self) -> Result<Info> {
@@ -238,6 +514,17 @@ impl<B: BaseCache + ?Sized> Cache<B> {
     }
 
     /// [`Cache::purge_expired`] for async callers.
+    ///
+    /// ```
+    /// # use cache_core::Cache;
+    /// # use cache_locmem::LocMemCache;
+    /// # futures_lite::future::block_on(async {
+    /// let cache = Cache::new(LocMemCache::default());
+    /// // For a job at night. Files and SQLite answer `Some(number)`.
+    /// assert_eq!(cache.apurge_expired().await?, None);
+    /// # Ok::<(), cache_core::Error>(()) })?;
+    /// # Ok::<(), cache_core::Error>(())
+    /// ```
     ///
     /// # Errors
     /// As [`Cache::purge_expired`].
@@ -247,6 +534,17 @@ impl<B: BaseCache + ?Sized> Cache<B> {
 
     /// [`Cache::get_or`] for async callers.
     ///
+    /// ```
+    /// # use cache_core::Cache;
+    /// # use cache_locmem::LocMemCache;
+    /// # futures_lite::future::block_on(async {
+    /// let cache = Cache::new(LocMemCache::default());
+    /// assert_eq!(cache.aget_or("theme:ada", "light".to_owned()).await?, "light");
+    /// assert!(!cache.ahas_key("theme:ada").await?); // the default is not stored
+    /// # Ok::<(), cache_core::Error>(()) })?;
+    /// # Ok::<(), cache_core::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// As [`Cache::get`].
     pub async fn aget_or<T: DeserializeOwned>(&self, key: &str, default: T) -> Result<T> {
@@ -255,6 +553,22 @@ impl<B: BaseCache + ?Sized> Cache<B> {
 
     /// [`Cache::get_or_set`] for async callers, with an async function. If a task is dropped while it
     /// computes, the next waiter computes.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use cache_core::Cache;
+    /// # use cache_locmem::LocMemCache;
+    /// # futures_lite::future::block_on(async {
+    /// let cache = Cache::new(LocMemCache::default());
+    /// async fn load_feed(user: &str) -> Vec<String> {
+    ///     vec![format!("first post of {user}")] // from the database
+    /// }
+    /// let minute = Duration::from_secs(60);
+    /// let feed = cache.aget_or_set("feed:ada", minute, || load_feed("ada")).await?;
+    /// assert_eq!(feed, ["first post of ada"]);
+    /// # Ok::<(), cache_core::Error>(()) })?;
+    /// # Ok::<(), cache_core::Error>(())
+    /// ```
     ///
     /// # Errors
     /// As [`Cache::get_or_set`].
@@ -274,6 +588,17 @@ impl<B: BaseCache + ?Sized> Cache<B> {
 
     /// [`Cache::get_or_set_value`] for async callers.
     ///
+    /// ```
+    /// # use cache_core::{Cache, DEFAULT_TIMEOUT};
+    /// # use cache_locmem::LocMemCache;
+    /// # futures_lite::future::block_on(async {
+    /// let cache = Cache::new(LocMemCache::default());
+    /// assert_eq!(cache.aget_or_set_value("theme", DEFAULT_TIMEOUT, "dark".to_owned()).await?, "dark");
+    /// assert_eq!(cache.aget_or_set_value("theme", DEFAULT_TIMEOUT, "light".to_owned()).await?, "dark");
+    /// # Ok::<(), cache_core::Error>(()) })?;
+    /// # Ok::<(), cache_core::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// As [`Cache::get_or_set`].
     pub async fn aget_or_set_value<T>(&self, key: &str, timeout: impl Into<Timeout>, value: T) -> Result<T>
@@ -284,6 +609,21 @@ impl<B: BaseCache + ?Sized> Cache<B> {
     }
 
     /// [`Cache::try_get_or_set`] for async callers, with an async function.
+    ///
+    /// ```
+    /// # use cache_core::{Cache, DEFAULT_TIMEOUT, Result};
+    /// # use cache_locmem::LocMemCache;
+    /// # futures_lite::future::block_on(async {
+    /// let cache = Cache::new(LocMemCache::default());
+    /// async fn load_user(id: u64) -> Result<String, Box<dyn std::error::Error>> {
+    ///     if id == 1 { Ok("Ada".into()) } else { Err("no such user".into()) }
+    /// }
+    /// let user = cache.try_aget_or_set("user:2", DEFAULT_TIMEOUT, || load_user(2)).await;
+    /// assert_eq!(user.unwrap_err().to_string(), "no such user"); // and nothing is stored
+    /// assert!(!cache.ahas_key("user:2").await?);
+    /// # Ok::<(), cache_core::Error>(()) })?;
+    /// # Ok::<(), cache_core::Error>(())
+    /// ```
     ///
     /// # Errors
     /// As [`Cache::try_get_or_set`].

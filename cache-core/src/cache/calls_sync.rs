@@ -23,6 +23,16 @@ impl<B: BaseCache + ?Sized> Cache<B> {
     /// A stored null is a hit: `get::<Option<T>>` returns `Some(None)`. Integers, text and bytes come back as
     /// any type of that kind; text is not bytes and bytes are not text.
     ///
+    /// ```
+    /// # use cache_core::{Cache, DEFAULT_TIMEOUT};
+    /// # use cache_locmem::LocMemCache;
+    /// let cache = Cache::new(LocMemCache::default());
+    /// cache.set("user:1", "Ada", DEFAULT_TIMEOUT)?;
+    /// assert_eq!(cache.get::<String>("user:1")?.as_deref(), Some("Ada"));
+    /// assert_eq!(cache.get::<String>("user:2")?, None); // a miss is not an error
+    /// # Ok::<(), cache_core::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// [`Decode`](crate::ErrorKind::Decode) when the stored value is of another type; it stays.
     pub fn get<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>> {
@@ -31,6 +41,17 @@ impl<B: BaseCache + ?Sized> Cache<B> {
 
     /// Returns the bytes of `key` without a codec and, from a store in memory, without a copy.
     ///
+    /// ```
+    /// # use cache_core::{Cache, DEFAULT_TIMEOUT};
+    /// # use cache_locmem::LocMemCache;
+    /// let cache = Cache::new(LocMemCache::default());
+    /// cache.set_bytes("thumbnail:7", "a PNG file", DEFAULT_TIMEOUT)?;
+    /// let png = cache.get_bytes("thumbnail:7")?;
+    /// assert_eq!(png.as_deref(), Some(&b"a PNG file"[..]));
+    /// assert_eq!(cache.get_bytes("thumbnail:8")?, None);
+    /// # Ok::<(), cache_core::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// [`Decode`](crate::ErrorKind::Decode) when the value is neither bytes nor text.
     pub fn get_bytes(&self, key: &str) -> Result<Option<Bytes>> {
@@ -38,6 +59,20 @@ impl<B: BaseCache + ?Sized> Cache<B> {
     }
 
     /// Stores `value` under `key`. A zero timeout removes the key.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use cache_core::{Cache, Timeout};
+    /// # use cache_locmem::LocMemCache;
+    /// let cache = Cache::new(LocMemCache::default());
+    /// cache.set("user:1", &("Ada", 36), Duration::from_secs(300))?;
+    /// cache.set("theme", "dark", Timeout::Never)?;
+    /// assert_eq!(cache.get("user:1")?, Some(("Ada".to_owned(), 36)));
+    ///
+    /// cache.set("theme", "dark", Duration::ZERO)?; // not stored, and the older value is removed
+    /// assert!(!cache.has_key("theme")?);
+    /// # Ok::<(), cache_core::Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`Encode`](crate::ErrorKind::Encode), and then nothing changed;
@@ -53,6 +88,17 @@ impl<B: BaseCache + ?Sized> Cache<B> {
 
     /// Stores bytes under `key` without a codec: Python's `bytes` for Django.
     ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use cache_core::Cache;
+    /// # use cache_locmem::LocMemCache;
+    /// let cache = Cache::new(LocMemCache::default());
+    /// let page = b"<h1>Welcome</h1>".to_vec();
+    /// cache.set_bytes("page:/", page, Duration::from_secs(60))?;
+    /// assert_eq!(cache.get_bytes("page:/")?.unwrap(), "<h1>Welcome</h1>");
+    /// # Ok::<(), cache_core::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// [`ValueTooLarge`](crate::ErrorKind::ValueTooLarge), and then an older value is gone.
     pub fn set_bytes(&self, key: &str, value: impl Into<Bytes>, timeout: impl Into<Timeout>) -> Result<()> {
@@ -62,6 +108,18 @@ impl<B: BaseCache + ?Sized> Cache<B> {
 
     /// Stores `value` if the key is absent. Returns whether it was. Atomic. With a zero timeout nothing is
     /// stored, and the answer is the same.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use cache_core::Cache;
+    /// # use cache_locmem::LocMemCache;
+    /// let cache = Cache::new(LocMemCache::default());
+    /// // Of all the workers that see order 42, the first one sends the mail.
+    /// let day = Duration::from_secs(86_400);
+    /// assert!(cache.add("mailed:42", &true, day)?);
+    /// assert!(!cache.add("mailed:42", &true, day)?);
+    /// # Ok::<(), cache_core::Error>(())
+    /// ```
     ///
     /// # Errors
     /// As `set`; and [`OutcomeUnknown`](crate::ErrorKind::OutcomeUnknown) when a server's reply is lost.
@@ -76,6 +134,24 @@ impl<B: BaseCache + ?Sized> Cache<B> {
 
     /// Gives `key` a new lifetime from now. Returns false if the key is absent. A zero timeout expires it at once.
     ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use cache_core::{Cache, Clock};
+    /// # use cache_locmem::LocMemCache;
+    /// let (clock, hands) = Clock::manual();
+    /// let cache = Cache::new(LocMemCache::builder().clock(clock).build()?);
+    ///
+    /// let half_hour = Duration::from_secs(1_800);
+    /// cache.set("session:ada", &1, half_hour)?;
+    ///
+    /// hands.advance(Duration::from_secs(1_700));
+    /// assert!(cache.touch("session:ada", half_hour)?); // another half hour from now
+    /// hands.advance(Duration::from_secs(1_700));
+    /// assert!(cache.has_key("session:ada")?);
+    /// assert!(!cache.touch("session:bob", half_hour)?); // a missing key stays missing
+    /// # Ok::<(), cache_core::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// When the store fails.
     pub fn touch(&self, key: &str, timeout: impl Into<Timeout>) -> Result<bool> {
@@ -88,6 +164,16 @@ impl<B: BaseCache + ?Sized> Cache<B> {
     /// already storing, this call waits for it: for one call of the store, and at most 10 seconds for a task
     /// that nothing polls.
     ///
+    /// ```
+    /// # use cache_core::{Cache, DEFAULT_TIMEOUT};
+    /// # use cache_locmem::LocMemCache;
+    /// let cache = Cache::new(LocMemCache::default());
+    /// cache.set("user:1", "Ada", DEFAULT_TIMEOUT)?;
+    /// assert!(cache.delete("user:1")?);
+    /// assert!(!cache.delete("user:1")?); // a missing key is not an error
+    /// # Ok::<(), cache_core::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// When the store fails.
     pub fn delete(&self, key: &str) -> Result<bool> {
@@ -95,6 +181,16 @@ impl<B: BaseCache + ?Sized> Cache<B> {
     }
 
     /// Returns whether `key` exists. This does not count as a use of the entry.
+    ///
+    /// ```
+    /// # use cache_core::{Cache, DEFAULT_TIMEOUT};
+    /// # use cache_locmem::LocMemCache;
+    /// let cache = Cache::new(LocMemCache::default());
+    /// cache.set("banned:10.0.0.7", &true, DEFAULT_TIMEOUT)?;
+    /// assert!(cache.has_key("banned:10.0.0.7")?);
+    /// assert!(!cache.has_key("banned:10.0.0.8")?);
+    /// # Ok::<(), cache_core::Error>(())
+    /// ```
     ///
     /// # Errors
     /// When the store fails.
@@ -125,6 +221,19 @@ impl<B: BaseCache + ?Sized> Cache<B> {
     /// Adds 1 to the integer under `key` and returns the sum: Django's `incr` with its default.
     /// [`Cache::incr_by`] takes another delta.
     ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use cache_core::{Cache, ErrorKind};
+    /// # use cache_locmem::LocMemCache;
+    /// let cache = Cache::new(LocMemCache::default());
+    /// // A rate limit: requests of a client per minute. A missing key is an error, so `add` begins each minute.
+    /// cache.add("requests:10.0.0.7", &0, Duration::from_secs(60))?;
+    /// assert_eq!(cache.incr("requests:10.0.0.7")?, 1);
+    /// assert_eq!(cache.incr("requests:10.0.0.7")?, 2);
+    /// assert_eq!(cache.incr("requests:10.0.0.8").unwrap_err().kind(), ErrorKind::KeyNotFound);
+    /// # Ok::<(), cache_core::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// As [`Cache::incr_by`].
     pub fn incr(&self, key: &str) -> Result<i64> {
@@ -132,6 +241,16 @@ impl<B: BaseCache + ?Sized> Cache<B> {
     }
 
     /// Subtracts `delta` from the integer under `key` and returns the difference. Otherwise like `incr_by`.
+    ///
+    /// ```
+    /// # use cache_core::{Cache, Timeout};
+    /// # use cache_locmem::LocMemCache;
+    /// let cache = Cache::new(LocMemCache::default());
+    /// cache.set("tickets", &10, Timeout::Never)?;
+    /// assert_eq!(cache.decr_by("tickets", 4)?, 6);
+    /// assert_eq!(cache.decr_by("tickets", 8)?, -2); // it goes below zero
+    /// # Ok::<(), cache_core::Error>(())
+    /// ```
     ///
     /// # Errors
     /// As [`Cache::incr_by`].
@@ -142,6 +261,15 @@ impl<B: BaseCache + ?Sized> Cache<B> {
     /// Subtracts 1 from the integer under `key` and returns the difference: Django's `decr` with its default.
     /// [`Cache::decr_by`] takes another delta.
     ///
+    /// ```
+    /// # use cache_core::{Cache, Timeout};
+    /// # use cache_locmem::LocMemCache;
+    /// let cache = Cache::new(LocMemCache::default());
+    /// cache.set("jobs:waiting", &3, Timeout::Never)?;
+    /// assert_eq!(cache.decr("jobs:waiting")?, 2);
+    /// # Ok::<(), cache_core::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// As [`Cache::decr_by`].
     pub fn decr(&self, key: &str) -> Result<i64> {
@@ -150,6 +278,16 @@ impl<B: BaseCache + ?Sized> Cache<B> {
 
     /// Moves `key`, with its value and remaining lifetime, from this handle's version to that plus `delta`,
     /// replacing any entry there. Returns the new version. `delta` 0 changes nothing.
+    ///
+    /// ```
+    /// # use cache_core::{Cache, DEFAULT_TIMEOUT};
+    /// # use cache_locmem::LocMemCache;
+    /// let cache = Cache::new(LocMemCache::default());
+    /// cache.set("prices", "those of May", DEFAULT_TIMEOUT)?;
+    /// assert_eq!(cache.incr_version_by("prices", 10)?, 11);
+    /// assert_eq!(cache.with_version(11).get::<String>("prices")?.as_deref(), Some("those of May"));
+    /// # Ok::<(), cache_core::Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`KeyNotFound`](crate::ErrorKind::KeyNotFound), and
@@ -160,6 +298,17 @@ impl<B: BaseCache + ?Sized> Cache<B> {
 
     /// Moves `key` to the next version, as [`Cache::incr_version_by`] does with 1.
     ///
+    /// ```
+    /// # use cache_core::{Cache, DEFAULT_TIMEOUT};
+    /// # use cache_locmem::LocMemCache;
+    /// let cache = Cache::new(LocMemCache::default());
+    /// cache.set("feed", "old", DEFAULT_TIMEOUT)?;
+    /// assert_eq!(cache.incr_version("feed")?, 2);
+    /// assert_eq!(cache.get::<String>("feed")?, None); // this handle looks for version 1
+    /// assert_eq!(cache.with_version(2).get::<String>("feed")?.as_deref(), Some("old"));
+    /// # Ok::<(), cache_core::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// As [`Cache::incr_version_by`].
     pub fn incr_version(&self, key: &str) -> Result<i64> {
@@ -167,6 +316,17 @@ impl<B: BaseCache + ?Sized> Cache<B> {
     }
 
     /// Moves `key` to this handle's version minus `delta`, as `incr_version_by` does.
+    ///
+    /// ```
+    /// # use cache_core::{Cache, DEFAULT_TIMEOUT};
+    /// # use cache_locmem::LocMemCache;
+    /// let cache = Cache::new(LocMemCache::default());
+    /// let newest = cache.with_version(3);
+    /// newest.set("prices", "those of May", DEFAULT_TIMEOUT)?;
+    /// assert_eq!(newest.decr_version_by("prices", 2)?, 1);
+    /// assert!(cache.has_key("prices")?);
+    /// # Ok::<(), cache_core::Error>(())
+    /// ```
     ///
     /// # Errors
     /// As [`Cache::incr_version_by`].
@@ -176,6 +336,17 @@ impl<B: BaseCache + ?Sized> Cache<B> {
 
     /// Moves `key` to the previous version, as [`Cache::decr_version_by`] does with 1.
     ///
+    /// ```
+    /// # use cache_core::{Cache, DEFAULT_TIMEOUT};
+    /// # use cache_locmem::LocMemCache;
+    /// let cache = Cache::new(LocMemCache::default());
+    /// let next = cache.with_version(2);
+    /// next.set("feed", "new", DEFAULT_TIMEOUT)?;
+    /// assert_eq!(next.decr_version("feed")?, 1);
+    /// assert_eq!(cache.get::<String>("feed")?.as_deref(), Some("new"));
+    /// # Ok::<(), cache_core::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// As [`Cache::decr_version_by`].
     pub fn decr_version(&self, key: &str) -> Result<i64> {
@@ -184,6 +355,17 @@ impl<B: BaseCache + ?Sized> Cache<B> {
 
     /// Returns the keys that were found with their values, in request order. Duplicate keys yield duplicate
     /// results. Takes any number of keys: they go to the store in batches of 1,000.
+    ///
+    /// ```
+    /// # use cache_core::{Cache, DEFAULT_TIMEOUT};
+    /// # use cache_locmem::LocMemCache;
+    /// let cache = Cache::new(LocMemCache::default());
+    /// cache.set("user:1", "Ada", DEFAULT_TIMEOUT)?;
+    /// cache.set("user:3", "Grace", DEFAULT_TIMEOUT)?;
+    /// let users: Vec<(&str, String)> = cache.get_many(["user:1", "user:2", "user:3"])?;
+    /// assert_eq!(users, [("user:1", "Ada".into()), ("user:3", "Grace".into())]); // no `user:2`
+    /// # Ok::<(), cache_core::Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`Decode`](crate::ErrorKind::Decode) when one value is of another type.
@@ -198,6 +380,17 @@ impl<B: BaseCache + ?Sized> Cache<B> {
     /// gone. Every key is checked and every value encoded before the first is stored. A zero timeout removes
     /// the keys.
     ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use cache_core::Cache;
+    /// # use cache_locmem::LocMemCache;
+    /// let cache = Cache::new(LocMemCache::default());
+    /// let too_large = cache.set_many([("user:1", "Ada"), ("user:2", "Grace")], Duration::from_secs(300))?;
+    /// assert!(too_large.is_empty());
+    /// assert_eq!(cache.get::<String>("user:2")?.as_deref(), Some("Grace"));
+    /// # Ok::<(), cache_core::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// [`Encode`](crate::ErrorKind::Encode), and then nothing changed.
     pub fn set_many<T: Serialize, K: AsRef<str>>(
@@ -210,6 +403,16 @@ impl<B: BaseCache + ?Sized> Cache<B> {
 
     /// Deletes `keys`. Missing keys are ignored.
     ///
+    /// ```
+    /// # use cache_core::{Cache, DEFAULT_TIMEOUT};
+    /// # use cache_locmem::LocMemCache;
+    /// let cache = Cache::new(LocMemCache::default());
+    /// cache.set_many([("user:1", "Ada"), ("user:2", "Grace")], DEFAULT_TIMEOUT)?;
+    /// cache.delete_many(["user:1", "user:2", "user:3"])?;
+    /// assert!(!cache.has_key("user:1")?);
+    /// # Ok::<(), cache_core::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// When the store fails.
     pub fn delete_many<K: AsRef<str>>(&self, keys: impl IntoIterator<Item = K>) -> Result<()> {
@@ -220,6 +423,17 @@ impl<B: BaseCache + ?Sized> Cache<B> {
     /// and other caches' entries. Like [`delete`](Cache::delete), it invalidates running computations of
     /// `get_or_set`.
     ///
+    /// ```
+    /// # use cache_core::{Cache, DEFAULT_TIMEOUT};
+    /// # use cache_locmem::LocMemCache;
+    /// let cache = Cache::new(LocMemCache::default());
+    /// cache.set("user:1", "Ada", DEFAULT_TIMEOUT)?;
+    /// cache.with_version(2).set("user:1", "Ada", DEFAULT_TIMEOUT)?;
+    /// cache.clear()?; // the other version too
+    /// assert!(!cache.with_version(2).has_key("user:1")?);
+    /// # Ok::<(), cache_core::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// When the store fails.
     pub fn clear(&self) -> Result<()> {
@@ -227,6 +441,16 @@ impl<B: BaseCache + ?Sized> Cache<B> {
     }
 
     /// Closes connections and files. Idempotent; the next operation reopens them.
+    ///
+    /// ```
+    /// # use cache_core::{Cache, DEFAULT_TIMEOUT};
+    /// # use cache_locmem::LocMemCache;
+    /// let cache = Cache::new(LocMemCache::default());
+    /// cache.set("user:1", "Ada", DEFAULT_TIMEOUT)?;
+    /// cache.close()?;
+    /// assert!(cache.has_key("user:1")?); // the store keeps its entries
+    /// # Ok::<(), cache_core::Error>(())
+    /// ```
     ///
     /// # Errors
     /// When the store fails.
@@ -238,6 +462,15 @@ impl<B: BaseCache + ?Sized> Cache<B> {
     /// directory or the database. Creates and stores nothing: a directory or a database file that does not
     /// exist yet is [`Presence::NotYet`].
     ///
+    /// ```
+    /// # use cache_core::{Cache, Presence};
+    /// # use cache_locmem::LocMemCache;
+    /// let cache = Cache::new(LocMemCache::default());
+    /// // At the start of a service, or as its health check.
+    /// assert_eq!(cache.ping()?, Presence::Exists);
+    /// # Ok::<(), cache_core::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// When the store is unreachable, fails or refuses this client.
     pub fn ping(&self) -> Result<Presence> {
@@ -246,6 +479,16 @@ impl<B: BaseCache + ?Sized> Cache<B> {
 
     /// Returns what the store reports about itself: entries, bytes, a server's hits and version. May cost
     /// much more than other operations: a directory is listed.
+    ///
+    /// ```
+    /// # use cache_core::{Cache, DEFAULT_TIMEOUT};
+    /// # use cache_locmem::LocMemCache;
+    /// let cache = Cache::new(LocMemCache::default());
+    /// cache.set("user:1", "Ada", DEFAULT_TIMEOUT)?;
+    /// let info = cache.info()?;
+    /// assert_eq!((info.entries, info.max_entries), (Some(1), Some(300)));
+    /// # Ok::<(), cache_core::Error>(())
+    /// ```
     ///
     /// # Errors
     /// When the store fails.
@@ -256,6 +499,15 @@ impl<B: BaseCache + ?Sized> Cache<B> {
     /// Removes expired entries in the whole location and returns how many. Returns `None` if the store
     /// expires entries on its own. Calling it is optional: writes remove expired entries as they go.
     ///
+    /// ```
+    /// # use cache_core::Cache;
+    /// # use cache_locmem::LocMemCache;
+    /// let cache = Cache::new(LocMemCache::default());
+    /// // For a job at night. Files and SQLite answer `Some(number)`.
+    /// assert_eq!(cache.purge_expired()?, None);
+    /// # Ok::<(), cache_core::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// When the store fails; part of it may be done then.
     pub fn purge_expired(&self) -> Result<Option<u64>> {
@@ -264,6 +516,15 @@ impl<B: BaseCache + ?Sized> Cache<B> {
 
     /// Returns the value of `key`, or `default` for a miss: Django's `get(key, default)`.
     ///
+    /// ```
+    /// # use cache_core::Cache;
+    /// # use cache_locmem::LocMemCache;
+    /// let cache = Cache::new(LocMemCache::default());
+    /// assert_eq!(cache.get_or("theme:ada", "light".to_owned())?, "light");
+    /// assert!(!cache.has_key("theme:ada")?); // the default is not stored
+    /// # Ok::<(), cache_core::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// As [`Cache::get`].
     pub fn get_or<T: DeserializeOwned>(&self, key: &str, default: T) -> Result<T> {
@@ -271,6 +532,16 @@ impl<B: BaseCache + ?Sized> Cache<B> {
     }
 
     /// [`Cache::has_key`] under the name of Rust's collections: Python's `key in cache`.
+    ///
+    /// ```
+    /// # use cache_core::{Cache, DEFAULT_TIMEOUT};
+    /// # use cache_locmem::LocMemCache;
+    /// let cache = Cache::new(LocMemCache::default());
+    /// cache.set("user:1", "Ada", DEFAULT_TIMEOUT)?;
+    /// assert!(cache.contains("user:1")?);
+    /// assert!(!cache.contains("user:2")?);
+    /// # Ok::<(), cache_core::Error>(())
+    /// ```
     ///
     /// # Errors
     /// As [`Cache::has_key`].
@@ -291,6 +562,19 @@ impl<B: BaseCache + ?Sized> Cache<B> {
     /// already wait get the computed value, but the cache does not store it. Later callers compute again.
     /// This covers one cache, its clones and its versions. Other caches and processes over the same store
     /// do not see each other's computations.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use cache_core::Cache;
+    /// # use cache_locmem::LocMemCache;
+    /// let cache = Cache::new(LocMemCache::default());
+    /// let minute = Duration::from_secs(60);
+    /// let load = || vec!["first post".to_owned()]; // from the database
+    /// assert_eq!(cache.get_or_set("feed:ada", minute, load)?, ["first post"]);
+    /// // The second call finds the value, and does not call its function.
+    /// assert_eq!(cache.get_or_set("feed:ada", minute, || -> Vec<String> { unreachable!() })?, ["first post"]);
+    /// # Ok::<(), cache_core::Error>(())
+    /// ```
     ///
     /// # Errors
     /// As [`Cache::get`] and [`Cache::add`].
@@ -326,6 +610,21 @@ impl<B: BaseCache + ?Sized> Cache<B> {
 
     /// Like [`Cache::get_or_set`], for a function that can fail. On an error nothing is stored, and the next
     /// waiter calls its own function.
+    ///
+    /// ```
+    /// # use cache_core::{Cache, DEFAULT_TIMEOUT};
+    /// # use cache_locmem::LocMemCache;
+    /// let cache = Cache::new(LocMemCache::default());
+    /// let load = |id: u64| std::fs::read_to_string(format!("/no/such/profile/{id}"));
+    /// let profile = cache.try_get_or_set("profile:1", DEFAULT_TIMEOUT, || load(1).map_err(Failure::Io));
+    /// assert!(matches!(profile, Err(Failure::Io(_)))); // and nothing is stored
+    ///
+    /// #[derive(Debug)]
+    /// enum Failure { Io(std::io::Error), Cache(cache_core::Error) }
+    /// impl From<cache_core::Error> for Failure {
+    ///     fn from(error: cache_core::Error) -> Self { Self::Cache(error) }
+    /// }
+    /// ```
     ///
     /// # Errors
     /// The function's errors, and those of [`Cache::get_or_set`].

@@ -37,6 +37,28 @@ impl<B: BaseCache + ?Sized> Cache<B> {
     /// Returns how many calls of the store [`OnError::Fallback`] has answered since this cache was built, for
     /// all handles and versions together.
     /// An error that a function of `#[cached]` went on without counts too.
+    ///
+    /// ```
+    /// # use cache_core::{Cache, DEFAULT_TIMEOUT, OnError};
+    /// # use cache_core::{BaseCache, Error, Expiry, Key, Payload, Result};
+    /// # struct Unreachable;
+    /// # impl Unreachable { fn fails<T>() -> Result<T> { Err(Error::unavailable("no server")) } }
+    /// # impl BaseCache for Unreachable {
+    /// #     fn get(&self, _: Key<'_>) -> Result<Option<Payload>> { Self::fails() }
+    /// #     fn set(&self, _: Key<'_>, _: Payload, _: Expiry) -> Result<()> { Self::fails() }
+    /// #     fn add(&self, _: Key<'_>, _: Payload, _: Expiry) -> Result<bool> { Self::fails() }
+    /// #     fn touch(&self, _: Key<'_>, _: Expiry) -> Result<bool> { Self::fails() }
+    /// #     fn delete(&self, _: Key<'_>) -> Result<bool> { Self::fails() }
+    /// #     fn incr(&self, _: Key<'_>, _: i64) -> Result<i64> { Self::fails() }
+    /// #     fn rename(&self, _: Key<'_>, _: Key<'_>) -> Result<bool> { Self::fails() }
+    /// #     fn clear(&self) -> Result<()> { Self::fails() }
+    /// # }
+    /// let cache = Cache::builder(Unreachable).on_error(OnError::Fallback).build()?;
+    /// cache.set("user:1", "Ada", DEFAULT_TIMEOUT)?;
+    /// assert_eq!(cache.get::<String>("user:1")?, None);
+    /// assert_eq!(cache.degraded(), 2);
+    /// # Ok::<(), cache_core::Error>(())
+    /// ```
     #[must_use]
     pub fn degraded(&self) -> u64 {
         self.settings.counters.degraded.load(Ordering::Relaxed)

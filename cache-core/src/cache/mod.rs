@@ -109,12 +109,33 @@ struct Settings {
 
 impl<B: BaseCache> Cache<B> {
     /// Makes a cache over `backend` with Django's defaults: no prefix, version 1, 300 seconds.
+    ///
+    /// ```
+    /// # use cache_core::{Cache, DEFAULT_TIMEOUT};
+    /// # use cache_locmem::LocMemCache;
+    /// let cache = Cache::new(LocMemCache::default());
+    /// cache.set("greeting", "hello", DEFAULT_TIMEOUT)?;
+    /// assert_eq!(cache.make_key("greeting")?, ":1:greeting");
+    /// # Ok::<(), cache_core::Error>(())
+    /// ```
     #[must_use]
     pub fn new(backend: B) -> Self {
         CacheBuilder::from_arc(Arc::new(backend)).build_default()
     }
 
     /// Starts a builder for a cache over `backend`.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use cache_core::Cache;
+    /// # use cache_locmem::LocMemCache;
+    /// let cache = Cache::builder(LocMemCache::default())
+    ///     .key_prefix("shop")
+    ///     .timeout(Duration::from_secs(60))
+    ///     .build()?;
+    /// assert_eq!(cache.make_key("basket")?, "shop:1:basket");
+    /// # Ok::<(), cache_core::Error>(())
+    /// ```
     #[must_use]
     pub fn builder(backend: B) -> CacheBuilder<B> {
         CacheBuilder::from_arc(Arc::new(backend))
@@ -122,6 +143,17 @@ impl<B: BaseCache> Cache<B> {
 
     /// Returns the same cache with the backend's type erased, so that a program can choose the backend at run
     /// time.
+    ///
+    /// ```
+    /// # use cache_core::{Cache, DEFAULT_TIMEOUT};
+    /// # use cache_locmem::LocMemCache;
+    /// let cache = Cache::new(LocMemCache::default());
+    /// struct App { cache: Cache } // whatever backend it is
+    ///
+    /// let app = App { cache: Cache::new(LocMemCache::default()).erase() };
+    /// app.cache.set("greeting", "hello", DEFAULT_TIMEOUT)?;
+    /// # Ok::<(), cache_core::Error>(())
+    /// ```
     #[must_use]
     pub fn erase(self) -> Cache {
         Cache { settings: self.settings, backend: self.backend, prefix: self.prefix }
@@ -129,6 +161,18 @@ impl<B: BaseCache> Cache<B> {
 
     /// Returns another handle on the same cache with the backend's type erased, for functions that take `&Cache`.
     /// Costs a clone: three reference counts.
+    ///
+    /// ```
+    /// # use cache_core::{Cache, Result};
+    /// # use cache_locmem::LocMemCache;
+    /// fn greet(cache: &Cache) -> Result<String> {
+    ///     cache.get_or("greeting", "hello".to_owned())
+    /// }
+    ///
+    /// let cache = Cache::new(LocMemCache::default());
+    /// assert_eq!(greet(&cache.to_dyn())?, "hello");
+    /// # Ok::<(), cache_core::Error>(())
+    /// ```
     #[must_use]
     pub fn to_dyn(&self) -> Cache {
         self.clone().erase()
@@ -145,6 +189,16 @@ impl<B: BaseCache> From<Cache<B>> for Cache {
 impl<B: BaseCache + ?Sized> Cache<B> {
     /// Returns a handle on the same cache whose keys have `version`; Django takes a `version` argument with
     /// every call instead. Costs one allocation: keep a handle that is used often.
+    ///
+    /// ```
+    /// # use cache_core::{Cache, DEFAULT_TIMEOUT};
+    /// # use cache_locmem::LocMemCache;
+    /// let cache = Cache::new(LocMemCache::default());
+    /// let next = cache.with_version(2);
+    /// next.set("layout", "new", DEFAULT_TIMEOUT)?;
+    /// assert_eq!(cache.get::<String>("layout")?, None); // version 1 has its own entries
+    /// # Ok::<(), cache_core::Error>(())
+    /// ```
     #[must_use]
     pub fn with_version(&self, version: i64) -> Self {
         Self { prefix: self.settings.keys.prefix_of(version), ..self.clone() }
@@ -164,12 +218,31 @@ impl<B: BaseCache + ?Sized> Cache<B> {
     }
 
     /// The backend behind this cache.
+    ///
+    /// ```
+    /// # use cache_core::{BaseCache, Cache, DEFAULT_TIMEOUT};
+    /// # use cache_locmem::LocMemCache;
+    /// let cache = Cache::new(LocMemCache::default());
+    /// cache.set("user:1", "Ada", DEFAULT_TIMEOUT)?;
+    /// // What the backend's own type offers, without the rules of the cache.
+    /// assert_eq!(cache.backend().entries()?, Some(1));
+    /// # Ok::<(), cache_core::Error>(())
+    /// ```
     #[must_use]
     pub const fn backend(&self) -> &Arc<B> {
         &self.backend
     }
 
     /// Returns the store's key for `key`: prefix, version and key. Django's `make_key`.
+    ///
+    /// ```
+    /// # use cache_core::Cache;
+    /// # use cache_locmem::LocMemCache;
+    /// let cache = Cache::builder(LocMemCache::default()).key_prefix("shop").build()?;
+    /// assert_eq!(cache.make_key("basket")?, "shop:1:basket");
+    /// assert_eq!(cache.with_version(2).make_key("basket")?, "shop:2:basket");
+    /// # Ok::<(), cache_core::Error>(())
+    /// ```
     ///
     /// # Errors
     /// When the key function refuses the key.
@@ -181,6 +254,15 @@ impl<B: BaseCache + ?Sized> Cache<B> {
 
     /// Applies the key rules to a made key. Django's `validate_key`.
     ///
+    /// ```
+    /// # use cache_core::{Cache, KeyPolicy};
+    /// # use cache_locmem::LocMemCache;
+    /// let cache = Cache::builder(LocMemCache::default()).key_policy(KeyPolicy::Refuse).build()?;
+    /// assert!(cache.validate_key(":1:basket").is_ok());
+    /// assert!(cache.validate_key(":1:not good").is_err()); // memcached would refuse the space
+    /// # Ok::<(), cache_core::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// [`ErrorKind::InvalidCacheKey`](crate::ErrorKind::InvalidCacheKey) if the key policy or
     /// the validator refuses the key.
@@ -189,6 +271,17 @@ impl<B: BaseCache + ?Sized> Cache<B> {
     }
 
     /// Makes the key and applies the key rules, for calling a backend directly.
+    ///
+    /// ```
+    /// # use cache_core::{BaseCache, Cache, DEFAULT_TIMEOUT};
+    /// # use cache_locmem::LocMemCache;
+    /// let cache = Cache::new(LocMemCache::default());
+    /// cache.set("basket", "apples", DEFAULT_TIMEOUT)?;
+    /// let key = cache.make_and_validate_key("basket")?;
+    /// assert_eq!(key.as_key().as_str(), ":1:basket");
+    /// assert!(cache.backend().get(key.as_key())?.is_some());
+    /// # Ok::<(), cache_core::Error>(())
+    /// ```
     ///
     /// # Errors
     /// As [`Cache::make_key`] and [`Cache::validate_key`].

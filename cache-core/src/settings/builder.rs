@@ -65,6 +65,14 @@ impl Default for CachesBuilder {
 
 impl CachesBuilder {
     /// Registers a backend: settings can then use all its [`FromSettings::NAMES`].
+    ///
+    /// ```
+    /// # use cache_core::Caches;
+    /// # use cache_locmem::LocMemCache;
+    /// let caches = Caches::builder().backend::<LocMemCache>(); // one line for each backend
+    /// let caches = caches.url("default", "locmem://").url("sessions", "locmemcache://sessions").build()?;
+    /// # Ok::<(), cache_core::Error>(())
+    /// ```
     #[must_use]
     pub fn backend<B: FromSettings>(mut self) -> Self {
         self.names.backends.push(Registered::new::<B>());
@@ -73,6 +81,18 @@ impl CachesBuilder {
 
     /// Registers a key function for settings that name it as `key_function`. Any name will do, such as the
     /// dotted path that a Django project gives.
+    ///
+    /// ```
+    /// # use cache_core::Caches;
+    /// # use cache_locmem::LocMemCache;
+    /// let caches = Caches::builder()
+    ///     .backend::<LocMemCache>()
+    ///     .key_function("myapp.keys.slashes", |key, prefix, version| Ok(format!("{prefix}/{version}/{key}")))
+    ///     .url("default", "locmem://?key_prefix=shop&key_function=myapp.keys.slashes")
+    ///     .build()?;
+    /// assert_eq!(caches.default_cache()?.make_key("basket")?, "shop/1/basket");
+    /// # Ok::<(), cache_core::Error>(())
+    /// ```
     #[must_use]
     pub fn key_function<F>(mut self, name: impl Into<String>, function: F) -> Self
     where
@@ -108,6 +128,17 @@ impl CachesBuilder {
 
     /// Registers a codec for settings that name it as `codec` or in `also_decode`. `messagepack` is registered,
     /// and with the feature `json` also `json`.
+    ///
+    /// ```
+    /// # use cache_core::{Caches, MessagePack};
+    /// # use cache_locmem::LocMemCache;
+    /// let caches = Caches::builder()
+    ///     .backend::<LocMemCache>()
+    ///     .codec("compact", MessagePack)
+    ///     .url("default", "locmem://?codec=compact&also_decode=json")
+    ///     .build()?;
+    /// # Ok::<(), cache_core::Error>(())
+    /// ```
     #[must_use]
     pub fn codec(mut self, name: impl Into<String>, codec: impl Codec + 'static) -> Self {
         self.names.codecs.push((name.into(), Arc::new(codec)));
@@ -135,6 +166,17 @@ impl CachesBuilder {
 
     /// Sets the database file of caches whose settings name only a table, as Django's `DatabaseCache` and
     /// `dbcache://` do.
+    ///
+    /// ```
+    /// # use cache_core::Caches;
+    /// # use cache_locmem::LocMemCache;
+    /// let caches = Caches::builder()
+    ///     .backend::<LocMemCache>()
+    ///     .database("/var/lib/app/cache.db") // the file for `dbcache://pages`, which names only a table
+    ///     .url("default", "locmem://")
+    ///     .build()?;
+    /// # Ok::<(), cache_core::Error>(())
+    /// ```
     #[must_use]
     pub fn database(mut self, path: impl Into<String>) -> Self {
         self.names.database = Some(path.into());
@@ -144,6 +186,17 @@ impl CachesBuilder {
     /// Makes caches whose settings name no `max_entries` evict nothing if the store remembers no limit: for a tool
     /// that looks into the caches of others. Otherwise they have Django's 300, and a tool with incomplete settings
     /// would empty a larger cache.
+    ///
+    /// ```
+    /// # use cache_core::Caches;
+    /// # use cache_locmem::LocMemCache;
+    /// let caches = Caches::builder()
+    ///     .backend::<LocMemCache>()
+    ///     .url("default", "locmem://")
+    ///     .no_default_limit() // an operator's tool, which must not evict what the service keeps
+    ///     .build()?;
+    /// # Ok::<(), cache_core::Error>(())
+    /// ```
     #[must_use]
     pub const fn no_default_limit(mut self) -> Self {
         self.names.no_default_limit = true;
@@ -152,6 +205,17 @@ impl CachesBuilder {
 
     /// Sets how cache URLs are read that do not have the setting `compat` themselves: for a program that
     /// shares its URLs with a Django application.
+    ///
+    /// ```
+    /// # use cache_core::{Caches, Compat};
+    /// # use cache_locmem::LocMemCache;
+    /// let caches = Caches::builder()
+    ///     .backend::<LocMemCache>()
+    ///     .compat(Compat::DjangoEnviron) // reads every URL as the Django application does
+    ///     .url("default", "locmem://")
+    ///     .build()?;
+    /// # Ok::<(), cache_core::Error>(())
+    /// ```
     #[must_use]
     pub const fn compat(mut self, compat: Compat) -> Self {
         self.names.compat = Some(compat);
@@ -160,12 +224,38 @@ impl CachesBuilder {
 
     /// Adds settings from any self-describing serde source: a table of caches by alias, or a document that
     /// has one as `caches` or `CACHES`.
+    ///
+    /// ```
+    /// # use cache_core::{Caches, Setting, Timeout};
+    /// # use cache_locmem::LocMemCache;
+    /// let shop = Setting::Table(vec![
+    ///     ("BACKEND".into(), "locmem".into()),
+    ///     ("TIMEOUT".into(), 60.into()),
+    /// ]);
+    /// let settings = Setting::Table(vec![("default".into(), shop)]); // or from a format that serde reads
+    /// let caches = Caches::builder().backend::<LocMemCache>().settings(settings).build()?;
+    /// assert_eq!(caches.default_cache()?.config().timeout, Timeout::from_secs(60));
+    /// # Ok::<(), cache_core::Error>(())
+    /// ```
     #[must_use]
     pub fn settings(self, document: Setting) -> Self {
         self.document(Ok(document), "")
     }
 
     /// Adds settings as TOML text: `[caches.default]`, or `[default]`.
+    ///
+    /// ```
+    /// # use cache_core::{Caches, Timeout};
+    /// # use cache_locmem::LocMemCache;
+    /// let settings = "
+    ///     [caches.default]
+    ///     url = 'locmem://?max_entries=10000'
+    ///     timeout = '5m'
+    /// ";
+    /// let caches = Caches::builder().backend::<LocMemCache>().toml(settings).build()?;
+    /// assert_eq!(caches.default_cache()?.config().timeout, Timeout::from_secs(300));
+    /// # Ok::<(), cache_core::Error>(())
+    /// ```
     #[cfg(feature = "toml")]
     #[must_use]
     pub fn toml(self, text: &str) -> Self {
@@ -173,6 +263,15 @@ impl CachesBuilder {
     }
 
     /// Adds settings as JSON text, such as a dump of Django's `CACHES`.
+    ///
+    /// ```
+    /// # use cache_core::Caches;
+    /// # use cache_locmem::LocMemCache;
+    /// let settings = r#"{"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "VERSION": 2}}"#;
+    /// let caches = Caches::builder().backend::<LocMemCache>().json(settings).build()?;
+    /// assert_eq!(caches.default_cache()?.version(), 2);
+    /// # Ok::<(), cache_core::Error>(())
+    /// ```
     #[cfg(feature = "json")]
     #[must_use]
     pub fn json(self, text: &str) -> Self {
@@ -180,6 +279,17 @@ impl CachesBuilder {
     }
 
     /// Adds settings from a file whose name ends with `.toml` or `.json`. Reads it at once.
+    ///
+    /// ```no_run
+    /// # use cache_core::Caches;
+    /// # use cache_locmem::LocMemCache;
+    /// let caches = Caches::builder()
+    ///     .backend::<LocMemCache>()
+    ///     .file("/etc/app/caches.toml")
+    ///     .environment() // CACHE_URL replaces the cache `default` of the file
+    ///     .build()?;
+    /// # Ok::<(), cache_core::Error>(())
+    /// ```
     #[cfg(any(feature = "json", feature = "toml"))]
     #[must_use]
     pub fn file(self, path: impl AsRef<Path>) -> Self {
@@ -189,6 +299,17 @@ impl CachesBuilder {
     }
 
     /// Adds one cache by its URL.
+    ///
+    /// ```
+    /// # use cache_core::Caches;
+    /// # use cache_locmem::LocMemCache;
+    /// let caches = Caches::builder()
+    ///     .backend::<LocMemCache>()
+    ///     .url("sessions", "locmem://sessions?max_entries=10000&timeout=2h")
+    ///     .build()?;
+    /// assert_eq!(caches.get("sessions")?.info()?.max_entries, Some(10_000));
+    /// # Ok::<(), cache_core::Error>(())
+    /// ```
     #[must_use]
     pub fn url(mut self, alias: impl Into<String>, url: impl Into<String>) -> Self {
         let alias = alias.into();
@@ -200,12 +321,32 @@ impl CachesBuilder {
 
     /// Adds the caches of the process's environment: `CACHE_URL` for the cache `default`,
     /// `CACHE_SESSIONS_URL` for the cache `sessions`, and so on.
+    ///
+    /// ```
+    /// # use cache_core::Caches;
+    /// # use cache_locmem::LocMemCache;
+    /// let caches = Caches::builder()
+    ///     .backend::<LocMemCache>()
+    ///     .url("default", "locmem://") // unless CACHE_URL names another store
+    ///     .environment()
+    ///     .build()?;
+    /// # Ok::<(), cache_core::Error>(())
+    /// ```
     #[must_use]
     pub fn environment(self) -> Self {
         self.variables(std::env::vars_os())
     }
 
     /// Like [`CachesBuilder::environment`], from other variables than the process's.
+    ///
+    /// ```
+    /// # use cache_core::Caches;
+    /// # use cache_locmem::LocMemCache;
+    /// let variables = [("CACHE_SESSIONS_URL".into(), "locmem://sessions".into())];
+    /// let caches = Caches::builder().backend::<LocMemCache>().variables(variables).build()?;
+    /// assert!(caches.aliases().eq(["sessions"]));
+    /// # Ok::<(), cache_core::Error>(())
+    /// ```
     #[must_use]
     pub fn variables(mut self, variables: impl IntoIterator<Item = (OsString, OsString)>) -> Self {
         let source = |variable: environment::Variable| {
@@ -233,6 +374,15 @@ impl CachesBuilder {
 
     /// Builds the caches after checking all their settings: each backend is made once and dropped, so that a
     /// bad setting shows when the program starts. No I/O.
+    ///
+    /// ```
+    /// # use cache_core::{Caches, ErrorKind};
+    /// # use cache_locmem::LocMemCache;
+    /// let caches = Caches::builder().backend::<LocMemCache>();
+    /// let error = caches.url("default", "locmem://?timeout=soon").build().unwrap_err();
+    /// assert_eq!(error.kind(), ErrorKind::InvalidCacheBackend); // and its text names the setting
+    /// # Ok::<(), cache_core::Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`ErrorKind::InvalidCacheBackend`](crate::ErrorKind::InvalidCacheBackend), the first of
@@ -274,6 +424,15 @@ impl CachesBuilder {
     }
 
     /// Returns all errors of the settings, at most one per cache; none if they are good. No I/O.
+    ///
+    /// ```
+    /// # use cache_core::Caches;
+    /// # use cache_locmem::LocMemCache;
+    /// let caches = Caches::builder().backend::<LocMemCache>();
+    /// let errors = caches.url("default", "locmem://?timeout=soon").url("pages", "locmem://?max_entries=0").check();
+    /// assert_eq!(errors.len(), 2);
+    /// # Ok::<(), cache_core::Error>(())
+    /// ```
     #[must_use]
     pub fn check(self) -> Vec<Error> {
         self.read().checked().problems

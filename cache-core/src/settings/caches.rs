@@ -45,6 +45,14 @@ struct Slot {
 
 impl Caches {
     /// Starts with no backend and no settings.
+    ///
+    /// ```
+    /// # use cache_core::Caches;
+    /// # use cache_locmem::LocMemCache;
+    /// let caches = Caches::builder().backend::<LocMemCache>().url("default", "locmem://").build()?;
+    /// assert!(caches.default_cache().is_ok());
+    /// # Ok::<(), cache_core::Error>(())
+    /// ```
     #[must_use]
     pub fn builder() -> CachesBuilder {
         CachesBuilder::default()
@@ -56,6 +64,16 @@ impl Caches {
     }
 
     /// Returns the cache of this alias. It is made on first use, without I/O, and is the same each time.
+    ///
+    /// ```
+    /// # use cache_core::{Caches, DEFAULT_TIMEOUT};
+    /// # use cache_locmem::LocMemCache;
+    /// let caches = Caches::builder().backend::<LocMemCache>().url("sessions", "locmem://sessions").build()?;
+    /// let sessions = caches.get("sessions")?;
+    /// sessions.set("ada", &1, DEFAULT_TIMEOUT)?;
+    /// assert!(caches.get("pages").is_err()); // the settings have no such cache
+    /// # Ok::<(), cache_core::Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`ErrorKind::InvalidCacheBackend`](crate::ErrorKind::InvalidCacheBackend) if the settings lack the
@@ -73,6 +91,15 @@ impl Caches {
 
     /// Returns the cache of the alias `default`.
     ///
+    /// ```
+    /// # use cache_core::{Caches, DEFAULT_TIMEOUT};
+    /// # use cache_locmem::LocMemCache;
+    /// let caches = Caches::builder().backend::<LocMemCache>().url("default", "locmem://").build()?;
+    /// let cache = caches.default_cache()?; // as `caches.get("default")`
+    /// cache.set("greeting", "hello", DEFAULT_TIMEOUT)?;
+    /// # Ok::<(), cache_core::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// As [`Caches::get`].
     pub fn default_cache(&self) -> Result<Cache> {
@@ -80,11 +107,32 @@ impl Caches {
     }
 
     /// Returns the aliases, in the order of the settings.
+    ///
+    /// ```
+    /// # use cache_core::Caches;
+    /// # use cache_locmem::LocMemCache;
+    /// let caches = Caches::builder()
+    ///     .backend::<LocMemCache>()
+    ///     .url("default", "locmem://")
+    ///     .url("sessions", "locmem://sessions")
+    ///     .build()?;
+    /// assert!(caches.aliases().eq(["default", "sessions"]));
+    /// # Ok::<(), cache_core::Error>(())
+    /// ```
     pub fn aliases(&self) -> impl Iterator<Item = &str> {
         self.slots.iter().map(|slot| &*slot.alias)
     }
 
     /// Closes every cache that was made: Django's `close_caches`. A closed cache opens again on the next use.
+    ///
+    /// ```
+    /// # use cache_core::{Caches, DEFAULT_TIMEOUT};
+    /// # use cache_locmem::LocMemCache;
+    /// let caches = Caches::builder().backend::<LocMemCache>().url("default", "locmem://").build()?;
+    /// caches.default_cache()?.set("greeting", "hello", DEFAULT_TIMEOUT)?;
+    /// caches.close_all()?; // at the end of a program
+    /// # Ok::<(), cache_core::Error>(())
+    /// ```
     ///
     /// # Errors
     /// The first error of a store. The other caches are closed all the same.
@@ -93,6 +141,17 @@ impl Caches {
     }
 
     /// [`Caches::close_all`] for async callers.
+    ///
+    /// ```
+    /// # use cache_core::{Caches, DEFAULT_TIMEOUT};
+    /// # use cache_locmem::LocMemCache;
+    /// # futures_lite::future::block_on(async {
+    /// let caches = Caches::builder().backend::<LocMemCache>().url("default", "locmem://").build()?;
+    /// caches.default_cache()?.aset("greeting", "hello", DEFAULT_TIMEOUT).await?;
+    /// caches.aclose_all().await?; // when a service shuts down
+    /// # Ok::<(), cache_core::Error>(()) })?;
+    /// # Ok::<(), cache_core::Error>(())
+    /// ```
     ///
     /// # Errors
     /// As [`Caches::close_all`].
