@@ -7,28 +7,29 @@ use futures_util::future::join_all;
 use memcache::exp::ReturnCode;
 
 use crate::client::Client;
+use crate::key::check_key;
 use crate::operations::{LARGEST, is_too_large};
 use crate::payload;
 use crate::replies::Reply;
-use crate::request::{Command, Request, Store, check_key};
+use crate::request::{Command, Request, Store};
 
 /// A request for values stays below the size of the system's buffers: a server that cannot send its replies
 /// reads no more requests.
-const LONGEST_ASKING: usize = 64 * 1024;
+const READ_BATCH_BYTES: usize = 64 * 1024;
 
 /// A request with values has short replies, and is limited only to save memory.
-const LONGEST_TELLING: usize = 1 << 20;
+const WRITE_BATCH_BYTES: usize = 1 << 20;
 
 impl Client {
     pub(crate) async fn get_many(&self, mode: Mode, keys: &[Key<'_>]) -> Result<Vec<Option<Payload>>> {
         let call = self.start(mode);
         let command = |place: usize| Command::get(keys[place]);
         let groups = self.groups(keys.iter().copied())?;
-        let asked = groups
+        let batches = groups
             .iter()
-            .map(|(server, places)| self.pipeline(call, *server, places, command, LONGEST_ASKING));
+            .map(|(server, places)| self.pipeline(call, *server, places, command, READ_BATCH_BYTES));
         let mut found: Vec<Option<Payload>> = (0..keys.len()).map(|_| None).collect();
-        for ((server, places), replies) in groups.iter().zip(join_all(asked).await) {
+        for ((server, places), replies) in groups.iter().zip(join_all(batches).await) {
             for (&place, reply) in places.iter().zip(replies?) {
                 found[place] = self.value(*server, self.meta(*server, reply)?)?;
             }
@@ -54,16 +55,16 @@ impl Client {
             Command::set(*key, payload::write(value.clone()), exptime, Store::Always)
         };
         let groups = self.groups(entries.iter().map(|(key, _)| *key))?;
-        let told = groups
+        let batches = groups
             .iter()
-            .map(|(server, places)| self.pipeline(call, *server, places, command, LONGEST_TELLING));
+            .map(|(server, places)| self.pipeline(call, *server, places, command, WRITE_BATCH_BYTES));
         let mut failed = Vec::new();
-        for ((server, places), replies) in groups.iter().zip(join_all(told).await) {
+        for ((server, places), replies) in groups.iter().zip(join_all(batches).await) {
             for (&place, reply) in places.iter().zip(replies?) {
                 if too_large(place) || is_too_large(&reply) {
                     failed.push(place);
                 } else if self.meta(*server, reply)?.rc != ReturnCode::Hd {
-                    return Err(self.misfit(*server));
+                    return Err(self.protocol_error(*server));
                 }
             }
         }
@@ -82,27 +83,18 @@ impl Client {
     async fn delete_all(&self, call: Call, keys: &[Key<'_>]) -> Result<()> {
         let command = |place: usize| Command::delete(keys[place]);
         let groups = self.groups(keys.iter().copied())?;
-        let told = groups
+        let batches = groups
             .iter()
-            .map(|(server, places)| self.pipeline(call, *server, places, command, LONGEST_TELLING));
-        for ((server, _), replies) in groups.iter().zip(join_all(told).await) {
+            .map(|(server, places)| self.pipeline(call, *server, places, command, WRITE_BATCH_BYTES));
+        for ((server, _), replies) in groups.iter().zip(join_all(batches).await) {
             for reply in replies? {
                 let deleted = self.meta(*server, reply)?;
                 if !matches!(deleted.rc, ReturnCode::Hd | ReturnCode::Nf) {
-                    return Err(self.misfit(*server));
+                    return Err(self.protocol_error(*server));
                 }
             }
         }
         Ok(())
-    }
-
-    /// Empties every server; all of them are asked, even if one fails.
-    pub(crate) async fn clear(&self, mode: Mode) -> Result<()> {
-        let call = self.start(mode);
-        let request = Request::flush_all();
-        let told = (0..self.servers.len())
-            .map(|place| self.exchange(call, place, &request, RetrySafety::Idempotent));
-        join_all(told).await.into_iter().try_for_each(|told| Ok(told.map(drop)?))
     }
 
     /// The places of `keys` by server. All keys are checked before anything is sent.

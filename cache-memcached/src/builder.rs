@@ -5,7 +5,7 @@ use cache_net::Limits;
 
 use crate::backend::MemcachedCache;
 use crate::client::Client;
-use crate::servers::{Ejection, ServerSet, Servers};
+use crate::servers::{EjectionPolicy, ServerSet, Servers};
 
 const DEFAULT_CONNECTIONS: usize = 64;
 
@@ -17,7 +17,7 @@ pub struct MemcachedCacheBuilder {
     servers: Servers,
     pub(crate) limits: Limits,
     max_inflated: usize,
-    ejection: Option<Ejection>,
+    ejection: Option<EjectionPolicy>,
     clock: Clock,
 }
 
@@ -101,7 +101,7 @@ impl MemcachedCacheBuilder {
     /// # Ok::<(), cache_core::Error>(())
     /// ```
     #[must_use]
-    pub const fn ejection(mut self, rules: Ejection) -> Self {
+    pub const fn ejection(mut self, rules: EjectionPolicy) -> Self {
         self.ejection = Some(rules);
         self
     }

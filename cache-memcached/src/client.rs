@@ -1,4 +1,4 @@
-//! [`Client`]: what an operation needs, and how its commands reach their servers.
+//! [`Client`]: routes commands to servers, and turns replies into results.
 
 use std::time::Duration;
 
@@ -7,10 +7,10 @@ use cache_core::{Clock, Error, Expiry, Key, Mode, Payload, Result};
 use cache_net::{Call, CallError, RetrySafety};
 use memcache::exp::{MetaCommandResult, ReturnCode};
 
-use crate::error::misfit;
+use crate::error::protocol_error;
 use crate::exptime;
 use crate::payload;
-use crate::replies::Reply;
+use crate::replies::{Reply, statistic};
 use crate::request::{Command, Request};
 use crate::servers::ServerSet;
 
@@ -32,6 +32,14 @@ impl Client {
     /// Returns the lifetime in the form that is sent to a server.
     pub(crate) fn exptime(&self, expiry: Expiry) -> u32 {
         exptime::of(expiry, self.clock.wall_ms())
+    }
+
+    /// Returns the time of the clock of the server at `place`, in seconds since the Unix epoch.
+    pub(crate) async fn seconds_at(&self, call: Call, place: usize) -> Result<i64> {
+        let replies = self.send(call, place, &Request::stats(), RetrySafety::Idempotent).await?;
+        let text = self.text(place, replies)?;
+        let shown = statistic(&text, "time").and_then(|time| time.parse().ok());
+        shown.ok_or_else(|| self.protocol_error(place))
     }
 
     /// Sends `request` to the server at `place`, and returns its replies.
@@ -77,7 +85,7 @@ impl Client {
     ) -> Result<(usize, Reply)> {
         let place = self.servers.pick(key.as_str())?;
         let mut replies = self.send(call, place, &Request::one(command)?, safety).await?;
-        replies.pop().map(|reply| (place, reply)).ok_or_else(|| self.misfit(place))
+        replies.pop().map(|reply| (place, reply)).ok_or_else(|| self.protocol_error(place))
     }
 
     /// The same, for a command that the server never refuses.
@@ -97,7 +105,15 @@ impl Client {
         match reply {
             Reply::Meta(meta) => Ok(meta),
             Reply::Refused(e) => Err(e.into_error(self.servers.name(place), "", RetrySafety::Idempotent)),
-            Reply::Text(_) => Err(self.misfit(place)),
+            Reply::Text(_) => Err(self.protocol_error(place)),
+        }
+    }
+
+    /// Returns the text of the first reply.
+    pub(crate) fn text(&self, place: usize, replies: Vec<Reply>) -> Result<String> {
+        match replies.into_iter().next() {
+            Some(Reply::Text(text)) => Ok(text),
+            _ => Err(self.protocol_error(place)),
         }
     }
 
@@ -111,7 +127,7 @@ impl Client {
         match reply.rc {
             ReturnCode::Hd => Ok(true),
             rc if rc == otherwise => Ok(false),
-            _ => Err(self.misfit(place)),
+            _ => Err(self.protocol_error(place)),
         }
     }
 
@@ -123,7 +139,7 @@ impl Client {
                 let data = Bytes::from(found.value.unwrap_or_default());
                 Ok(payload::read(found.client_flags.unwrap_or(0), data, self.max_inflated))
             }
-            _ => Err(self.misfit(place)),
+            _ => Err(self.protocol_error(place)),
         }
     }
 
@@ -133,7 +149,7 @@ impl Client {
     }
 
     /// The error of a reply that does not fit its command.
-    pub(crate) fn misfit(&self, place: usize) -> Error {
-        misfit(self.servers.name(place))
+    pub(crate) fn protocol_error(&self, place: usize) -> Error {
+        protocol_error(self.servers.name(place))
     }
 }

@@ -143,7 +143,7 @@ pub(crate) fn unknown_reply(server: &impl Display, command: &str) -> Error {
 }
 
 /// Returns the error for a reply of the meta protocol that does not belong to the command.
-pub(crate) fn misfit(server: &impl Display) -> Error {
+pub(crate) fn protocol_error(server: &impl Display) -> Error {
     Error::rejected(format!("{server} answered something that does not fit memcached's meta protocol"))
 }
 

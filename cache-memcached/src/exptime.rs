@@ -31,15 +31,16 @@ fn in_seconds(seconds: i64, wall_ms: i64) -> u32 {
 
 /// The same for a lifetime that is not sent as a date, or `None`.
 pub(crate) fn relative(seconds: i64) -> Option<u32> {
-    (seconds <= LONGEST_RELATIVE).then(|| told(seconds.max(1)))
+    (seconds <= LONGEST_RELATIVE).then(|| clamped(seconds.max(1)))
 }
 
 /// The date that is `seconds` after `now`, as a number of seconds.
 pub(crate) fn date(now: i64, seconds: i64) -> u32 {
-    told(now.saturating_add(seconds))
+    clamped(now.saturating_add(seconds))
 }
 
-fn told(seconds: i64) -> u32 {
+/// The number itself, or [`NEVER`] beyond the range of memcached.
+fn clamped(seconds: i64) -> u32 {
     i32::try_from(seconds).map_or(NEVER, i32::cast_unsigned)
 }
 

@@ -64,16 +64,17 @@
 //!   is [`ErrorKind::InvalidCacheBackend`](cache_core::ErrorKind::InvalidCacheBackend) there.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+mod all_servers;
 mod backend;
 mod batch;
 mod builder;
 mod client;
-mod counter;
+mod compare_and_swap;
 mod error;
 mod exptime;
 #[cfg(test)]
-mod fuzz;
-mod info;
+mod fuzz_helper;
+mod key;
 mod operations;
 mod payload;
 mod protocol;
@@ -85,4 +86,4 @@ mod settings;
 
 pub use backend::MemcachedCache;
 pub use builder::MemcachedCacheBuilder;
-pub use servers::Ejection;
+pub use servers::EjectionPolicy;

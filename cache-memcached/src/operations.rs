@@ -5,9 +5,10 @@ use cache_net::{Call, RetrySafety};
 use memcache::exp::ReturnCode;
 
 use crate::client::Client;
+use crate::key::check_key;
 use crate::payload;
 use crate::replies::Reply;
-use crate::request::{Command, Store, check_key};
+use crate::request::{Command, Store};
 
 /// No server accepts a larger item, whatever its settings (`-I` ends there), so it is not sent.
 pub(crate) const LARGEST: usize = 1 << 30;

@@ -5,7 +5,7 @@ use std::fmt;
 use cache_core::{Error, server_text};
 use cache_net::{Incoming, Malformed, Protocol, RetrySafety, Verdict};
 
-use crate::error::{misfit, unknown_reply};
+use crate::error::{protocol_error, unknown_reply};
 use crate::replies::{Answer, Reply};
 use crate::request::Request;
 
@@ -56,7 +56,7 @@ impl Protocol for Memcached {
         let said = match answer.into_replies() {
             Ok(replies) => match replies.into_iter().next() {
                 Some(Reply::Text(line)) => line,
-                _ => return Err(misfit(self)),
+                _ => return Err(protocol_error(self)),
             },
             Err(reply) => match reply.not_understood() {
                 Some(line) => line.to_owned(),

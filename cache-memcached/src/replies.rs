@@ -4,7 +4,7 @@ use cache_net::{Incoming, Malformed, Verdict};
 use memcache::exp::{MetaCommandResult, MetaResponse, parse_meta_result};
 
 use crate::error::ErrorReply;
-use crate::request::{Form, Request};
+use crate::request::{ReplyForm, Request};
 
 /// No line of the protocol is longer; the longest are statistics. Reading one takes a few copies of it.
 const LONGEST_LINE: usize = 4 * 1024;
@@ -23,10 +23,15 @@ pub(crate) enum Reply {
     Text(String),
 }
 
+/// Returns the statistic of this name in the text of a server's statistics.
+pub(crate) fn statistic<'t>(text: &'t str, name: &str) -> Option<&'t str> {
+    text.lines().find_map(|line| line.strip_prefix("STAT ")?.strip_prefix(name)?.strip_prefix(' '))
+}
+
 /// The replies to one request, including the ones that are still to come.
 #[derive(Debug)]
 pub(crate) struct Answer {
-    form: Form,
+    form: ReplyForm,
     /// How many replies are to come.
     missing: usize,
     /// How many have come.
@@ -75,7 +80,7 @@ impl Answer {
             }
             if let Some(error) = ErrorReply::parse(line) {
                 self.take_error(error);
-            } else if matches!(self.form, Form::Line(_) | Form::Statistics) {
+            } else if matches!(self.form, ReplyForm::Line(_) | ReplyForm::Statistics) {
                 self.take_text(&String::from_utf8_lossy(line))?;
             } else if let Some(length) = self.take_meta(line)? {
                 incoming.expect(length);
@@ -104,7 +109,7 @@ impl Answer {
 
     fn take_text(&mut self, line: &str) -> Result<(), Malformed> {
         let fits = match self.form {
-            Form::Line(begin) => line.starts_with(begin),
+            ReplyForm::Line(begin) => line.starts_with(begin),
             _ => line == "END" || line.starts_with("STAT "),
         };
         if !fits {
@@ -122,7 +127,7 @@ impl Answer {
             }
             _ => self.replies.push(Reply::Text(line.to_owned())),
         }
-        if self.form != Form::Statistics || line == "END" {
+        if self.form != ReplyForm::Statistics || line == "END" {
             self.one_came();
         }
         Ok(())
@@ -132,7 +137,7 @@ impl Answer {
     fn take_meta(&mut self, line: &[u8]) -> Result<Option<usize>, Malformed> {
         let reply = MetaResponse::parse_header(line).and_then(parse_meta_result).map_err(|_| Malformed)?;
         // A reply to something else would be taken for a value of this key.
-        let is_numbered = self.form == Form::Numbered;
+        let is_numbered = self.form == ReplyForm::Numbered;
         if is_numbered && reply.opaque.as_deref() != Some(self.number.to_string().as_bytes()) {
             return Err(Malformed);
         }
@@ -155,7 +160,12 @@ mod tests {
     use super::*;
 
     /// What has come of `count` replies when `bytes` have, in pieces of `piece` bytes.
-    pub(super) fn read(bytes: &[u8], piece: usize, form: Form, count: usize) -> Result<Answer, Malformed> {
+    pub(super) fn read(
+        bytes: &[u8],
+        piece: usize,
+        form: ReplyForm,
+        count: usize,
+    ) -> Result<Answer, Malformed> {
         let (mut incoming, mut rest) = (Incoming::default(), bytes);
         let mut answer = Answer { form, missing: count, number: 0, replies: Vec::new(), failure: None };
         while !answer.read(&mut incoming)? && !rest.is_empty() {
@@ -182,7 +192,7 @@ mod tests {
         bytes.extend_from_slice(&large);
         bytes.extend_from_slice(b"\r\nVA 0 f16\r\n\r\nNF\r\n");
         for piece in [1, 2, 3, 7, 100, 1_000, 16_383, 16_384, 70_000, 1 << 20] {
-            let found = read(&bytes, piece, Form::Meta, 7).unwrap();
+            let found = read(&bytes, piece, ReplyForm::Meta, 7).unwrap();
             assert_eq!(found.missing, 0);
             let found = found.replies;
             let expected = [None, Some(&b"\r\n\r\n"[..]), None, None, Some(&large[..]), Some(b""), None];
@@ -192,7 +202,7 @@ mod tests {
             );
             assert!(matches!(&found[3], Reply::Refused(e) if e.is_too_large()));
         }
-        let version = read(b"VERSION 1.6.18\r\n", 4, Form::Line("VERSION "), 1).unwrap().replies;
+        let version = read(b"VERSION 1.6.18\r\n", 4, ReplyForm::Line("VERSION "), 1).unwrap().replies;
         assert!(matches!(&version[..], [Reply::Text(line)] if line == "VERSION 1.6.18"));
     }
 
@@ -200,21 +210,24 @@ mod tests {
     fn cut_anywhere_there_is_no_value() {
         let bytes = b"VA 10 f16\r\n0123456789\r\n";
         for cut in 0..bytes.len() {
-            assert_eq!(read(&bytes[..cut], 100, Form::Meta, 1).unwrap().missing, 1, "cut after {cut}");
+            assert_eq!(read(&bytes[..cut], 100, ReplyForm::Meta, 1).unwrap().missing, 1, "cut after {cut}");
         }
-        assert_eq!(values(&read(bytes, 100, Form::Meta, 1).unwrap().replies), [Some(&b"0123456789"[..])]);
+        assert_eq!(
+            values(&read(bytes, 100, ReplyForm::Meta, 1).unwrap().replies),
+            [Some(&b"0123456789"[..])]
+        );
     }
 
     #[test]
     fn error_replies_end_an_answer_where_nothing_behind_them_belongs_to_it() {
         for (bytes, form, missing, verdict) in [
-            (&b"ERROR\r\n"[..], Form::Meta, 0, Verdict::OutOfStep),
-            (b"CLIENT_ERROR bad data chunk\r\n", Form::Meta, 0, Verdict::OutOfStep),
-            (b"ERROR Too many open connections\r\n", Form::Meta, 0, Verdict::Ends),
-            (b"HD\r\nSERVER_ERROR temporary failure\r\n", Form::Meta, 1, Verdict::Broken),
-            (b"SERVER_ERROR object too large for cache\r\n", Form::Meta, 2, Verdict::Keep),
-            (b"-READONLY\r\n", Form::Line("OK"), 0, Verdict::OutOfStep),
-            (b"STAT pid 1\r\nVERSION 1\r\n", Form::Statistics, 0, Verdict::OutOfStep),
+            (&b"ERROR\r\n"[..], ReplyForm::Meta, 0, Verdict::OutOfStep),
+            (b"CLIENT_ERROR bad data chunk\r\n", ReplyForm::Meta, 0, Verdict::OutOfStep),
+            (b"ERROR Too many open connections\r\n", ReplyForm::Meta, 0, Verdict::Ends),
+            (b"HD\r\nSERVER_ERROR temporary failure\r\n", ReplyForm::Meta, 1, Verdict::Broken),
+            (b"SERVER_ERROR object too large for cache\r\n", ReplyForm::Meta, 2, Verdict::Keep),
+            (b"-READONLY\r\n", ReplyForm::Line("OK"), 0, Verdict::OutOfStep),
+            (b"STAT pid 1\r\nVERSION 1\r\n", ReplyForm::Statistics, 0, Verdict::OutOfStep),
         ] {
             let answer = read(bytes, 5, form, 3).unwrap();
             let name = String::from_utf8_lossy(bytes);
@@ -238,24 +251,24 @@ mod tests {
             &[b'x'; 40_000],
         ] {
             let name = String::from_utf8_lossy(bytes);
-            assert_eq!(read(bytes, 100, Form::Meta, 1).unwrap_err(), Malformed, "{name}");
+            assert_eq!(read(bytes, 100, ReplyForm::Meta, 1).unwrap_err(), Malformed, "{name}");
         }
-        assert_eq!(read(b"VA 3 f0 O7\r\nxyz\r\n", 100, Form::Numbered, 2).unwrap_err(), Malformed);
+        assert_eq!(read(b"VA 3 f0 O7\r\nxyz\r\n", 100, ReplyForm::Numbered, 2).unwrap_err(), Malformed);
     }
 
     #[test]
     fn lines_are_one_text_and_come_to_an_end() {
-        let stats = read(b"STAT pid 1\r\nSTAT time 2\r\nEND\r\n", 3, Form::Statistics, 1).unwrap();
+        let stats = read(b"STAT pid 1\r\nSTAT time 2\r\nEND\r\n", 3, ReplyForm::Statistics, 1).unwrap();
         assert!(matches!(&stats.replies[..], [Reply::Text(text)] if text == "STAT pid 1\nSTAT time 2\nEND"));
         let endless = b"STAT pid 1\r\n".repeat(10_000);
-        assert_eq!(read(&endless, 1_000, Form::Statistics, 1).unwrap_err(), Malformed);
+        assert_eq!(read(&endless, 1_000, ReplyForm::Statistics, 1).unwrap_err(), Malformed);
     }
 
     #[test]
     fn memory_grows_with_what_comes() {
         const FIRST_PIECE: usize = 64 * 1024;
         let mut incoming = Incoming::default();
-        let mut answer = read(b"", 1, Form::Meta, 1).unwrap();
+        let mut answer = read(b"", 1, ReplyForm::Meta, 1).unwrap();
         let head = b"VA 1000000000 f0\r\n";
         assert_eq!(incoming.put(head), head.len());
         assert!(!answer.read(&mut incoming).unwrap());

@@ -1,7 +1,6 @@
-//! Requests: commands of the meta protocol, as data.
+//! Requests as bytes: meta commands, and the classic text commands.
 
 use bytes::Bytes;
-use cache_core::django::{MEMCACHE_MAX_KEY_LENGTH, memcache_key_warnings};
 use cache_core::{Error, Key, Result};
 use memcache::exp::{MetaCommand, MetaOp};
 
@@ -19,10 +18,10 @@ pub(crate) enum Store {
     Always,
     /// Stores only if the key has no item.
     Absent,
-    /// Replaces the item of this number.
+    /// Replaces the item of this CAS token.
     Unchanged(u64),
-    /// Like one of the two, and the reply has the new item's number.
-    Numbered(Option<u64>),
+    /// Like one of the two, and the reply has the new item's CAS token.
+    WithCas(Option<u64>),
 }
 
 impl Command {
@@ -31,13 +30,13 @@ impl Command {
         Self::line(MetaOp::Get, key, &["v", "f"])
     }
 
-    /// `mg`: the value, its flags, its number and its remaining seconds.
+    /// `mg`: the value, its flags, its CAS token and its remaining seconds.
     pub(crate) fn get_whole(key: Key<'_>) -> Self {
         Self::line(MetaOp::Get, key, &["v", "f", "c", "t"])
     }
 
-    /// `mg`: its number, without counting as a use.
-    pub(crate) fn get_number(key: Key<'_>) -> Self {
+    /// `mg`: its CAS token, without counting as a use.
+    pub(crate) fn get_cas(key: Key<'_>) -> Self {
         Self::line(MetaOp::Get, key, &["c", "u"])
     }
 
@@ -60,8 +59,8 @@ impl Command {
             Store::Always => line,
             Store::Absent => line.flag("ME"),
             Store::Unchanged(cas) => line.flag(format!("C{cas}")),
-            Store::Numbered(None) => line.flag("ME").flag("c"),
-            Store::Numbered(Some(cas)) => line.flag(format!("C{cas}")).flag("c"),
+            Store::WithCas(None) => line.flag("ME").flag("c"),
+            Store::WithCas(Some(cas)) => line.flag(format!("C{cas}")).flag("c"),
         };
         if flags != 0 {
             line = line.flag(format!("F{flags}"));
@@ -72,7 +71,7 @@ impl Command {
         Self { line, data: Some(data) }
     }
 
-    /// `ma`: adds `delta` to the item of this number.
+    /// `ma`: adds `delta` to the item of this CAS token.
     pub(crate) fn count(key: Key<'_>, delta: i64, cas: u64) -> Self {
         let mode = if delta < 0 { "MD" } else { "MI" };
         Self::line(
@@ -87,7 +86,7 @@ impl Command {
         Self::line(MetaOp::Delete, key, &[])
     }
 
-    /// `md`: only the item of this number.
+    /// `md`: only the item of this CAS token.
     pub(crate) fn delete_unchanged(key: Key<'_>, cas: u64) -> Self {
         Self::line(MetaOp::Delete, key, &[&format!("C{cas}")])
     }
@@ -98,27 +97,12 @@ impl Command {
     }
 }
 
-/// Refuses a key that would break the protocol: the crate would send such a key in base64, and no other
-/// client would find it. A cache over this backend has checked the key already.
-pub(crate) fn check_key(key: Key<'_>) -> Result<()> {
-    let bytes = key.as_bytes();
-    if bytes.is_empty() {
-        return Err(Error::invalid_cache_key(key.as_str(), "memcached does not accept an empty key"));
-    }
-    if bytes.len() > MEMCACHE_MAX_KEY_LENGTH || bytes.iter().any(|&b| b <= 0x20 || b == 0x7f) {
-        let reasons: Vec<String> =
-            memcache_key_warnings(key.as_str()).map(|warning| warning.to_string()).collect();
-        return Err(Error::invalid_cache_key(key.as_str(), reasons.join("; ")));
-    }
-    Ok(())
-}
-
 /// Room for the line of most commands.
 const USUAL_LINE: usize = 64;
 
 /// The form of a request's replies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Form {
+pub(crate) enum ReplyForm {
     /// Replies of the meta protocol.
     Meta,
     /// The same. Each command carries its place, which its reply must show.
@@ -138,45 +122,45 @@ pub(crate) struct Request {
     data: Vec<(usize, Bytes)>,
     /// How many bytes it has.
     pub(crate) len: usize,
-    pub(crate) form: Form,
+    pub(crate) form: ReplyForm,
     /// How many replies it has.
     pub(crate) replies: usize,
 }
 
 impl Request {
-    const fn new(form: Form) -> Self {
+    const fn new(form: ReplyForm) -> Self {
         Self { lines: Vec::new(), data: Vec::new(), len: 0, form, replies: 0 }
     }
 
     /// One command.
     pub(crate) fn one(command: Command) -> Result<Self> {
-        let mut request = Self { lines: Vec::with_capacity(USUAL_LINE), ..Self::new(Form::Meta) };
+        let mut request = Self { lines: Vec::with_capacity(USUAL_LINE), ..Self::new(ReplyForm::Meta) };
         request.push(command)?;
         Ok(request)
     }
 
     /// No command yet; each is numbered.
     pub(crate) const fn many() -> Self {
-        Self::new(Form::Numbered)
+        Self::new(ReplyForm::Numbered)
     }
 
     /// Asks for the server's version.
     pub(crate) fn version() -> Self {
-        Self::plain("version\r\n", Form::Line("VERSION "))
+        Self::plain("version\r\n", ReplyForm::Line("VERSION "))
     }
 
     /// Empties the server.
     pub(crate) fn flush_all() -> Self {
-        Self::plain("flush_all\r\n", Form::Line("OK"))
+        Self::plain("flush_all\r\n", ReplyForm::Line("OK"))
     }
 
     /// Asks for the server's statistics.
     pub(crate) fn stats() -> Self {
-        Self::plain("stats\r\n", Form::Statistics)
+        Self::plain("stats\r\n", ReplyForm::Statistics)
     }
 
     /// A command from before the meta protocol.
-    fn plain(line: &str, form: Form) -> Self {
+    fn plain(line: &str, form: ReplyForm) -> Self {
         Self { lines: line.into(), len: line.len(), replies: 1, ..Self::new(form) }
     }
 
@@ -189,7 +173,7 @@ impl Request {
     /// Adds a command.
     pub(crate) fn push(&mut self, command: Command) -> Result<()> {
         let Command { mut line, data } = command;
-        if self.form == Form::Numbered {
+        if self.form == ReplyForm::Numbered {
             line = line.flag(format!("O{}", self.replies));
         }
         let before = self.lines.len();

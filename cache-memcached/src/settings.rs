@@ -1,10 +1,10 @@
-//! The memcached backend by settings.
+//! `FromSettings`: Django's backend names, URLs and options, and those of other clients that are refused.
 
 use cache_core::{BackendSettings, CacheUrl, Error, FromSettings, Location, Result};
 
 use crate::backend::MemcachedCache;
 use crate::builder::MemcachedCacheBuilder;
-use crate::servers::{Ejection, Servers};
+use crate::servers::{EjectionPolicy, Servers};
 
 const NO_LOGIN: &str = "has a user or a password, and the protocol spoken here has neither; leave it out and \
                         let only the program's machines reach the server";
@@ -144,8 +144,8 @@ fn with_ejection(
     if !asked.unwrap_or(has_rules) {
         return Ok(builder);
     }
-    let rules = Ejection::default();
-    Ok(builder.ejection(Ejection {
+    let rules = EjectionPolicy::default();
+    Ok(builder.ejection(EjectionPolicy {
         retry_attempts: attempts.unwrap_or(rules.retry_attempts),
         retry_timeout: retry.unwrap_or(rules.retry_timeout),
         dead_timeout: dead.unwrap_or(rules.dead_timeout),

@@ -9,7 +9,7 @@ use std::net::TcpListener;
 use std::time::Duration;
 
 use cache_core::{Cache, ErrorKind};
-use cache_memcached::{Ejection, MemcachedCache, MemcachedCacheBuilder};
+use cache_memcached::{EjectionPolicy, MemcachedCache, MemcachedCacheBuilder};
 use common::{MINUTE, server};
 use conformance_tests::faults::extremes::{self, DURATIONS, NUMBERS, call_each, check_lifetimes};
 use conformance_tests::faults::{in_time, record};
@@ -24,7 +24,7 @@ fn settings() -> Vec<(String, Set)> {
         all.push((format!("connect_timeout {time:?}"), Box::new(move |o| o.connect_timeout(time))));
         all.push((format!("pool_wait {time:?}"), Box::new(move |o| o.pool_wait(time))));
         for retry_attempts in [0, 1, u32::MAX] {
-            let rules = Ejection { retry_attempts, retry_timeout: time, dead_timeout: time };
+            let rules = EjectionPolicy { retry_attempts, retry_timeout: time, dead_timeout: time };
             all.push((format!("{rules:?}"), Box::new(move |o| o.ejection(rules))));
         }
     }
@@ -34,7 +34,7 @@ fn settings() -> Vec<(String, Set)> {
     }
     for (name, clock) in extremes::clocks() {
         // Ejection reads the clock.
-        let set: Set = Box::new(move |o| o.clock(clock).ejection(Ejection::default()));
+        let set: Set = Box::new(move |o| o.clock(clock).ejection(EjectionPolicy::default()));
         all.push((name.to_owned(), set));
     }
     all

@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use cache_core::{BaseCache, Cache, Clock, ErrorKind, OnError, Timeout};
-use cache_memcached::{Ejection, MemcachedCache};
+use cache_memcached::{EjectionPolicy, MemcachedCache};
 use common::{AT_MOST, CALLS, MINUTE, cache, call_async, options, raw, runtime, server, timed};
 
 #[test]
@@ -309,7 +309,7 @@ fn a_dead_node_is_an_error_or_left_out() {
     let names: Vec<String> = servers.iter().map(|server| server.address().to_string()).collect();
     let (clock, hands) = Clock::manual();
     let strict = Cache::new(MemcachedCache::new(names.clone()).unwrap());
-    let rules = Ejection { retry_attempts: 1, ..Ejection::default() };
+    let rules = EjectionPolicy { retry_attempts: 1, ..EjectionPolicy::default() };
     let lenient = Cache::new(MemcachedCache::builder(names).ejection(rules).clock(clock).build().unwrap());
     let keys: Vec<String> = (0..60).map(|n| format!("k{n}")).collect();
     let fill = || strict.set_many(keys.iter().map(|key| (key, 1)), MINUTE);

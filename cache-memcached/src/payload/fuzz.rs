@@ -1,4 +1,4 @@
-//! Random flags and data. An input is four bytes of flags and the data.
+//! Random values: four bytes of flags and the data, whose first eight bytes are also tried as a lifetime (`exptime`).
 
 use bytes::Bytes;
 use cache_core::Payload;
@@ -6,7 +6,7 @@ use miniz_oxide::deflate::compress_to_vec_zlib;
 
 use super::{ZLIB, counts_natively, read};
 use crate::exptime;
-use crate::fuzz::fuzz;
+use crate::fuzz_helper::fuzz;
 
 /// What a value may inflate to: less than the seed that is a bomb.
 const MOST: usize = 1 << 10;

@@ -3,8 +3,8 @@
 use cache_net::Malformed;
 
 use super::{Answer, Reply, tests};
-use crate::fuzz::fuzz;
-use crate::request::Form;
+use crate::fuzz_helper::fuzz;
+use crate::request::ReplyForm;
 
 const WORDS: [&[u8]; 20] = [
     b"VA ",
@@ -30,7 +30,7 @@ const WORDS: [&[u8]; 20] = [
 ];
 
 /// Gives the bytes to an answer in pieces. Returns the answer if it is whole.
-fn read((form, count): (Form, usize), bytes: &[u8], piece: usize) -> Result<Option<Answer>, Malformed> {
+fn read((form, count): (ReplyForm, usize), bytes: &[u8], piece: usize) -> Result<Option<Answer>, Malformed> {
     tests::read(bytes, piece, form, count).map(|answer| (answer.missing == 0).then_some(answer))
 }
 
@@ -61,11 +61,11 @@ fn same(a: &Reply, b: &Reply) -> bool {
 #[test]
 fn replies() {
     let requests = [
-        (Form::Meta, 1),
-        (Form::Numbered, 2),
-        (Form::Line("END"), 1),
-        (Form::Line("STAT"), 1),
-        (Form::Statistics, 1),
+        (ReplyForm::Meta, 1),
+        (ReplyForm::Numbered, 2),
+        (ReplyForm::Line("END"), 1),
+        (ReplyForm::Line("STAT"), 1),
+        (ReplyForm::Statistics, 1),
     ];
     let mut turn = 0;
     fuzz("replies", "replies").words(&WORDS).run(60_000, |bytes| {
@@ -77,7 +77,7 @@ fn replies() {
             let whole = read(request, bytes, usize::MAX);
             if let Ok(Some(answer)) = &whole {
                 check(&answer.replies, bytes);
-                understood |= request.0 == Form::Meta && answer.failure.is_none();
+                understood |= request.0 == ReplyForm::Meta && answer.failure.is_none();
             }
             let (whole, pieces) = (whole.unwrap_or(None), read(request, bytes, piece).unwrap_or(None));
             assert_eq!(whole.is_some(), pieces.is_some(), "{whole:?} and {pieces:?}");

@@ -10,7 +10,7 @@ use crate::protocol::Memcached;
 /// When a server that fails is left out, and when it is tried again: pymemcache's rules and
 /// names. See [`MemcachedCacheBuilder::ejection`](crate::MemcachedCacheBuilder::ejection).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Ejection {
+pub struct EjectionPolicy {
     /// How often a failed server is tried again before its keys go to the others; 2.
     pub retry_attempts: u32,
     /// How long a failed server is left alone before each such try; 1 second. Calls for its keys
@@ -21,7 +21,7 @@ pub struct Ejection {
     pub dead_timeout: Duration,
 }
 
-impl Default for Ejection {
+impl Default for EjectionPolicy {
     fn default() -> Self {
         Self {
             retry_attempts: 2,
@@ -34,7 +34,7 @@ impl Default for Ejection {
 /// What is known of failures.
 #[derive(Debug)]
 pub(super) struct Failures {
-    rules: Ejection,
+    rules: EjectionPolicy,
     clock: Clock,
     servers: usize,
     /// Another thread may have held the lock when the process forked.
@@ -65,7 +65,7 @@ impl Health {
 }
 
 impl Failures {
-    pub(super) fn new(rules: Ejection, clock: Clock, servers: usize) -> Self {
+    pub(super) fn new(rules: EjectionPolicy, clock: Clock, servers: usize) -> Self {
         let failures = Self { rules, clock, servers, health: PerProcess::new() };
         // From now on it looks for servers that may come back.
         drop(failures.health());
@@ -155,7 +155,7 @@ mod tests {
     use cache_net::Limits;
 
     use super::super::location::Servers;
-    use super::super::selection::ServerSet;
+    use super::super::server_set::ServerSet;
 
     #[derive(serde::Deserialize)]
     struct Vectors {
@@ -194,7 +194,7 @@ mod tests {
         for Trace { retry_attempts, trace } in vectors.traces {
             let (clock, hands) = Clock::manual();
             let servers = Servers::new(["127.0.0.1:1", "127.0.0.1:2"]).parse().unwrap();
-            let rules = Ejection { retry_attempts, ..Ejection::default() };
+            let rules = EjectionPolicy { retry_attempts, ..EjectionPolicy::default() };
             let set = ServerSet::new(servers, Limits::default(), Some(rules), &clock);
             let key = ":1:key";
             let down = set.pick(key).unwrap();
@@ -223,7 +223,7 @@ mod tests {
     #[test]
     fn with_all_left_out_there_is_an_error() {
         let (clock, _hands) = Clock::manual();
-        let rules = Ejection { retry_attempts: 0, ..Ejection::default() };
+        let rules = EjectionPolicy { retry_attempts: 0, ..EjectionPolicy::default() };
         let set = ServerSet::new(Servers::new("h").parse().unwrap(), Limits::default(), Some(rules), &clock);
         set.failed(0);
         assert_eq!(set.pick("k").unwrap_err().kind(), cache_core::ErrorKind::Unavailable);

@@ -1,7 +1,7 @@
 //! Random locations.
 
 use super::Servers;
-use crate::fuzz::fuzz;
+use crate::fuzz_helper::fuzz;
 
 const WORDS: [&[u8]; 14] = [
     b"[",

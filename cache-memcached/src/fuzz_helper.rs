@@ -1,5 +1,4 @@
-//! Random input for the readers: what a server says, and what a location names, may be anything. The readers' tests are
-//! beside them.
+//! A helper of the fuzz tests: random input for a reader. Each test is beside its reader.
 
 use conformance_tests::faults::Fuzz;
 

@@ -1,11 +1,11 @@
-//! [`ServerSet`]: which server holds a key, and whether it may be asked now.
+//! [`ServerSet`]: the servers with their connections; picks the one for a key and skips ejected ones.
 
 use cache_core::{Clock, Error, Result};
 use cache_net::{Limits, Server};
 
-use super::ejection::{Ejection, Failures};
-use super::hash;
+use super::ejection::{EjectionPolicy, Failures};
 use super::location::NamedAddress;
+use super::rendezvous;
 use crate::protocol::Memcached;
 
 /// The servers of a cache, by their places in its location.
@@ -19,7 +19,7 @@ impl ServerSet {
     pub(crate) fn new(
         servers: Vec<NamedAddress>,
         limits: Limits,
-        rules: Option<Ejection>,
+        rules: Option<EjectionPolicy>,
         clock: &Clock,
     ) -> Self {
         let server = |NamedAddress { name, address }| Server::new(Memcached { name }, address, limits);
@@ -50,10 +50,10 @@ impl ServerSet {
         }
         let names = self.servers.iter().map(|server| server.protocol().name.as_str()).enumerate();
         let found = match &self.failures {
-            None => hash::pick(names, key),
+            None => rendezvous::pick(names, key),
             Some(failures) => {
                 let health = failures.health_now();
-                hash::pick(names.filter(|&(place, _)| !health.is_left_out(place)), key)
+                rendezvous::pick(names.filter(|&(place, _)| !health.is_left_out(place)), key)
             }
         };
         found.ok_or_else(|| Error::unavailable("all memcached servers failed and are left out for a while"))

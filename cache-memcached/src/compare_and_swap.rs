@@ -1,4 +1,4 @@
-//! `incr` and `rename`, which memcached itself lacks, built on its compare-and-swap.
+//! Compare-and-swap loops: signed, checked `incr`, and `rename`.
 
 use std::time::Duration;
 
@@ -10,8 +10,9 @@ use memcache::exp::{MetaCommandResult, ReturnCode};
 
 use crate::client::Client;
 use crate::exptime;
+use crate::key::check_key;
 use crate::payload;
-use crate::request::{Command, Request, Store, check_key};
+use crate::request::{Command, Request, Store};
 
 /// The longest pause after a change that came too late, in microseconds. Pauses grow up to this.
 const LONGEST_PAUSE: u64 = 2_000;
@@ -55,7 +56,7 @@ impl Client {
                 ReturnCode::Hd => return Ok(sum),
                 // Changed or gone in between: looked at again.
                 ReturnCode::Ex | ReturnCode::Nf | ReturnCode::Ns => pause(call, round).await,
-                _ => return Err(self.misfit(place)),
+                _ => return Err(self.protocol_error(place)),
             }
         }
         Err(Error::key_not_found(key.as_str()))
@@ -67,10 +68,10 @@ impl Client {
         check_key(from)?;
         check_key(to)?;
         let call = self.start(mode);
-        // The number of what this call made where nothing was.
+        // The CAS token of what this call made where nothing was.
         let mut made = None;
         for round in 0_u32.. {
-            let (source, target) = join(self.item(call, from), self.number(call, to)).await;
+            let (source, target) = join(self.item(call, from), self.cas_token(call, to)).await;
             let (source, target) = (source?, target?);
             let Some(source) = source else {
                 // Removed by somebody else: what was made of it goes too.
@@ -79,7 +80,7 @@ impl Client {
             };
             let exptime = self.lifetime(call, &source, self.servers.pick(to.as_str())?).await?;
             let value = (source.flags, source.data);
-            let command = Command::set(to, value, exptime, Store::Numbered(target));
+            let command = Command::set(to, value, exptime, Store::WithCas(target));
             let (place, written) = self.ask_meta(call, to, command, RetrySafety::Step).await?;
             match written.rc {
                 ReturnCode::Hd => {}
@@ -87,7 +88,7 @@ impl Client {
                     pause(call, round).await;
                     continue;
                 }
-                _ => return Err(self.misfit(place)),
+                _ => return Err(self.protocol_error(place)),
             }
             made = if target.is_none() || target == made { written.cas } else { None };
             let command = Command::delete_unchanged(from, source.cas);
@@ -96,7 +97,7 @@ impl Client {
                 ReturnCode::Hd => return Ok(true),
                 // Written in between: its newest value is what has to move. Or gone.
                 ReturnCode::Ex | ReturnCode::Nf => pause(call, round).await,
-                _ => return Err(self.misfit(place)),
+                _ => return Err(self.protocol_error(place)),
             }
         }
         Ok(false)
@@ -111,16 +112,16 @@ impl Client {
         Ok(())
     }
 
-    /// Returns an item and the number of this state of it.
+    /// Returns an item and the CAS token of this state of it.
     ///
-    /// A server that counts also puts the new item's number on the old item, which others may be reading
-    /// (`do_add_delta` of memcached 1.6). The old value then comes with the new number, and a change guarded
-    /// by this number would build on an outdated value. So the number is asked for first, in the same
-    /// exchange. If both numbers are equal, the old item was gone before the value was looked up.
+    /// A server that counts also puts the new item's token on the old item, which others may be reading
+    /// (`do_add_delta` of memcached 1.6). The old value then comes with the new token, and a change guarded
+    /// by this token would build on an outdated value. So the token is asked for first, in the same
+    /// exchange. If both tokens are equal, the old item was gone before the value was looked up.
     async fn item(&self, call: Call, key: Key<'_>) -> Result<Option<Item>> {
         let place = self.servers.pick(key.as_str())?;
         let mut request = Request::many();
-        request.push(Command::get_number(key))?;
+        request.push(Command::get_cas(key))?;
         request.push(Command::get_whole(key))?;
         for round in 0_u32.. {
             let replies = self.send(call, place, &request, RetrySafety::Idempotent).await?;
@@ -128,14 +129,14 @@ impl Client {
             let (Some(before), Some(found), None) = (replies.next(), replies.next(), replies.next()) else {
                 break;
             };
-            let before = self.number_in(place, &before?)?;
+            let before = self.cas_token_in(place, &before?)?;
             let found = found?;
             let seconds = match (found.rc, found.ttl) {
                 (ReturnCode::En, _) => return Ok(None),
                 (ReturnCode::Va, Some(ttl)) => (ttl >= 0).then_some(ttl),
                 _ => break,
             };
-            let cas = self.cas(place, &found)?;
+            let cas = self.required_cas(place, &found)?;
             if before == Some(cas) {
                 let flags = found.client_flags.unwrap_or(0);
                 return Ok(Some(Item {
@@ -148,24 +149,24 @@ impl Client {
             }
             pause(call, round).await;
         }
-        Err(self.misfit(place))
+        Err(self.protocol_error(place))
     }
 
-    async fn number(&self, call: Call, key: Key<'_>) -> Result<Option<u64>> {
-        let asked = self.ask_meta(call, key, Command::get_number(key), RetrySafety::Idempotent);
+    async fn cas_token(&self, call: Call, key: Key<'_>) -> Result<Option<u64>> {
+        let asked = self.ask_meta(call, key, Command::get_cas(key), RetrySafety::Idempotent);
         let (place, found) = asked.await?;
-        self.number_in(place, &found)
+        self.cas_token_in(place, &found)
     }
 
-    fn number_in(&self, place: usize, found: &MetaCommandResult) -> Result<Option<u64>> {
+    fn cas_token_in(&self, place: usize, found: &MetaCommandResult) -> Result<Option<u64>> {
         match found.rc {
             ReturnCode::En => Ok(None),
-            ReturnCode::Hd => self.cas(place, found).map(Some),
-            _ => Err(self.misfit(place)),
+            ReturnCode::Hd => self.required_cas(place, found).map(Some),
+            _ => Err(self.protocol_error(place)),
         }
     }
 
-    fn cas(&self, place: usize, found: &MetaCommandResult) -> Result<u64> {
+    fn required_cas(&self, place: usize, found: &MetaCommandResult) -> Result<u64> {
         found.cas.filter(|&cas| cas != 0).ok_or_else(|| {
             let server = self.servers.name(place);
             Error::storage(format!(
@@ -182,7 +183,7 @@ impl Client {
         // On another server the clock ticks at another moment within the second.
         let left = if place == item.place { left } else { left.saturating_add(1) };
         match exptime::relative(left) {
-            Some(told) => Ok(told),
+            Some(relative) => Ok(relative),
             None => Ok(exptime::date(self.seconds_at(call, place).await?, left)),
         }
     }

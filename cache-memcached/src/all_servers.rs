@@ -1,11 +1,11 @@
-//! The calls that ask every server: whether it answers, and its statistics.
+//! Calls sent to every server: `ping`, `info`, `clear`.
 
 use cache_core::{Info, Mode, Presence, Result, server_text};
-use cache_net::{Call, RetrySafety};
+use cache_net::RetrySafety;
 use futures_util::future::join_all;
 
 use crate::client::Client;
-use crate::replies::Reply;
+use crate::replies::statistic;
 use crate::request::Request;
 
 impl Client {
@@ -20,8 +20,8 @@ impl Client {
         let mut info = Info::default();
         for (place, text) in self.answers(mode, &Request::stats()).await.into_iter().enumerate() {
             let text = text?;
-            let stat = |name: &str| text.lines().find_map(|line| stat(line, name));
-            let Some(version) = stat("version") else { return Err(self.misfit(place)) };
+            let stat = |name: &str| statistic(&text, name);
+            let Some(version) = stat("version") else { return Err(self.protocol_error(place)) };
             for (sum, name) in [
                 (&mut info.entries, "curr_items"),
                 (&mut info.bytes, "bytes"),
@@ -39,12 +39,13 @@ impl Client {
         Ok(info)
     }
 
-    /// Returns the time of the clock of the server at `place`, in seconds since the Unix epoch.
-    pub(crate) async fn seconds_at(&self, call: Call, place: usize) -> Result<i64> {
-        let replies = self.send(call, place, &Request::stats(), RetrySafety::Idempotent).await?;
-        let text = self.text(place, replies)?;
-        let shown = text.lines().find_map(|line| stat(line, "time")?.parse().ok());
-        shown.ok_or_else(|| self.misfit(place))
+    /// Empties every server; all of them are asked, even if one fails.
+    pub(crate) async fn clear(&self, mode: Mode) -> Result<()> {
+        let call = self.start(mode);
+        let request = Request::flush_all();
+        let flushed = (0..self.servers.len())
+            .map(|place| self.exchange(call, place, &request, RetrySafety::Idempotent));
+        join_all(flushed).await.into_iter().try_for_each(|flushed| Ok(flushed.map(drop)?))
     }
 
     /// Returns the text of each server's answer. All servers are asked at once.
@@ -55,16 +56,4 @@ impl Client {
         });
         join_all(asked).await
     }
-
-    fn text(&self, place: usize, replies: Vec<Reply>) -> Result<String> {
-        match replies.into_iter().next() {
-            Some(Reply::Text(text)) => Ok(text),
-            _ => Err(self.misfit(place)),
-        }
-    }
-}
-
-/// The statistic of this name, where `line` is of it.
-fn stat<'a>(line: &'a str, name: &str) -> Option<&'a str> {
-    line.strip_prefix("STAT ")?.strip_prefix(name)?.strip_prefix(' ')
 }
