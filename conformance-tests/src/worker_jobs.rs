@@ -14,7 +14,7 @@ use crate::workers::{self, Job, Task, Worker};
 
 /// In a worker process, does its job, as the suite of the name that the job holds, and ends.
 pub(crate) fn work_if_worker(find: impl FnOnce(&str) -> Option<Suite>) {
-    let Some(job) = workers::job() else { return };
+    let Some(job) = workers::own_job() else { return };
     let outcome = job.and_then(|job| {
         let suite = find(&job.suite).ok_or_else(|| Stop::broken(format_args!("no suite {:?}", job.suite)))?;
         work(suite, job)
@@ -30,7 +30,7 @@ fn work(suite: Suite, job: Job) -> Outcome<String> {
     let no_such = || Stop::broken(format_args!("{} has no worker", job.check));
     let check = registry::find(&job.check).ok_or_else(no_such)?;
     let mode = job.mode();
-    let Task::Work { number, role, spec, meeting } = job.task else {
+    let Task::Work { number, role, spec, barrier } = job.task else {
         let pool = suite.servers.clone();
         let outcome = runner::under_watchdog(suite, check, mode, Place::Here);
         // Leaving the process drops nothing.
@@ -40,6 +40,6 @@ fn work(suite: Suite, job: Job) -> Outcome<String> {
     let run = check.worker.ok_or_else(no_such)?;
     let spec = Spec { clock: Clock::system(), ..spec };
     let cache = suite.builder((suite.open)(&spec)?).build()?;
-    let worker = Worker::new(number, role, spec, TestCache { cache, mode }, meeting);
+    let worker = Worker::new(number, role, spec, TestCache { cache, mode }, barrier);
     runner::block_on(mode, run(&worker))?
 }
