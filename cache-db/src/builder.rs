@@ -104,7 +104,8 @@ impl DatabaseCacheBuilder {
     ///
     /// ```
     /// # use cache_db::{DatabaseCache, Layout};
-    /// let backend = DatabaseCache::builder("/var/lib/app/cache.db").layout(Layout::Native).build()?; // or the one that Django reads
+    /// // This crate's own, or `Layout::Django`.
+    /// let backend = DatabaseCache::builder("/var/lib/app/cache.db").layout(Layout::Native).build()?;
     /// # Ok::<(), cache_core::Error>(())
     /// ```
     #[must_use]
@@ -154,7 +155,8 @@ impl DatabaseCacheBuilder {
     ///
     /// ```
     /// # use cache_db::DatabaseCache;
-    /// let backend = DatabaseCache::builder("/var/lib/app/cache.db").max_entries(500).cull_frequency(10).build()?; // a full table loses 50
+    /// // A full table loses 50 entries.
+    /// let backend = DatabaseCache::builder("/var/lib/app/cache.db").max_entries(500).cull_frequency(10).build()?;
     /// # Ok::<(), cache_core::Error>(())
     /// ```
     #[must_use]

@@ -139,7 +139,8 @@ impl FileCacheBuilder {
     ///
     /// ```
     /// # use cache_file::FileCache;
-    /// let backend = FileCache::builder("/var/cache/app/files").cull_frequency(10).build()?; // a full cache loses a tenth
+    /// // A full cache loses a tenth of its entries.
+    /// let backend = FileCache::builder("/var/cache/app/files").cull_frequency(10).build()?;
     /// # Ok::<(), cache_core::Error>(())
     /// ```
     #[must_use]
@@ -202,7 +203,8 @@ impl FileCacheBuilder {
     ///
     /// ```
     /// # use cache_file::{FileCache, Layout};
-    /// let backend = FileCache::builder("/var/cache/app/files").layout(Layout::Native).build()?; // or the one that Django reads
+    /// // This crate's own, or `Layout::Django`.
+    /// let backend = FileCache::builder("/var/cache/app/files").layout(Layout::Native).build()?;
     /// # Ok::<(), cache_core::Error>(())
     /// ```
     #[must_use]

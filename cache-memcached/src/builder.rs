@@ -53,7 +53,7 @@ impl MemcachedCache {
     ///
     /// ```
     /// # use cache_memcached::MemcachedCache;
-    /// let backend = MemcachedCache::builder("10.0.0.1:11211;10.0.0.2:11211").build()?; // a list, too
+    /// let backend = MemcachedCache::builder("10.0.0.1:11211;10.0.0.2:11211").build()?; // or a list
     /// let local = MemcachedCache::builder("unix:/run/memcached.sock").build()?;
     /// # Ok::<(), cache_core::Error>(())
     /// ```
@@ -76,7 +76,8 @@ impl MemcachedCacheBuilder {
     ///
     /// ```
     /// # use cache_memcached::MemcachedCache;
-    /// let backend = MemcachedCache::builder("10.0.0.1:11211").max_inflated(1 << 20).build()?; // larger values of a Python program are misses
+    /// // Compressed values of a Python program that are larger than 1 MiB are misses.
+    /// let backend = MemcachedCache::builder("10.0.0.1:11211").max_inflated(1 << 20).build()?;
     /// # Ok::<(), cache_core::Error>(())
     /// ```
     #[must_use]
@@ -110,10 +111,12 @@ impl MemcachedCacheBuilder {
     /// by their own clocks.
     ///
     /// ```
+    /// # use std::time::Duration;
     /// # use cache_core::Clock;
-    /// # use cache_memcached::MemcachedCache;
+    /// # use cache_memcached::{Ejection, MemcachedCache};
     /// let (clock, hands) = Clock::manual();
-    /// let backend = MemcachedCache::builder("10.0.0.1:11211").clock(clock).build()?;
+    /// let backend = MemcachedCache::builder("10.0.0.1:11211").ejection(Ejection::default()).clock(clock).build()?;
+    /// hands.advance(Duration::from_secs(60)); // a server that was left out is tried again
     /// # Ok::<(), cache_core::Error>(())
     /// ```
     #[must_use]

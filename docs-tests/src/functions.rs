@@ -4,13 +4,15 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::{fmt, fs};
 
-use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
-use pulldown_cmark::{CodeBlockKind, Event, Parser, Tag, TagEnd};
+use proc_macro2::TokenStream;
 use syn::parse::Parser as _;
 use syn::punctuated::Punctuated;
 use syn::{
     Attribute, Expr, ExprLit, ImplItem, Item, ItemImpl, Lit, Meta, Signature, Token, Type, Visibility,
 };
+
+use crate::example::Call;
+use crate::macros::{expand, impl_of, is_public};
 
 /// A public function of a type, or of a module.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,44 +34,8 @@ impl Function {
     /// is async. Code that is not compiled does not count.
     #[must_use]
     pub fn has_example(&self) -> bool {
-        let mut block: Option<String> = None;
-        for event in Parser::new(&self.docs) {
-            match event {
-                Event::Start(Tag::CodeBlock(CodeBlockKind::Fenced(info))) if is_compiled(&info) => {
-                    block = Some(String::new());
-                }
-                Event::Text(text) => {
-                    if let Some(block) = &mut block {
-                        block.push_str(&text);
-                    }
-                }
-                Event::End(TagEnd::CodeBlock) => {
-                    let code = block.take().unwrap_or_default();
-                    if visible(&code).parse().is_ok_and(|code| self.is_called_in(code)) {
-                        return true;
-                    }
-                }
-                _ => {}
-            }
-        }
-        false
-    }
-
-    /// Whether `code` calls the function: a method behind a dot or a path. An async one must be awaited.
-    fn is_called_in(&self, code: TokenStream) -> bool {
-        let code: Vec<TokenTree> = code.into_iter().collect();
-        let is = |place: usize, text: &str| code.get(place).is_some_and(|token| token.to_string() == text);
-        code.iter().enumerate().any(|(place, token)| match token {
-            TokenTree::Group(group) => self.is_called_in(group.stream()),
-            TokenTree::Ident(ident) if *ident == self.name => {
-                let before = place.wrapping_sub(1);
-                let is_meant = is(before, ".") || is(before, ":") || self.owner.is_empty() && !is(before, "fn");
-                let after = behind_generics(&code, place + 1);
-                let is_call = matches!(code.get(after), Some(TokenTree::Group(group)) if group.delimiter() == Delimiter::Parenthesis);
-                is_meant && is_call && (!self.is_async || is(after + 1, ".") && is(after + 2, "await"))
-            }
-            _ => false,
-        })
+        let call = Call { name: &self.name, of_type: !self.owner.is_empty(), awaited: self.is_async };
+        call.is_in_blocks_of(&self.docs)
     }
 }
 
@@ -78,31 +44,6 @@ impl fmt::Display for Function {
         let colons = if self.owner.is_empty() { "" } else { "::" };
         write!(f, "{}: {}{colons}{}", self.package, self.owner, self.name)
     }
-}
-
-/// The place behind `::<…>`, if that is at `place`.
-fn behind_generics(code: &[TokenTree], place: usize) -> usize {
-    let is = |place: usize, text: &str| code.get(place).is_some_and(|token| token.to_string() == text);
-    if !(is(place, ":") && is(place + 1, ":") && is(place + 2, "<")) {
-        return place;
-    }
-    let (mut open, mut after) = (1, place + 3);
-    while open > 0 && after < code.len() {
-        open += i32::from(is(after, "<")) - i32::from(is(after, ">"));
-        after += 1;
-    }
-    after
-}
-
-/// Whether rustdoc compiles a block with these words behind its fence.
-fn is_compiled(info: &str) -> bool {
-    info.split([',', ' ']).all(|word| ["", "rust", "no_run", "should_panic"].contains(&word))
-}
-
-/// The lines that rustdoc shows.
-fn visible(code: &str) -> String {
-    let is_hidden = |line: &&str| line.trim() == "#" || line.trim_start().starts_with("# ");
-    code.lines().filter(|line| !is_hidden(line)).map(|line| format!("{line}\n")).collect()
 }
 
 /// Reads the public functions of some crates.
@@ -261,79 +202,4 @@ fn macro_of(item: &Item) -> Option<(String, TokenStream)> {
         Item::Macro(item) => Some((item.ident.as_ref()?.to_string(), item.mac.tokens.clone())),
         _ => None,
     }
-}
-
-/// What a macro of one rule without repetitions writes for these arguments, which are separated by commas.
-fn expand(rules: TokenStream, arguments: TokenStream) -> Result<TokenStream, String> {
-    let rules: Vec<TokenTree> = rules.into_iter().collect();
-    let (matcher, written) = match &rules[..] {
-        [
-            TokenTree::Group(matcher),
-            TokenTree::Punct(_),
-            TokenTree::Punct(_),
-            TokenTree::Group(written),
-            ..,
-        ] if rules.len() <= 5 => (matcher.stream(), written.stream()),
-        _ => return Err("it has more than one rule".to_owned()),
-    };
-    let matcher: Vec<TokenTree> = matcher.into_iter().collect();
-    if matcher.iter().any(|token| matches!(token, TokenTree::Group(_))) {
-        return Err("its rule has a repetition".to_owned());
-    }
-    let names = matcher.windows(2).filter(|pair| is_dollar(&pair[0])).map(|pair| pair[1].to_string());
-    let mut values = vec![TokenStream::new()];
-    for token in arguments {
-        match token {
-            TokenTree::Punct(comma) if comma.as_char() == ',' => values.push(TokenStream::new()),
-            token => values.last_mut().unwrap_or(&mut TokenStream::new()).extend([token]),
-        }
-    }
-    Ok(substitute(written, &names.zip(values).collect()))
-}
-
-/// Whether `tokens` have a `pub` that is not `pub(…)`.
-fn is_public(tokens: TokenStream) -> bool {
-    let tokens: Vec<TokenTree> = tokens.into_iter().collect();
-    tokens.iter().enumerate().any(|(place, token)| match token {
-        TokenTree::Group(group) => is_public(group.stream()),
-        TokenTree::Ident(ident) => {
-            ident == "pub" && !matches!(tokens.get(place + 1), Some(TokenTree::Group(group)) if group.delimiter() == Delimiter::Parenthesis)
-        }
-        _ => false,
-    })
-}
-
-fn is_dollar(token: &TokenTree) -> bool {
-    matches!(token, TokenTree::Punct(dollar) if dollar.as_char() == '$')
-}
-
-/// `written` with the values of its `$name`s.
-fn substitute(written: TokenStream, values: &HashMap<String, TokenStream>) -> TokenStream {
-    let mut result = TokenStream::new();
-    let mut after_dollar = false;
-    for token in written {
-        if is_dollar(&token) {
-            after_dollar = true;
-            continue;
-        }
-        match token {
-            TokenTree::Ident(name) if after_dollar && values.contains_key(&name.to_string()) => {
-                result.extend(values[&name.to_string()].clone());
-            }
-            TokenTree::Group(group) => {
-                let inner = Group::new(group.delimiter(), substitute(group.stream(), values));
-                result.extend([TokenTree::Group(inner)]);
-            }
-            token => result.extend([token]),
-        }
-        after_dollar = false;
-    }
-    result
-}
-
-/// `impl owner { written }`.
-fn impl_of(owner: &str, written: TokenStream) -> Result<ItemImpl, String> {
-    let ident = |text: &str| TokenTree::Ident(Ident::new(text, Span::call_site()));
-    let body = TokenTree::Group(Group::new(Delimiter::Brace, written));
-    syn::parse2([ident("impl"), ident(owner), body].into_iter().collect()).map_err(|error| error.to_string())
 }

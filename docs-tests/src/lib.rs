@@ -6,7 +6,9 @@
 //! of README.md and of docs/ is compiled as doctests of this crate: `build.rs` lists the pages.
 
 mod book;
+mod example;
 mod functions;
+mod macros;
 mod page;
 mod site;
 

@@ -111,12 +111,31 @@ impl fmt::Debug for BackendSettings {
 
 impl BackendSettings {
     /// Returns the name, one of [`FromSettings::NAMES`], by which the backend was asked for.
+    ///
+    /// ```
+    /// # use cache_core::{BackendSettings};
+    /// /// Whether the settings say `rediss`, and not `redis`.
+    /// fn is_tls(settings: &BackendSettings) -> bool {
+    ///     settings.name() == "rediss"
+    /// }
+    /// ```
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
     }
 
     /// Returns Django's `LOCATION`.
+    ///
+    /// ```
+    /// # use cache_core::{BackendSettings, Location};
+    /// fn servers(settings: &BackendSettings) -> Vec<String> {
+    ///     match settings.location() {
+    ///         None => vec!["127.0.0.1:11211".to_owned()],
+    ///         Some(Location::One(server)) => vec![server.clone()],
+    ///         Some(Location::Many(servers)) => servers.clone(),
+    ///     }
+    /// }
+    /// ```
     #[must_use]
     pub const fn location(&self) -> Option<&Location> {
         self.location.as_ref()
@@ -124,6 +143,14 @@ impl BackendSettings {
 
     /// Returns the location of a backend that has a single one: a path or a name. A backend whose location is a
     /// URL reads [`BackendSettings::location`].
+    ///
+    /// ```
+    /// # use cache_core::{BackendSettings, Error, Result};
+    /// fn folder(settings: &BackendSettings) -> Result<String> {
+    ///     let folder = settings.single_location()?;
+    ///     Ok(folder.ok_or_else(|| Error::invalid_cache_backend("no location is given; name a folder"))?.to_owned())
+    /// }
+    /// ```
     ///
     /// # Errors
     /// For a list, and for a URL, which the message does not show: see [`refuse_url`].
@@ -144,6 +171,14 @@ impl BackendSettings {
     /// Returns the database of caches that name only a table:
     /// [`CachesBuilder::database`](super::CachesBuilder::database).
     ///
+    /// ```
+    /// # use cache_core::{BackendSettings, Error, Result};
+    /// fn file(settings: &BackendSettings) -> Result<String> {
+    ///     let file = settings.database()?; // of `dbcache://pages`, which names only a table
+    ///     Ok(file.ok_or_else(|| Error::invalid_cache_backend("no database is given"))?.to_owned())
+    /// }
+    /// ```
+    ///
     /// # Errors
     /// If the program gives none, and the document has Django's `DATABASES` with an unsupported database.
     pub fn database(&self) -> Result<Option<&str>> {
@@ -159,12 +194,30 @@ impl BackendSettings {
     /// Returns whether the default limit applies to a cache whose settings name no `max_entries`, on a store that
     /// remembers none. If false, the cache evicts nothing
     /// ([`CachesBuilder::no_default_limit`](super::CachesBuilder::no_default_limit)).
+    ///
+    /// ```
+    /// # use cache_core::{BackendSettings, MaxEntries, Result};
+    /// fn limit(settings: &mut BackendSettings) -> Result<Option<u64>> {
+    ///     Ok(match settings.max_entries()? {
+    ///         Some(MaxEntries::Limit(entries)) => Some(entries),
+    ///         Some(MaxEntries::Unlimited) => None,
+    ///         None => settings.has_default_limit().then_some(300),
+    ///     })
+    /// }
+    /// ```
     #[must_use]
     pub const fn has_default_limit(&self) -> bool {
         self.has_default_limit
     }
 
     /// Returns an option that is a whole number, not negative; also as text.
+    ///
+    /// ```
+    /// # use cache_core::{BackendSettings, Result};
+    /// fn shards(settings: &mut BackendSettings) -> Result<u16> {
+    ///     Ok(settings.number("shards")?.unwrap_or(16)) // 70000 is an error: no `u16` holds it
+    /// }
+    /// ```
     ///
     /// # Errors
     /// For anything else, and for a number that `T` does not hold.
@@ -174,6 +227,14 @@ impl BackendSettings {
 
     /// Returns an option that is a time to wait: a number of seconds, or a string such as `"500ms"`.
     ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use cache_core::{BackendSettings, Result};
+    /// fn lock_timeout(settings: &mut BackendSettings) -> Result<Duration> {
+    ///     Ok(settings.duration("lock_timeout")?.unwrap_or(Duration::from_secs(5)))
+    /// }
+    /// ```
+    ///
     /// # Errors
     /// For anything else; for null, since nothing waits without an end.
     pub fn duration(&mut self, name: &'static str) -> Result<Option<Duration>> {
@@ -181,6 +242,13 @@ impl BackendSettings {
     }
 
     /// Returns an option that is a string. Its value is never shown.
+    ///
+    /// ```
+    /// # use cache_core::{BackendSettings, Result};
+    /// fn password(settings: &mut BackendSettings) -> Result<Option<String>> {
+    ///     settings.text("password")
+    /// }
+    /// ```
     ///
     /// # Errors
     /// For anything else.
@@ -192,6 +260,13 @@ impl BackendSettings {
     }
 
     /// Returns an option that is true or false, also as text.
+    ///
+    /// ```
+    /// # use cache_core::{BackendSettings, Result};
+    /// fn read_only(settings: &mut BackendSettings) -> Result<bool> {
+    ///     Ok(settings.flag("read_only")?.unwrap_or(false))
+    /// }
+    /// ```
     ///
     /// # Errors
     /// For anything else.
@@ -207,6 +282,14 @@ impl BackendSettings {
     /// Returns an option that is a list of strings, or one string separated by commas, as in a URL. The values are
     /// never shown.
     ///
+    /// ```
+    /// # use cache_core::{BackendSettings, Result};
+    /// /// `replicas=10.0.0.2,10.0.0.3` in a URL.
+    /// fn replicas(settings: &mut BackendSettings) -> Result<Vec<String>> {
+    ///     Ok(settings.list("replicas")?.unwrap_or_default())
+    /// }
+    /// ```
+    ///
     /// # Errors
     /// For anything else.
     pub fn list(&mut self, name: &'static str) -> Result<Option<Vec<String>>> {
@@ -214,6 +297,17 @@ impl BackendSettings {
     }
 
     /// Returns Django's `MAX_ENTRIES`: a number from 1 on, or `"unlimited"`.
+    ///
+    /// ```
+    /// # use cache_core::{BackendSettings, MaxEntries, Result};
+    /// fn limit(settings: &mut BackendSettings) -> Result<Option<u64>> {
+    ///     Ok(match settings.max_entries()? {
+    ///         None => Some(300), // Django's default
+    ///         Some(MaxEntries::Limit(entries)) => Some(entries),
+    ///         Some(MaxEntries::Unlimited) => None,
+    ///     })
+    /// }
+    /// ```
     ///
     /// # Errors
     /// For anything else.
@@ -230,6 +324,13 @@ impl BackendSettings {
 
     /// Returns Django's `CULL_FREQUENCY`.
     ///
+    /// ```
+    /// # use cache_core::{BackendSettings, Result};
+    /// fn cull_frequency(settings: &mut BackendSettings) -> Result<u32> {
+    ///     Ok(settings.cull_frequency()?.unwrap_or(3)) // Django's default
+    /// }
+    /// ```
+    ///
     /// # Errors
     /// As [`BackendSettings::number`].
     pub fn cull_frequency(&mut self) -> Result<Option<u32>> {
@@ -237,6 +338,13 @@ impl BackendSettings {
     }
 
     /// Reads an option that is one of a few words, and returns what the word stands for.
+    ///
+    /// ```
+    /// # use cache_core::{BackendSettings, Result};
+    /// fn compresses(settings: &mut BackendSettings) -> Result<bool> {
+    ///     Ok(settings.choice("compression", [("none", false), ("zlib", true)])?.unwrap_or(false))
+    /// }
+    /// ```
     ///
     /// # Errors
     /// For anything else. The text shows what was given, and lists the words.
@@ -249,6 +357,15 @@ impl BackendSettings {
     }
 
     /// Accepts `theirs`, another library's name of the option `ours`: it then means the same.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use cache_core::{BackendSettings, Result};
+    /// fn connect_timeout(settings: &mut BackendSettings) -> Result<Option<Duration>> {
+    ///     settings.alias("SOCKET_CONNECT_TIMEOUT", "connect_timeout")?; // django-redis's name
+    ///     settings.duration("connect_timeout")
+    /// }
+    /// ```
     ///
     /// # Errors
     /// If both are set.
@@ -267,6 +384,13 @@ impl BackendSettings {
     /// Accepts `theirs`, another library's option, if it has the value that says what this backend does
     /// anyway. `why` says what that is.
     ///
+    /// ```
+    /// # use cache_core::{BackendSettings, Result};
+    /// fn of_pymemcache(settings: &mut BackendSettings) -> Result<()> {
+    ///     settings.expect_value("use_pooling", true, "connections are always pooled")
+    /// }
+    /// ```
+    ///
     /// # Errors
     /// If it has another value.
     pub fn expect_value(&mut self, theirs: &str, value: impl Into<Setting>, why: &str) -> Result<()> {
@@ -283,6 +407,13 @@ impl BackendSettings {
     }
 
     /// Refuses another library's option that has no meaning here; `why` gives the reason and the remedy.
+    ///
+    /// ```
+    /// # use cache_core::{BackendSettings, Result};
+    /// fn of_pylibmc(settings: &BackendSettings) -> Result<()> {
+    ///     settings.refuse("binary", "this backend speaks the text protocol; leave it out")
+    /// }
+    /// ```
     ///
     /// # Errors
     /// If it is given.

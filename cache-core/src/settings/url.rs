@@ -26,24 +26,52 @@ impl fmt::Debug for CacheUrl<'_> {
 
 impl<'a> CacheUrl<'a> {
     /// Returns the part before `://`.
+    ///
+    /// ```
+    /// # use cache_core::{CacheUrl};
+    /// fn is_tls(url: &CacheUrl<'_>) -> bool {
+    ///     url.scheme() == "rediss" // `rediss://cache.example.com/1`
+    /// }
+    /// ```
     #[must_use]
     pub const fn scheme(&self) -> &'a str {
         self.scheme
     }
 
     /// Returns the part between `://` and the next `/`, as written: hosts, ports, a user and a password.
+    ///
+    /// ```
+    /// # use cache_core::{CacheUrl};
+    /// fn names_a_host(url: &CacheUrl<'_>) -> bool {
+    ///     !url.authority().is_empty() // `redis://cache.example.com/1`, unlike `file:///var/cache/app`
+    /// }
+    /// ```
     #[must_use]
     pub const fn authority(&self) -> &'a str {
         self.authority
     }
 
     /// Returns the rest, from the `/` up to `?`, as written. May be empty.
+    ///
+    /// ```
+    /// # use cache_core::{CacheUrl};
+    /// fn database(url: &CacheUrl<'_>) -> Option<u32> {
+    ///     url.path().strip_prefix('/')?.parse().ok() // 1 of `redis://cache.example.com/1`
+    /// }
+    /// ```
     #[must_use]
     pub const fn path(&self) -> &'a str {
         self.path
     }
 
     /// Returns the authority and the path together, percent-decoded: a name, or a file's path.
+    ///
+    /// ```
+    /// # use cache_core::{CacheUrl, Location, Result};
+    /// fn folder(url: &CacheUrl<'_>) -> Result<Location> {
+    ///     Ok(Location::One(url.decoded()?)) // `/var/cache/my app` of `file:///var/cache/my%20app`
+    /// }
+    /// ```
     ///
     /// # Errors
     /// [`ErrorKind::InvalidCacheBackend`](crate::ErrorKind::InvalidCacheBackend) if that is not UTF-8.
