@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
+use std::sync::LazyLock;
 
 use docs_tests::{Function, Functions};
 
@@ -14,7 +15,8 @@ const ENDS: [&str; 6] = ["Cache", "Caches", "CacheBuilder", "CachesBuilder", "Ba
 /// Functions of modules need one in this crate.
 const FACADE: &str = "polycache";
 
-fn functions() -> Vec<Function> {
+/// Read once: it takes a second or two.
+static FUNCTIONS: LazyLock<Vec<Function>> = LazyLock::new(|| {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let names = fs::read_dir(&root).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
     let mut packages: Vec<String> =
@@ -25,11 +27,11 @@ fn functions() -> Vec<Function> {
         owner => ENDS.iter().any(|end| owner.ends_with(end)),
     })
     .unwrap()
-}
+});
 
 #[test]
 fn every_public_function_has_an_example() {
-    let functions = functions();
+    let functions = &*FUNCTIONS;
     let without: Vec<String> =
         functions.iter().filter(|function| !function.has_example()).map(ToString::to_string).collect();
     assert!(
@@ -46,8 +48,8 @@ fn every_public_function_has_an_example() {
 #[test]
 fn the_functions_of_every_type_are_read() {
     let mut counts: BTreeMap<String, usize> = BTreeMap::new();
-    for function in functions() {
-        *counts.entry(function.owner).or_default() += 1;
+    for function in FUNCTIONS.iter() {
+        *counts.entry(function.owner.clone()).or_default() += 1;
     }
     let owners: Vec<&str> = counts.keys().map(String::as_str).collect();
     assert_eq!(
@@ -73,10 +75,7 @@ fn the_functions_of_every_type_are_read() {
         ]
     );
     assert!(counts["Cache"] > 60 && counts["CachesBuilder"] > 15, "{counts:?}");
-    assert!(
-        functions().iter().any(|f| f.owner == "RedisCacheBuilder" && f.name == "pool_wait"),
-        "of a macro"
-    );
+    assert!(FUNCTIONS.iter().any(|f| f.owner == "RedisCacheBuilder" && f.name == "pool_wait"), "of a macro");
 }
 
 #[test]
