@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use cache_core::Cache;
 use common::{Memcached, options, raw, server};
-use conformance_tests::faults::{fork_calls, forked};
+use conformance_tests::faults::{fork_calls, fork_connections};
 
 /// With generous limits, so that a busy machine does not fail the test.
 fn cache(address: SocketAddr) -> Memcached {
@@ -26,7 +26,7 @@ fn both_sides_of_a_fork_read_their_own() {
 #[test]
 fn a_child_leaves_the_connections_of_its_parent_alone() {
     let Some(server) = server() else { return };
-    forked::connections(cache(server.address()), || {
+    fork_connections::connections(cache(server.address()), || {
         let stats = raw(server.address(), b"stats\r\n", "END\r\n");
         let line = stats.lines().find_map(|line| line.strip_prefix("STAT total_connections "));
         line.unwrap().trim().parse().unwrap()
@@ -36,5 +36,5 @@ fn a_child_leaves_the_connections_of_its_parent_alone() {
 #[test]
 fn a_runtime_from_before_the_fork_is_an_error() {
     let Some(server) = server() else { return };
-    forked::runtimes(&cache(server.address()));
+    fork_connections::runtimes(&cache(server.address()));
 }

@@ -5,7 +5,7 @@
 mod common;
 
 use common::{cache, inline, redis};
-use conformance_tests::faults::{fork_calls, forked};
+use conformance_tests::faults::{fork_calls, fork_connections};
 
 #[test]
 fn both_sides_of_a_fork_read_their_own() {
@@ -16,7 +16,7 @@ fn both_sides_of_a_fork_read_their_own() {
 #[test]
 fn a_child_leaves_the_connections_of_its_parent_alone() {
     let Some(server) = redis() else { return };
-    forked::connections(cache(server.address()), || {
+    fork_connections::connections(cache(server.address()), || {
         let stats = inline(server.address(), "INFO stats", "total_commands_processed");
         let line = stats.lines().find_map(|line| line.strip_prefix("total_connections_received:"));
         line.unwrap().trim().parse().unwrap()
@@ -26,7 +26,7 @@ fn a_child_leaves_the_connections_of_its_parent_alone() {
 #[test]
 fn a_runtime_from_before_the_fork_is_an_error() {
     let Some(server) = redis() else { return };
-    forked::runtimes(&cache(server.address()));
+    fork_connections::runtimes(&cache(server.address()));
 }
 
 /// The map of a cluster is each process' own too.

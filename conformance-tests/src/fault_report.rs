@@ -3,13 +3,6 @@
 use std::fs::OpenOptions;
 use std::io::Write as _;
 
-/// How often to try: `each_commit` times, or `long` times where `FAULTS_EFFORT` is `long`.
-#[must_use]
-pub fn effort(each_commit: u64, long: u64) -> u64 {
-    let is_long = std::env::var_os("FAULTS_EFFORT").is_some_and(|said| said == "long");
-    if is_long { long } else { each_commit }
-}
-
 /// Appends `{"row","backend","tried","failures","figure"}` as a line to the file that
 /// `FAULTS_REPORT` names; nothing without that variable. `row` is the fault's number in the table,
 /// `backend` the name of what was tried, with "async" after it for that half alone. Call it before

@@ -88,11 +88,14 @@ mod advice;
 mod checks;
 mod context;
 #[cfg_attr(not(feature = "faults"), expect(unreachable_pub, reason = "the module faults exports it"))]
+mod effort;
+mod erased;
+#[cfg_attr(not(feature = "faults"), expect(unreachable_pub, reason = "the module faults exports it"))]
 mod fault_report;
 #[cfg(feature = "faults")]
 pub mod faults;
 pub mod harness;
-pub mod histories;
+pub mod linearizability;
 mod mode;
 mod network;
 mod program;

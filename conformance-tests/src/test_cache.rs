@@ -11,6 +11,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::runtime::{Builder, Handle, Runtime};
 
+use crate::erased::{NumberedKey, Takeable, Value, listed, numbered};
 use crate::mode::Mode;
 
 /// The runtime of native async calls from checks in sync mode, which have none.
@@ -20,51 +21,6 @@ static RUNTIME: LazyLock<Option<Runtime>> =
 /// A call under way. It is boxed: the state machine of a check then holds a few pointers instead of the
 /// cache's own machines, which would be most of what the kit has to build.
 pub type CallFuture<'a, R, E = Error> = Pin<Box<dyn Future<Output = Result<R, E>> + Send + 'a>>;
-
-/// A value that a check stores, whatever its type: the cache's calls are then built once for all of them.
-pub(crate) type Value<'a> = dyn erased_serde::Serialize + Send + Sync + 'a;
-
-/// One of many keys, and its place among them: the type of all keys of a call of many.
-struct NumberedKey<'a> {
-    number: usize,
-    key: &'a str,
-}
-
-impl AsRef<str> for NumberedKey<'_> {
-    fn as_ref(&self) -> &str {
-        self.key
-    }
-}
-
-fn numbered<K: AsRef<str>>(keys: &[K]) -> Vec<NumberedKey<'_>> {
-    let mut places = Vec::with_capacity(keys.len());
-    for key in keys {
-        places.push(NumberedKey { number: places.len(), key: key.as_ref() });
-    }
-    places
-}
-
-/// Uses a loop: the standard library's `collect` takes several times as long to build, for each of many types.
-fn listed<K>(keys: impl IntoIterator<Item = K>) -> Vec<K> {
-    let mut list = Vec::new();
-    for key in keys {
-        list.push(key);
-    }
-    list
-}
-
-/// Keys that are taken by their places.
-struct Takeable<K>(Vec<Option<K>>);
-
-impl<K> Takeable<K> {
-    fn of(keys: Vec<K>) -> Self {
-        Self(listed(keys.into_iter().map(Some)))
-    }
-
-    fn take(&mut self, number: usize) -> Option<K> {
-        self.0.get_mut(number)?.take()
-    }
-}
 
 /// A [`Cache`] whose calls go through the sync or the async API, as the mode says: one check
 /// body serves both.

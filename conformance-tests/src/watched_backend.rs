@@ -1,4 +1,4 @@
-//! [`Watched`]: wraps a backend, shows a check every call, and can refuse a call or take its answer away.
+//! [`Watched`]: wraps a backend; a hook before each call forwards it, fails it or fakes a miss.
 
 use std::sync::Arc;
 

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use cache_core::Timeout;
-use conformance_tests::histories::{Call, Event, linearizable};
+use conformance_tests::linearizability::{Call, Event, linearizable};
 use shuttle::rand::{Rng, thread_rng};
 
 use crate::modelled::{EVICTIONS, Model, check};

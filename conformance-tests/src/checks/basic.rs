@@ -1,4 +1,4 @@
-//! Family B: basic operations.
+//! Family B: `set`, `get`, `add`, `delete`, `has_key`; stored nulls, refused values, and what other handles see.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;

@@ -31,8 +31,9 @@ use self::text::{
 use super::LONG;
 use crate::check::Check;
 use crate::context::TestContext;
+use crate::erased::Value;
 use crate::outcome::Outcome;
-use crate::test_cache::{TestCache, Value};
+use crate::test_cache::TestCache;
 
 pub(crate) const CHECKS: &[Check] = &[
     check!("F", i64_limits),

@@ -9,7 +9,8 @@ use cache_core::{BaseCache, Cache};
 use fastrand::Rng;
 
 use super::runtime;
-use crate::fault_report::{effort, record};
+use crate::effort::effort;
+use crate::fault_report::record;
 use crate::proxy::{Fault, Proxy};
 
 /// How many keys the calls on a cache have between them.

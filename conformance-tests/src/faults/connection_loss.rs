@@ -7,7 +7,8 @@ use cache_core::{BaseCache, Cache, Error, ErrorKind};
 use tokio::runtime::Runtime;
 
 use super::runtime;
-use crate::fault_report::{effort, record};
+use crate::effort::effort;
+use crate::fault_report::record;
 use crate::mode::Mode;
 use crate::proxy::{Fault, Proxy};
 use crate::servers::Server;

@@ -1,5 +1,6 @@
-//! The extremes of durations, numbers and clocks, and what to look at under each of them: for a backend's tests of what
-//! its builder and its settings take. [`stores`] tries all of them on a store on this machine.
+//! The extremes of durations, numbers and clocks, and checks to make under each: every call, calls at once, lifetimes,
+//! sums and limits. They are for a backend's tests of its builder and settings. [`stores`] tries all of them on a store
+//! on this machine.
 
 mod stores;
 

@@ -13,7 +13,8 @@ use cache_core::{BaseCache, Cache};
 use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
 
 use super::runtime;
-use crate::fault_report::{effort, record};
+use crate::effort::effort;
+use crate::fault_report::record;
 
 /// How long a child may take.
 const LONGEST: Duration = Duration::from_secs(120);

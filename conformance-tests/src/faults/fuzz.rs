@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 use fastrand::Rng;
 
 use super::mutate::mutate;
-use crate::fault_report::{effort, record};
+use crate::effort::effort;
+use crate::fault_report::record;
 
 /// The number of "Fuzzed headers, values, pickles, replies" in the report of faults.
 const ROW: u8 = 5;

@@ -37,25 +37,6 @@ impl Log {
     }
 }
 
-/// What a failed test shows: an error with all that caused it, in both of its forms.
-#[must_use]
-pub fn shown(error: &dyn std::error::Error) -> String {
-    let mut all = format!("{error} {error:?} {error:#?}");
-    let mut source = error.source();
-    while let Some(inner) = source {
-        all.push_str(&format!(" {inner} {inner:?}"));
-        source = inner.source();
-    }
-    all
-}
-
-/// Those of `secrets` that stand in `text`, as they are or as the bytes of a `Debug` list.
-#[must_use]
-pub fn leaked<'a>(text: &str, secrets: &[&'a str]) -> Vec<&'a str> {
-    let bytes = |secret: &str| secret.bytes().map(|byte| byte.to_string()).collect::<Vec<_>>().join(", ");
-    secrets.iter().copied().filter(|secret| text.contains(secret) || text.contains(&bytes(secret))).collect()
-}
-
 impl Visit for Log {
     fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
         let mut text = self.0.lock().unwrap_or_else(PoisonError::into_inner);

@@ -3,7 +3,8 @@
 //! killed and restarted, and [`Proxy`](crate::proxy::Proxy) for a bad network; [`cancelled`] drops
 //! calls on their way, and [`Log`] writes down what a program logs. What is the same for each backend on
 //! a server is here as a whole: [`cancel_calls`], [`restarts`], [`ended_connections`], [`refusals`]. [`fork`] is
-//! a real fork, [`fork_calls`] uses a cache on both sides of some, and [`forked`] is about the connections of both.
+//! a real fork, [`fork_calls`] uses a cache on both sides of some, and [`fork_connections`] is about the connections of
+//! both.
 //!
 //! For each backend on files there are [`owners`], for what belongs to whom, and [`finds_nothing`], for a store that
 //! does not exist yet. [`extremes`] are of what any builder takes.
@@ -31,32 +32,35 @@ mod absent_store;
 mod cancel;
 mod connection_loss;
 mod corruption;
+mod deadline;
 pub mod extremes;
 mod fork;
-pub mod forked;
+pub mod fork_connections;
 mod fuzz;
-mod in_time;
 mod log;
 mod mutate;
 mod other_users;
 pub mod owners;
-mod rerun;
+mod reexec;
 mod retry;
+mod secrets;
 mod small_disk;
 mod strace;
 
-pub use crate::fault_report::{effort, record};
+pub use crate::effort::effort;
+pub use crate::fault_report::record;
 pub use absent_store::finds_nothing;
 pub use cancel::{Dropped, cancel_calls, cancelled, drop_calls};
 pub use connection_loss::{ended_connections, refusals, restarts};
 pub use corruption::{Corruption, Damage};
+pub use deadline::in_time;
 pub use fork::{Forked, fork, fork_calls};
 pub use fuzz::Fuzz;
-pub use in_time::in_time;
-pub use log::{Log, leaked, shown};
+pub use log::Log;
 pub use other_users::{place_for_users, run_as, start_as};
-pub use rerun::{again, in_own_process, job, test_again};
+pub use reexec::{again, in_own_process, job, test_again};
 pub use retry::{quickest, until_ok};
+pub use secrets::{leaked, shown};
 pub use small_disk::SmallDisk;
 pub use strace::{Injection, Strace, SystemCall, mark};
 

@@ -1,4 +1,5 @@
-//! Tests who owns a store's files, and who may stop whom, with several users of the machine. Only root can try it.
+//! Tests with several users of one machine: who owns a store's files, whose directory is refused, and who may hold a
+//! lock that others wait for. Only root can try it.
 //!
 //! A function here is the whole body of a test with libtest's harness, which runs again as a process of another user.
 //! Its first argument is that test's full name, as `--exact` takes it. `layouts` are the names of the layouts of a

@@ -7,7 +7,7 @@ use std::time::Duration;
 use cache_core::{BaseCache, Cache, Error, ErrorKind, Expiry, Key, Payload, Result};
 use cache_locmem::LocMemCache;
 use conformance_tests::faults::extremes::{self, End, Setting};
-use conformance_tests::faults::{finds_nothing, fork_calls, forked, in_own_process};
+use conformance_tests::faults::{finds_nothing, fork_calls, fork_connections, in_own_process};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -84,12 +84,12 @@ fn a_call_that_fails_in_a_child_is_told_with_its_error() {
         let text = panics(|| fork_calls("mine", &Cache::new(OnSet(LocMemCache::default(), fails))));
         assert!(text.contains("its children:") && text.contains("the pipe is the parent's"), "{text}");
         // A map has no runtime of its own, and works on any.
-        let text = panics(|| forked::runtimes(&Cache::new(LocMemCache::default())));
+        let text = panics(|| fork_connections::runtimes(&Cache::new(LocMemCache::default())));
         assert!(
             text.contains("aget on a runtime from before the fork: expected InvalidCacheBackend"),
             "{text}"
         );
-        let text = panics(|| forked::connections(Cache::new(LocMemCache::default()), || 0));
+        let text = panics(|| fork_connections::connections(Cache::new(LocMemCache::default()), || 0));
         assert!(text.contains("connections opened since the forks"), "{text}");
     });
 }

@@ -8,7 +8,7 @@ mod failures;
 mod faults;
 mod fuzz;
 mod harness;
-mod histories;
+mod linearizability;
 mod own_process;
 mod proxy;
 mod registry;

@@ -1,16 +1,18 @@
 //! Family A: the async API.
 
-mod basics;
 mod cancel;
+mod django_bugs;
 mod halves;
 mod mirror;
 mod runtime;
+mod send;
 
-use self::basics::*;
 use self::cancel::*;
+use self::django_bugs::*;
 use self::halves::*;
 use self::mirror::*;
 use self::runtime::*;
+use self::send::*;
 use crate::check::Check;
 
 pub(crate) const CHECKS: &[Check] = &[

@@ -1,4 +1,4 @@
-//! Compares the backend with models: the histories of racers, and what long traces return.
+//! Compares the backend with models: racers on one key with a linearizability checker, long traces with a plain map.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -9,8 +9,8 @@ use super::rounds::{BUDGET, Rounds, mixed};
 use crate::checks::LONG;
 use crate::checks::model::{DEFAULT_LIFE, MapCache, Reference, Side, run_seeds};
 use crate::context::TestContext;
-use crate::fault_report::effort;
-use crate::histories::{Call, Event, linearizable};
+use crate::effort::effort;
+use crate::linearizability::{Call, Event, linearizable};
 use crate::outcome::{Outcome, Stop};
 use crate::test_cache::TestCache;
 

@@ -1,4 +1,4 @@
-//! Values that show whether they are whole: a torn one, or a mixture of two, cannot pass for either.
+//! Values of one repeated byte, which show whether they are whole, of a size that the backend takes.
 
 use bytes::Bytes;
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use crate::fault_report;
+use crate::effort;
 use crate::mode::Mode;
 use crate::outcome::Outcome;
 use crate::race::Gate;
@@ -17,7 +17,7 @@ pub(in crate::checks) const BUDGET: Duration = Duration::from_millis(1_200);
 /// form of the fault kit.
 pub(in crate::checks) fn effort() -> u64 {
     let said = std::env::var("CONFORMANCE_EFFORT").ok();
-    said.and_then(|times| times.parse().ok()).unwrap_or(1).max(fault_report::effort(1, 40))
+    said.and_then(|times| times.parse().ok()).unwrap_or(1).max(effort::effort(1, 40))
 }
 
 /// Rounds that all racers begin together; the time budget decides how many, within bounds. Clones belong to

@@ -1,4 +1,4 @@
-//! Checks `get_or_set` with one caller at a time.
+//! Checks `get_or_set` with one caller: hits, misses, errors, panics, lifetimes, versions, and calls in the function.
 
 use std::panic::{AssertUnwindSafe, resume_unwind};
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering::SeqCst};

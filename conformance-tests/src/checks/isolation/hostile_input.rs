@@ -1,5 +1,5 @@
-//! Checks keys and values that mean something to a shell, a file system, SQL or a protocol: here they mean
-//! themselves.
+//! Checks keys and values that mean something to a shell, a file system, SQL, a protocol or a cluster: here they mean
+//! themselves. The check of a decompression bomb is always skipped.
 
 use std::fs;
 use std::sync::Arc;

@@ -1,5 +1,5 @@
-//! Checks a bad network between a backend and its servers: errors in time, and no reply that is cut, late or
-//! another's taken for an answer.
+//! Checks a bad network between a backend and its servers: errors in time, new connections, and no reply that is cut,
+//! late or another's taken for an answer. Checks of other families try a hanging pool and count round trips through it.
 
 use std::future::Future;
 use std::time::{Duration, Instant};
@@ -233,7 +233,7 @@ pub(super) async fn slow_reply(t: &TestContext) -> Outcome {
     Ok(())
 }
 
-/// With servers, what `TestCache::pool_exhaustion` asks besides: calls that wait for a place in a pool
+/// With servers, what the check `C::pool_exhaustion` asks besides: calls that wait for a place in a pool
 /// whose connections all hang end in time, and no place is lost.
 pub(crate) async fn hanging_pool(t: &TestContext) -> Outcome {
     const CALLERS: usize = 12;

@@ -1,4 +1,4 @@
-//! Checks all operations on many keys alike: the same outcome as single calls, in few round trips.
+//! Checks all operations on many keys alike: the same outcome as single calls, few round trips, others are not blocked.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};

@@ -1,4 +1,4 @@
-//! Checks when an entry expires: never early, late by at most the resolution, whatever the clock shows.
+//! Checks when an entry expires: never early, soon after; also after a step of the clock, a batch or a reopening.
 
 use std::time::{Duration, Instant};
 

@@ -1,4 +1,4 @@
-//! Checks which timeout counts: the default, the configured one, or the call's own.
+//! Checks which timeout counts (the default, the configured one, or the call's own), and which floats are refused.
 
 use std::time::Duration;
 

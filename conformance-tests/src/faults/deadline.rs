@@ -1,4 +1,4 @@
-//! [`in_time`]: fails a test whose call hangs.
+//! [`in_time`]: fails a test whose call hangs past a deadline.
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::mpsc;

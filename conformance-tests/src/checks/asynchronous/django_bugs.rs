@@ -1,4 +1,4 @@
-//! Checks what Django's async API gets wrong, and both halves of the API on one cache.
+//! Checks what Django's async API gets wrong: counters, async functions for `get_or_set`, and both halves on one cache.
 
 use std::time::{Duration, Instant};
 

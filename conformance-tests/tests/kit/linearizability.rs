@@ -1,6 +1,6 @@
 //! The linearizability checker: what it must refuse, and what it must not.
 
-use conformance_tests::histories::{Call, Event, linearizable};
+use conformance_tests::linearizability::{Call, Event, linearizable};
 
 fn history(calls: &[(u64, u64, Call)]) -> Vec<Event> {
     calls.iter().map(|&(begin, end, call)| Event { call, begin, end }).collect()

@@ -2,7 +2,7 @@
 //! belongs into a program in which nothing else is tested: see [`fork`].
 //!
 //! ```no_run
-//! use conformance_tests::faults::forked;
+//! use conformance_tests::faults::fork_connections;
 //! use conformance_tests::servers::Server;
 //! # fn cache(server: &Server) -> cache_core::Cache { unimplemented!() }
 //! # fn connections_so_far(server: &Server) -> u64 { 0 }
@@ -10,7 +10,7 @@
 //! // #[test]
 //! fn a_child_leaves_the_connections_of_its_parent_alone() {
 //!     let server = Server::redis(&[]).unwrap();
-//!     forked::connections(cache(&server), || connections_so_far(&server));
+//!     fork_connections::connections(cache(&server), || connections_so_far(&server));
 //! }
 //! ```
 
