@@ -118,7 +118,7 @@ fn file() {
 #[test]
 fn memcached() {
     let Some(server) = or_skip(Server::memcached(&[])) else { return };
-    let mut session = Session::with_url(&format!("memcached://{}", server.address()));
+    let mut session = Session::on_server("memcached", server.address());
     session.replace(server.address().to_string(), "SERVER");
     tour(&mut session);
     // What was cleared is counted by memcached until it comes across it.
@@ -137,7 +137,7 @@ fn memcached() {
 #[test]
 fn redis() {
     let Some(server) = or_skip(Server::redis(&[])) else { return };
-    let mut session = Session::with_url(&format!("redis://{}/1", server.address()));
+    let mut session = Session::on_server("redis", format_args!("{}/1", server.address()));
     session.replace(server.address().to_string(), "SERVER");
     tour(&mut session);
     session.call(&["set", "kept", "1"]);

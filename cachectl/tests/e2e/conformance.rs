@@ -49,7 +49,7 @@ fn file() {
 #[test]
 fn memcached() {
     let Some(server) = or_skip(Server::memcached(&[])) else { return };
-    let mut session = Session::with_url(&format!("memcached://{}", server.address()));
+    let mut session = Session::on_server("memcached", server.address());
     checks(&mut session, "memcached");
     session.compare("conformance_memcached");
 }
@@ -57,7 +57,7 @@ fn memcached() {
 #[test]
 fn redis() {
     let Some(server) = or_skip(Server::redis(&[])) else { return };
-    let mut session = Session::with_url(&format!("redis://{}/1", server.address()));
+    let mut session = Session::on_server("redis", format_args!("{}/1", server.address()));
     checks(&mut session, "redis");
     session.compare("conformance_redis");
 }

@@ -86,7 +86,7 @@ fn names_hold_no_address() {
     for (scheme, server) in [("redis", Server::redis(&[])), ("memcached", Server::memcached(&[]))] {
         let Some(server) = or_skip(server) else { continue };
         let address = server.address().to_string();
-        let session = Session::with_url(&format!("{scheme}://{address}"));
+        let session = Session::on_server(scheme, &address);
         let (said, errors, status) = session.run(&["info", "--json"], "");
         assert_eq!((status, &*errors), (0, ""));
         let info = object(&said);

@@ -63,6 +63,6 @@ fn files_and_sqlite() {
 fn servers() {
     for (scheme, server) in [("redis", Server::redis(&[])), ("memcached", Server::memcached(&[]))] {
         let Some(server) = or_skip(server) else { continue };
-        round_trip(&Session::with_url(&format!("{scheme}://{}", server.address())));
+        round_trip(&Session::on_server(scheme, server.address()));
     }
 }

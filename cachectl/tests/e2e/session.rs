@@ -1,5 +1,6 @@
 //! [`Session`]: calls of the program one after the other, and the transcript of them.
 
+use std::fmt::Display;
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -27,6 +28,11 @@ impl Session {
         let mut session = Self::new();
         session.before(&["--url", url]);
         session
+    }
+
+    /// A session on a server, with timeouts that a busy machine does not reach: a second is short where many tests run.
+    pub(crate) fn on_server(scheme: &str, address: impl Display) -> Self {
+        Self::with_url(&format!("{scheme}://{address}?operation_timeout=60&connect_timeout=60"))
     }
 
     pub(crate) fn dir(&self) -> &Path {
