@@ -95,9 +95,9 @@ impl MemcachedCacheBuilder {
     ///
     /// ```
     /// # use std::time::Duration;
-    /// # use cache_memcached::{Ejection, MemcachedCache};
+    /// # use cache_memcached::{EjectionPolicy, MemcachedCache};
     /// let backend = MemcachedCache::builder(["10.0.0.1:11211", "10.0.0.2:11211"])
-    ///     .ejection(Ejection { dead_timeout: Duration::from_secs(30), ..Ejection::default() })
+    ///     .ejection(EjectionPolicy { dead_timeout: Duration::from_secs(30), ..EjectionPolicy::default() })
     ///     .build()?;
     /// # Ok::<(), cache_core::Error>(())
     /// ```
@@ -113,9 +113,9 @@ impl MemcachedCacheBuilder {
     /// ```
     /// # use std::time::Duration;
     /// # use cache_core::Clock;
-    /// # use cache_memcached::{Ejection, MemcachedCache};
+    /// # use cache_memcached::{EjectionPolicy, MemcachedCache};
     /// let (clock, hands) = Clock::manual();
-    /// let backend = MemcachedCache::builder("10.0.0.1:11211").ejection(Ejection::default()).clock(clock).build()?;
+    /// let backend = MemcachedCache::builder("10.0.0.1:11211").ejection(EjectionPolicy::default()).clock(clock).build()?;
     /// hands.advance(Duration::from_secs(60)); // a server that was left out is tried again
     /// # Ok::<(), cache_core::Error>(())
     /// ```
