@@ -272,13 +272,13 @@ pub trait BaseCache: Any + Send + Sync {
 
     /// Says how async callers reach this backend. With the feature `thread-pool`, which is on by default, a backend
     /// need not say so: its calls then run on a pool of threads, which is right for every backend that may block on
-    /// a disk or a lock. Without the feature there is no default, so a backend without this method does not compile.
+    /// a disk or a lock. Without the feature this method has no default: every backend must implement it.
     #[cfg(feature = "thread-pool")]
     fn as_async(&self) -> AsyncWay<'_> {
         AsyncWay::ThreadPool
     }
 
-    /// Says how async callers reach this backend. There is no default because the feature `thread-pool` of
+    /// Says how async callers reach this backend. It has no default because the feature `thread-pool` of
     /// `cache-core` is off: switch it on for a backend that may block, and leave this method out.
     #[cfg(not(feature = "thread-pool"))]
     fn as_async(&self) -> AsyncWay<'_>;

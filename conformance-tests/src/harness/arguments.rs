@@ -18,7 +18,7 @@ Runs the tests whose names contain one of the filters, or all.
   --logfile PATH        writes the results to a file
   --nocapture, --no-capture, --show-output, --color WHEN, --test, -Z FLAG
                         have no effect: nothing is captured or coloured
-  --bench               runs nothing: there are no benchmarks
+  --bench               runs nothing: the suite has no benchmarks
   -h, --help            prints this";
 
 /// How results are printed.

@@ -45,7 +45,7 @@ pub(crate) fn answer(outcome: &Outcome<String>) -> String {
     format!("{ANSWER}{}", serde_json::to_string(outcome).unwrap_or_default())
 }
 
-/// Reads how a worker went in what it printed, if it says so.
+/// Parses the outcome that a worker printed, if it printed one.
 pub(super) fn read_answer(printed: &str) -> Option<Outcome<String>> {
     let answer = printed.lines().find_map(|line| line.strip_prefix(ANSWER))?;
     serde_json::from_str(answer).ok()

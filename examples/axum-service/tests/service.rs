@@ -155,7 +155,17 @@ fn without_its_store_a_degrading_service_goes_on_and_says_so() {
 #[test]
 fn bad_settings_end_the_service_when_it_starts() {
     let mut program = std::process::Command::new(env!("CARGO_BIN_EXE_axum-service"));
-    let output = program.env("CACHE_URL", "redsi://localhost").env("LISTEN", "127.0.0.1:0").output().unwrap();
+    program.env("CACHE_URL", "redsi://localhost").env("LISTEN", "127.0.0.1:0");
+    let mut service = program.stderr(std::process::Stdio::piped()).spawn().unwrap();
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(60);
+    while service.try_wait().unwrap().is_none() {
+        if std::time::Instant::now() > deadline {
+            service.kill().unwrap();
+            panic!("it has not ended after a minute");
+        }
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+    let output = service.wait_with_output().unwrap();
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(!output.status.success(), "{said}");
     assert!(said.contains("CACHE_URL") && said.contains("\"redsi\" is unknown"), "{said}");

@@ -45,7 +45,7 @@ pub(crate) fn filled(template: &str, report: &Report) -> Result<String, Box<dyn 
 pub(crate) const NOT_MEASURED: &str = "Not measured in this run.";
 
 fn picture(page: &mut String, report: &Report, name: &str) -> Result<(), Box<dyn Error>> {
-    match pictures::named(name, report).ok_or_else(|| format!("there is no picture {name}"))?? {
+    match pictures::named(name, report).ok_or_else(|| format!("unknown picture {name}"))?? {
         None => writeln!(page, "{NOT_MEASURED}")?,
         Some(picture) => {
             let (title, folder) = (picture.title, pictures::FOLDER);
@@ -263,7 +263,7 @@ mod tests {
             ]
         );
         let e = filled("{{picture no-such}}\n", &Report::default()).unwrap_err().to_string();
-        assert_eq!(e, "there is no picture no-such");
+        assert_eq!(e, "unknown picture no-such");
     }
 
     #[test]
